@@ -1,0 +1,1 @@
+"""pg_edu: REINFORCE, derived, built and proved."""
