@@ -1,0 +1,229 @@
+"""What training measures: summaries of a sequence, losses of an update, running mean and variance.
+
+`RunningMeanStd` merges a batch of n values (mean m, variance v) into count, mean and var:
+
+    δ     = m - mean
+    mean' = mean + δ n / (count + n)
+    var'  = (count var + n v + δ² count n / (count + n)) / (count + n)
+
+(Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample
+variances"). The result does not depend on how the data were cut into batches.
+"""
+
+from __future__ import annotations
+
+import pprint
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass
+class DataclassPPrintMixin:
+    """Lets a dataclass print itself as the nested dict of its fields."""
+
+    def pprint_asdict(self, exclude_fields: Sequence[str] | None = None, indent: int = 4) -> None:
+        """Print what `pprints_asdict` returns."""
+        print(self.pprints_asdict(exclude_fields, indent))
+
+    def pprints_asdict(self, exclude_fields: Sequence[str] | None = None, indent: int = 4) -> str:
+        """The class name, a line, and the fields as a dict, without `exclude_fields`."""
+        fields = {k: v for k, v in asdict(self).items() if k not in (exclude_fields or ())}
+        return f"{type(self).__name__}\n{'-' * 40}\n{pprint.pformat(fields, indent=indent)}"
+
+
+@dataclass(kw_only=True)
+class SequenceSummaryStats(DataclassPPrintMixin):
+    """Mean, standard deviation (divided by n, not n - 1), maximum and minimum of some numbers.
+
+    Example:
+        >>> SequenceSummaryStats.from_sequence([1.0, 2.0, 3.0, 6.0])
+        SequenceSummaryStats(mean=3.0, std=1.8708286933869707, max=6.0, min=1.0)
+    """
+
+    mean: float
+    std: float
+    max: float
+    min: float
+
+    @classmethod
+    def from_sequence(
+        cls, sequence: Sequence[float | int] | npt.NDArray[Any]
+    ) -> SequenceSummaryStats:
+        """Summarise a sequence; all four numbers of an empty one are 0."""
+        if len(sequence) == 0:
+            return cls(mean=0.0, std=0.0, max=0.0, min=0.0)
+        return cls(
+            mean=float(np.mean(sequence)),
+            std=float(np.std(sequence)),
+            max=float(np.max(sequence)),
+            min=float(np.min(sequence)),
+        )
+
+
+@dataclass(kw_only=True)
+class TrainingStats(DataclassPPrintMixin):
+    """What one `policy.update` reports; a policy's own class adds its losses.
+
+    Attributes:
+        train_time: seconds that the update took.
+        smoothed_loss: filled by the trainer, a moving average for each loss.
+
+    Example:
+        >>> stats = TrainingStats(train_time=0.5)
+        >>> stats.entropy = 0.69  # a loss may also be added later
+        >>> stats.get_loss_stats_dict()
+        {'entropy': 0.69}
+    """
+
+    train_time: float = 0.0
+    smoothed_loss: dict[str, float] = field(default_factory=dict)
+
+    def get_loss_stats_dict(self) -> dict[str, Any]:
+        """The losses by name: a summary as its mean, without None and names that begin with _."""
+        return {
+            name: value.mean if isinstance(value, SequenceSummaryStats) else value
+            for name, value in vars(self).items()
+            if value is not None
+            and not name.startswith("_")
+            and name not in ("train_time", "smoothed_loss")
+        }
+
+
+@dataclass(kw_only=True)
+class PGTrainingStats(TrainingStats):
+    """What `PGPolicy.learn` reports: `loss` summarises the loss of every minibatch step.
+
+    Example:
+        >>> PGTrainingStats(loss=SequenceSummaryStats.from_sequence([1.0, 2.0])).loss.mean
+        1.5
+    """
+
+    loss: SequenceSummaryStats
+
+
+class TrainingStatsWrapper(TrainingStats):
+    """Training stats with further fields, for a policy that wraps another policy.
+
+    A subclass sets its own fields and calls `super().__init__(wrapped_stats)` last. From then on
+    every other attribute is read from and written to the wrapped stats, and a name that neither of
+    the two has cannot be set.
+
+    Raises:
+        AttributeError: a new name is set after `__init__`.
+
+    Example:
+        >>> class WithBonus(TrainingStatsWrapper):
+        ...     def __init__(self, wrapped_stats, bonus):
+        ...         self.bonus = bonus
+        ...         super().__init__(wrapped_stats)
+        >>> stats = WithBonus(TrainingStats(train_time=0.5), bonus=2.0)
+        >>> stats.train_time, stats.get_loss_stats_dict()
+        (0.5, {'bonus': 2.0})
+    """
+
+    def __init__(self, wrapped_stats: TrainingStats) -> None:
+        self._wrapped_stats = wrapped_stats
+
+    @property
+    def wrapped_stats(self) -> TrainingStats:
+        """The stats that this object was made around."""
+        return self._wrapped_stats
+
+    # The two fields of the base class would be found on this object before __getattr__ is asked.
+    @property
+    def train_time(self) -> float:
+        return self._wrapped_stats.train_time
+
+    @train_time.setter
+    def train_time(self, value: float) -> None:
+        self._wrapped_stats.train_time = value
+
+    @property
+    def smoothed_loss(self) -> dict[str, float]:
+        return self._wrapped_stats.smoothed_loss
+
+    @smoothed_loss.setter
+    def smoothed_loss(self, value: dict[str, float]) -> None:
+        self._wrapped_stats.smoothed_loss = value
+
+    def get_loss_stats_dict(self) -> dict[str, Any]:
+        """The losses of the wrapped stats and those of this object."""
+        return {**self._wrapped_stats.get_loss_stats_dict(), **super().get_loss_stats_dict()}
+
+    def __getattr__(self, name: str) -> Any:
+        # copy and pickle ask an object for attributes before it has any.
+        if name == "_wrapped_stats":
+            raise AttributeError(name)
+        return getattr(self._wrapped_stats, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        in_init = "_wrapped_stats" not in vars(self)
+        if in_init or name in vars(self) or hasattr(type(self), name):
+            super().__setattr__(name, value)
+        elif hasattr(self._wrapped_stats, name):
+            setattr(self._wrapped_stats, name, value)
+        else:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r} to set, nor have the stats that "
+                "it wraps. A subclass sets its own fields before it calls super().__init__()."
+            )
+
+
+class RunningMeanStd:
+    """Mean and variance of all data seen so far, without keeping the data.
+
+    Args:
+        mean: the mean before any data; a number, or an array of the shape of one item.
+        std: the standard deviation before any data. Both only hold until the first update.
+        clip_max: `norm` clips to ±clip_max; None or 0: not at all.
+        epsilon: added to the variance in `norm`.
+
+    Attributes:
+        mean, var: of the data so far.
+        count: the number of items so far.
+        eps, clip_max: as given.
+
+    Example:
+        >>> stats = RunningMeanStd()
+        >>> stats.update(np.array([1.0, 2.0]))
+        >>> stats.update(np.array([6.0]))
+        >>> float(stats.mean), round(float(stats.var), 12), stats.count
+        (3.0, 4.666666666667, 3)
+    """
+
+    def __init__(
+        self,
+        mean: float | npt.NDArray[Any] = 0.0,
+        std: float | npt.NDArray[Any] = 1.0,
+        clip_max: float | None = 10.0,
+        epsilon: float = float(np.finfo(np.float32).eps),
+    ) -> None:
+        self.mean = mean
+        self.var = std**2
+        self.clip_max = clip_max
+        self.count = 0
+        self.eps = epsilon
+
+    def update(self, data_array: npt.ArrayLike) -> None:
+        """Take in a batch of items [n, ...], or one number; an empty batch changes nothing."""
+        data = np.atleast_1d(data_array)
+        n = len(data)
+        if n == 0:
+            return
+        total = self.count + n
+        delta = data.mean(axis=0) - self.mean
+        squares = self.var * self.count + data.var(axis=0) * n
+        self.mean = self.mean + delta * n / total
+        self.var = (squares + delta**2 * self.count * n / total) / total
+        self.count = total
+
+    def norm(self, data_array: float | npt.NDArray[Any]) -> float | npt.NDArray[Any]:
+        """(data - mean) / sqrt(var + eps), clipped to ±clip_max."""
+        normed = (data_array - self.mean) / np.sqrt(self.var + self.eps)
+        if self.clip_max:
+            normed = np.clip(normed, -self.clip_max, self.clip_max)
+        return normed
