@@ -4,8 +4,8 @@
     δₜ = rₜ + γ V(sₜ₊₁) - V(sₜ),   Aₜ = δₜ + γλ Aₜ₊₁      the advantage (gae)
     Gₜ = rₜ + ... + γⁿ⁻¹ rₜ₊ₙ₋₁ + γⁿ Q(sₜ₊ₙ)              the n-step return (nstep_return)
 
-The first two are one recursion, xₜ = bₜ + dₜ xₜ₊₁ with dₜ = 0 where an episode ends. Several episodes
-therefore lie in one array, one behind the other, and `end` says where each of them stops.
+The first two are one recursion, xₜ = bₜ + dₜ xₜ₊₁ with dₜ = 0 where an episode ends. So several
+episodes can lie in one array, one behind the other, and `end` says where each of them stops.
 NumPy only: nothing here knows of networks.
 """
 
@@ -24,7 +24,7 @@ def discounted_returns(
 
     Args:
         rew: rewards, [T], any number type; episodes one behind the other.
-        end: bool [T], True on the last step of an episode. The array's last step always counts as one.
+        end: bool [T], True on the last step of an episode; nothing follows the array's last step.
         gamma: discount factor in [0, 1].
         bootstrap: the value of what follows the last step of an episode, a number or [T]
             (read only where an episode ends): Gₜ = rₜ + γ bootstrapₜ there.
@@ -92,8 +92,8 @@ def nstep_return(
         n_step: at least 1.
 
     Returns:
-        The sum of the m ≤ n rewards up to and including the episode's end [B], the index n - 1 steps
-        further (where a target value is to be read) [B], and γᵐ, that value's weight [B].
+        The sum of the m ≤ n rewards up to and including the episode's end [B], the index up to
+        n - 1 steps further (where a target value is to be read) [B], and its weight γᵐ [B].
 
     Source: Sutton & Barto (2018), equation 7.1; the numbers are those of Tianshou v1.1.0,
     BasePolicy.compute_nstep_return.
@@ -128,9 +128,9 @@ def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, NDArray[n
 def _backward_scan(b: Floats, d: Floats) -> Floats:
     """Solve xₜ = bₜ + dₜ xₜ₊₁ for all t, with nothing after the last step.
 
-    The recursion is sequential but linear. Cut into K blocks of S steps, a block is what it would be
-    if nothing followed it, plus (product of its d) times the first x of the next block. The blocks
-    go side by side, S vector operations for all of them; their first steps obey the same recursion.
+    The recursion is sequential but linear. Cut into K blocks of S steps, a block is what it would
+    be if nothing followed it, plus (product of its d) times the first x of the next block. The
+    blocks go side by side, S vector operations for all; their first steps obey the same recursion.
     """
     if len(b) <= 64 or not np.isfinite(b).all():  # 0 * NaN is NaN: blocks would mix the episodes
         return _scan_step_by_step(b, d)
