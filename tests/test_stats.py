@@ -65,7 +65,7 @@ def test_a_single_number_counts_as_one_item() -> None:
 def test_std_argument_is_a_standard_deviation() -> None:
     """var = std²."""
     assert RunningMeanStd(std=2.0).var == 4.0
-    assert RunningMeanStd(std=np.array([2.0, 3.0])).var.tolist() == [4.0, 9.0]  # type: ignore[union-attr]
+    assert RunningMeanStd(std=np.array([2.0, 3.0])).var.tolist() == [4.0, 9.0]
 
 
 @pytest.mark.filterwarnings("error")
@@ -81,7 +81,7 @@ def test_norm_without_clip_max_does_not_clip(clip_max: float | None) -> None:
 
 
 def test_norm_clips_both_sides() -> None:
-    assert RunningMeanStd(clip_max=2.0).norm(np.array([-50.0, 50.0])).tolist() == [-2.0, 2.0]  # type: ignore[union-attr]
+    assert RunningMeanStd(clip_max=2.0).norm(np.array([-50.0, 50.0])).tolist() == [-2.0, 2.0]
 
 
 def test_norm_adds_epsilon_to_the_variance() -> None:
@@ -106,9 +106,9 @@ def test_summary_of_nothing_is_zero() -> None:
 def test_losses_skip_what_is_no_loss_and_include_what_was_added_later() -> None:
     stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence([1.0, 3.0]), train_time=1.0)
     stats.smoothed_loss["loss"] = 5.0
-    stats.entropy = 0.5  # type: ignore[attr-defined]
-    stats.absent = None  # type: ignore[attr-defined]
-    stats._private = 1.0  # type: ignore[attr-defined]
+    stats.entropy = 0.5
+    stats.absent = None
+    stats._private = 1.0
     assert stats.get_loss_stats_dict() == {"loss": 2.0, "entropy": 0.5}
 
 
@@ -180,6 +180,6 @@ def test_wrapper_prints_the_time_of_what_it_wraps(wrapped: WithBonus) -> None:
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_wrapper_can_be_copied_and_pickled(wrapped: WithBonus, copied: object) -> None:
-    twin = copied(wrapped)  # type: ignore[operator]
+    twin = copied(wrapped)
     assert twin.get_loss_stats_dict() == {"loss": 4.0, "bonus": 2.0}
     assert twin.wrapped_stats is not wrapped.wrapped_stats

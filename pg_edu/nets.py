@@ -1,0 +1,335 @@
+"""Networks from observation to the parameters of an action distribution.
+
+    Net        obs [B, O]  ->  features or logits [B, H]
+    Actor      obs [B, O]  ->  one probability (or logit) per discrete action [B, A]
+    ActorProb  obs [B, O]  ->  (mu, sigma) of a Gaussian, each [B, A]
+
+Each takes `(obs, state, info)` and returns `(output, state)`, which is what a policy asks of its
+actor; `state` is the hidden state of a recurrent network and None elsewhere. Names of parameters
+and the order in which layers are made are those of Tianshou v1.1.0, so that a seed gives the same
+weights and state dicts can be exchanged.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+Array = npt.NDArray[Any] | torch.Tensor
+Device = str | int | torch.device
+ModuleClass = type[nn.Module]
+ModuleArgs = tuple[Any, ...] | dict[str, Any]
+ActionShape = int | np.integer[Any] | Sequence[int]
+
+LOG_SIGMA_MIN, LOG_SIGMA_MAX = -20, 2
+
+
+class MLP(nn.Module):
+    """Linear layers, each but the last followed by an optional norm and an activation.
+
+    Args:
+        input_dim: width of the flattened input.
+        output_dim: width of a last linear layer without activation; 0: there is no such layer.
+        hidden_sizes: widths of the layers before it.
+        norm_layer: a module class for every hidden layer, a list of one per hidden layer, or None.
+        norm_args: what its constructor takes after the layer's width: a tuple of positional or a
+            dict of keyword arguments for every hidden layer, or a list of one per hidden layer.
+        activation, act_args: the same for the activation.
+        device: where the parameters are and the input is moved to; None: neither is moved.
+
+    Attributes:
+        model: the layers as an `nn.Sequential`.
+        output_dim: width of the output.
+
+    Raises:
+        ValueError: a list that has not one entry per hidden layer; an input of another width.
+
+    Example:
+        >>> MLP(3, output_dim=2, hidden_sizes=[4], activation=nn.Tanh).model
+        Sequential(
+          (0): Linear(in_features=3, out_features=4, bias=True)
+          (1): Tanh()
+          (2): Linear(in_features=4, out_features=2, bias=True)
+        )
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int = 0,
+        hidden_sizes: Sequence[int] = (),
+        norm_layer: ModuleClass | list[ModuleClass] | None = None,
+        norm_args: ModuleArgs | list[ModuleArgs] | None = None,
+        activation: ModuleClass | list[ModuleClass] | None = nn.ReLU,
+        act_args: ModuleArgs | list[ModuleArgs] | None = None,
+        device: Device | None = None,
+    ) -> None:
+        super().__init__()
+        depth = len(hidden_sizes)
+        norms = _one_per_layer("norm_layer", norm_layer, depth)
+        norm_argss = _one_per_layer("norm_args", norm_args, depth)
+        activations = _one_per_layer("activation", activation, depth)
+        act_argss = _one_per_layer("act_args", act_args, depth)
+
+        layers: list[nn.Module] = []
+        width = input_dim
+        for i, size in enumerate(hidden_sizes):
+            layers.append(nn.Linear(width, size))
+            if norm := norms[i]:
+                layers.append(_make(norm, norm_argss[i], size))
+            if act := activations[i]:
+                layers.append(_make(act, act_argss[i]))
+            width = size
+        if output_dim > 0:
+            layers.append(nn.Linear(width, output_dim))
+            width = output_dim
+        self.model = nn.Sequential(*layers).to(device)
+        self.input_dim = input_dim
+        self.output_dim = width
+        self.device = device
+
+    def forward(self, obs: Array) -> torch.Tensor:
+        """[B, ...] of any dtype -> float32 [B, output_dim]; [B] counts as [B, 1]."""
+        x = torch.as_tensor(obs, dtype=torch.float32, device=self.device)
+        x = x.flatten(1) if x.dim() > 1 else x.reshape(-1, 1)
+        if x.shape[1] != self.input_dim:
+            raise ValueError(
+                f"obs must be a batch of rows with {self.input_dim} numbers each, "
+                f"but has shape {list(obs.shape)}"
+            )
+        y: torch.Tensor = self.model(x)
+        return y
+
+
+class Net(nn.Module):
+    """An MLP on a batch of observations.
+
+    Args:
+        state_shape: shape of one observation, or the number of its values (for a Discrete space
+            the number n of its states).
+        action_shape: shape of the output or its width; 0: the output is the last hidden layer.
+        hidden_sizes, norm_layer, norm_args, activation, act_args, device: as in `MLP`.
+        softmax: whether the output is turned into probabilities.
+
+    Raises:
+        ValueError: observations that do not fit state_shape.
+        TypeError: dict observations, which need a network of their own.
+
+    Example:
+        >>> net = Net(state_shape=(4,), action_shape=2, hidden_sizes=[8], softmax=True)
+        >>> probs, state = net(np.zeros((3, 4)))
+        >>> probs.shape, state
+        (torch.Size([3, 2]), None)
+    """
+
+    def __init__(
+        self,
+        state_shape: int | Sequence[int],
+        action_shape: ActionShape = 0,
+        hidden_sizes: Sequence[int] = (),
+        norm_layer: ModuleClass | list[ModuleClass] | None = None,
+        norm_args: ModuleArgs | list[ModuleArgs] | None = None,
+        activation: ModuleClass | list[ModuleClass] | None = nn.ReLU,
+        act_args: ModuleArgs | list[ModuleArgs] | None = None,
+        device: Device = "cpu",
+        softmax: bool = False,
+    ) -> None:
+        super().__init__()
+        self.model = MLP(
+            _size(state_shape),
+            _size(action_shape),
+            hidden_sizes,
+            norm_layer,
+            norm_args,
+            activation,
+            act_args,
+            device,
+        )
+        self.output_dim = self.model.output_dim
+        self.softmax = softmax
+        self.device = device
+
+    def forward(self, obs: Array, state: Any = None, info: Any = None) -> tuple[torch.Tensor, Any]:
+        """obs [B, *state_shape] -> (output [B, output_dim], state as it came).
+
+        Integers [B], the numbers of Discrete states, are one-hot encoded if state_shape is n > 1.
+        """
+        if hasattr(obs, "keys"):
+            raise TypeError(
+                f"obs is a dict with keys {sorted(obs.keys())}, but Net takes one array; give the "
+                "policy a network of your own that puts the entries together"
+            )
+        obs = torch.as_tensor(obs, device=self.device)
+        if obs.dim() == 1 and self.model.input_dim > 1:
+            obs = _one_hot(obs, self.model.input_dim)
+        y = self.model(obs)
+        return (torch.softmax(y, dim=-1) if self.softmax else y), state
+
+
+class Actor(nn.Module):
+    """An actor for discrete actions: a preprocessing network and an MLP on its output.
+
+    Args:
+        preprocess_net: called as `preprocess_net(obs, state)`, returns (features [B, H], state).
+        action_shape: the number of actions, or a shape.
+        hidden_sizes: layers between the features and the output.
+        softmax_output: True: the output is probabilities, for `Categorical(probs)`;
+            False: logits, for `Categorical(logits=...)`.
+        preprocess_net_output_dim: H, where preprocess_net has no attribute `output_dim`.
+        device: as in `MLP`.
+
+    Raises:
+        ValueError: H is unknown or known twice and different.
+
+    Example:
+        >>> actor = Actor(Net(state_shape=4, hidden_sizes=[8]), action_shape=2)
+        >>> probs, state = actor(np.zeros((3, 4)))
+        >>> probs.sum(dim=1).allclose(torch.ones(3))
+        True
+    """
+
+    def __init__(
+        self,
+        preprocess_net: nn.Module,
+        action_shape: ActionShape,
+        hidden_sizes: Sequence[int] = (),
+        softmax_output: bool = True,
+        preprocess_net_output_dim: int | None = None,
+        device: Device = "cpu",
+    ) -> None:
+        super().__init__()
+        self.preprocess = preprocess_net
+        self.output_dim = _size(action_shape)
+        features = _feature_dim(preprocess_net, preprocess_net_output_dim)
+        self.last = MLP(features, self.output_dim, hidden_sizes, device=device)
+        self.softmax_output = softmax_output
+        self.device = device
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[torch.Tensor, Any]:
+        """obs -> (probabilities or logits [B, A], the preprocessing network's new state)."""
+        features, hidden = self.preprocess(obs, state)
+        y = self.last(features)
+        return (torch.softmax(y, dim=-1) if self.softmax_output else y), hidden
+
+
+class ActorProb(nn.Module):
+    """An actor for continuous actions: the mean and standard deviation of a Gaussian.
+
+        mu    = max_action · tanh(MLP(features)), or MLP(features) if unbounded
+        sigma = exp(sigma_param), or exp(clamp(MLP(features), -20, 2)) if conditioned_sigma
+
+    Args:
+        preprocess_net, hidden_sizes, device, preprocess_net_output_dim: as in `Actor`.
+        action_shape: shape of one action, or the number A of its values.
+        max_action: the largest mean, where it is bounded.
+        unbounded: no tanh. A policy bounds actions too (action_bound_method); a mean that is
+            bounded twice reaches the ends of the range badly.
+        conditioned_sigma: sigma depends on the observation; otherwise it is one parameter for
+            each action value (`sigma_param` [A, 1], from 0: sigma starts at 1).
+
+    Warns:
+        UserWarning: unbounded and max_action is not 1; max_action is then set to 1.
+
+    Example:
+        >>> actor = ActorProb(Net(state_shape=3, hidden_sizes=[8]), action_shape=2, unbounded=True)
+        >>> (mu, sigma), state = actor(np.zeros((5, 3)))
+        >>> mu.shape, sigma[0].tolist()
+        (torch.Size([5, 2]), [1.0, 1.0])
+    """
+
+    def __init__(
+        self,
+        preprocess_net: nn.Module,
+        action_shape: ActionShape,
+        hidden_sizes: Sequence[int] = (),
+        max_action: float = 1.0,
+        device: Device = "cpu",
+        unbounded: bool = False,
+        conditioned_sigma: bool = False,
+        preprocess_net_output_dim: int | None = None,
+    ) -> None:
+        super().__init__()
+        if unbounded and not math.isclose(max_action, 1.0):
+            warnings.warn(
+                f"max_action={max_action} has no effect on an unbounded mean and is set to 1",
+                stacklevel=2,
+            )
+            max_action = 1.0
+        self.preprocess = preprocess_net
+        self.output_dim = _size(action_shape)
+        features = _feature_dim(preprocess_net, preprocess_net_output_dim)
+        self.mu = MLP(features, self.output_dim, hidden_sizes, device=device)
+        if conditioned_sigma:
+            self.sigma = MLP(features, self.output_dim, hidden_sizes, device=device)
+        else:
+            self.sigma_param = nn.Parameter(torch.zeros(self.output_dim, 1, device=device))
+        self.conditioned_sigma = conditioned_sigma
+        self.max_action = max_action
+        self.unbounded = unbounded
+        self.device = device
+
+    def forward(
+        self, obs: Any, state: Any = None, info: Any = None
+    ) -> tuple[tuple[torch.Tensor, torch.Tensor], Any]:
+        """obs -> ((mu [B, A], sigma [B, A]), state as it came)."""
+        features, _ = self.preprocess(obs, state)
+        mu = self.mu(features)
+        if not self.unbounded:
+            mu = self.max_action * torch.tanh(mu)
+        if self.conditioned_sigma:
+            log_sigma = self.sigma(features).clamp(LOG_SIGMA_MIN, LOG_SIGMA_MAX)
+        else:
+            log_sigma = self.sigma_param.view(1, -1).expand_as(mu)
+        return (mu, log_sigma.exp()), state
+
+
+def _one_per_layer(name: str, value: Any, depth: int) -> list[Any]:
+    if not isinstance(value, list):
+        return [value] * depth
+    if len(value) != depth:
+        raise ValueError(
+            f"{name} is a list of {len(value)}, but there are {depth} hidden layers; "
+            "give one entry for each"
+        )
+    return value
+
+
+def _make(module: ModuleClass, args: ModuleArgs | None, *first: int) -> nn.Module:
+    if isinstance(args, dict):
+        return module(*first, **args)
+    return module(*first, *(args or ()))
+
+
+def _size(shape: ActionShape) -> int:
+    return int(np.prod(shape))
+
+
+def _feature_dim(net: nn.Module, given: int | None) -> int:
+    dim = getattr(net, "output_dim", given)
+    if dim is None:
+        raise ValueError(
+            f"the output width of preprocess_net ({type(net).__name__}) is not known: give it an "
+            "attribute output_dim, or give preprocess_net_output_dim"
+        )
+    if given not in (None, dim):
+        raise ValueError(
+            f"preprocess_net_output_dim is {given}, but preprocess_net.output_dim is {dim}"
+        )
+    return int(dim)
+
+
+def _one_hot(states: torch.Tensor, n: int) -> torch.Tensor:
+    """Numbers [B] in 0 .. n - 1 -> [B, n]."""
+    if states.is_floating_point() or bool(((states < 0) | (states >= n)).any()):
+        raise ValueError(
+            f"obs has shape {list(states.shape)}, which is not a batch of rows with {n} numbers "
+            f"each; a batch of Discrete states would be integers from 0 to {n - 1}"
+        )
+    return nn.functional.one_hot(states.long(), n)

@@ -1,0 +1,208 @@
+"""Networks: recorded outputs and names of v1.1.0 from a seed, shapes, devices, and bad input."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pg_edu.nets import MLP, Actor, ActorProb, Net
+
+OBS = np.arange(6.0).reshape(2, 3)
+LAST = ["last.model.0.weight", "last.model.0.bias", "last.model.2.weight", "last.model.2.bias"]
+PREPROCESS = ["preprocess.model.model.0.weight", "preprocess.model.model.0.bias"]
+
+RECORDED: dict[str, tuple[Callable[[], nn.Module], list[str], Any]] = {
+    "Net": (
+        lambda: Net(3, 2, [4, 3], softmax=True),
+        [f"model.model.{i}.{kind}" for i in (0, 2, 4) for kind in ("weight", "bias")],
+        [[0.47437262535095215, 0.5256273746490479], [0.47569379210472107, 0.5243061780929565]],
+    ),
+    "Net with norms and activations per layer": (
+        lambda: Net(
+            3,
+            hidden_sizes=[2, 2],
+            norm_layer=[nn.LayerNorm, nn.LayerNorm],
+            norm_args=[(0.5,), {"eps": 0.25}],
+            activation=[nn.Tanh, nn.LeakyReLU],
+            act_args=[(), (0.3,)],
+        ),
+        [f"model.model.{i}.{kind}" for i in (0, 1, 3, 4) for kind in ("weight", "bias")],
+        [[0.10266249626874924, -0.03079874999821186], [-0.030922889709472656, 0.10307635366916656]],
+    ),
+    "Actor": (
+        lambda: Actor(Net(3, hidden_sizes=[4]), 2, [5]),
+        PREPROCESS + LAST,
+        [[0.5214595198631287, 0.47854042053222656], [0.679446280002594, 0.3205537497997284]],
+    ),
+    "ActorProb": (
+        lambda: ActorProb(Net(3, hidden_sizes=[4]), (2,), [5], max_action=2.0),
+        ["sigma_param", *PREPROCESS, *(name.replace("last", "mu") for name in LAST)],
+        (
+            [[0.7223399877548218, 0.5685737729072571], [1.005720615386963, -0.39109933376312256]],
+            [[1.0, 1.0], [1.0, 1.0]],
+        ),
+    ),
+    "ActorProb with sigma from the observation": (
+        lambda: ActorProb(Net(3, hidden_sizes=[4]), 2, [5], unbounded=True, conditioned_sigma=True),
+        [
+            *PREPROCESS,
+            *(name.replace("last", "mu") for name in LAST),
+            *(name.replace("last", "sigma") for name in LAST),
+        ],
+        (
+            [[0.3782307505607605, 0.2923397421836853], [0.5531271696090698, -0.19810104370117188]],
+            [[1.115270733833313, 1.5218449831008911], [0.7432641386985779, 2.1459012031555176]],
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_seed_gives_the_weights_of_v1_1_0(name: str) -> None:
+    """Recorded from Tianshou v1.1.0 after torch.manual_seed(7)."""
+    make, names, expected = RECORDED[name]
+    torch.manual_seed(7)
+    net = make()
+    output, _ = net(OBS, None)
+    assert list(net.state_dict()) == names
+    for mine, theirs in zip(
+        output if isinstance(output, tuple) else [output],
+        expected if isinstance(expected, tuple) else [expected],
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, torch.tensor(theirs), rtol=1e-6, atol=1e-6)
+
+
+def test_net_without_action_shape_ends_with_its_last_hidden_layer() -> None:
+    net = Net(4, hidden_sizes=[8, 5])
+    assert net.output_dim == 5
+    assert isinstance(list(net.modules())[-1], nn.ReLU)
+
+
+def test_net_without_any_layer_passes_the_observation_on() -> None:
+    assert Net((2, 2)).output_dim == 4
+    assert Net((2, 2))(np.ones((3, 2, 2)))[0].shape == (3, 4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64, np.bool_])
+def test_net_takes_images_of_any_dtype(dtype: Any) -> None:
+    obs = (np.arange(2 * 4 * 4 * 3).reshape(2, 4, 4, 3) % 2).astype(dtype)
+    net = Net((4, 4, 3), 2)
+    torch.testing.assert_close(net(obs)[0], net(obs.astype(np.float32).reshape(2, 48))[0])
+
+
+def test_net_returns_the_state_as_it_came() -> None:
+    state = object()
+    assert Net(3, 2)(OBS, state)[1] is state
+
+
+def test_discrete_observations_are_one_hot_encoded() -> None:
+    """Row s of the first layer's weight is what state s selects: x W^T with x = e_s."""
+    net = Net(state_shape=4, action_shape=2)
+    linear = net.model.model[0]
+    output, _ = net(np.array([3, 0, 3]))
+    torch.testing.assert_close(output, linear.weight.T[[3, 0, 3]] + linear.bias)
+
+
+@pytest.mark.parametrize("state_shape", [1, ()])
+def test_scalar_observations_are_one_column(state_shape: Any) -> None:
+    net = Net(state_shape, 2)
+    column = net(np.array([[0.5], [2.0]]))[0]
+    torch.testing.assert_close(net(np.array([0.5, 2.0]))[0], column)
+
+
+@pytest.mark.parametrize(
+    "obs", [np.zeros(4), np.array([4]), np.array([-1]), np.zeros((2, 3)), np.zeros((2, 2, 4))]
+)
+def test_net_refuses_observations_that_do_not_fit(obs: Any) -> None:
+    with pytest.raises(ValueError, match="rows with 4 numbers each"):
+        Net(state_shape=4, action_shape=2)(obs)
+
+
+def test_net_refuses_dict_observations_and_names_their_keys() -> None:
+    with pytest.raises(TypeError, match=r"\['goal', 'position'\]"):
+        Net(4, 2)({"position": np.zeros((1, 2)), "goal": np.zeros((1, 2))})
+
+
+def test_networks_live_on_their_device() -> None:
+    """On torch's meta device an operation with any other device would raise."""
+    actor = Actor(Net(3, hidden_sizes=[4], device="meta"), 2, [4], device="meta")
+    gaussian = ActorProb(Net(3, hidden_sizes=[4], device="meta"), 2, device="meta")
+    assert actor(OBS)[0].device.type == "meta"
+    assert {t.device.type for t in gaussian(OBS)[0]} == {"meta"}
+
+
+def test_actor_returns_the_new_state_and_actor_prob_the_one_it_was_given() -> None:
+    class Recurrent(nn.Module):
+        output_dim = 3
+
+        def forward(self, obs: Any, state: Any) -> tuple[torch.Tensor, Any]:
+            return torch.zeros(len(obs), 3), "new"
+
+    assert Actor(Recurrent(), 2)(OBS, "old")[1] == "new"
+    assert ActorProb(Recurrent(), 2)(OBS, "old")[1] == "old"
+
+
+def test_actor_gives_logits_if_asked() -> None:
+    """softmax(logits) = probs, from the same weights."""
+    actor = Actor(Net(3, hidden_sizes=[4]), 2)
+    probs, _ = actor(OBS)
+    actor.softmax_output = False
+    torch.testing.assert_close(torch.softmax(actor(OBS)[0], dim=1), probs)
+
+
+def test_mean_is_bounded_by_max_action_unless_unbounded() -> None:
+    net = Net(3)
+    obs = 1e3 * np.eye(3)
+    bounded, _ = ActorProb(net, 3, max_action=0.5)(obs)[0]
+    free, _ = ActorProb(net, 3, unbounded=True)(obs)[0]
+    assert bounded.abs().max() == 0.5
+    assert free.abs().max() > 1.0
+
+
+def test_conditioned_sigma_stays_within_its_limits() -> None:
+    """sigma = exp(clamp(., -20, 2))"""
+    actor = ActorProb(Net(1), 1, conditioned_sigma=True)
+    nn.init.ones_(actor.sigma.model[0].weight)
+    _, sigma = actor(np.array([[-1e3], [1e3]]))[0]
+    torch.testing.assert_close(sigma, torch.tensor([[-20.0], [2.0]]).exp())
+
+
+def test_sigma_parameter_is_a_log_standard_deviation_per_action_value() -> None:
+    actor = ActorProb(Net(3), 2)
+    nn.init.constant_(actor.sigma_param, 0.5)
+    assert actor.sigma_param.shape == (2, 1)
+    torch.testing.assert_close(actor(OBS)[0][1], torch.full((2, 2), 0.5).exp())
+
+
+def test_max_action_of_an_unbounded_actor_is_discarded_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="max_action=2.0"):
+        assert ActorProb(Net(3), 2, max_action=2.0, unbounded=True).max_action == 1.0
+
+
+def test_width_of_a_foreign_network_is_told_or_an_error() -> None:
+    class Foreign(nn.Module):
+        pass
+
+    assert Actor(Foreign(), 2, preprocess_net_output_dim=5).last.input_dim == 5
+    with pytest.raises(ValueError, match=r"Foreign.*preprocess_net_output_dim"):
+        Actor(Foreign(), 2)
+    with pytest.raises(ValueError, match=r"is 5, but preprocess_net.output_dim is 3"):
+        ActorProb(Net(3), 2, preprocess_net_output_dim=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("norm_layer", [nn.LayerNorm]),
+        ("norm_args", [()]),
+        ("activation", [nn.ReLU] * 3),
+        ("act_args", [()] * 3),
+    ],
+)
+def test_lists_must_have_one_entry_per_hidden_layer(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} is a list of {len(value)}.* 2 hidden layers"):
+        MLP(3, hidden_sizes=[4, 4], **{name: value})
