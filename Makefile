@@ -1,7 +1,63 @@
-.PHONY: test
+# make                          set up .venv, then train an agent on CartPole-v1 (SEED=n: another run)
+# make test                     everything that continuous integration checks
+# make notebooks                rebuild the notebooks from notebooks/src (NAMES="00 02": only these)
+# make lab                      open them in JupyterLab
+# make parity                   compare with the real Tianshou 1.1.0, in an environment of its own
+# make publish REPO=owner/name  write the address of the repository wherever it is shown
+# make clean                    remove what the commands above made, runs/ excepted
+
+PYTHON ?= python3
+SEED ?=
+NAMES ?=
+REPO ?=
+
+.PHONY: train test notebooks lab parity publish clean
+
+train: .venv/ready
+	.venv/bin/python -m pg_edu train $(if $(SEED),--seed $(SEED))
+
 test: .venv/ready
-	.venv/bin/python -m pytest
-.venv/ready: pyproject.toml
-	python3 -m venv .venv
-	.venv/bin/pip install -q torch==2.13.0 -e ".[dev]"
-	touch $@
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest --nbval
+
+notebooks: .venv/ready
+	.venv/bin/python notebooks/build.py $(NAMES)
+
+lab: .venv/ready
+	.venv/bin/jupyter lab notebooks
+
+parity: .venv-parity/ready
+	.venv-parity/bin/python tests/parity/run.py
+
+publish: .venv/ready
+	.venv/bin/python .github/publish.py $(REPO)
+
+clean:
+	rm -rf .venv .venv-parity build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# An environment is ready when its stamp is newer than what it was installed from.
+.venv/ready: pyproject.toml constraints.txt
+	$(require-python)
+	$(PYTHON) -m venv .venv
+	@echo "Installing into .venv: about 1.3 GB, a few minutes the first time."
+	.venv/bin/python -m pip install -q -c constraints.txt -e ".[dev]"
+	@touch $@
+
+# Tianshou 1.1.0 asks for numpy<2 and gymnasium<0.29 and runs without, hence --no-deps.
+.venv-parity/ready: pyproject.toml constraints.txt
+	$(require-python)
+	$(PYTHON) -m venv .venv-parity
+	.venv-parity/bin/python -m pip install -q -c constraints.txt -e . numba h5py matplotlib \
+	  overrides packaging pandas pettingzoo sensai-utils tensorboard tqdm "deepdiff<8"
+	.venv-parity/bin/python -m pip install -q --no-deps tianshou==1.1.0
+	@touch $@
+
+define require-python
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+  { echo "pg_edu needs Python 3.11, 3.12 or 3.13. Install one and name it: make PYTHON=python3.12"; exit 1; }
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+endef

@@ -1,7 +1,129 @@
-"""The house: what imports what, and what an import costs."""
+"""The house: which module may know of which, how large the core is, what an import costs."""
 
-import pg_edu
+import ast
+import subprocess
+import sys
+import tokenize
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "pg_edu"
+
+# Arrows point to the left: a module may import what stands before it, and in its own line.
+FLOORS = [
+    {"types", "returns", "actions", "shapes", "stats", "batch", "intervals"},
+    {"buffer"},
+    {"nets"},
+    {"policy"},
+    {"collector"},
+    {"trainer"},
+    {"plots"},
+    {"experiment"},
+    {"compat", "lab", "check"},
+    {"__init__", "__main__"},
+]
+CORE = set[str]().union(*FLOORS[:6]) - {"types", "intervals"}
+DRAWING = {"matplotlib", "PIL", "pygame"}
+SLOW = {"scipy", "numba", "tensorboard", "tqdm.auto", "tqdm.notebook"}
 
 
-def test_package_has_a_docstring() -> None:
-    assert pg_edu.__doc__
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """The top-level name under pg_edu: `policy` for policy.py, `lab` for all of lab/."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """What a module imports from the package, wherever in the file and however it is written."""
+    package = ("pg_edu", *path.relative_to(PACKAGE).parts[:-1])
+    return rooms_named_in(path.read_text(encoding="utf-8"), package)
+
+
+def rooms_named_in(code: str, package: tuple[str, ...]) -> set[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parent = package[: len(package) + 1 - node.level] if node.level else ()
+            base = ".".join([*parent, node.module] if node.module else parent)
+            names += [f"{base}.{alias.name}" for alias in node.names]
+    rooms = {path.stem for path in PACKAGE.iterdir()}
+    paths = [name.split(".") for name in names if name.split(".")[0] == "pg_edu"]
+    return {path[1] if len(path) > 1 and path[1] in rooms else "__init__" for path in paths}
+
+
+def code_lines(path: Path) -> int:
+    """Lines that hold code: no blank lines, comments or docstrings."""
+    lines: set[int] = set()
+    blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type not in blank | {tokenize.ENCODING, tokenize.ENDMARKER}:
+                lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            docstring = node.body[0]
+            lines -= set(range(docstring.lineno, (docstring.end_lineno or 0) + 1))
+    return len(lines)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_module_imports_only_from_its_own_floor_and_below(path: Path) -> None:
+    floor_of = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+    assert room(path) in floor_of, "a new module needs a place in FLOORS"
+    too_high = {n for n in imported_rooms(path) if floor_of[n] > floor_of[room(path)]}
+    assert not too_high
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pg_edu.returns",
+        "from pg_edu.returns import gae",
+        "from pg_edu import returns",
+        "from .returns import gae",
+        "from . import returns",
+        "def f():\n    from pg_edu.returns import gae",
+        "if TYPE_CHECKING:\n    import pg_edu.returns as r",
+    ],
+)
+def test_every_way_to_import_a_module_is_seen(code: str) -> None:
+    assert rooms_named_in(code, ("pg_edu",)) == {"returns"}
+
+
+def test_importing_from_the_package_itself_is_an_arrow_to_the_top() -> None:
+    assert rooms_named_in("from pg_edu import PGPolicy", ("pg_edu",)) == {"__init__"}
+
+
+def test_no_two_modules_import_each_other() -> None:
+    arrows = {room(p): imported_rooms(p) for p in modules() if room(p) == p.stem}
+    tuple(TopologicalSorter(arrows).static_order())  # raises CycleError
+
+
+def test_code_lines_counts_neither_docstrings_nor_comments_nor_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "example.py"
+    path.write_text(
+        '"""Doc\nstring."""\n\n# why\nx = [\n    1,\n]\n\ndef f():\n    """Doc."""\n    return x\n'
+    )
+    assert code_lines(path) == 5
+
+
+def test_the_core_is_small_enough_to_be_read() -> None:
+    lengths = {path.stem: code_lines(path) for path in modules() if path.stem in CORE}
+    assert sum(lengths.values()) < 1800, lengths
+
+
+def test_importing_the_package_imports_nothing_that_draws_or_that_is_slow() -> None:
+    program = f"import sys, pg_edu; print(*sorted(set(sys.modules) & {DRAWING | SLOW}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

@@ -1,0 +1,1 @@
+"""The laboratory: the ground truth that claims about gradients are held against."""
