@@ -1,0 +1,110 @@
+"""The protocol types of the signatures: which fields a `Batch` carries at each stage.
+
+A `Batch` takes any field, so its class says nothing about which ones are there. These protocols do,
+for a reader and for mypy; at run time they are never looked at.
+
+    ObsBatchProtocol -> RolloutBatchProtocol -> BatchWithReturnsProtocol     what a policy is given
+    ActBatchProtocol -> ActStateBatchProtocol -> ModelOutputBatchProtocol -> DistBatchProtocol
+                                                                             what it gives back
+
+Source: Tianshou v1.1.0, `tianshou.data.types` and `BatchProtocol`.
+"""
+
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence, ValuesView
+from types import EllipsisType
+from typing import Any, Protocol, Self, SupportsIndex, overload
+
+import numpy as np
+import torch
+from torch.distributions import Distribution
+
+TArr = torch.Tensor | np.ndarray[Any, Any]
+SingleIndexType = SupportsIndex | slice | EllipsisType
+IndexType = SingleIndexType | TArr | Sequence[SingleIndexType]
+
+TDistFnContinuous = Callable[[tuple[torch.Tensor, torch.Tensor]], Distribution]
+TDistFnDiscrete = Callable[[torch.Tensor], Distribution]
+TDistFnDiscrOrCont = TDistFnContinuous | TDistFnDiscrete
+
+
+class BatchProtocol(Protocol):
+    """What every `Batch` can do; see `pg_edu.Batch` for what the methods mean."""
+
+    @property
+    def shape(self) -> list[int]: ...
+
+    # With these two, mypy lets a policy add fields (batch.returns = ...) and read them again.
+    def __getattr__(self, key: str) -> Any: ...
+    def __setattr__(self, key: str, value: Any) -> None: ...
+
+    @overload
+    def __getitem__(self, index: str) -> Any: ...
+    @overload
+    def __getitem__(self, index: IndexType) -> Self: ...
+
+    def __setitem__(self, index: str | IndexType, value: Any) -> None: ...
+    def __delitem__(self, key: str) -> None: ...
+    def __contains__(self, key: str) -> bool: ...
+    def __iter__(self) -> Iterator[Self]: ...
+    def __len__(self) -> int: ...
+
+    def keys(self) -> KeysView[str]: ...
+    def values(self) -> ValuesView[Any]: ...
+    def items(self) -> ItemsView[str, Any]: ...
+    def get(self, key: str, default: Any = None) -> Any: ...
+    def pop(self, key: str, default: Any = None) -> Any: ...
+    def to_dict(self, recursive: bool = True) -> dict[str, Any]: ...
+    def split(
+        self, size: int, shuffle: bool = True, merge_last: bool = False
+    ) -> Iterator[Self]: ...
+    def to_numpy(self) -> Self: ...
+    def to_torch(
+        self, dtype: torch.dtype | None = None, device: str | int | torch.device = "cpu"
+    ) -> Self: ...
+
+
+class ObsBatchProtocol(BatchProtocol, Protocol):
+    """Observations that a policy can turn into actions."""
+
+    obs: TArr | BatchProtocol
+    info: TArr | BatchProtocol
+
+
+class RolloutBatchProtocol(ObsBatchProtocol, Protocol):
+    """Transitions, as a replay buffer samples them."""
+
+    obs_next: TArr | BatchProtocol
+    act: TArr
+    rew: np.ndarray[Any, Any]
+    terminated: TArr
+    truncated: TArr
+
+
+class BatchWithReturnsProtocol(RolloutBatchProtocol, Protocol):
+    """Transitions with the return that followed each of them."""
+
+    returns: TArr
+
+
+class ActBatchProtocol(BatchProtocol, Protocol):
+    """An action for each row."""
+
+    act: TArr
+
+
+class ActStateBatchProtocol(ActBatchProtocol, Protocol):
+    """Actions, and the hidden state of a recurrent policy (None otherwise)."""
+
+    state: dict[str, Any] | BatchProtocol | np.ndarray[Any, Any] | None
+
+
+class ModelOutputBatchProtocol(ActStateBatchProtocol, Protocol):
+    """In addition the actor's output: a tensor, or the tuple (loc, scale) of a Gaussian."""
+
+    logits: torch.Tensor | tuple[torch.Tensor, ...]
+
+
+class DistBatchProtocol(ModelOutputBatchProtocol, Protocol):
+    """In addition the distribution that the actions were drawn from."""
+
+    dist: Distribution
