@@ -1,0 +1,455 @@
+"""The collector: a policy plays in environments, and every transition goes into a buffer.
+
+    obs --policy--> act --map_action--> env.step --> (obs, act, rew, obs_next, ...) --> buffer
+
+All N environments step together. The rows of some vector steps are staged in arrays [T, N] and
+stored at once; no object is made for a single transition. Where an episode ends, Gymnasium's vector
+environments differ in what comes next:
+
+    SAME_STEP   the step returns the first observation of the next episode; the true last one is
+                in info["final_obs"].
+    NEXT_STEP   the step returns the true last observation; the following step ignores its action
+                and returns the first observation. That step is no transition and is not stored.
+    DISABLED    the step returns the true last observation; the collector resets.
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from numpy.typing import NDArray
+
+from pg_edu.batch import Batch, to_numpy
+from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
+from pg_edu.policy import BasePolicy, torch_train_mode
+from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats
+from pg_edu.types import ObsBatchProtocol
+
+Flags = NDArray[np.bool_]
+BLOCK_STEPS, BLOCK_BYTES = 64, 2**22  # a block is stored when it has this many steps or bytes
+
+
+@dataclass(kw_only=True)
+class CollectStats(DataclassPPrintMixin):
+    """What one call of `Collector.collect` brought.
+
+    Attributes:
+        n_collected_episodes: episodes that ended.
+        n_collected_steps: transitions stored.
+        collect_time: seconds.
+        collect_speed: transitions a second.
+        returns: sum of rewards of each ended episode, float64, in the order in which they ended.
+        returns_stat: summary of `returns`, None if no episode ended.
+        lens: steps of each ended episode, int64.
+        lens_stat: summary of `lens`, None if no episode ended.
+    """
+
+    n_collected_episodes: int = 0
+    n_collected_steps: int = 0
+    collect_time: float = 0.0
+    collect_speed: float = 0.0
+    returns: NDArray[np.float64]
+    returns_stat: SequenceSummaryStats | None
+    lens: NDArray[np.int64]
+    lens_stat: SequenceSummaryStats | None
+
+
+class Collector:
+    """Lets a policy play and stores what happens.
+
+    Episodes are collected fairly: of n episodes in N environments, episode k belongs to environment
+    k mod N, fixed before anything is known of their lengths. (The first n to end would be the
+    short ones.)
+
+    Args:
+        policy: whose `forward` and `map_action` choose the actions.
+        env: a `gym.vector.VectorEnv`, or a `gym.Env`, which becomes a vector of one.
+        buffer: at least one ring an environment. None: one slot an environment, overwritten by
+            design (to measure returns, not to learn).
+        exploration_noise: whether `policy.exploration_noise` changes the actions.
+
+    Raises:
+        ValueError: the buffer has too few rings, or the policy was made for another action space.
+
+    Source: Tianshou v1.1.0, Collector.
+
+    Example:
+        >>> from pg_edu.nets import Net
+        >>> from pg_edu.policy import PGPolicy
+        >>> envs = gym.make_vec("CartPole-v1", num_envs=4)
+        >>> net = Net(state_shape=4, action_shape=2, hidden_sizes=[16], softmax=True)
+        >>> policy = PGPolicy(actor=net, optim=torch.optim.Adam(net.parameters()),
+        ...     dist_fn=torch.distributions.Categorical, action_space=envs.single_action_space,
+        ...     action_scaling=False)
+        >>> collector = Collector(policy, envs, VectorReplayBuffer(4000, buffer_num=4))
+        >>> stats = collector.collect(n_episode=8)
+        >>> stats.n_collected_episodes, stats.n_collected_steps == stats.lens.sum()
+        (8, True)
+    """
+
+    def __init__(
+        self,
+        policy: BasePolicy[Any],
+        env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any],
+        buffer: ReplayBuffer | None = None,
+        exploration_noise: bool = False,
+    ) -> None:
+        self.policy = policy
+        self.env = env if isinstance(env, VectorEnv) else _vector_of_one(env)
+        self.buffer = VectorReplayBuffer(self.env_num, self.env_num) if buffer is None else buffer
+        self.exploration_noise = exploration_noise
+        self.action_space = self.env.action_space
+        self.collect_step, self.collect_episode, self.collect_time = 0, 0, 0.0
+        self._overwrites = buffer is None
+        self._mode = _autoreset_mode(self.env)
+        self._obs: Any = None  # None: to be reset before the next step
+        self._info: dict[str, Any] = {}
+        self._state: Any = None
+        self._fresh = False  # every environment stands at the start of an episode
+        self._ended = np.zeros(self.env_num, bool)  # NEXT_STEP: the coming step is no transition
+        if self.buffer.buffer_num < self.env_num:
+            raise ValueError(
+                f"buffer has {self.buffer.buffer_num} rings for {self.env_num} environments. Use "
+                f"VectorReplayBuffer(total_size, buffer_num={self.env_num})."
+            )
+        if (
+            policy.action_space == self.env.action_space
+            and policy.action_space != self.env.single_action_space
+        ):
+            raise ValueError(
+                "the policy was given the action_space of all environments together, "
+                f"{policy.action_space}. Give it env.single_action_space, "
+                f"{self.env.single_action_space}."
+            )
+
+    @property
+    def env_num(self) -> int:
+        """How many environments step together, N."""
+        return self.env.num_envs
+
+    def reset(
+        self,
+        reset_buffer: bool = True,
+        reset_stats: bool = True,
+        gym_reset_kwargs: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset environments, and if wanted buffer and counters; the first (obs, info)."""
+        first = self.reset_env(gym_reset_kwargs)
+        if reset_buffer:
+            self.reset_buffer()
+        if reset_stats:
+            self.reset_stat()
+        return first
+
+    def reset_env(
+        self, gym_reset_kwargs: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset all environments. An episode that this cuts off ends as truncated in the buffer."""
+        self._abandon()
+        self._obs, self._info = self.env.reset(**(gym_reset_kwargs or {}))
+        self._fresh = True
+        return self._obs, self._info
+
+    def reset_buffer(self, keep_statistics: bool = False) -> None:
+        """Empty the buffer; `keep_statistics` goes on counting the running episodes."""
+        self.buffer.reset(keep_statistics=keep_statistics)
+
+    def reset_stat(self) -> None:
+        """Set collect_step, collect_episode and collect_time to 0."""
+        self.collect_step, self.collect_episode, self.collect_time = 0, 0, 0.0
+
+    def close(self) -> None:
+        """Close the environments."""
+        self.env.close()
+        self._obs = None
+
+    def collect(
+        self,
+        n_step: int | None = None,
+        n_episode: int | None = None,
+        random: bool = False,
+        render: float | None = None,
+        reset_before_collect: bool = False,
+        gym_reset_kwargs: dict[str, Any] | None = None,
+    ) -> CollectStats:
+        """Play for a number of steps or of episodes.
+
+        Args:
+            n_step: transitions to collect, in ceil(n_step / N) vector steps; goes on where the last
+                call stopped. Under NEXT_STEP the rows after an episode's end are not counted.
+            n_episode: whole episodes to collect, from fresh ones; then all environments are reset.
+            random: whether to sample from the environments' action space instead.
+            render: seconds to wait after rendering each step; None: no rendering.
+            reset_before_collect: whether to reset the environments first; the buffer is kept.
+            gym_reset_kwargs: for `env.reset`; a seed is used once, at this call's first reset.
+
+        Raises:
+            ValueError: not exactly one of n_step and n_episode, or not positive; a buffer that
+                cannot hold what this call collects; a hidden state without the environments on
+                axis 0. The episodes that were running are then marked as truncated.
+        """
+        given = [n for n in (n_step, n_episode) if n is not None]
+        if len(given) != 1 or given[0] <= 0:
+            raise ValueError(
+                "give exactly one of n_step and n_episode, and a positive number, "
+                f"got n_step={n_step}, n_episode={n_episode}."
+            )
+        kwargs = gym_reset_kwargs or {}
+        if n_step is not None:
+            steps = -(-n_step // self.env_num)
+            quota = np.full(self.env_num, np.iinfo(np.int64).max)
+            self._check_room(np.full(self.env_num, steps))
+            if n_step % self.env_num:
+                warnings.warn(
+                    f"n_step={n_step} is no multiple of the {self.env_num} environments: "
+                    f"{steps * self.env_num} steps are taken.",
+                    stacklevel=2,
+                )
+        else:
+            steps = None
+            quota = -(-(cast(int, n_episode) - np.arange(self.env_num)) // self.env_num).clip(0)
+            if cast(int, n_episode) < self.env_num:
+                warnings.warn(
+                    f"n_episode={n_episode} leaves some of the {self.env_num} environments idle.",
+                    stacklevel=2,
+                )
+        start = time.perf_counter()
+        if reset_before_collect:
+            self.reset(reset_buffer=False, gym_reset_kwargs=kwargs)
+        elif self._obs is None or (n_episode and not self._fresh):
+            self.reset_env(kwargs)
+        try:
+            with torch.no_grad(), torch_train_mode(self.policy, False):
+                returns, lens, rows = self._play(steps, quota, random, render)
+        except BaseException:
+            self._abandon()
+            raise
+        if n_episode is not None:
+            self.reset_env({key: value for key, value in kwargs.items() if key != "seed"})
+        seconds = max(time.perf_counter() - start, 1e-9)
+        self.collect_step += rows
+        self.collect_episode += len(returns)
+        self.collect_time += seconds
+        return CollectStats(
+            n_collected_episodes=len(returns),
+            n_collected_steps=rows,
+            collect_time=seconds,
+            collect_speed=rows / seconds,
+            returns=returns,
+            returns_stat=SequenceSummaryStats.from_sequence(returns) if len(returns) else None,
+            lens=lens,
+            lens_stat=SequenceSummaryStats.from_sequence(lens) if len(lens) else None,
+        )
+
+    def _play(
+        self, steps: int | None, quota: NDArray[np.int64], random: bool, render: float | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
+        """Step until `steps` vector steps are taken or every environment has its episodes."""
+        returns, lens, rows = [np.empty(0)], [np.empty(0, np.int64)], np.zeros(self.env_num, int)
+        block = _Block(self._obs)
+        self._fresh = False
+        taken = 0
+        while quota.any() and taken != steps:
+            act, env_act, policy_entry = self._act(random)
+            obs, rew, terminated, truncated, info = self.env.step(env_act)
+            done = terminated | truncated
+            last_obs = {}
+            if done.any():
+                if self._mode is AutoresetMode.SAME_STEP:
+                    last_obs = _rows_of(info["final_obs"], done)
+                elif self._mode is AutoresetMode.DISABLED:
+                    last_obs = _rows_of(obs, done)
+                    obs, info = self.env.reset(options={"reset_mask": done})
+            stored = (quota > 0) & ~self._ended
+            block.add(
+                obs,
+                last_obs,
+                act=act,
+                rew=rew,
+                terminated=terminated,
+                truncated=truncated,
+                stored=stored,
+                **policy_entry,
+            )
+            quota = quota - (done & stored)
+            # Under NEXT_STEP the hidden state too begins anew only after the ignored step.
+            next_step = self._mode is AutoresetMode.NEXT_STEP
+            self._state = _zero_rows(self._state, self._ended if next_step else done)
+            self._ended = done if next_step else self._ended
+            self._obs, self._info = obs, info
+            taken += 1
+            if render is not None:
+                self.env.render()
+                time.sleep(render)
+            if block.is_full() or not quota.any() or taken == steps:
+                staged, valid = block.rows()
+                rows += valid.sum(axis=0)
+                self._check_room(rows)
+                _, episode_return, episode_length, _ = self.buffer.extend(staged, valid)
+                ended = episode_length > 0
+                returns.append(episode_return[ended])
+                lens.append(episode_length[ended])
+                block = _Block(self._obs)
+        return np.concatenate(returns), np.concatenate(lens), int(rows.sum())
+
+    def _act(self, random: bool) -> tuple[Any, Any, dict[str, Any]]:
+        """The raw actions, the environments' actions, and the policy's own entry."""
+        if random:
+            env_act = self.env.action_space.sample()
+            return self.policy.map_action_inverse(env_act), env_act, {}
+        batch = Batch(obs=self._obs, info=Batch(self._info))
+        result = self.policy(batch, self._state)
+        if self._state is None:
+            _check_state(result.get("state"), self.env_num)
+        self._state = result.get("state")
+        act = to_numpy(result.act)
+        if self.exploration_noise:
+            act = self.policy.exploration_noise(act, cast(ObsBatchProtocol, batch))
+        env_act = self.policy.map_action(act)
+        shape = (self.env_num, *(self.env.single_action_space.shape or ()))
+        entry = result.get("policy")
+        extra = {"policy": to_numpy(entry).to_dict()} if isinstance(entry, Batch) else {}
+        return act, env_act.reshape(shape), extra
+
+    def _check_room(self, rows: NDArray[np.int64]) -> None:
+        """Rows of an environment that one call collects must not overwrite one another."""
+        if not self._overwrites and rows.max() > self.buffer.ring_size:
+            raise ValueError(
+                f"buffer holds {self.buffer.ring_size} steps of an environment, but this call "
+                f"collects {rows.max()} or more: the first would be overwritten before anybody saw "
+                f"them. It needs a total size of at least {rows.max() * self.buffer.buffer_num}."
+            )
+
+    def _abandon(self) -> None:
+        """Leave the running episodes: what is stored of them ends here."""
+        self.buffer.mark_truncated(np.arange(self.env_num))
+        self._obs, self._state = None, None
+        self._ended = np.zeros(self.env_num, bool)
+
+
+class _Block:
+    """Some vector steps, staged as arrays [T, N, ...] until they are stored."""
+
+    def __init__(self, first_obs: Any) -> None:
+        size = max(1, BLOCK_BYTES // max(1, _bytes(first_obs)))
+        self.size = min(size, BLOCK_STEPS)
+        self.steps = 0
+        # One more than steps: what follows step t is what step t + 1 starts from.
+        self.obs = _allocate(first_obs, self.size + 1)
+        _write(self.obs, 0, first_obs)
+        self.columns: dict[str, Any] = {}
+        self.last_obs: list[tuple[int, int, Any]] = []
+
+    def is_full(self) -> bool:
+        return self.steps == self.size
+
+    def add(self, obs: Any, last_obs: dict[int, Any], **columns: Any) -> None:
+        """One vector step, the observation that the next one starts from, and the last
+        observation of each episode that ended, by environment."""
+        if not self.columns:
+            self.columns = {key: _allocate(value, self.size) for key, value in columns.items()}
+        for key, value in columns.items():
+            _write(self.columns[key], self.steps, value)
+        self.last_obs += [(self.steps, env, value) for env, value in last_obs.items()]
+        self.steps += 1
+        _write(self.obs, self.steps, obs)
+
+    def rows(self) -> tuple[Batch, Flags]:
+        """The staged steps as a Batch of [T, N, ...], and which of its rows to store."""
+        rows = _map(lambda leaf: leaf[: self.steps], self.columns)
+        rows["obs"] = _map(lambda leaf: leaf[: self.steps], self.obs)
+        rows["obs_next"] = _map(lambda leaf: leaf[1 : self.steps + 1], self.obs)
+        if self.last_obs:
+            rows["obs_next"] = _map(np.copy, rows["obs_next"])
+            for step, env, value in self.last_obs:
+                _write(rows["obs_next"], (step, env), value)
+        valid = rows.pop("stored")
+        return Batch(rows), valid
+
+
+def _map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
+    """Apply a function to every array: an observation is an array, or a dict of observations."""
+    if isinstance(tree, dict):
+        return {key: _map(function, tree[key], *(other[key] for other in others)) for key in tree}
+    return function(tree, *others)
+
+
+def _allocate(value: Any, size: int) -> Any:
+    def allocate(leaf: Any) -> NDArray[Any]:
+        if not isinstance(leaf, np.ndarray) or leaf.dtype == object:
+            raise ValueError(
+                "observations and actions must be numeric arrays or dicts of them, got "
+                f"{type(leaf).__name__}: {leaf!r}."
+            )
+        return np.empty((size, *leaf.shape), leaf.dtype)
+
+    return _map(allocate, value)
+
+
+def _write(storage: Any, index: Any, value: Any) -> None:
+    _map(lambda leaf, row: leaf.__setitem__(index, row), storage, value)
+
+
+def _bytes(value: Any) -> int:
+    return sum(map(_bytes, value.values())) if isinstance(value, dict) else np.asarray(value).nbytes
+
+
+def _rows_of(obs: Any, where: Flags) -> dict[int, Any]:
+    """The observations of some environments; final_obs may hold dicts as objects, hence two maps."""
+    return {
+        n: _map(np.array, _map(lambda leaf, n=n: leaf[n], obs))
+        for n in map(int, np.flatnonzero(where))
+    }
+
+
+def _zero_rows(state: Any, where: Flags) -> Any:
+    """A copy of the hidden state in which the given environments begin anew."""
+    if state is None or not where.any():
+        return state
+    if isinstance(state, torch.Tensor):
+        return state.masked_fill(_column(torch.as_tensor(where, device=state.device), state), 0)
+    if isinstance(state, np.ndarray):
+        return np.where(_column(where, state), np.zeros_like(state), state)
+    if isinstance(state, tuple | list):
+        return type(state)(_zero_rows(child, where) for child in state)
+    return type(state)({key: _zero_rows(child, where) for key, child in state.items()})
+
+
+def _column(where: Any, state: Any) -> Any:
+    return where.reshape(-1, *[1] * (state.ndim - 1))
+
+
+def _check_state(state: Any, env_num: int) -> None:
+    if isinstance(state, torch.Tensor | np.ndarray):
+        if state.ndim == 0 or len(state) != env_num:
+            raise ValueError(
+                f"the policy's state must have the {env_num} environments on axis 0, "
+                f"got shape {list(state.shape)}."
+            )
+    elif isinstance(state, tuple | list):
+        for child in state:
+            _check_state(child, env_num)
+    elif isinstance(state, dict | Batch):
+        for child in state.values():
+            _check_state(child, env_num)
+
+
+def _vector_of_one(env: gym.Env[Any, Any]) -> VectorEnv[Any, Any, Any]:
+    return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)
+
+
+def _autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
+    mode = env.metadata.get("autoreset_mode")
+    if mode is None:
+        warnings.warn(
+            "env.metadata has no autoreset_mode; taken for NEXT_STEP, Gymnasium's default.",
+            stacklevel=3,
+        )
+        return AutoresetMode.NEXT_STEP
+    return AutoresetMode(mode)
