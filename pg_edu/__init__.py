@@ -1,1 +1,95 @@
-"""pg_edu: REINFORCE, derived, built and proved."""
+"""pg_edu: REINFORCE, derived, built and proved.
+
+The public names, in the order in which data meets them. They are those of Tianshou v1.1.0, flat.
+
+    env --obs--> Collector --Batch--> PGPolicy.forward --act--> map_action --> env.step
+                     |
+                     v
+               ReplayBuffer --sample--> process_fn (returns) --> learn --> PGTrainingStats
+"""
+
+from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
+from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
+from pg_edu.collector import Collector, CollectStats
+from pg_edu.compat import (
+    BaseLogger,
+    DummyVectorEnv,
+    LazyLogger,
+    SpaceInfo,
+    SubprocVectorEnv,
+    TensorboardLogger,
+)
+from pg_edu.nets import MLP, Actor, ActorProb, Net
+from pg_edu.policy import (
+    BasePolicy,
+    MultipleLRSchedulers,
+    PGPolicy,
+    TPGTrainingStats,
+    policy_within_training_step,
+    torch_train_mode,
+)
+from pg_edu.stats import (
+    PGTrainingStats,
+    RunningMeanStd,
+    SequenceSummaryStats,
+    TrainingStats,
+    TrainingStatsWrapper,
+)
+from pg_edu.trainer import EpochStats, InfoStats, OnpolicyTrainer
+from pg_edu.types import (
+    ActBatchProtocol,
+    ActStateBatchProtocol,
+    BatchProtocol,
+    BatchWithReturnsProtocol,
+    DistBatchProtocol,
+    ModelOutputBatchProtocol,
+    ObsBatchProtocol,
+    RolloutBatchProtocol,
+    TDistFnDiscrOrCont,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MLP",
+    "ActBatchProtocol",
+    "ActStateBatchProtocol",
+    "Actor",
+    "ActorProb",
+    "BaseLogger",
+    "BasePolicy",
+    "Batch",
+    "BatchProtocol",
+    "BatchWithReturnsProtocol",
+    "CollectStats",
+    "Collector",
+    "DistBatchProtocol",
+    "DummyVectorEnv",
+    "EpochStats",
+    "InfoStats",
+    "LazyLogger",
+    "ModelOutputBatchProtocol",
+    "MultipleLRSchedulers",
+    "Net",
+    "ObsBatchProtocol",
+    "OnpolicyTrainer",
+    "PGPolicy",
+    "PGTrainingStats",
+    "ReplayBuffer",
+    "RolloutBatchProtocol",
+    "RunningMeanStd",
+    "SequenceSummaryStats",
+    "SpaceInfo",
+    "SubprocVectorEnv",
+    "TDistFnDiscrOrCont",
+    "TPGTrainingStats",
+    "TensorboardLogger",
+    "TrainingStats",
+    "TrainingStatsWrapper",
+    "VectorReplayBuffer",
+    "policy_within_training_step",
+    "to_numpy",
+    "to_torch",
+    "to_torch_as",
+    "torch_train_mode",
+]

@@ -401,7 +401,7 @@ def _bytes(value: Any) -> int:
 
 
 def _rows_of(obs: Any, where: Flags) -> dict[int, Any]:
-    """The observations of some environments; final_obs may hold dicts as objects, hence two maps."""
+    """Observations of some environments. (final_obs may hold dicts as objects: hence two maps.)"""
     return {
         n: _map(np.array, _map(lambda leaf, n=n: leaf[n], obs))
         for n in map(int, np.flatnonzero(where))
