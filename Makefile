@@ -32,7 +32,7 @@ parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
 
 publish: .venv/ready
-	.venv/bin/python .github/publish.py $(REPO)
+	.venv/bin/python notebooks/publish.py $(REPO)
 
 clean:
 	rm -rf .venv .venv-parity build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

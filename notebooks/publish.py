@@ -1,0 +1,66 @@
+"""Write the address of the repository wherever it is shown.
+
+    python notebooks/publish.py owner/name
+
+The one setting is Repository in pyproject.toml, under [project.urls]. The README's badges, the
+first code cell of each notebook (which installs the package where it is not installed) and a badge
+that opens the notebook in Colab follow it. Doing it again, or with another name, is fine.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import build
+import nbformat
+
+
+def publish(repository: str, root: Path) -> None:
+    """Show `repository` (owner/name) as the home of the tree under `root`."""
+    address = f"https://github.com/{repository}"
+    edit(
+        root / "pyproject.toml",
+        r"(?m)^(\[project\.urls\]\n(?:#.*\n)*)(?:Repository = .*\n)?",
+        rf'\g<1>Repository = "{address}"' + "\n",
+    )
+    workflow = f"{address}/actions/workflows/test.yml"
+    tests = f"[![Tests]({workflow}/badge.svg)]({workflow})"
+    set_badges(root / "README.md", f"{tests} {colab(repository, '00_quickstart')}")
+    for source in sorted(root.glob("notebooks/src/*.md")):
+        set_badges(source, colab(repository, source.stem))
+        edit(source, r"(%pip install -q ).*", rf"\g<1>{address}/archive/refs/heads/main.zip")
+        follow(source, root / "notebooks" / f"{source.stem}.ipynb")
+
+
+def colab(repository: str, name: str) -> str:
+    """A badge that opens the notebook of that name in Colab."""
+    site = "https://colab.research.google.com"
+    notebook = f"{site}/github/{repository}/blob/main/notebooks/{name}.ipynb"
+    return f"[![Open in Colab]({site}/assets/colab-badge.svg)]({notebook})"
+
+
+def set_badges(path: Path, badges: str) -> None:
+    """Put the line of badges under the title, in place of one that is there."""
+    edit(path, r"\A(# .*\n)(?:\n\[!\[.*\n)?", rf"\g<1>\n{badges}\n")
+
+
+def edit(path: Path, pattern: str, replacement: str) -> None:
+    """Replace the first match of `pattern`, which must be there."""
+    text, count = re.subn(pattern, replacement, path.read_text(encoding="utf-8"), count=1)
+    if not count:
+        sys.exit(f"{path}: nothing in it looks like {pattern!r}")
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def follow(source: Path, path: Path) -> None:
+    """Bring the cells of an executed notebook in step with its source; outputs stay."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell, new in zip(notebook.cells, build.read(source).cells, strict=True):
+        cell.source = new.source
+    build.write(notebook, path)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or not re.fullmatch(r"[\w.-]+/[\w.-]+", sys.argv[1]):
+        sys.exit("Which repository? make publish REPO=owner/name")
+    publish(sys.argv[1], Path(__file__).parents[1])
