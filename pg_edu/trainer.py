@@ -1,0 +1,454 @@
+"""Training: collect with the current policy, update it on all that was collected, forget, repeat.
+
+    for each epoch:
+        until step_per_epoch transitions were seen:
+            collect -> update on the whole buffer (repeat_per_collect passes) -> empty the buffer
+        checkpoint, test
+
+The data are used up by their update because the gradient of REINFORCE holds only for actions that
+the current policy drew. `collect_and_update` is that inner line; `OnpolicyTrainer` puts tests,
+hooks, logging and a progress bar around it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pg_edu.collector import Collector, CollectStats
+from pg_edu.policy import BasePolicy, policy_within_training_step
+from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats, TrainingStats
+
+LOSS_WINDOW = 100
+
+
+@dataclass(kw_only=True)
+class TimingStats(DataclassPPrintMixin):
+    """Where the time went, in seconds since training began.
+
+    Attributes:
+        total_time: all of it.
+        train_time: all but testing.
+        train_time_collect, train_time_update: collecting for updates, and updating.
+        test_time: collecting for tests.
+        update_speed: transitions collected per second of train_time.
+    """
+
+    total_time: float = 0.0
+    train_time: float = 0.0
+    train_time_collect: float = 0.0
+    train_time_update: float = 0.0
+    test_time: float = 0.0
+    update_speed: float = 0.0
+
+
+@dataclass(kw_only=True)
+class InfoStats(DataclassPPrintMixin):
+    """What training has come to.
+
+    Attributes:
+        gradient_step: optimizer steps.
+        best_reward, best_reward_std: mean and standard deviation of the best test's returns.
+        train_step, train_episode: transitions and finished episodes of the train collector.
+        test_step, test_episode: the same of the test collector.
+        timing: where the time went.
+    """
+
+    gradient_step: int
+    best_reward: float
+    best_reward_std: float
+    train_step: int
+    train_episode: int
+    test_step: int
+    test_episode: int
+    timing: TimingStats
+
+
+@dataclass(kw_only=True)
+class EpochStats(DataclassPPrintMixin):
+    """What one epoch brought.
+
+    Attributes:
+        epoch: its number, from 1.
+        train_collect_stat: the last collecting of the epoch.
+        test_collect_stat: the test at its end; None without one.
+        training_stat: the last update; None if training stopped before it.
+        info_stat: what training has come to.
+    """
+
+    epoch: int
+    train_collect_stat: CollectStats
+    test_collect_stat: CollectStats | None
+    training_stat: TrainingStats | None
+    info_stat: InfoStats
+
+
+class Logger:
+    """What a trainer tells a logger. This one keeps nothing; `TensorboardLogger` writes it down.
+
+    The `log_*` methods take the asdict of a CollectStats, TrainingStats or InfoStats.
+    """
+
+    def log_train_data(self, log_data: dict[str, Any], step: int) -> None:
+        """After a collecting that finished episodes; step: transitions so far."""
+
+    def log_test_data(self, log_data: dict[str, Any], step: int) -> None:
+        """After a test; step: transitions so far."""
+
+    def log_update_data(self, log_data: dict[str, Any], step: int) -> None:
+        """After an update; step: gradient steps so far."""
+
+    def log_info_data(self, log_data: dict[str, Any], step: int) -> None:
+        """At the end of an epoch; step: the epoch."""
+
+    def save_data(
+        self,
+        epoch: int,
+        env_step: int,
+        gradient_step: int,
+        save_checkpoint_fn: Callable[[int, int, int], object] | None = None,
+    ) -> None:
+        """At the end of an epoch: calls save_checkpoint_fn, or decides that it is too early."""
+        if save_checkpoint_fn is not None:
+            save_checkpoint_fn(epoch, env_step, gradient_step)
+
+
+def collect_and_update(
+    policy: BasePolicy[Any],
+    collector: Collector,
+    *,
+    n_step: int | None = None,
+    n_episode: int | None = None,
+    batch_size: int | None = None,
+    repeat: int = 1,
+    stop_before_update: Callable[[CollectStats], bool] | None = None,
+) -> tuple[CollectStats, TrainingStats | None, int]:
+    """One iteration of on-policy training: collect, update on the whole buffer, empty it.
+
+    Args:
+        policy: what collects (by way of the collector) and is updated.
+        collector: its buffer is what the policy is updated on.
+        n_step, n_episode: how much to collect; exactly one of the two.
+        batch_size: transitions per optimizer step; None: all.
+        repeat: passes over the buffer.
+        stop_before_update: asked after collecting, outside of the training step. If it says True,
+            there is no update and the buffer keeps its rows.
+
+    Returns:
+        The statistics of the collecting, those of the update (None if it was stopped), and the
+        number of optimizer steps that were taken.
+    """
+    with policy_within_training_step(policy):
+        collected = collector.collect(n_step=n_step, n_episode=n_episode)
+    if stop_before_update is not None and stop_before_update(collected):
+        return collected, None, 0
+    rows = len(collector.buffer)
+    with policy_within_training_step(policy):
+        updated: TrainingStats = policy.update(
+            sample_size=0, buffer=collector.buffer, batch_size=batch_size, repeat=repeat
+        )
+    # An episode that is still running keeps its return so far, which the next collect completes.
+    collector.reset_buffer(keep_statistics=True)
+    # A last minibatch that would be smaller than batch_size is merged into the one before.
+    minibatches = max(rows // batch_size, 1) if batch_size and batch_size > 0 else 1
+    return collected, updated, minibatches * max(repeat, 0)
+
+
+class OnpolicyTrainer:
+    """Trains a policy epoch by epoch, with tests between them.
+
+    `run()` trains to the end. Iterating yields one `EpochStats` per epoch; each new iteration
+    starts counting anew, with the policy as it is then.
+
+    Args:
+        policy: what is trained.
+        train_collector, test_collector: collectors over environments of their own. Without a test
+            collector there are no tests, and stop_fn has nothing to judge.
+        max_epoch: the number of epochs, 0 or more.
+        step_per_epoch: transitions per epoch, rounded up to whole collects.
+        repeat_per_collect: passes over the collected transitions in each update.
+        batch_size: transitions per optimizer step; None: all.
+        episode_per_test: episodes per test; needed with a test collector.
+        step_per_collect, episode_per_collect: how much to collect for one update; one of the two.
+        train_fn: called as (epoch, env_step) before each collect.
+        test_fn: called as (epoch, env_step) before each test.
+        stop_fn: is told a mean return and answers whether that is good enough. Asked with the best
+            test so far after every epoch's test.
+        save_best_fn: called with the policy after the first test and after every better one.
+        save_checkpoint_fn: called as (epoch, env_step, gradient_step) after every epoch's training,
+            or as often as the logger finds right.
+        logger: told what happens, see `Logger`; None: nobody is.
+        verbose: print a line after each epoch's test.
+        show_progress: show a progress bar for each epoch.
+        test_in_train: ask stop_fn about the mean return of each training collect too. If it is
+            content, test at once; if that test contents it as well, stop without a further update.
+        reward_metric: returns [n] -> [n], applied to the returns of every collect before anything
+            is made of them.
+        resume_from_log, buffer, update_per_step: not part of pg_edu; Tianshou's defaults only.
+
+    Raises:
+        ValueError: a count out of its range, both or none of step_per_collect and
+            episode_per_collect, a test collector without episode_per_test, or an argument that is
+            not part of pg_edu.
+
+    Warns:
+        UserWarning: a stop_fn that no test will ever ask.
+
+    Source: Tianshou v1.1.0, OnpolicyTrainer.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: BasePolicy[Any],
+        train_collector: Collector,
+        test_collector: Collector | None = None,
+        max_epoch: int,
+        step_per_epoch: int,
+        repeat_per_collect: int,
+        batch_size: int | None,
+        episode_per_test: int | None = None,
+        step_per_collect: int | None = None,
+        episode_per_collect: int | None = None,
+        train_fn: Callable[[int, int], object] | None = None,
+        test_fn: Callable[[int, int], object] | None = None,
+        stop_fn: Callable[[float], bool] | None = None,
+        save_best_fn: Callable[[Any], object] | None = None,
+        save_checkpoint_fn: Callable[[int, int, int], object] | None = None,
+        logger: Logger | None = None,
+        verbose: bool = True,
+        show_progress: bool = True,
+        test_in_train: bool = True,
+        reward_metric: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None,
+        resume_from_log: bool = False,
+        buffer: None = None,
+        update_per_step: float = 1.0,
+    ) -> None:
+        for name, value, default in (
+            ("resume_from_log", resume_from_log, False),
+            ("buffer", buffer, None),
+            ("update_per_step", update_per_step, 1.0),
+        ):
+            if value != default:
+                raise ValueError(f"{name}={value!r} is not part of pg_edu; leave it at {default!r}")
+        if (step_per_collect is None) == (episode_per_collect is None):
+            raise ValueError(
+                "give exactly one of step_per_collect and episode_per_collect, not "
+                f"step_per_collect={step_per_collect}, episode_per_collect={episode_per_collect}"
+            )
+        if test_collector is not None and episode_per_test is None:
+            raise ValueError("a test_collector needs episode_per_test, the episodes of one test")
+        for name, count, least in (
+            ("max_epoch", max_epoch, 0),
+            ("step_per_epoch", step_per_epoch, 1),
+            ("step_per_collect", step_per_collect, 1),
+            ("episode_per_collect", episode_per_collect, 1),
+            ("episode_per_test", episode_per_test, 1),
+        ):
+            if count is not None and count < least:
+                raise ValueError(f"{name} must be at least {least}, but is {count}")
+        if stop_fn is not None and test_collector is None:
+            warnings.warn(
+                "stop_fn judges tests: without a test_collector it is never asked", stacklevel=2
+            )
+
+        self.policy = policy
+        self.train_collector = train_collector
+        self.test_collector = test_collector
+        self.max_epoch = max_epoch
+        self.step_per_epoch = step_per_epoch
+        self.repeat_per_collect = repeat_per_collect
+        self.batch_size = batch_size
+        self.episode_per_test = episode_per_test
+        self.step_per_collect = step_per_collect
+        self.episode_per_collect = episode_per_collect
+        self.train_fn = train_fn
+        self.test_fn = test_fn
+        self.stop_fn = stop_fn
+        self.save_best_fn = save_best_fn
+        self.save_checkpoint_fn = save_checkpoint_fn
+        self.logger = logger or Logger()
+        self.verbose = verbose
+        self.show_progress = show_progress
+        # Returns of another policy say nothing about this one.
+        self.test_in_train = test_in_train and train_collector.policy is policy
+        self.reward_metric = reward_metric
+
+    def run(self) -> InfoStats:
+        """Train to the end."""
+        for _ in self:
+            pass
+        return self._info()
+
+    def __iter__(self) -> Iterator[EpochStats]:
+        self._start()
+        while self.epoch < self.max_epoch and not self._stopped:
+            self.epoch += 1
+            yield self._train_epoch()
+
+    def _start(self) -> None:
+        self.epoch = self.env_step = self.gradient_step = self.best_epoch = 0
+        self.best_reward = self.best_reward_std = 0.0
+        self._start_time = time.perf_counter()
+        self._update_time = self._train_return = 0.0
+        self._stopped = False
+        self._losses: defaultdict[str, deque[float]] = defaultdict(
+            lambda: deque(maxlen=LOSS_WINDOW)
+        )
+        self.train_collector.reset(reset_buffer=False)
+        if self.test_collector is not None:
+            self.test_collector.reset(reset_buffer=False)
+            self._keep_as_best(self._test(self.test_collector))
+        elif self.save_best_fn is not None:
+            self.save_best_fn(self.policy)
+
+    def _train_epoch(self) -> EpochStats:
+        collected, updated = self._train()
+        tested = None
+        if not self._stopped:
+            self.logger.save_data(
+                self.epoch, self.env_step, self.gradient_step, self.save_checkpoint_fn
+            )
+            if self.test_collector is not None:
+                tested = self._test_epoch(self.test_collector)
+        info = self._info()
+        self.logger.log_info_data(asdict(info), self.epoch)
+        return EpochStats(
+            epoch=self.epoch,
+            train_collect_stat=collected,
+            test_collect_stat=tested,
+            training_stat=updated,
+            info_stat=info,
+        )
+
+    def _train(self) -> tuple[CollectStats, TrainingStats | None]:
+        """Collect and update until the epoch has its transitions or training has to stop."""
+        from tqdm import tqdm  # type: ignore[import-untyped]
+
+        end = self.env_step + self.step_per_epoch
+        with tqdm(
+            total=self.step_per_epoch,
+            desc=f"Epoch #{self.epoch}",
+            dynamic_ncols=True,
+            ascii=True,
+            disable=not self.show_progress,
+        ) as bar:
+            while True:
+                if self.train_fn is not None:
+                    self.train_fn(self.epoch, self.env_step)
+                collected, updated, steps = collect_and_update(
+                    self.policy,
+                    self.train_collector,
+                    n_step=self.step_per_collect,
+                    n_episode=self.episode_per_collect,
+                    batch_size=self.batch_size,
+                    repeat=self.repeat_per_collect,
+                    stop_before_update=self._stop_before_update,
+                )
+                if updated is not None:
+                    self._record_update(updated, steps)
+                bar.update(min(collected.n_collected_steps, bar.total - bar.n))
+                bar.set_postfix(
+                    env_step=self.env_step,
+                    gradient_step=self.gradient_step,
+                    rew=f"{self._train_return:.2f}",
+                )
+                if self._stopped or self.env_step >= end:
+                    return collected, updated
+
+    def _stop_before_update(self, collected: CollectStats) -> bool:
+        """Take note of a training collect; if its returns are good enough, test at once."""
+        self.env_step += collected.n_collected_steps
+        if collected.n_collected_episodes == 0:
+            return False
+        self._apply_reward_metric(collected)
+        self._train_return = float(collected.returns.mean())
+        self.logger.log_train_data(asdict(collected), self.env_step)
+        if (
+            self.test_in_train
+            and self.test_collector is not None
+            and self.stop_fn is not None
+            and self.stop_fn(self._train_return)
+        ):
+            tested = self._test(self.test_collector)
+            if self.stop_fn(float(tested.returns.mean())):
+                self._stopped = True
+                self._keep_as_best(tested)
+        return self._stopped
+
+    def _record_update(self, updated: TrainingStats, steps: int) -> None:
+        self.gradient_step += steps
+        self._update_time += updated.train_time
+        for name, loss in updated.get_loss_stats_dict().items():
+            if math.isfinite(loss):
+                self._losses[name].append(loss)
+        updated.smoothed_loss = {
+            name: float(np.mean(losses)) for name, losses in self._losses.items()
+        }
+        self.logger.log_update_data(asdict(updated), self.gradient_step)
+
+    def _test_epoch(self, collector: Collector) -> CollectStats:
+        tested = self._test(collector)
+        if tested.returns.mean() > self.best_reward:
+            self._keep_as_best(tested)
+        if self.verbose:
+            print(
+                f"Epoch #{self.epoch}: test_reward: {tested.returns.mean():.6f} ± "
+                f"{tested.returns.std():.6f}, best_reward: {self.best_reward:.6f} ± "
+                f"{self.best_reward_std:.6f} in #{self.best_epoch}",
+                flush=True,
+            )
+        self._stopped = self.stop_fn is not None and self.stop_fn(self.best_reward)
+        return tested
+
+    def _test(self, collector: Collector) -> CollectStats:
+        collector.reset(reset_stats=False)
+        if self.test_fn is not None:
+            self.test_fn(self.epoch, self.env_step)
+        tested = collector.collect(n_episode=self.episode_per_test)
+        self._apply_reward_metric(tested)
+        self.logger.log_test_data(asdict(tested), self.env_step)
+        return tested
+
+    def _keep_as_best(self, tested: CollectStats) -> None:
+        self.best_epoch = self.epoch
+        self.best_reward = float(tested.returns.mean())
+        self.best_reward_std = float(tested.returns.std())
+        if self.save_best_fn is not None:
+            self.save_best_fn(self.policy)
+
+    def _apply_reward_metric(self, collected: CollectStats) -> None:
+        if self.reward_metric is not None:
+            collected.returns = self.reward_metric(collected.returns)
+            collected.returns_stat = SequenceSummaryStats.from_sequence(collected.returns)
+
+    def _info(self) -> InfoStats:
+        train, test = self.train_collector, self.test_collector
+        total_time = time.perf_counter() - self._start_time
+        test_time = 0.0 if test is None else test.collect_time
+        train_time = total_time - test_time
+        return InfoStats(
+            gradient_step=self.gradient_step,
+            best_reward=self.best_reward,
+            best_reward_std=self.best_reward_std,
+            train_step=train.collect_step,
+            train_episode=train.collect_episode,
+            test_step=0 if test is None else test.collect_step,
+            test_episode=0 if test is None else test.collect_episode,
+            timing=TimingStats(
+                total_time=total_time,
+                train_time=train_time,
+                train_time_collect=train.collect_time,
+                train_time_update=self._update_time,
+                test_time=test_time,
+                update_speed=train.collect_step / train_time if train_time > 0 else 0.0,
+            ),
+        )
