@@ -272,7 +272,7 @@ class ActorProb(nn.Module):
             self.sigma_param = nn.Parameter(torch.zeros(self.output_dim, 1, device=device))
         self.conditioned_sigma = conditioned_sigma
         self.max_action = max_action
-        self.unbounded = unbounded
+        self._unbounded = unbounded
         self.device = device
 
     def forward(
@@ -281,7 +281,7 @@ class ActorProb(nn.Module):
         """obs -> ((mu [B, A], sigma [B, A]), state as it came)."""
         features, _ = self.preprocess(obs, state)
         mu = self.mu(features)
-        if not self.unbounded:
+        if not self._unbounded:
             mu = self.max_action * torch.tanh(mu)
         if self.conditioned_sigma:
             log_sigma = self.sigma(features).clamp(LOG_SIGMA_MIN, LOG_SIGMA_MAX)
