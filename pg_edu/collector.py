@@ -89,7 +89,7 @@ class Collector:
         ...     action_scaling=False)
         >>> collector = Collector(policy, envs, VectorReplayBuffer(4000, buffer_num=4))
         >>> stats = collector.collect(n_episode=8)
-        >>> stats.n_collected_episodes, stats.n_collected_steps == stats.lens.sum()
+        >>> stats.n_collected_episodes, len(collector.buffer) == stats.lens.sum().item()
         (8, True)
     """
 
@@ -194,31 +194,8 @@ class Collector:
                 cannot hold what this call collects; a hidden state without the environments on
                 axis 0. The episodes that were running are then marked as truncated.
         """
-        given = [n for n in (n_step, n_episode) if n is not None]
-        if len(given) != 1 or given[0] <= 0:
-            raise ValueError(
-                "give exactly one of n_step and n_episode, and a positive number, "
-                f"got n_step={n_step}, n_episode={n_episode}."
-            )
+        steps, quota = self._plan(n_step, n_episode)
         kwargs = gym_reset_kwargs or {}
-        if n_step is not None:
-            steps = -(-n_step // self.env_num)
-            quota = np.full(self.env_num, np.iinfo(np.int64).max)
-            self._check_room(np.full(self.env_num, steps))
-            if n_step % self.env_num:
-                warnings.warn(
-                    f"n_step={n_step} is no multiple of the {self.env_num} environments: "
-                    f"{steps * self.env_num} steps are taken.",
-                    stacklevel=2,
-                )
-        else:
-            steps = None
-            quota = -(-(cast(int, n_episode) - np.arange(self.env_num)) // self.env_num).clip(0)
-            if cast(int, n_episode) < self.env_num:
-                warnings.warn(
-                    f"n_episode={n_episode} leaves some of the {self.env_num} environments idle.",
-                    stacklevel=2,
-                )
         start = time.perf_counter()
         if reset_before_collect:
             self.reset(reset_buffer=False, gym_reset_kwargs=kwargs)
@@ -247,26 +224,54 @@ class Collector:
             lens_stat=SequenceSummaryStats.from_sequence(lens) if len(lens) else None,
         )
 
+    def _plan(
+        self, n_step: int | None, n_episode: int | None
+    ) -> tuple[int | None, NDArray[np.int64]]:
+        """How many vector steps to take (None: no limit), and how many episodes of each
+        environment to store: episode k belongs to environment k mod N."""
+        if (n_step is None) == (n_episode is None) or (n_step or n_episode or 0) <= 0:
+            raise ValueError(
+                "give exactly one of n_step and n_episode, and a positive number, "
+                f"got n_step={n_step}, n_episode={n_episode}."
+            )
+        if n_episode is not None:
+            if n_episode < self.env_num:
+                warnings.warn(
+                    f"n_episode={n_episode} leaves some of the {self.env_num} environments idle.",
+                    stacklevel=3,
+                )
+            return None, np.bincount(np.arange(n_episode) % self.env_num, minlength=self.env_num)
+        n_step = cast(int, n_step)
+        steps = -(-n_step // self.env_num)
+        if n_step % self.env_num:
+            warnings.warn(
+                f"n_step={n_step} is no multiple of the {self.env_num} environments: "
+                f"{steps * self.env_num} steps are taken.",
+                stacklevel=3,
+            )
+        self._check_room(np.full(self.env_num, steps))
+        return steps, np.full(self.env_num, np.iinfo(np.int64).max)
+
     def _play(
         self, steps: int | None, quota: NDArray[np.int64], random: bool, render: float | None
     ) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
         """Step until `steps` vector steps are taken or every environment has its episodes."""
         returns, lens, rows = [np.empty(0)], [np.empty(0, np.int64)], np.zeros(self.env_num, int)
-        block = _Block(self._obs)
-        self._fresh = False
-        taken = 0
+        block, self._fresh, taken = _Block(self._obs), False, 0
+        next_step = self._mode is AutoresetMode.NEXT_STEP
+        stored = (quota > 0) & ~self._ended
         while quota.any() and taken != steps:
             act, env_act, policy_entry = self._act(random)
             obs, rew, terminated, truncated, info = self.env.step(env_act)
+            taken += 1
             done = terminated | truncated
+            some_done = bool(done.any())
             last_obs = {}
-            if done.any():
-                if self._mode is AutoresetMode.SAME_STEP:
-                    last_obs = _rows_of(info["final_obs"], done)
-                elif self._mode is AutoresetMode.DISABLED:
-                    last_obs = _rows_of(obs, done)
-                    obs, info = self.env.reset(options={"reset_mask": done})
-            stored = (quota > 0) & ~self._ended
+            if some_done and self._mode is AutoresetMode.SAME_STEP:
+                last_obs = _rows_of(info["final_obs"], done)
+            elif some_done and self._mode is AutoresetMode.DISABLED:
+                last_obs = _rows_of(obs, done)
+                obs, info = self.env.reset(options={"reset_mask": done})
             block.add(
                 obs,
                 last_obs,
@@ -277,17 +282,17 @@ class Collector:
                 stored=stored,
                 **policy_entry,
             )
-            quota = quota - (done & stored)
-            # Under NEXT_STEP the hidden state too begins anew only after the ignored step.
-            next_step = self._mode is AutoresetMode.NEXT_STEP
-            self._state = _zero_rows(self._state, self._ended if next_step else done)
-            self._ended = done if next_step else self._ended
             self._obs, self._info = obs, info
-            taken += 1
+            if some_done or not stored.all():
+                quota = quota - (done & stored)
+                # Under NEXT_STEP the hidden state too begins anew only after the ignored step.
+                self._state = _zero_rows(self._state, self._ended if next_step else done)
+                self._ended = done & next_step
+                stored = (quota > 0) & ~self._ended
             if render is not None:
                 self.env.render()
                 time.sleep(render)
-            if block.is_full() or not quota.any() or taken == steps:
+            if block.is_full() or taken == steps or not quota.any():
                 staged, valid = block.rows()
                 rows += valid.sum(axis=0)
                 self._check_room(rows)
