@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from pg_edu.buffer import VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
+from pg_edu.compat import DummyVectorEnv
 from pg_edu.nets import Net
 from pg_edu.policy import PGPolicy, policy_within_training_step
 from pg_edu.stats import PGTrainingStats, SequenceSummaryStats
@@ -373,15 +374,16 @@ def cartpole(n: int) -> SyncVectorEnv:
     )
 
 
-def make_policy() -> PGPolicy:
+def make_policy(hidden: int = 8, reward_normalization: bool = False) -> PGPolicy:
     torch.manual_seed(3)
-    net = Net(4, 2, [8], softmax=True)
+    net = Net(4, 2, [hidden], softmax=True)
     return PGPolicy(
         actor=net,
         optim=torch.optim.Adam(net.parameters(), lr=0.01),
         dist_fn=torch.distributions.Categorical,
         action_space=gym.spaces.Discrete(2),
         action_scaling=False,
+        reward_normalization=reward_normalization,
     )
 
 
@@ -486,3 +488,26 @@ def test_info_adds_up() -> None:
     assert timing.train_time >= timing.train_time_collect + timing.train_time_update > 0
     assert timing.update_speed == pytest.approx(info.train_step / timing.train_time)
     assert "'timing': {" in info.pprints_asdict()
+
+
+def test_a_seed_trains_to_the_parameters_of_v1_1_0() -> None:
+    """Recorded from Tianshou v1.1.0 after run(reset_prior_to_run=False), which resets once too."""
+    envs = DummyVectorEnv([lambda: gym.make("CartPole-v1")] * 4)
+    np.random.seed(3)
+    envs.seed(11)
+    policy = make_policy(hidden=16, reward_normalization=True)
+    OnpolicyTrainer(
+        policy=policy,
+        train_collector=Collector(policy, envs, VectorReplayBuffer(2000, 4)),
+        max_epoch=1,
+        step_per_epoch=600,
+        step_per_collect=200,
+        repeat_per_collect=2,
+        batch_size=64,
+        verbose=False,
+        show_progress=False,
+    ).run()
+    total = sum(float(p.detach().double().abs().sum()) for p in policy.parameters())
+    assert total == pytest.approx(25.97478344477713, rel=1e-6)
+    assert torch.rand(1).item() == 0.9555928707122803
+    assert np.random.rand() == 0.38997856945462184
