@@ -4,24 +4,27 @@ A transition has several fields (obs, act, rew, ...), a rollout has many transit
 step of the method works on the same rows of all of them. A `Batch` holds one array a field, with
 the rows on axis 0, and does to all of them what is asked of it:
 
-    batch.key[index]  ==  batch[index].key
+    batch[index].key  =  batch.key[index]
 
-A value is what remains the same under that law: an array or a tensor of rows, a tuple of tensors, a
+A value is what can obey that law: an array or tensor of rows, a tuple of tensors, a
 `torch.distributions.Distribution`, another `Batch`; and None or a string, which every row shares.
+An empty nested `Batch` keeps the place of a field whose values are not known: it has no rows of its
+own, and becomes zeros where rows of it are needed.
 """
 
-import copy as copying
 import pprint
-import warnings
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence, ValuesView
-from numbers import Number
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence
+from copy import copy as shallow_copy
+from copy import deepcopy
+from functools import partial
+from inspect import signature
 from typing import Any, Self, cast, overload
 
 import numpy as np
 import torch
 from torch.distributions import Distribution, Independent
 
-from pg_edu.types import BatchProtocol, IndexType
+from pg_edu.types import BatchProtocol, Device, IndexType
 
 BatchLike = BatchProtocol | dict[str, Any]
 
@@ -41,43 +44,35 @@ class Batch:
         **kwargs: further values by name.
 
     Raises:
-        TypeError: for another kind of `batch_dict`, keys that are no strings, or tensors of
-            unequal shape in one list.
+        TypeError: for another `batch_dict`, keys that are no strings, or a value that is no array
+            (tensors of unequal shape in one list).
 
     Source: Tianshou v1.1.0, Batch.
 
     Example:
-        >>> batch = Batch(obs=np.arange(6).reshape(3, 2), rew=[1.0, 0, 2], info={"id": [7, 8, 9]})
+        >>> batch = Batch(obs=[[0, 1], [2, 3], [4, 5]], rew=[1, 0.5, 2], info={"id": [7, 8, 9]})
         >>> batch[1:]
         Batch(
             obs: array([[2, 3],
                         [4, 5]]),
-            rew: array([0., 2.]),
+            rew: array([0.5, 2. ]),
             info: Batch(
                       id: array([8, 9]),
                   ),
         )
-        >>> len(batch), batch.info.id[-1].item()
-        (3, 9)
+        >>> len(batch), batch.shape, batch[0].rew.item()
+        (3, [3], 1.0)
     """
 
-    def __init__(
-        self,
-        batch_dict: BatchLike | Sequence[BatchLike] | np.ndarray[Any, Any] | None = None,
-        copy: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        if copy:
-            batch_dict, kwargs = copying.deepcopy((batch_dict, kwargs))
+    def __init__(self, batch_dict: Any = None, copy: bool = False, **kwargs: Any) -> None:
         if isinstance(batch_dict, list | tuple | np.ndarray):
             batch_dict = Batch.stack(batch_dict)
-        if batch_dict is not None:
-            self.update(cast(BatchLike, batch_dict))
-        for key, value in kwargs.items():
-            self.__dict__[key] = _to_value(value)
+        self.update(batch_dict, **kwargs)
+        if copy:
+            self.__dict__.update(deepcopy(self.__dict__))
 
     def __getattr__(self, key: str) -> Any:
-        # Only called where the usual lookup in __dict__ found nothing.
+        # Only called where the usual lookup, which ends in __dict__, found nothing.
         raise AttributeError(f"Batch has no key {key!r}, only {list(self.__dict__)}")
 
     def __setattr__(self, key: str, value: Any) -> None:
@@ -97,10 +92,6 @@ class Batch:
         """The same as `keys()`."""
         return self.__dict__.keys()
 
-    def values(self) -> ValuesView[Any]:
-        """The values, in the order of the keys."""
-        return self.__dict__.values()
-
     def items(self) -> ItemsView[str, Any]:
         """Pairs of key and value."""
         return self.__dict__.items()
@@ -113,16 +104,15 @@ class Batch:
         """Takes a key out and returns its value, or `default` where there is none."""
         return self.__dict__.pop(key, default)
 
-    def update(self, batch: BatchLike | None = None, **kwargs: Any) -> None:
-        """Sets the keys of a dict or Batch, and those given by name."""
+    def update(self, batch: BatchLike | None = None, /, **kwargs: Any) -> None:
+        """Sets the keys of a dict or Batch, then those given by name."""
         given = vars(batch) if isinstance(batch, Batch) else {} if batch is None else batch
         if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
             raise TypeError(f"Batch: expected a Batch or a dict with string keys, got {batch!r}")
-        values = {key: _to_value(value) for key, value in [*given.items(), *kwargs.items()]}
-        self.__dict__.update(values)
+        self.__dict__.update({key: _to_value(value) for key, value in (given | kwargs).items()})
 
     def to_dict(self, recursive: bool = True) -> dict[str, Any]:
-        """The values as a dict; nested Batches too where `recursive`."""
+        """The values as a dict; nested Batches become dicts too if `recursive`."""
         return {
             key: value.to_dict() if recursive and isinstance(value, Batch) else value
             for key, value in self.__dict__.items()
@@ -137,13 +127,13 @@ class Batch:
             return self.__dict__[index]
         if not self.__dict__:
             raise IndexError("Batch: an empty Batch has no rows to index")
-        return _index(self, index)
+        return _map(lambda leaf: _index(leaf, index), self)
 
     def __setitem__(self, index: str | IndexType, value: Any) -> None:
-        """Writes rows: keys that `value` lacks are set to zero (None in object arrays).
+        """Writes rows; keys that `value` lacks are set to zero (None in arrays of objects).
 
         Raises:
-            ValueError: `value` is no Batch or dict, or brings keys that are not here.
+            ValueError: `value` is no Batch or dict, or has keys that are not here.
         """
         if isinstance(index, str):
             self.__dict__[index] = _to_value(value)
@@ -163,18 +153,8 @@ class Batch:
         Raises:
             TypeError: a value has no rows, such as a number.
         """
-        lengths = []
-        for key, value in self.__dict__.items():
-            if value is None or isinstance(value, str | Distribution):
-                continue
-            if isinstance(value, Batch):
-                lengths += [len(value)] if len(value) else []
-                continue
-            for member in value if isinstance(value, tuple) else (value,):
-                if not getattr(member, "shape", ()):
-                    raise TypeError(f"Batch has no len(): the value of {key!r} is {value!r}")
-                lengths.append(len(member))
-        return min(lengths, default=0)
+        lengths = [_length(value) for value in self.__dict__.values()]
+        return min((length for length in lengths if length is not None), default=0)
 
     @property
     def shape(self) -> list[int]:
@@ -186,12 +166,13 @@ class Batch:
         """Yields the rows in pieces, by default in random order.
 
         Args:
-            size: rows a piece; -1: all of them.
-            shuffle: whether to draw one `np.random.permutation(len(self))` first.
+            size: rows a piece; -1: all of them in one.
+            shuffle: whether to take them in the order of one `np.random.permutation(len(self))`.
             merge_last: whether a last, smaller piece is merged into the one before.
 
         Raises:
-            ValueError: when iterated, for a size of 0 or below -1, or -1 without rows.
+            ValueError: at the first piece, for a size of 0 or below -1, or -1 where there are no
+                rows.
 
         Example:
             >>> [len(piece) for piece in Batch(a=np.arange(7)).split(3, merge_last=True)]
@@ -200,12 +181,14 @@ class Batch:
         length = len(self)
         step = length if size == -1 else size
         if step < 1:
-            raise ValueError(f"split: size must be at least 1, or -1 for all rows, got {size}")
+            raise ValueError(
+                f"split: size must be at least 1, or -1 for all, got {size} of {length}"
+            )
         order = np.random.permutation(length) if shuffle else np.arange(length)
-        stops = list(range(step, length, step)) + [length] * (length > 0)
-        if merge_last and len(stops) > 1 and length % step:
-            del stops[-2]
-        for start, stop in zip([0, *stops], stops, strict=False):
+        starts = list(range(0, length, step))
+        if merge_last and len(starts) > 1 and length % step:
+            starts.pop()
+        for start, stop in zip(starts, [*starts[1:], length], strict=False):
             yield self[order[start:stop]]
 
     @staticmethod
@@ -220,90 +203,61 @@ class Batch:
             array([1, 2, 3])
         """
         given = _non_empty(batches, "cat")
-        for batch in given[1:]:
-            if _structure(batch) != _structure(given[0]):
-                raise ValueError(
-                    "Batch.cat: all batches must have the same keys, got "
-                    f"{_structure(given[0])} and {_structure(batch)}"
-                )
-        try:
-            lengths = [len(batch) for batch in given]
-        except TypeError as error:
-            raise ValueError(f"Batch.cat: {error}") from error
-        return _join(given, _cat_leaves, lambda value, i: zeros_like_rows(value, lengths[i]))
+        structures = [_structure(batch) for batch in given]
+        if any(structure != structures[0] for structure in structures):
+            raise ValueError(f"Batch.cat: all batches must have the same keys, got {structures}")
 
-    def cat_(self, batches: BatchLike | Sequence[BatchLike]) -> None:
-        """Appends the rows of one or several batches to these, in place."""
-        others = [batches] if isinstance(batches, Batch | dict) else list(batches)
-        self.__dict__.update(Batch.cat([self, *others]).__dict__)
+        def zeros(leaf: Any, i: int) -> Any:
+            return zeros_like_rows(leaf, len(given[i]))
+
+        return cast(Batch, _join(given, _cat_leaves, zeros))
 
     @staticmethod
     def stack(batches: Sequence[BatchLike] | np.ndarray[Any, Any], axis: int = 0) -> "Batch":
-        """Joins batches along a new axis. Keys that some of them lack are filled with zeros.
+        """Joins batches along a new axis; empty ones are skipped, missing keys become zeros.
 
-        Arrays of unequal shape become one array of objects, with a warning.
+        Arrays of unequal shape become an array of objects.
 
         Raises:
-            ValueError: with an axis other than 0, for keys that not all batches have.
+            ValueError: for keys that only some of them have, with an axis other than 0.
 
         Example:
             >>> Batch.stack([Batch(a=1, b=2.5), Batch(a=3)]).b
             array([2.5, 0. ])
         """
 
-        def zeros(value: Any, _: int) -> Any:
+        def zeros(leaf: Any, _: int) -> Any:
             if axis != 0:
-                raise ValueError(
-                    f"Batch.stack: with axis={axis} all batches must have the same keys"
-                )
-            return _zeros_like(value)
+                raise ValueError(f"Batch.stack: axis={axis} needs the same keys in all batches")
+            return _zeros(leaf, np.shape(leaf))
 
-        return _join(
-            _non_empty(batches, "stack"), lambda values: _stack_leaves(values, axis), zeros
-        )
-
-    def stack_(self, batches: Sequence[BatchLike] | np.ndarray[Any, Any], axis: int = 0) -> None:
-        """Stacks this batch (where it is not empty) and the others, in place."""
-        self.__dict__.update(Batch.stack([self, *batches], axis).__dict__)
-
-    def empty_(self, index: IndexType = ...) -> Self:
-        """Sets rows to zero (None in object arrays), by default all of them, in place."""
-        self.__dict__.update({key: _zeroed(value, index) for key, value in self.__dict__.items()})
-        return self
-
-    @staticmethod
-    def empty(batch: "Batch", index: IndexType = ...) -> "Batch":
-        """A copy of `batch` with rows set to zero (None in object arrays)."""
-        return copying.deepcopy(batch).empty_(index)
+        join = partial(_stack_leaves, axis=axis)
+        return cast(Batch, _join(_non_empty(batches, "stack"), join, zeros))
 
     def to_numpy(self) -> "Batch":
-        """A new Batch with arrays for tensors; nothing is shared with this one."""
-        return _map(lambda value: copying.copy(_array_of(value)), self)
+        """A new Batch with arrays for tensors; it shares no memory with this one."""
+        return _map(lambda leaf: shallow_copy(_array_of(leaf)), self)
 
     def to_numpy_(self) -> None:
         """Makes arrays of all tensors, in place; memory is shared where it can be."""
         self.__dict__.update(_map(_array_of, self).__dict__)
 
-    def to_torch(
-        self, dtype: torch.dtype | None = None, device: str | int | torch.device = "cpu"
-    ) -> "Batch":
-        """A new Batch with tensors for arrays, all of them of `dtype` if that is given.
+    def to_torch(self, dtype: torch.dtype | None = None, device: Device = "cpu") -> "Batch":
+        """A new Batch with tensors for arrays, all of `dtype` if one is given.
 
-        None and distributions are kept.
+        It shares no memory with this one. None and distributions are kept as they are.
 
         Raises:
-            TypeError: for strings, arrays of objects, other objects.
+            TypeError: for strings and arrays of objects.
         """
-        return _map(lambda value: _tensor_of(value, dtype, device, copy=True), self)
+        return _map(lambda leaf: _tensor_of(leaf, dtype, device, copy=True), self)
 
-    def to_torch_(
-        self, dtype: torch.dtype | None = None, device: str | int | torch.device = "cpu"
-    ) -> None:
+    def to_torch_(self, dtype: torch.dtype | None = None, device: Device = "cpu") -> None:
         """Makes tensors of all arrays, in place; memory is shared where it can be."""
-        self.__dict__.update(_map(lambda value: _tensor_of(value, dtype, device), self).__dict__)
+        self.__dict__.update(_map(lambda leaf: _tensor_of(leaf, dtype, device), self).__dict__)
 
     def __eq__(self, other: object) -> bool:
-        """Same keys, and values of the same type, dtype and content (NaN differs from itself)."""
+        """Same keys; arrays of one dtype and content, tensors as their arrays (NaN is not NaN)."""
         return isinstance(other, Batch) and _equal(self, other)
 
     def __repr__(self) -> str:
@@ -317,24 +271,21 @@ class Batch:
 
 
 def to_numpy(x: Any) -> Any:
-    """Arrays for tensors: a Batch for a Batch, a dict or a list of them, an array for all else.
+    """Arrays for tensors: a Batch for a Batch, a dict or a list of them, else one array.
 
     Example:
         >>> to_numpy([torch.zeros(2), torch.ones(2)])
         array([[0., 0.],
                [1., 1.]], dtype=float32)
     """
-    if isinstance(x, torch.Tensor):
-        return _array_of(x)
-    if isinstance(x, dict | list | tuple):
-        x = _to_value(list(x) if isinstance(x, tuple) else x)
-    return x.to_numpy() if isinstance(x, Batch) else np.asanyarray(x)
+    if isinstance(x, np.ndarray):
+        return x
+    x = _to_value(list(x) if isinstance(x, tuple) else x)
+    return x.to_numpy() if isinstance(x, Batch) else np.asanyarray(_array_of(x))
 
 
-def to_torch(
-    x: Any, dtype: torch.dtype | None = None, device: str | int | torch.device = "cpu"
-) -> Any:
-    """Tensors for arrays: a Batch for a Batch, a dict or a list of them, a tensor for all else.
+def to_torch(x: Any, dtype: torch.dtype | None = None, device: Device = "cpu") -> Any:
+    """Tensors for arrays: a Batch for a Batch, a dict or a list of them, else one tensor.
 
     Args:
         x: array, tensor, number, Batch, dict, or a list or tuple of them.
@@ -348,13 +299,10 @@ def to_torch(
         >>> to_torch({"a": np.arange(2)}, dtype=torch.float32).a
         tensor([0., 1.])
     """
-    if isinstance(x, dict | list | tuple):
-        x = _to_value(list(x) if isinstance(x, tuple) else x)
-    if isinstance(x, Batch):
-        return x.to_torch(dtype, device)
+    x = _to_value(list(x) if isinstance(x, tuple) else x)
     if x is None or isinstance(x, Distribution):
-        raise TypeError(f"to_torch: cannot make a tensor of {x!r}")
-    return _tensor_of(np.asarray(x) if isinstance(x, Number) else x, dtype, device)
+        raise TypeError(f"to_torch: x must be an array, a number or a Batch of them, got {x!r}")
+    return x.to_torch(dtype, device) if isinstance(x, Batch) else _tensor_of(x, dtype, device)
 
 
 def to_torch_as(x: Any, y: torch.Tensor) -> Any:
@@ -368,7 +316,7 @@ def zeros_like_rows(value: Any, size: int) -> Any:
     """Storage for `size` rows like those of `value`: zeros, or None where they are objects.
 
     Args:
-        value: a Batch whose leaves are [B, ...], or one such leaf.
+        value: a Batch with leaves [B, ...], or one such leaf.
         size: rows to allocate.
 
     Returns:
@@ -383,33 +331,28 @@ def zeros_like_rows(value: Any, size: int) -> Any:
         )
     """
     if isinstance(value, Batch):
-        return _wrap({key: zeros_like_rows(leaf, size) for key, leaf in vars(value).items()})
-    if isinstance(value, tuple):
-        return tuple(zeros_like_rows(member, size) for member in value)
+        return _map(lambda leaf: zeros_like_rows(leaf, size), value)
     return _zeros(value, (size, *np.shape(value)[1:]))
-
-
-def add_missing_keys(storage: Batch, rows: Batch, size: int) -> None:
-    """Allocates, in place, what `rows` has and `storage` lacks, at every level.
-
-    Args:
-        storage: a Batch whose leaves are [size, ...].
-        rows: a Batch whose leaves are [B, ...].
-        size: rows to allocate for each new leaf.
-    """
-    for key, value in vars(rows).items():
-        held = vars(storage).get(key)
-        if isinstance(held, Batch) and isinstance(value, Batch):
-            add_missing_keys(held, value, size)
-        elif key not in storage or _is_empty(held):
-            vars(storage)[key] = zeros_like_rows(value, size)
 
 
 def _wrap(values: dict[str, Any]) -> Batch:
     """A Batch of values that are known to be in their final form."""
-    batch = Batch()
+    batch = Batch.__new__(Batch)
     batch.__dict__.update(values)
     return batch
+
+
+def _map(function: Callable[[Any], Any], batch: Batch) -> Batch:
+    """The Batch of function(leaf), at every level."""
+    values: dict[str, Any] = {}
+    for key, value in vars(batch).items():
+        if isinstance(value, Batch):
+            values[key] = _map(function, value)
+        elif isinstance(value, tuple):
+            values[key] = tuple(map(function, value))
+        else:
+            values[key] = function(value)
+    return _wrap(values)
 
 
 def _is_empty(value: Any) -> bool:
@@ -420,13 +363,15 @@ def _is_numeric(array: np.ndarray[Any, Any]) -> bool:
     return array.dtype.kind in "biufc"
 
 
-def _is_sequence_of_batches(value: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        if value.dtype != object or value.ndim == 0:
-            return False
-    elif not isinstance(value, list | tuple):
-        return False
-    return len(value) > 0 and all(isinstance(element, Batch | dict) for element in value)
+def _are_tensors(values: Sequence[Any]) -> bool:
+    return len(values) > 0 and all(isinstance(value, torch.Tensor) for value in values)
+
+
+def _are_batches(values: Any) -> bool:
+    if isinstance(values, np.ndarray):
+        values = list(values) if values.ndim > 0 else []
+    is_sequence = isinstance(values, list | tuple) and len(values) > 0
+    return is_sequence and all(isinstance(value, Batch | dict) for value in values)
 
 
 def _to_value(value: Any) -> Any:
@@ -435,24 +380,14 @@ def _to_value(value: Any) -> Any:
         return value
     if value is None or isinstance(value, Batch | torch.Tensor | Distribution | str):
         return value
-    if isinstance(value, Number | np.generic):
-        return _to_array(value)
-    if isinstance(value, dict) or _is_sequence_of_batches(value):
+    if isinstance(value, dict) or _are_batches(value):
         return Batch(value)
-    if isinstance(value, list | tuple) and len(value) > 0 and _are_tensors(value):
-        return value if isinstance(value, tuple) else _stack_tensors(value)
-    return _to_array(value)
-
-
-def _are_tensors(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, torch.Tensor) for value in values)
-
-
-def _stack_tensors(tensors: list[torch.Tensor]) -> torch.Tensor:
     try:
-        return torch.stack(tensors)
-    except RuntimeError as error:
-        raise TypeError(f"Batch: a list of tensors must have one shape: {error}") from error
+        if isinstance(value, list | tuple) and _are_tensors(value):
+            return value if isinstance(value, tuple) else torch.stack(value)
+        return _to_array(value)
+    except (RuntimeError, ValueError) as error:
+        raise TypeError(f"Batch: cannot make one array of {value!r}: {error}") from error
 
 
 def _to_array(value: Any) -> Any:
@@ -464,132 +399,21 @@ def _to_array(value: Any) -> Any:
     if _is_numeric(array):
         return array
     array = array.astype(object, copy=False)
-    if array.ndim == 0:
-        return array.item()
     if any(isinstance(element, torch.Tensor) for element in array.flat):
-        raise TypeError("Batch: tensors among other things in one list; convert them first")
-    return array
-
-
-def _map(function: Callable[[Any], Any], batch: Batch) -> Batch:
-    """The Batch of function(leaf), at every level."""
-
-    def apply(value: Any) -> Any:
-        if isinstance(value, Batch):
-            return _map(function, value)
-        if isinstance(value, tuple):
-            return tuple(function(member) for member in value)
-        return function(value)
-
-    return _wrap({key: apply(value) for key, value in vars(batch).items()})
+        raise ValueError("tensors and other things in one list")
+    return array if array.ndim > 0 else array.item()
 
 
 def _array_of(value: Any) -> Any:
     return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
 
 
-def _tensor_of(
-    value: Any,
-    dtype: torch.dtype | None,
-    device: str | int | torch.device,
-    copy: bool = False,
-) -> Any:
+def _tensor_of(value: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
     if value is None or isinstance(value, Distribution):
         return value
-    if isinstance(value, torch.Tensor | np.ndarray | np.generic):
-        return torch.as_tensor(value).to(device=device, dtype=dtype, copy=copy)
-    raise TypeError(f"to_torch: cannot make a tensor of {value!r}")
-
-
-def _index(value: Any, index: Any) -> Any:
-    if isinstance(value, Batch):
-        return _wrap({key: _index(inner, index) for key, inner in vars(value).items()})
-    if isinstance(value, tuple):
-        return tuple(member[index] for member in value)
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, Distribution):
-        return _index_distribution(value, index)
-    return value[index]
-
-
-# A distribution is built from one of these and derives the others when asked.
-_ALTERNATIVE_PARAMETERS = (
-    {"probs", "logits"},
-    {"covariance_matrix", "precision_matrix", "scale_tril"},
-)
-
-
-def _parameters(dist: Distribution) -> dict[str, Any]:
-    """The arguments that build the distribution again."""
-    if isinstance(dist, Independent):
-        return {
-            "base_distribution": dist.base_dist,
-            "reinterpreted_batch_ndims": dist.reinterpreted_batch_ndims,
-        }
-    names = list(dist.arg_constraints)
-    for alternatives in _ALTERNATIVE_PARAMETERS:
-        known = [n for n in [*vars(dist), *names] if n in alternatives]
-        names = [n for n in names if n not in alternatives or n == known[0]]
-    return {name: getattr(dist, name) for name in names}
-
-
-def _index_distribution(dist: Distribution, index: Any) -> Distribution:
-    """The distribution of the indexed rows, built from the same parameters."""
-    parameters = {
-        name: value if isinstance(value, int) else _index(value, index)
-        for name, value in _parameters(dist).items()
-    }
-    build: Callable[..., Distribution] = type(dist)
-    try:
-        return build(**parameters)
-    except TypeError as error:
-        raise TypeError(f"Batch: cannot take rows of {dist}: {error}") from error
-
-
-def _check_assignable(batch: Batch, rows: Any) -> None:
-    if not isinstance(rows, Batch):
-        raise ValueError(f"Batch: rows must be assigned from a Batch or a dict, got {rows!r}")
-    unknown = [key for key in vars(rows) if key not in batch]
-    if unknown:
-        raise ValueError(f"Batch: index assignment cannot create keys, got {unknown}")
-    for key, value in vars(rows).items():
-        if isinstance(vars(batch)[key], Batch):
-            _check_assignable(vars(batch)[key], value)
-        elif isinstance(value, Batch):
-            raise ValueError(f"Batch: {key!r} is no Batch here, so its rows cannot be one")
-
-
-def _assign(batch: Batch, index: Any, rows: Batch) -> None:
-    for key, held in vars(batch).items():
-        if key not in rows:
-            if isinstance(held, Batch | np.ndarray | torch.Tensor | tuple):
-                _zeroed(held, index)
-        elif isinstance(held, Batch):
-            _assign(held, index, vars(rows)[key])
-        else:
-            value = vars(rows)[key]
-            pairs = zip(held, value, strict=True) if isinstance(held, tuple) else [(held, value)]
-            for leaf, new in pairs:
-                if isinstance(leaf, torch.Tensor):
-                    leaf[index] = _tensor_of(new, leaf.dtype, leaf.device)
-                elif leaf is not None or new is not None:
-                    leaf[index] = _array_of(new)
-
-
-def _zeroed(value: Any, index: Any) -> Any:
-    """The value with the indexed rows set to zero, in place where it has rows."""
     if isinstance(value, torch.Tensor):
-        value[index] = 0
-        return value
-    if isinstance(value, np.ndarray):
-        value[index] = None if value.dtype == object else 0
-        return value
-    if isinstance(value, Batch):
-        return value.empty_(index)
-    if isinstance(value, tuple):
-        return tuple(_zeroed(member, index) for member in value)
-    return np.zeros_like(value) if isinstance(value, np.generic) else None
+        return value.to(device=device, dtype=dtype, copy=copy)
+    return torch.as_tensor(np.array(value, copy=copy or None), dtype=dtype, device=device)
 
 
 def _zeros(value: Any, shape: tuple[int, ...]) -> Any:
@@ -600,10 +424,73 @@ def _zeros(value: Any, shape: tuple[int, ...]) -> Any:
     return np.zeros(shape, array.dtype) if _is_numeric(array) else np.full(shape, None)
 
 
-def _zeros_like(value: Any) -> Any:
+def _length(value: Any) -> int | None:
+    """The rows of a value; None where they are not counted."""
+    if value is None or isinstance(value, str | Distribution):
+        return None
+    if isinstance(value, Batch):
+        return len(value) or None
     if isinstance(value, tuple):
-        return tuple(_zeros_like(member) for member in value)
-    return _zeros(value, np.shape(value))
+        return min(len(member) for member in value)
+    if not getattr(value, "shape", ()):
+        raise TypeError(f"{value!r} has no len(), so the Batch that holds it has none")
+    return len(value)
+
+
+def _index(value: Any, index: Any) -> Any:
+    if isinstance(value, Distribution):
+        return _index_distribution(value, index)
+    return value if value is None or isinstance(value, str) else value[index]
+
+
+# A distribution is built from one of these, and derives the others from it when asked.
+_ALTERNATIVES = {"probs", "logits"}, {"covariance_matrix", "precision_matrix", "scale_tril"}
+
+
+def _index_distribution(dist: Distribution, index: Any) -> Distribution:
+    """The distribution of the indexed rows, built from the parameters that built `dist`."""
+    if isinstance(dist, Independent):
+        base = _index_distribution(dist.base_dist, index)
+        return Independent(base, dist.reinterpreted_batch_ndims)
+    build: Callable[..., Distribution] = type(dist)
+    names = list(dist.arg_constraints)
+    others = signature(build).parameters.keys() - {*names, "validate_args"}
+    if others:
+        raise TypeError(f"Batch: cannot take rows of {dist}, for want of its {sorted(others)}")
+    for alternatives in _ALTERNATIVES:
+        known = [name for name in [*vars(dist), *names] if name in alternatives]
+        names = [name for name in names if name not in alternatives or name == known[0]]
+    return build(**{name: getattr(dist, name)[index] for name in names})
+
+
+def _check_assignable(held: Any, value: Any) -> None:
+    if (
+        isinstance(held, Batch)
+        and isinstance(value, Batch)
+        and vars(value).keys() <= vars(held).keys()
+    ):
+        for key, inner in vars(value).items():
+            _check_assignable(vars(held)[key], inner)
+    elif isinstance(held, Batch):
+        expected = f"a Batch or a dict with keys among {list(vars(held))}"
+        raise ValueError(f"Batch: rows must be assigned from {expected}, got {value!r}")
+    elif isinstance(value, Batch) and vars(value):
+        raise ValueError(f"Batch: rows of an array cannot be assigned from {value!r}")
+
+
+def _assign(held: Any, index: Any, value: Any) -> None:
+    """Writes rows in place; an empty Batch stands for zeros."""
+    if isinstance(held, Batch):
+        for key, inner in vars(held).items():
+            _assign(inner, index, vars(value).get(key, Batch()))
+    elif isinstance(held, np.ndarray):
+        zero = 0 if _is_numeric(held) else None
+        held[index] = zero if _is_empty(value) else _array_of(value)
+    elif isinstance(held, torch.Tensor):
+        value = 0 if _is_empty(value) else value
+        held[index] = torch.as_tensor(value, dtype=held.dtype, device=held.device)
+    elif held is not None and not isinstance(held, str):
+        raise TypeError(f"Batch: rows of {held!r} cannot be assigned")
 
 
 def _non_empty(batches: Any, method: str) -> list[Batch]:
@@ -620,38 +507,28 @@ def _structure(value: Any) -> Any:
     return {key: _structure(inner) for key, inner in vars(value).items()}
 
 
-def _join(
-    batches: list[Batch], join: Callable[[list[Any]], Any], zeros: Callable[[Any, int], Any]
-) -> Batch:
-    """Joins batches key by key, at every level.
+def _join(parts: list[Any], join: Callable[..., Any], zeros: Callable[..., Any]) -> Any:
+    """Joins what several batches hold, at every level.
 
     Args:
-        batches: an empty Batch stands for one that lacks all keys.
+        parts: one value a batch; an empty Batch where it has none.
         join: makes one leaf of several.
-        zeros: (a leaf, i) -> what stands in for that leaf where batches[i] lacks it.
+        zeros: (leaf, i) -> what stands in for that leaf where parts[i] lacks it.
     """
-    keys = dict.fromkeys(key for batch in batches for key in vars(batch))
-    values = {key: [vars(batch).get(key, Batch()) for batch in batches] for key in keys}
-    return _wrap({key: _join_values(parts, join, zeros) for key, parts in values.items()})
-
-
-def _join_values(
-    parts: list[Any], join: Callable[[list[Any]], Any], zeros: Callable[[Any, int], Any]
-) -> Any:
     given = [part for part in parts if not _is_empty(part)]
     if all(isinstance(part, Batch) for part in given):
-        return _join(parts, join, zeros)
+        keys = dict.fromkeys(key for part in given for key in vars(part))
+        columns = {key: [vars(part).get(key, Batch()) for part in parts] for key in keys}
+        return _wrap({key: _join(column, join, zeros) for key, column in columns.items()})
     if any(isinstance(part, Batch) for part in given):
-        raise ValueError("Batch: cannot join a Batch with an array under the same key")
-    leaves = [zeros(given[0], i) if _is_empty(part) else part for i, part in enumerate(parts)]
-    if all(isinstance(leaf, tuple) for leaf in leaves):
-        return tuple(join(list(members)) for members in zip(*leaves, strict=True))
-    return join(leaves)
+        raise ValueError("Batch: cannot join a Batch and an array under the same key")
+    if all(isinstance(part, tuple) for part in given):
+        tuples = [[part] * len(given[0]) if _is_empty(part) else part for part in parts]
+        return tuple(_join(list(m), join, zeros) for m in zip(*tuples, strict=True))
+    return join([zeros(given[0], i) if _is_empty(p) else p for i, p in enumerate(parts)])
 
 
 def _cat_leaves(leaves: list[Any]) -> Any:
-    if all(leaf is None for leaf in leaves):
-        return None
     if _are_tensors(leaves):
         return torch.cat(leaves)
     return _to_array(np.concatenate([_array_of(leaf) for leaf in leaves]))
@@ -660,31 +537,22 @@ def _cat_leaves(leaves: list[Any]) -> Any:
 def _stack_leaves(leaves: list[Any], axis: int) -> Any:
     if _are_tensors(leaves):
         return torch.stack(leaves, axis)
+    arrays = [_array_of(leaf) for leaf in leaves]
     try:
-        return _to_array(np.stack([_array_of(leaf) for leaf in leaves], axis))
+        return _to_array(np.stack(arrays, axis))
     except ValueError:
-        warnings.warn("Batch.stack: unequal shapes, stacked as objects", stacklevel=4)
-        ragged = np.empty(len(leaves), dtype=object)
-        ragged[:] = leaves
-        return ragged
+        return _to_array(arrays)
 
 
 def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, Batch) and isinstance(b, Batch):
-        return vars(a).keys() == vars(b).keys() and all(
-            _equal(value, vars(b)[key]) for key, value in vars(a).items()
-        )
+        return a.keys() == b.keys() and all(_equal(vars(a)[key], vars(b)[key]) for key in vars(a))
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(_equal, a, b))
-    if isinstance(a, Distribution) and isinstance(b, Distribution):
-        return type(a) is type(b) and _equal(_wrap(_parameters(a)), _wrap(_parameters(b)))
-    if isinstance(a, np.ndarray | np.generic | torch.Tensor):
-        if not isinstance(b, np.ndarray | np.generic | torch.Tensor):
-            return False
-        x, y = np.atleast_1d(_array_of(a)), np.atleast_1d(_array_of(b))
-        if x.dtype != y.dtype or x.shape != y.shape:
-            return False
-        if x.dtype == object:
-            return all(map(_equal, x.flat, y.flat))
-        return bool((x == y).all())
-    return a is b or bool(a == b)
+    are_arrays = [isinstance(v, np.ndarray | np.generic | torch.Tensor) for v in (a, b)]
+    if not all(are_arrays):
+        return a is b or (not any(are_arrays) and bool(a == b))
+    x, y = np.atleast_1d(_array_of(a), _array_of(b))
+    if x.dtype == object and x.shape == y.shape:
+        return all(map(_equal, x.flat, y.flat))
+    return x.dtype == y.dtype and np.array_equal(x, y)

@@ -21,6 +21,7 @@ from torch.distributions import Distribution
 TArr = torch.Tensor | np.ndarray[Any, Any]
 SingleIndexType = SupportsIndex | slice | EllipsisType
 IndexType = SingleIndexType | TArr | Sequence[SingleIndexType]
+Device = str | int | torch.device
 
 TDistFnContinuous = Callable[[tuple[torch.Tensor, torch.Tensor]], Distribution]
 TDistFnDiscrete = Callable[[torch.Tensor], Distribution]
@@ -58,9 +59,7 @@ class BatchProtocol(Protocol):
         self, size: int, shuffle: bool = True, merge_last: bool = False
     ) -> Iterator[Self]: ...
     def to_numpy(self) -> Self: ...
-    def to_torch(
-        self, dtype: torch.dtype | None = None, device: str | int | torch.device = "cpu"
-    ) -> Self: ...
+    def to_torch(self, dtype: torch.dtype | None = None, device: Device = "cpu") -> Self: ...
 
 
 class ObsBatchProtocol(BatchProtocol, Protocol):
