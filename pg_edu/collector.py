@@ -441,7 +441,7 @@ def _check_state(state: Any, env_num: int) -> None:
         for child in state:
             _check_state(child, env_num)
     elif isinstance(state, dict | Batch):
-        for child in state.values():
+        for _, child in state.items():
             _check_state(child, env_num)
 
 
