@@ -13,7 +13,7 @@ own, and becomes zeros where rows of it are needed.
 """
 
 import pprint
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence, ValuesView
 from copy import copy as shallow_copy
 from copy import deepcopy
 from functools import partial
@@ -67,7 +67,10 @@ class Batch:
     def __init__(self, batch_dict: Any = None, copy: bool = False, **kwargs: Any) -> None:
         if isinstance(batch_dict, list | tuple | np.ndarray):
             batch_dict = Batch.stack(batch_dict)
-        self.update(batch_dict, **kwargs)
+        if batch_dict is not None:
+            self.update(batch_dict)
+        for key, value in kwargs.items():
+            self.__dict__[key] = _to_value(value)
         if copy:
             self.__dict__.update(deepcopy(self.__dict__))
 
@@ -92,6 +95,10 @@ class Batch:
         """The same as `keys()`."""
         return self.__dict__.keys()
 
+    def values(self) -> ValuesView[Any]:
+        """The values, in the order of the keys."""
+        return self.__dict__.values()
+
     def items(self) -> ItemsView[str, Any]:
         """Pairs of key and value."""
         return self.__dict__.items()
@@ -114,7 +121,7 @@ class Batch:
     def to_dict(self, recursive: bool = True) -> dict[str, Any]:
         """The values as a dict; nested Batches become dicts too if `recursive`."""
         return {
-            key: value.to_dict() if recursive and isinstance(value, Batch) else value
+            key: Batch.to_dict(value) if recursive and isinstance(value, Batch) else value
             for key, value in self.__dict__.items()
         }
 
@@ -261,13 +268,11 @@ class Batch:
         return isinstance(other, Batch) and _equal(self, other)
 
     def __repr__(self) -> str:
-        lines = [
-            f"    {key}: "
-            + pprint.pformat(value).replace("\n", "\n" + " " * (6 + len(key)))
-            + ",\n"
-            for key, value in self.__dict__.items()
-        ]
-        return f"{type(self).__name__}(\n{''.join(lines)})" if lines else f"{type(self).__name__}()"
+        name, text = type(self).__name__, ""
+        for key, value in self.__dict__.items():
+            lines = pprint.pformat(value).replace("\n", "\n" + " " * (6 + len(key)))
+            text += f"    {key}: {lines},\n"
+        return f"{name}(\n{text})" if text else f"{name}()"
 
 
 def to_numpy(x: Any) -> Any:
@@ -464,18 +469,17 @@ def _index_distribution(dist: Distribution, index: Any) -> Distribution:
 
 
 def _check_assignable(held: Any, value: Any) -> None:
-    if (
-        isinstance(held, Batch)
-        and isinstance(value, Batch)
-        and vars(value).keys() <= vars(held).keys()
-    ):
-        for key, inner in vars(value).items():
-            _check_assignable(vars(held)[key], inner)
-    elif isinstance(held, Batch):
-        expected = f"a Batch or a dict with keys among {list(vars(held))}"
-        raise ValueError(f"Batch: rows must be assigned from {expected}, got {value!r}")
+    """Raises unless `_assign` can write rows of `value` into `held`."""
+    if isinstance(held, Batch):
+        if not isinstance(value, Batch) or not vars(value).keys() <= vars(held).keys():
+            expected = f"a Batch or a dict with keys among {list(vars(held))}"
+            raise ValueError(f"Batch: rows must be assigned from {expected}, got {value!r}")
+        for key, inner in vars(held).items():
+            _check_assignable(inner, vars(value).get(key, Batch()))
     elif isinstance(value, Batch) and vars(value):
         raise ValueError(f"Batch: rows of an array cannot be assigned from {value!r}")
+    elif isinstance(held, tuple | Distribution | np.generic):
+        raise TypeError(f"Batch: rows of {held!r} cannot be assigned")
 
 
 def _assign(held: Any, index: Any, value: Any) -> None:
@@ -489,15 +493,13 @@ def _assign(held: Any, index: Any, value: Any) -> None:
     elif isinstance(held, torch.Tensor):
         value = 0 if _is_empty(value) else value
         held[index] = torch.as_tensor(value, dtype=held.dtype, device=held.device)
-    elif held is not None and not isinstance(held, str):
-        raise TypeError(f"Batch: rows of {held!r} cannot be assigned")
 
 
 def _non_empty(batches: Any, method: str) -> list[Batch]:
     for batch in batches:
         if not isinstance(batch, Batch | dict):
             raise ValueError(f"Batch.{method}: expected Batches or dicts, got {batch!r}")
-    return [b if isinstance(b, Batch) else Batch(b) for b in batches if len(b.keys())]
+    return [batch for batch in map(_to_value, batches) if vars(batch)]
 
 
 def _structure(value: Any) -> Any:
@@ -546,7 +548,8 @@ def _stack_leaves(leaves: list[Any], axis: int) -> Any:
 
 def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, Batch) and isinstance(b, Batch):
-        return a.keys() == b.keys() and all(_equal(vars(a)[key], vars(b)[key]) for key in vars(a))
+        x, y = vars(a), vars(b)
+        return x.keys() == y.keys() and all(_equal(x[key], y[key]) for key in x)
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(_equal, a, b))
     are_arrays = [isinstance(v, np.ndarray | np.generic | torch.Tensor) for v in (a, b)]
