@@ -11,22 +11,24 @@ SEED ?=
 NAMES ?=
 REPO ?=
 
+RUN = .venv/bin/python -m
+
 .PHONY: train test notebooks lab parity publish clean
 
 train: .venv/ready
-	.venv/bin/python -m pg_edu train $(if $(SEED),--seed $(SEED))
+	$(RUN) pg_edu train $(if $(SEED),--seed $(SEED))
 
 test: .venv/ready
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
-	.venv/bin/python -m pytest --nbval
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) pytest --nbval
 
 notebooks: .venv/ready
 	.venv/bin/python notebooks/build.py $(NAMES)
 
 lab: .venv/ready
-	.venv/bin/jupyter lab notebooks
+	$(RUN) jupyter lab notebooks
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
@@ -43,7 +45,7 @@ clean:
 	$(require-python)
 	$(PYTHON) -m venv .venv
 	@echo "Installing into .venv: about 1.3 GB, a few minutes the first time."
-	.venv/bin/python -m pip install -q -c constraints.txt -e ".[dev]"
+	$(RUN) pip install -q -c constraints.txt -e ".[dev]"
 	@touch $@
 
 # Tianshou 1.1.0 asks for numpy<2 and gymnasium<0.29 and runs without, hence --no-deps.
