@@ -1,0 +1,571 @@
+"""Replay buffers: rows in the order of time, which know where episodes end.
+
+Each environment writes into a ring of its own. N rings of R rows lie one behind the other in one
+array a field, [N R, ...]:
+
+    index of the k-th row of ring n  =  n R + (k mod R)
+
+so a full ring overwrites its oldest row. A `ReplayBuffer` is one ring. A `VectorReplayBuffer` is N
+of them, and differs in how rows come in and how they are sampled.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from pg_edu.batch import Batch, to_numpy
+from pg_edu.types import RolloutBatchProtocol
+
+Array = NDArray[Any]
+Indices = NDArray[np.int64]
+Added = tuple[Indices, Array, Indices, Indices]
+Rows = RolloutBatchProtocol | Batch
+
+REQUIRED = ("obs", "act", "rew", "terminated", "truncated")
+OPTIONAL = ("obs_next", "info", "policy")
+FIELDS = (*REQUIRED, "done", *OPTIONAL)
+
+EMPTY = "the buffer is empty, collect first"
+
+
+class ReplayBuffer:
+    """The last `size` transitions of one environment, in the order of time.
+
+    Fields are attributes: `buffer.rew` is [maxsize]. They are allocated, as zeros (None for
+    objects), when a value first comes, which may be later than the first row. `rew` is float64,
+    flags are bool, `done` is always terminated or truncated; every other field keeps the dtype of
+    its first row. Tensors are stored as arrays.
+
+    Args:
+        size: rows to keep.
+
+    Raises:
+        ValueError: size is no positive integer.
+
+    Source: Tianshou v1.1.0, ReplayBuffer; `extend` and `mark_truncated` are pg_edu's own.
+
+    Example:
+        >>> buffer = ReplayBuffer(size=3)
+        >>> for t in range(4):
+        ...     row = Batch(obs=t, act=0, rew=1.5, terminated=t == 3, truncated=False)
+        ...     index, episode_return, episode_length, start_index = buffer.add(row)
+        >>> index, episode_return, episode_length, start_index
+        (array([0]), array([6.]), array([4]), array([0]))
+        >>> buffer.obs, buffer[:].obs
+        (array([3, 1, 2]), array([1, 2, 3]))
+    """
+
+    _stores_any_key = True
+
+    def __init__(self, size: int) -> None:
+        self._set_up(1, _positive_integer("size", size))
+
+    def _set_up(self, buffer_num: int, ring_size: int) -> None:
+        self.buffer_num = buffer_num
+        self.ring_size = ring_size
+        self.maxsize = buffer_num * ring_size
+        # A view (see `buffers`) shares these two with the buffer that it is a part of.
+        self._rings = _Rings(buffer_num, ring_size)
+        self._storage = Batch()
+        self._own_rings = slice(0, buffer_num)
+
+    def add(self, batch: Rows, buffer_ids: Sequence[int] | Indices | None = None) -> Added:
+        """Stores one transition.
+
+        Args:
+            batch: at least obs, act, rew, terminated and truncated; values may be nested Batches.
+            buffer_ids: None, or a list of one id: then values have an axis of length 1 in front.
+
+        Returns:
+            Four arrays with one entry a row: the index written; return and length of its episode if
+            that ended here, otherwise 0; the index where the episode started.
+
+        Raises:
+            ValueError: a field is missing, or a value does not fit the rows that are stored. The
+                buffer is unchanged then.
+        """
+        axes = 0 if buffer_ids is None else 1
+        return self._append(batch, axes, np.ones((1, 1), bool), np.zeros(1, int))
+
+    def extend(self, rows: Rows, valid: ArrayLike) -> Added:
+        """Stores a block of T steps of N environments, like T times `add`.
+
+        Args:
+            rows: a Batch with leaves [T, N, ...]. Column n goes to ring n, in the order of time; if
+                it brings more rows than a ring holds, the last ones remain.
+            valid: bool [T, N]; rows where it is False are not stored.
+
+        Returns:
+            As `add`, one entry a stored row, in the order of `leaf[valid]`.
+
+        Raises:
+            ValueError: as `add`, or `valid` is not bool [T, buffer_num].
+
+        Example:
+            >>> buffer = VectorReplayBuffer(total_size=10, buffer_num=2)
+            >>> rew, flag = np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros((2, 2), bool)
+            >>> rows = Batch(obs=rew, act=rew, rew=rew, terminated=rew == 3.0, truncated=flag)
+            >>> buffer.extend(rows, valid=[[True, True], [True, False]])
+            (array([0, 5, 1]), array([0., 0., 4.]), array([0, 0, 2]), array([0, 5, 0]))
+        """
+        mask = np.asarray(valid)
+        if mask.dtype != bool or mask.ndim != 2 or mask.shape[1] != self.buffer_num:
+            raise ValueError(
+                f"extend: valid must be bool of shape [T, {self.buffer_num}], a column for each "
+                f"ring; got {mask.dtype} of shape {list(mask.shape)}"
+            )
+        return self._append(rows, 2, mask, np.arange(self.buffer_num))
+
+    def update(self, buffer: "ReplayBuffer") -> Indices:
+        """Appends the rows of another buffer, oldest first; returns the indices written."""
+        if len(buffer) == 0:
+            return np.zeros(0, int)
+        column = _map(lambda leaf: leaf[:, None], buffer[:])
+        return self.extend(column, np.ones((len(buffer), 1), bool))[0]
+
+    def mark_truncated(self, buffer_ids: Sequence[int] | Indices) -> None:
+        """Ends the running episodes of some rings, as a reset of their environments does.
+
+        The last row of each ring becomes truncated unless it is done, and the next row starts an
+        episode of its own.
+
+        Raises:
+            ValueError: ids that are not distinct numbers of rings.
+        """
+        ids = self._checked_ids(buffer_ids)
+        cut = np.intersect1d(self.unfinished_index(), self._last_index()[ids])
+        if len(cut):
+            self.truncated[cut] = self.done[cut] = True
+        self._rings.start_episodes(self._own_rings.start + ids)
+
+    def reset(self, keep_statistics: bool = False) -> None:
+        """Forgets all rows; `keep_statistics`: not the return and length of running episodes."""
+        self._rings.next[self._own_rings] = self._rings.size[self._own_rings] = 0
+        if not keep_statistics:
+            self._rings.start_episodes(self._own_rings)
+
+    def sample(self, batch_size: int | None) -> tuple[RolloutBatchProtocol, Indices]:
+        """A copy of the rows at `sample_indices(batch_size)`, and these indices."""
+        indices = self.sample_indices(batch_size)
+        return self[:] if batch_size == 0 else self._read(lambda leaf: leaf[indices]), indices
+
+    def sample_indices(self, batch_size: int | None) -> Indices:
+        """Chooses rows, by numpy's global generator.
+
+        Args:
+            batch_size: how many, with replacement; 0: every row, oldest first, without a draw;
+                None: every row once, in random order; below 0: none.
+
+        Raises:
+            ValueError: the buffer is empty.
+        """
+        if batch_size is not None and batch_size < 0:
+            return np.zeros(0, int)
+        if len(self) == 0:
+            raise ValueError(EMPTY)
+        if batch_size == 0:
+            return np.concatenate([np.arange(s.start, s.stop) for s in self._slices()])
+        if batch_size is None:
+            return np.random.permutation(len(self))
+        return np.random.choice(len(self), batch_size)
+
+    def prev(self, index: ArrayLike) -> Indices:
+        """The row before each index, or the index itself where an episode (or the ring) starts."""
+        first, slot, size, last = self._locate(index)
+        before = (slot - 1) % size
+        is_start = self.done[first + before] | (before == last)
+        place: Indices = first + (before + is_start) % size
+        return place
+
+    def next(self, index: ArrayLike) -> Indices:
+        """The row after each index, or the index itself where an episode (or the ring) ends."""
+        first, slot, size, last = self._locate(index)
+        is_end = self.done[first + slot] | (slot == last)
+        place: Indices = first + (slot + ~is_end) % size
+        return place
+
+    def unfinished_index(self) -> Indices:
+        """The last row of each ring, where its episode goes on: int64 [buffer_num or fewer]."""
+        if len(self) == 0:
+            return np.zeros(0, int)
+        last = self._last_index()
+        goes_on: NDArray[np.bool_] = ~self.done[last]
+        return last[(self._sizes() > 0) & goes_on]
+
+    @property
+    def buffers(self) -> list["ReplayBuffer"]:
+        """Each ring as a ReplayBuffer: a view, which shares rows and state with this buffer."""
+        views = [ReplayBuffer(self.ring_size) for _ in range(self.buffer_num)]
+        for ring, view in enumerate(views, start=self._own_rings.start):
+            view._rings, view._storage = self._rings, self._storage
+            view._own_rings = slice(ring, ring + 1)
+        return views
+
+    def __len__(self) -> int:
+        return int(self._sizes().sum())
+
+    def __getitem__(self, index: Any) -> RolloutBatchProtocol:
+        """Rows by index: int, slice or array. `buffer[:]` is a copy of every row, oldest first.
+
+        Other slices and negative numbers count places in the storage, not time. `obs_next`, `info`
+        and `policy` are empty Batches where they were never stored.
+        """
+        if len(self) == 0:
+            raise IndexError(EMPTY)
+        if not isinstance(index, slice):
+            return self._read(lambda leaf: leaf[index])
+        if index != slice(None):
+            return self[np.arange(len(self))[index]]
+        slices = self._slices()
+        return self._read(lambda leaf: np.concatenate([leaf[s] for s in slices]))
+
+    def __getattr__(self, key: str) -> Any:
+        # Only called where the usual lookup found nothing.
+        if key.startswith("_") or key not in self._storage:
+            raise AttributeError(f"{type(self).__name__} has no attribute and no field {key!r}")
+        return self._field(key)
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if key in FIELDS:
+            raise AttributeError(
+                f"{key} is a field; to change rows write buffer.{key}[index] = ..."
+            )
+        super().__setattr__(key, value)
+
+    def __repr__(self) -> str:
+        fields = Batch({key: self._field(key) for key in vars(self._storage)})
+        return type(self).__name__ + repr(fields).removeprefix("Batch")
+
+    def _append(self, batch: Rows, axes: int, valid: NDArray[np.bool_], ids: Indices) -> Added:
+        """Stores the valid rows of [T, N], column n in ring ids[n].
+
+        The values of `batch` have the last `axes` (0, 1 or 2) of these two axes in front.
+        """
+        rows = self._checked_rows(batch, axes, valid.shape)
+        storage = _with_room(self._storage, rows, len(self._rings.size) * self.ring_size)
+        vars(self._storage).update(vars(storage))
+        ids = self._own_rings.start + ids
+        parts = []
+        # Piece by piece: a ring must not get more rows at once than it has slots.
+        for t in range(0, max(len(valid), 1), self.ring_size):
+            steps = slice(t, t + self.ring_size)
+            piece = rows[steps]
+            parts.append(self._rings.advance(ids, piece.rew, piece.done, valid[steps]))
+            _write(self._storage, parts[-1][0], piece, np.flatnonzero(valid[steps]))
+        index, episode_return, episode_length, start_index = map(
+            np.concatenate, zip(*parts, strict=True)
+        )
+        first = self._own_rings.start * self.ring_size
+        return index - first, episode_return, episode_length, start_index - first
+
+    def _checked_rows(self, batch: Rows, axes: int, lead: tuple[int, ...]) -> Batch:
+        """What is to be stored, as arrays [T, N, ...]; rewards and flags in their dtypes."""
+        given = vars(Batch(cast(Batch, batch)))
+        missing = [key for key in REQUIRED if key not in given]
+        if missing:
+            raise ValueError(f"a row needs {', '.join(REQUIRED)}; missing: {', '.join(missing)}")
+        rows = Batch()
+        for key, value in given.items():
+            if key != "done" and (self._stores_any_key or key in FIELDS):
+                vars(rows)[key] = _lifted(value, axes, lead, key)
+        for key, dtype in (("rew", np.float64), ("terminated", np.bool_), ("truncated", np.bool_)):
+            leaf = rows[key]
+            if isinstance(leaf, Batch) or leaf.dtype.kind not in "biuf":
+                raise ValueError(f"{key}: expected numbers, got {given[key]!r}")
+            if leaf.size == lead[0] * lead[1]:
+                leaf = leaf.reshape(lead)
+            elif key != "rew":
+                raise ValueError(
+                    f"{key}: expected one flag a row, got shape {leaf.shape[2:]} a row"
+                )
+            vars(rows)[key] = leaf.astype(dtype, copy=False)
+        vars(rows)["done"] = rows.terminated | rows.truncated
+        return rows
+
+    def _checked_ids(self, buffer_ids: Sequence[int] | Indices) -> Indices:
+        ids = np.asarray(buffer_ids)
+        ids = ids.astype(int) if ids.shape == (0,) else ids
+        known = {*range(self.buffer_num)}
+        if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(known & {*ids.tolist()}) < len(ids):
+            raise ValueError(
+                f"buffer_ids: expected distinct integers in [0, {self.buffer_num}), "
+                f"got {buffer_ids!r}"
+            )
+        return ids
+
+    def _sizes(self) -> Indices:
+        """The rows in each ring, [buffer_num]."""
+        return self._rings.size[self._own_rings]
+
+    def _last_slots(self) -> Indices:
+        """The slot of the newest row of each ring (0 in an empty one), [buffer_num]."""
+        return (self._rings.next[self._own_rings] - 1) % np.maximum(self._sizes(), 1)
+
+    def _last_index(self) -> Indices:
+        return np.arange(self.buffer_num) * self.ring_size + self._last_slots()
+
+    def _locate(self, index: ArrayLike) -> tuple[Indices, Indices, Indices, Indices]:
+        """For each index: where its ring begins, its slot, the ring's size and its last slot."""
+        if len(self) == 0:
+            raise ValueError(EMPTY)
+        ring, slot = np.divmod(np.asarray(index) % self.maxsize, self.ring_size)
+        size = np.maximum(self._sizes(), 1)[ring]
+        return ring * self.ring_size, slot, size, self._last_slots()[ring]
+
+    def _slices(self) -> list[slice]:
+        """Where the rows are, oldest first, ring by ring: two slices where a ring has wrapped."""
+        next_slot = self._rings.next[self._own_rings]
+        slices = []
+        for n, (now, size) in enumerate(
+            zip(next_slot.tolist(), self._sizes().tolist(), strict=True)
+        ):
+            first = n * self.ring_size
+            slices += [slice(first + now, first + size), slice(first, first + now)]
+        return [s for s in slices if s.start < s.stop]
+
+    def _field(self, key: str) -> Any:
+        own = slice(self._own_rings.start * self.ring_size, self._own_rings.stop * self.ring_size)
+        return _map(lambda leaf: leaf[own], self._storage[key])
+
+    def _read(self, function: Callable[[Array], Any]) -> RolloutBatchProtocol:
+        """The Batch of function(leaf) for the leaves of all fields."""
+        values = {key: _map(function, self._field(key)) for key in vars(self._storage)}
+        absent = {key: Batch() for key in OPTIONAL if key not in values}
+        return cast(RolloutBatchProtocol, Batch(values | absent))
+
+
+class VectorReplayBuffer(ReplayBuffer):
+    """The last transitions of several environments, each in a ring of its own.
+
+    Everything is as in `ReplayBuffer`, with these differences: `add` takes a row from each
+    environment; only the standard fields are stored (obs, act, rew, terminated, truncated,
+    obs_next, info, policy); `sample_indices` draws a ring for each row, in proportion to the sizes,
+    then rows within the rings.
+
+    Args:
+        total_size: rows to keep, rounded up to a multiple of buffer_num.
+        buffer_num: N, the number of rings.
+
+    Raises:
+        ValueError: one of the two is no positive integer.
+
+    Source: Tianshou v1.1.0, VectorReplayBuffer.
+
+    Example:
+        >>> buffer = VectorReplayBuffer(total_size=8, buffer_num=2)
+        >>> for t in range(3):
+        ...     flags = {"terminated": [t == 2, False], "truncated": [False, False]}
+        ...     row = Batch(obs=[t, 10 + t], act=[0, 0], rew=[1.0, 2.0], **flags)
+        ...     index, episode_return, *_ = buffer.add(row)
+        >>> index, episode_return
+        (array([2, 6]), array([3., 0.]))
+        >>> batch, indices = buffer.sample(0)
+        >>> indices, batch.obs
+        (array([0, 1, 2, 4, 5, 6]), array([ 0,  1,  2, 10, 11, 12]))
+    """
+
+    _stores_any_key = False
+
+    def __init__(self, total_size: int, buffer_num: int) -> None:
+        rows = _positive_integer("total_size", total_size)
+        rings = _positive_integer("buffer_num", buffer_num)
+        self._set_up(rings, -(-rows // rings))
+
+    def add(self, batch: Rows, buffer_ids: Sequence[int] | Indices | None = None) -> Added:
+        """Stores a transition in each of several rings.
+
+        Args:
+            batch: as in `ReplayBuffer.add`, with leaves [len(buffer_ids), ...].
+            buffer_ids: the ring of each row; None: ring 0, 1, ..., N - 1.
+
+        Returns:
+            As `ReplayBuffer.add`, in the order of `buffer_ids`.
+
+        Raises:
+            ValueError: as `ReplayBuffer.add`, or ids that are not distinct numbers of rings.
+        """
+        ids = self._checked_ids(range(self.buffer_num) if buffer_ids is None else buffer_ids)
+        return self._append(batch, 1, np.ones((1, len(ids)), bool), ids)
+
+    def update(self, buffer: ReplayBuffer) -> Indices:
+        """Not possible, for nothing says which ring a row belongs to."""
+        raise NotImplementedError("update: take a ReplayBuffer, or one of `buffers`")
+
+    def sample_indices(self, batch_size: int | None) -> Indices:
+        """As `ReplayBuffer.sample_indices`; None is the same as 0."""
+        if batch_size is None or batch_size <= 0 or len(self) == 0:
+            return super().sample_indices(batch_size or 0)
+        sizes = self._sizes()
+        ring = np.random.choice(self.buffer_num, batch_size, p=sizes / sizes.sum())
+        count = np.bincount(ring, minlength=self.buffer_num)
+        return np.concatenate(
+            [
+                n * self.ring_size + np.random.choice(sizes[n], count[n])
+                for n in np.flatnonzero(count)
+            ]
+        )
+
+
+class _Rings:
+    """Where each of N rings stands: arrays [N]."""
+
+    def __init__(self, num: int, ring_size: int) -> None:
+        self.ring_size = ring_size
+        self.first = np.arange(num) * ring_size  # the index of slot 0
+        self.next = np.zeros(num, int)  # the slot that is written next
+        self.size = np.zeros(num, int)  # rows stored
+        # Of the running episode: the index where it started, and what it has brought so far.
+        self.start = self.first.copy()
+        self.length = np.zeros(num, int)
+        self.episode_return = np.zeros(num)
+
+    def start_episodes(self, ids: Indices | slice) -> None:
+        self.start[ids] = self.first[ids] + self.next[ids]
+        self.length[ids] = 0
+        self.episode_return[ids] = 0.0
+
+    def advance(
+        self, ids: Indices, rew: Array, done: NDArray[np.bool_], valid: NDArray[np.bool_]
+    ) -> Added:
+        """Moves on by the valid ones of [T, N] rows, column n in ring ids[n]; returns as `add`."""
+        if self.episode_return.shape[1:] != rew.shape[2:]:
+            self.episode_return = np.zeros((len(self.size), *rew.shape[2:]))
+        # [N, T] from here on: sums along a contiguous axis are several times faster.
+        is_row = valid.T.copy()
+        is_end = (done & valid).T.copy()
+        slot = (self.next[ids, None] + np.cumsum(is_row, axis=1) - is_row) % self.ring_size
+        index = self.first[ids, None] + slot
+
+        # A list of episodes, T + 1 places for each ring: the one that is running, then a new one
+        # after each end.
+        places = len(valid) + 1
+        old = np.arange(len(ids)) * places
+        new = old + is_end.sum(axis=1)
+        episode = old[:, None] + np.cumsum(is_end, axis=1) - is_end
+        running = (self.start, self.length, self.episode_return)
+        lists = [np.zeros((len(ids) * places, *a.shape[1:]), a.dtype) for a in running]
+        for one, all_ in zip(running, lists, strict=True):
+            all_[old] = one[ids]
+        starts, lengths, returns = lists
+        starts[episode[is_end] + 1] = (index - slot + (slot + 1) % self.ring_size)[is_end]
+        np.add.at(lengths, episode[is_row], 1)
+        np.add.at(returns, episode[is_row], rew.swapaxes(0, 1)[is_row])
+        for one, all_ in zip(running, lists, strict=True):
+            one[ids] = all_[new]
+
+        count = is_row.sum(axis=1)
+        self.next[ids] = (self.next[ids] + count) % self.ring_size
+        self.size[ids] = np.minimum(self.size[ids] + count, self.ring_size)
+
+        episode, ended = episode.T[valid], done[valid]
+        episode_length = np.where(ended, lengths[episode], 0)
+        episode_return = np.zeros((len(episode), *rew.shape[2:]))
+        episode_return[ended] = returns[episode[ended]]
+        return index.T[valid], episode_return, episode_length, starts[episode]
+
+
+def _map(function: Callable[[Array], Any], value: Any) -> Any:
+    """function(leaf) for the leaves at every level of a Batch."""
+    if not isinstance(value, Batch):
+        return function(value)
+    result = Batch()
+    vars(result).update({key: _map(function, inner) for key, inner in vars(value).items()})
+    return result
+
+
+def _lifted(value: Any, axes: int, lead: tuple[int, ...], name: str) -> Any:
+    """A value with the last `axes` of [T, N] in front, as an array [T, N, ...]."""
+    if isinstance(value, Batch):
+        result = Batch()
+        for key, inner in vars(value).items():
+            vars(result)[key] = _lifted(inner, axes, lead, f"{name}.{key}")
+        return result
+    if value is None and axes > 0:
+        return np.full(lead, None)
+    if isinstance(value, np.ndarray | np.generic | torch.Tensor):
+        array = to_numpy(value)
+    else:
+        array = np.empty((), object)
+        array[()] = value
+    if array.shape[:axes] != lead[2 - axes :]:
+        raise ValueError(
+            f"{name}: expected an array of shape {[*lead[2 - axes :], '...']}, "
+            f"got {f'shape {list(array.shape)}' if array.dtype != object else repr(value)}"
+        )
+    if array.dtype.kind not in "biufc":
+        array = array.astype(object, copy=False)
+    return array.reshape((1,) * (2 - axes) + array.shape)
+
+
+def _with_room(storage: Batch, rows: Batch, size: int, path: str = "") -> Batch:
+    """The same storage, with `size` rows of new storage for each value that had none.
+
+    Raises:
+        ValueError: a value does not fit the storage that it has.
+    """
+    result = Batch()
+    vars(result).update(vars(storage))
+    for key, new in vars(rows).items():
+        held = vars(storage).get(key, Batch())
+        if _is_empty(held):
+            vars(result)[key] = _map(lambda leaf: _zeros(size, leaf), new)
+        elif isinstance(held, Batch) and isinstance(new, Batch):
+            vars(result)[key] = _with_room(held, new, size, f"{path}{key}.")
+        elif not _is_empty(new) and not _fits(new, held):
+            raise ValueError(
+                f"{path}{key}: {_describe(held, 1)} a row is stored here, got {_describe(new, 2)}"
+            )
+    return result
+
+
+def _zeros(size: int, leaf: Array) -> Array:
+    shape = (size, *leaf.shape[2:])
+    return np.full(shape, None) if leaf.dtype == object else np.zeros(shape, leaf.dtype)
+
+
+def _fits(new: Any, held: Any) -> bool:
+    if isinstance(new, Batch) or isinstance(held, Batch) or new.shape[2:] != held.shape[1:]:
+        return False
+    return bool(held.dtype == object or new.dtype != object)
+
+
+def _describe(value: Any, axes: int) -> str:
+    if isinstance(value, Batch):
+        return f"a Batch of {list(value.keys())}"
+    return f"{value.dtype} of shape {list(value.shape[axes:])}"
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, Batch) and not vars(value)
+
+
+def _write(storage: Batch, index: Indices, rows: Batch, source: Indices) -> None:
+    """storage[index] = rows[source], source counting along [T, N]; what rows lack becomes zero."""
+    for key, held in vars(storage).items():
+        new = vars(rows).get(key, Batch())
+        if isinstance(held, Batch):
+            _write(held, index, new, source)
+        elif isinstance(new, Batch):
+            held[index] = None if held.dtype == object else 0
+        else:
+            new = np.ascontiguousarray(new, held.dtype)
+            new = new.reshape(new.shape[0] * new.shape[1], *held.shape[1:])
+            _as_items(held)[index] = _as_items(new).take(source, axis=0)
+
+
+def _as_items(rows: Array) -> Array:
+    """Rows [B, ...] as [B] opaque items of memory, which numpy moves several times faster."""
+    width = math.prod(rows.shape[1:])
+    if rows.ndim == 1 or width == 0 or rows.dtype == object:
+        return rows
+    return rows.reshape(len(rows), width).view(f"V{width * rows.itemsize}")[:, 0]
+
+
+def _positive_integer(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name}: expected a positive integer, got {value!r}")
+    return int(value)
