@@ -38,7 +38,7 @@ def to_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool) 
         to the nearest integer for an integer space. With neither bound nor scaling, `act` itself.
 
     Raises:
-        ValueError: an action is NaN, or lies outside [-1, 1] and is to be scaled unbounded.
+        ValueError: an action is NaN, has another shape, or is outside [-1, 1] and to be scaled.
 
     Source: Tianshou v1.1.0, BasePolicy.map_action.
 
@@ -47,8 +47,7 @@ def to_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool) 
         >>> to_box(np.float32([0.5, -7.0]), space, "clip", scaling=True)
         array([ 7.5, -2. ], dtype=float32)
     """
-    if np.isnan(act).any():
-        raise ValueError(f"act must be a number in every place, but it holds NaN: {act}.")
+    _check_actions(act, space)
     if bound_method is None and not scaling:
         return act
     value = bound(act.astype(_arithmetic(act, space), copy=False), bound_method)
@@ -76,7 +75,7 @@ def from_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool
         Raw actions of the shape of `act`, float.
 
     Raises:
-        ValueError: an action is NaN, or lies outside the space and "tanh" is to be undone.
+        ValueError: an action is NaN, has another shape, or is outside the space that tanh reaches.
 
     Source: Tianshou v1.1.0, BasePolicy.map_action_inverse.
 
@@ -85,8 +84,7 @@ def from_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool
         >>> from_box(np.float32([7.5, -2.0]), space, "clip", scaling=True)
         array([ 0.5, -1. ], dtype=float32)
     """
-    if np.isnan(act).any():
-        raise ValueError(f"act must be a number in every place, but it holds NaN: {act}.")
+    _check_actions(act, space)
     value = act.astype(_arithmetic(act, space), copy=False)
     if scaling:
         value = unscale(value, space.low, space.high)
@@ -151,6 +149,17 @@ def unscale(act: FloatArray, low: AnyArray, high: AnyArray) -> FloatArray:
     half = high / 2 - low / 2
     half = np.where(half < FLAT / 2, half + act.dtype.type(FLAT / 2), half)
     return (act / 2 - low / 2) / half * 2.0 - 1.0
+
+
+def _check_actions(act: AnyArray, space: Box) -> None:
+    if np.isnan(act).any():
+        raise ValueError(f"act must be a number in every place, but it holds NaN: {act}.")
+    shape = act.shape[act.ndim - len(space.shape) :]
+    if shape != space.shape and space.low.size > 1:
+        raise ValueError(
+            f"act must end in the shape of one action, {list(space.shape)}, "
+            f"but its shape is {list(act.shape)}."
+        )
 
 
 def _arithmetic(act: AnyArray, space: Box) -> np.dtype[Any]:

@@ -9,7 +9,6 @@ is REINFORCE (Williams 1992). A policy is collecting, updating or being tested:
 `is_within_training_step` is True in the first two, `updating` in the second alone.
 """
 
-import inspect
 import time
 import warnings
 from abc import ABC, abstractmethod
@@ -32,7 +31,7 @@ from pg_edu.actions import BoundMethod, from_box, to_box
 from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.returns import discounted_returns, gae, nstep_return
-from pg_edu.shapes import checked_log_prob
+from pg_edu.shapes import check_parameters, checked_log_prob
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats, TrainingStats
 from pg_edu.types import (
     ActBatchProtocol,
@@ -44,6 +43,16 @@ from pg_edu.types import (
     TArr,
     TDistFnDiscrOrCont,
 )
+from pg_edu.validation import (
+    NEGATIVE_PROBABILITIES,
+    check_actor_signature,
+    check_box,
+    check_distribution,
+    check_fits_space,
+    check_learnable,
+    check_optimizer,
+    warn_of_double_bounding,
+)
 
 AnyArray = NDArray[Any]
 Indices = NDArray[np.int64]
@@ -51,10 +60,6 @@ TTrainingStats = TypeVar("TTrainingStats", bound=TrainingStats, default=Training
 TPGTrainingStats = TypeVar("TPGTrainingStats", bound=PGTrainingStats, default=PGTrainingStats)
 
 DISCRETE_SPACES = (Discrete, MultiDiscrete, MultiBinary)
-NEGATIVE_PROBABILITIES = (
-    "dist_fn takes the actor's output as probabilities, but some are negative. "
-    "If they are logits, write dist_fn=lambda logits: Categorical(logits=logits)."
-)
 
 
 class MultipleLRSchedulers:
@@ -155,7 +160,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
                 f"got {action_space!r}."
             )
         if isinstance(action_space, Box):
-            _check_box(action_space, action_scaling, action_bound_method)
+            check_box(action_space, action_scaling, action_bound_method)
         elif action_scaling:
             raise ValueError(
                 f"action_scaling can only be True when action_space is a Box, but it is "
@@ -340,7 +345,9 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         """
         rew = np.asarray(batch.rew, np.float64)
         if v_s_ is not None:
-            next_value = to_numpy(v_s_).flatten() * BasePolicy.value_mask(buffer, indices)
+            # Not a product: 0 * NaN is NaN.
+            counts = BasePolicy.value_mask(buffer, indices)
+            next_value = np.where(counts, _flat(v_s_, len(indices), "v_s_"), 0.0)
         elif np.isclose(gae_lambda, 1.0):
             next_value = np.zeros_like(rew)
         else:
@@ -348,7 +355,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
                 f"gae_lambda must be 1 when v_s_ is None (there are no values to bootstrap from), "
                 f"got {gae_lambda}."
             )
-        value = np.roll(next_value, 1) if v_s is None else to_numpy(v_s).flatten()
+        value = np.roll(next_value, 1) if v_s is None else _flat(v_s, len(indices), "v_s")
         end = _episode_ends(batch, buffer, indices)
         advantage = gae(rew, end, value, next_value, gamma, gae_lambda)
         return advantage + value, advantage
@@ -388,8 +395,10 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         )
         with torch.no_grad():
             target = target_q_fn(buffer, last)
-        weight = weight * BasePolicy.value_mask(buffer, last)
-        value = to_numpy(target).reshape(len(indices), -1)
+        if len(target) != len(indices):
+            raise ValueError(f"target_q_fn gave {len(target)} values for {len(indices)} indices.")
+        counts = BasePolicy.value_mask(buffer, last)[:, None]
+        value = np.where(counts, to_numpy(target).reshape(len(indices), -1), 0.0)
         batch.returns = to_torch_as(rew_sum[:, None] + weight[:, None] * value, target)
         return cast(BatchWithReturnsProtocol, batch)
 
@@ -459,9 +468,9 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             action_bound_method=action_bound_method,
             lr_scheduler=lr_scheduler,
         )
-        _check_optimizer(actor, optim)
+        check_optimizer(actor, optim)
         if isinstance(action_space, Box):
-            _warn_of_double_bounding(actor, action_scaling, action_bound_method)
+            warn_of_double_bounding(actor, action_scaling, action_bound_method)
         self.actor = actor
         self.optim = optim
         self.dist_fn = dist_fn
@@ -469,7 +478,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         self.rew_norm = reward_normalization
         self.ret_rms = RunningMeanStd()
         self.deterministic_eval = deterministic_eval
-        self._checked_forward = False
+        self._knows_actor = False  # after the first forward, which checks what the actor returns
+        self._checks_distribution = False  # while learning
         self._warned: set[str] = set()
         self.register_load_state_dict_pre_hook(_keep_statistics_if_absent)  # type: ignore[no-untyped-call]
 
@@ -487,8 +497,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             ([B] or [B, A], raw), `state`, `dist`.
         """
         info = batch.get("info", Batch())
-        if not self._checked_forward:
-            _check_actor_signature(self.actor, batch.obs, state, info)
+        if not self._knows_actor:
+            check_actor_signature(self.actor, batch.obs, state, info)
         output = self.actor(batch.obs, state=state, info=info)
         if not (isinstance(output, tuple) and len(output) == 2):
             raise ValueError(
@@ -497,15 +507,22 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             )
         dist_input, hidden = output
         dist = self._distribution(dist_input)
+        if not self._knows_actor or self._checks_distribution:
+            doubt = check_distribution(dist, dist_input, self.dist_fn, rows=len(batch.obs))
+            check_parameters(dist)
+            if doubt:
+                self._warn_once(doubt)
         greedy = self.deterministic_eval and not self.is_within_training_step
         act = dist.mode if greedy else dist.sample()
-        if not self._checked_forward:
-            self._check_distribution(dist_input, dist, batch)
-            _check_fits_space(act, self.action_space)
-            self._checked_forward = True
+        if not self._knows_actor:
+            check_fits_space(act, dist, self.action_space)
+            self._knows_actor = True
         if isinstance(dist_input, tuple) and len({part.ndim for part in dist_input}) > 1:
             dist_input = torch.broadcast_tensors(*dist_input)  # type: ignore[no-untyped-call]
-        return cast(DistBatchProtocol, Batch(logits=dist_input, act=act, state=hidden, dist=dist))
+        result = Batch(logits=dist_input, act=act, state=None, dist=dist)
+        # As it is: a Batch would make one array of a tuple of two.
+        vars(result)["state"] = Batch(hidden) if isinstance(hidden, dict) else hidden
+        return cast(DistBatchProtocol, result)
 
     def process_fn(
         self, batch: RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
@@ -541,6 +558,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         else:
             rows, inverse = _order_of_time(indices, end, buffer)
             returns = discounted_returns(rew[rows], end[rows], self.gamma, bootstrap[rows])[inverse]
+        if not np.isfinite(returns).all():
+            raise ValueError("the returns are not finite: the rewards are too large to be summed.")
         if self.rew_norm:
             batch.returns = (returns - self.ret_rms.mean) / np.sqrt(self.ret_rms.var + 1e-8)
             self.ret_rms.update(returns)
@@ -573,7 +592,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             ValueError: shapes or values that would train on something else; before the first
                 step where it can be seen, else before the step in question.
         """
-        _check_learnable(batch, batch_size)
+        check_learnable(batch, batch_size)
         losses = []
         for _ in range(repeat):
             for minibatch in batch.split(batch_size or -1, merge_last=True):
@@ -591,16 +610,20 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         return cast(TPGTrainingStats, stats)
 
     def _loss(self, minibatch: BatchWithReturnsProtocol) -> torch.Tensor:
-        result = self(minibatch)
-        self._check_distribution(result.get("logits"), result.dist, minibatch)
+        self._checks_distribution = True
+        try:
+            result = self(minibatch)
+        finally:
+            self._checks_distribution = False
         act = to_torch_as(minibatch.act, result.act)
         returns = to_torch(minibatch.returns, torch.float, result.act.device).flatten()
         log_prob = checked_log_prob(result.dist, act)
         if log_prob.numel() > len(returns):
             self._warn_once(
-                f"log_prob has shape {list(log_prob.shape)}: the loss is the mean over all of it, "
-                "so its gradient is the joint one divided by the number of action dimensions. "
-                "Wrap the distribution in torch.distributions.Independent(dist, 1) to sum them."
+                f"log_prob has shape [B, {', '.join(map(str, log_prob.shape[1:]))}]: the loss is "
+                "the mean over all of it, so its gradient is the joint one divided by the number "
+                "of action dimensions. Wrap the distribution in "
+                "torch.distributions.Independent(dist, 1) to sum them."
             )
         weighted: torch.Tensor = log_prob.reshape(len(returns), -1).T * returns
         return -weighted.mean()
@@ -631,30 +654,6 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 raise ValueError(NEGATIVE_PROBABILITIES) from error
             raise
 
-    def _check_distribution(
-        self, dist_input: Any, dist: Distribution, batch: BatchProtocol
-    ) -> None:
-        rows = len(batch.obs)
-        if dist.batch_shape[:1] != (rows,):
-            raise ValueError(
-                f"dist_fn made a {type(dist).__name__} of batch_shape {list(dist.batch_shape)} for "
-                f"{rows} observations; its first axis must be theirs."
-            )
-        if not (isinstance(dist, Categorical) and "probs" in vars(dist)):
-            return
-        # Built from probabilities. Were they the actor's output as it is?
-        total = dist_input.sum(-1, keepdim=True)
-        if not torch.equal(dist.probs, dist_input / total):
-            return
-        if (dist_input < 0).any():
-            raise ValueError(NEGATIVE_PROBABILITIES)
-        if not torch.allclose(total, torch.ones_like(total), rtol=0.0, atol=1e-3):
-            self._warn_once(
-                "dist_fn takes the actor's output as probabilities, but they do not sum to 1 (they "
-                "are divided by their sum). If they are logits, write "
-                "dist_fn=lambda logits: Categorical(logits=logits)."
-            )
-
     def _warn_once(self, message: str) -> None:
         if message not in self._warned:
             self._warned.add(message)
@@ -678,93 +677,6 @@ def _keep_statistics_if_absent(
     state_dict.setdefault(f"{prefix}_extra_state", policy.get_extra_state())
 
 
-def _check_box(space: Box, scaling: bool, bound_method: BoundMethod) -> None:
-    infinite = ~(np.isfinite(space.low) & np.isfinite(space.high))
-    if scaling and infinite.any():
-        where = tuple(int(i) for i in np.argwhere(infinite)[0])
-        raise ValueError(
-            f"action_scaling needs finite bounds, but dimension {where} of action_space goes from "
-            f"{space.low[where]} to {space.high[where]}. Write action_scaling=False."
-        )
-    if not scaling and bound_method and ((space.low > -1.0) | (space.high < 1.0)).any():
-        warnings.warn(
-            f"action_bound_method={bound_method!r} without action_scaling bounds actions to "
-            f"[-1, 1], which is more than {space} holds.",
-            stacklevel=4,
-        )
-
-
-def _check_optimizer(actor: nn.Module, optim: torch.optim.Optimizer) -> None:
-    held = {id(parameter) for group in optim.param_groups for parameter in group["params"]}
-    if not any(id(parameter) in held for parameter in actor.parameters()):
-        raise ValueError(
-            "optim holds none of the actor's parameters, so nothing would be learned. "
-            "Write e.g. torch.optim.Adam(actor.parameters())."
-        )
-
-
-def _warn_of_double_bounding(actor: nn.Module, scaling: bool, bound_method: BoundMethod) -> None:
-    max_action = getattr(actor, "max_action", 1.0)
-    if scaling and not np.isclose(max_action, 1.0):
-        warnings.warn(
-            f"action_scaling expects actions in [-1, 1], but the actor has "
-            f"max_action={max_action}: actions would be scaled twice. Give the actor "
-            "unbounded=True, or write action_scaling=False and action_bound_method=None.",
-            stacklevel=3,
-        )
-    if bound_method and not getattr(actor, "_unbounded", True):
-        warnings.warn(
-            "double bounding: the actor bounds its mean by tanh (unbounded=False), and "
-            f"action_bound_method={bound_method!r} bounds the sampled action again. Give the actor "
-            "unbounded=True.",
-            stacklevel=3,
-        )
-
-
-def _check_actor_signature(actor: nn.Module, obs: Any, state: Any, info: Any) -> None:
-    try:
-        inspect.signature(actor.forward).bind(obs, state=state, info=info)
-    except TypeError as error:
-        raise TypeError(
-            f"actor of type {type(actor).__name__} cannot be called as actor(obs, state=None, "
-            f"info=...) -> (dist_input, state): {error}. Wrap it in a module with that signature, "
-            "such as pg_edu.Net or pg_edu.Actor."
-        ) from error
-
-
-def _check_fits_space(act: TArr, space: gym.Space[Any]) -> None:
-    if isinstance(space, Discrete) or act.shape[1:].numel() == np.prod(space.shape or ()):
-        return
-    raise ValueError(
-        f"action_space {space} has actions of shape {space.shape}, but the policy's have shape "
-        f"{tuple(act.shape[1:])}. If it is the action_space of a vector environment, "
-        "give its single_action_space."
-    )
-
-
-def _check_learnable(batch: BatchWithReturnsProtocol, batch_size: int | None) -> None:
-    if batch_size is not None and batch_size < -1:
-        raise ValueError(
-            f"batch_size must be positive, or None, 0 or -1 for a full batch, got {batch_size}."
-        )
-    if "returns" not in batch:
-        raise ValueError("batch has no returns: call process_fn first.")
-    rows = len(batch.returns)
-    if rows == 0:
-        raise ValueError("batch has no rows, there is nothing to learn from.")
-    if not len(batch.act) == len(batch.obs) == rows:
-        raise ValueError(
-            f"batch has {len(batch.obs)} observations, {len(batch.act)} actions and {rows} returns."
-        )
-    if batch.returns.shape not in ((rows,), (rows, 1)):
-        raise ValueError(
-            f"returns must have shape [{rows}] or [{rows}, 1], got {list(batch.returns.shape)}."
-        )
-    for name in ("returns", "act"):
-        if not np.isfinite(to_numpy(batch[name])).all():
-            raise ValueError(f"{name} must be finite, but it holds NaN or infinity.")
-
-
 def _episode_ends(
     batch: RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
 ) -> NDArray[np.bool_]:
@@ -773,7 +685,7 @@ def _episode_ends(
         raise ValueError(f"batch has flags of shape {end.shape} for {len(indices)} indices.")
     unfinished = np.zeros(buffer.maxsize, bool)
     unfinished[buffer.unfinished_index()] = True
-    return np.logical_or(end, unfinished[indices])
+    return cast(NDArray[np.bool_], end | unfinished[indices])
 
 
 def _in_order_of_time(indices: Indices, end: NDArray[np.bool_], buffer: ReplayBuffer) -> bool:
@@ -799,6 +711,13 @@ def _order_of_time(
             "Sample whole episodes: sample_size=0 (all rows)."
         )
     return rows, inverse
+
+
+def _flat(values: TArr, rows: int, name: str) -> AnyArray:
+    flat = to_numpy(values).flatten()
+    if flat.shape != (rows,):
+        raise ValueError(f"{name} must have one value a row, {rows}, got {list(values.shape)}.")
+    return cast(AnyArray, flat)
 
 
 def _action_to_numpy(act: Any) -> AnyArray:

@@ -9,7 +9,7 @@ Anything else torch broadcasts without a word: a Categorical [B] scores actions 
 """
 
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent
 
 
 def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
@@ -44,6 +44,11 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
             f"{list(dist.batch_shape)} and event_shape {list(dist.event_shape)} scores actions of "
             f"shape {list(expected)}. {_likely_cause(dist, act)}"
         )
+    if not _in_support(dist, act):
+        raise ValueError(
+            f"act holds actions that {type(dist).__name__} cannot draw: they lie outside of its "
+            f"support, {dist.support}."
+        )
     log_prob: Tensor = dist.log_prob(act)
     if log_prob.shape != dist.batch_shape:
         raise ValueError(
@@ -51,6 +56,31 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
             f"but its batch_shape is {list(dist.batch_shape)}."
         )
     return log_prob
+
+
+def check_parameters(dist: Distribution) -> None:
+    """A distribution's parameters must be what they are called; torch checks unless under -O.
+
+    Raises:
+        ValueError: a parameter is NaN or out of its range.
+    """
+    if isinstance(dist, Independent):
+        return check_parameters(dist.base_dist)
+    for name, constraint in dist.arg_constraints.items():
+        value = vars(dist).get(name)
+        if value is not None and not constraint.check(value).all():  # type: ignore[no-untyped-call]
+            raise ValueError(
+                f"{name} of {type(dist).__name__} must satisfy {constraint}, but it holds other "
+                f"values, from {value.min()} to {value.max()}."
+            )
+
+
+def _in_support(dist: Distribution, act: Tensor) -> bool:
+    try:
+        support = dist.support
+    except NotImplementedError:  # a distribution need not say what its support is
+        support = None
+    return support is None or bool(support.check(act).all())  # type: ignore[no-untyped-call]
 
 
 def _likely_cause(dist: Distribution, act: Tensor) -> str:

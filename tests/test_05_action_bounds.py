@@ -119,3 +119,11 @@ def test_unbounded_scaling_allows_rounding_and_nothing_more():
 def test_undoing_tanh_outside_the_space_is_an_error():
     with pytest.raises(ValueError, match=r"inside .* only, but act is"):
         from_box(np.float32([2.5]), box([-2.0], [2.0]), "tanh", True)
+
+
+@pytest.mark.parametrize("function", [to_box, from_box])
+@pytest.mark.parametrize("shape", [(), (1,), (4, 1), (3,)])
+def test_one_number_never_becomes_two_actions(function, shape):
+    """numpy would broadcast [4, 1] to [4, 2]."""
+    with pytest.raises(ValueError, match=r"shape of one action, \[2\]"):
+        function(np.zeros(shape), box([-1, -1], [1, 1]), "clip", True)

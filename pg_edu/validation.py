@@ -1,0 +1,159 @@
+"""What a policy is given, checked before it can train on something else.
+
+Each function raises a ValueError (or TypeError) that names the argument, what came and what was
+expected, or warns. None of them changes anything.
+"""
+
+import inspect
+import warnings
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.spaces import Box, Discrete
+from torch import nn
+from torch.distributions import Categorical, Distribution
+
+from pg_edu.actions import BoundMethod
+from pg_edu.batch import to_numpy
+from pg_edu.types import BatchWithReturnsProtocol, TDistFnDiscrOrCont
+
+NEGATIVE_PROBABILITIES = (
+    "dist_fn takes the actor's output as probabilities, but some are negative. "
+    "If they are logits, write dist_fn=lambda logits: Categorical(logits=logits)."
+)
+
+
+def check_box(space: Box, scaling: bool, bound_method: BoundMethod) -> None:
+    """Scaling needs finite bounds; bounding without scaling should stay inside the space."""
+    infinite = ~(np.isfinite(space.low) & np.isfinite(space.high))
+    if scaling and infinite.any():
+        where = tuple(int(i) for i in np.argwhere(infinite)[0])
+        raise ValueError(
+            f"action_scaling needs finite bounds, but dimension {where} of action_space goes from "
+            f"{space.low[where]} to {space.high[where]}. Write action_scaling=False."
+        )
+    if not scaling and bound_method and ((space.low > -1.0) | (space.high < 1.0)).any():
+        warnings.warn(
+            f"action_bound_method={bound_method!r} without action_scaling bounds actions to "
+            f"[-1, 1], which is more than {space} holds.",
+            stacklevel=4,
+        )
+
+
+def check_optimizer(actor: nn.Module, optim: torch.optim.Optimizer) -> None:
+    """The optimizer must hold something to learn."""
+    held = {id(parameter) for group in optim.param_groups for parameter in group["params"]}
+    if not any(id(parameter) in held for parameter in actor.parameters()):
+        raise ValueError(
+            "optim holds none of the actor's parameters, so nothing would be learned. "
+            "Write e.g. torch.optim.Adam(actor.parameters())."
+        )
+
+
+def warn_of_double_bounding(actor: nn.Module, scaling: bool, bound_method: BoundMethod) -> None:
+    """An actor that bounds or scales by itself, and a policy that does it again."""
+    max_action = getattr(actor, "max_action", 1.0)
+    if scaling and not np.isclose(max_action, 1.0):
+        warnings.warn(
+            f"action_scaling expects actions in [-1, 1], but the actor has "
+            f"max_action={max_action}: actions would be scaled twice. Give the actor "
+            "unbounded=True, or write action_scaling=False and action_bound_method=None.",
+            stacklevel=3,
+        )
+    if bound_method and not getattr(actor, "_unbounded", True):
+        warnings.warn(
+            "double bounding: the actor bounds its mean by tanh (unbounded=False), and "
+            f"action_bound_method={bound_method!r} bounds the sampled action again. Give the actor "
+            "unbounded=True.",
+            stacklevel=3,
+        )
+
+
+def check_actor_signature(actor: nn.Module, obs: Any, state: Any, info: Any) -> None:
+    """The actor must take (obs, state=..., info=...)."""
+    try:
+        inspect.signature(actor.forward).bind(obs, state=state, info=info)
+    except TypeError as error:
+        raise TypeError(
+            f"actor of type {type(actor).__name__} cannot be called as actor(obs, state=None, "
+            f"info=...) -> (dist_input, state): {error}. Wrap it in a module with that signature, "
+            "such as pg_edu.Net or pg_edu.Actor."
+        ) from error
+
+
+def check_fits_space(act: torch.Tensor, dist: Distribution, space: gym.Space[Any]) -> None:
+    """The policy's actions must be actions of the space."""
+    if isinstance(space, Discrete):
+        outputs = dist.param_shape[-1] if isinstance(dist, Categorical) else space.n
+        if (act.is_floating_point() and not isinstance(dist, Categorical)) or outputs != space.n:
+            raise ValueError(
+                f"action_space is {space}, but the policy's distribution is a "
+                f"{type(dist).__name__} with actions of {outputs} kinds and dtype {act.dtype}."
+            )
+        return
+    if act.shape[1:].numel() == np.prod(space.shape or ()):
+        return
+    raise ValueError(
+        f"action_space {space} has actions of shape {space.shape}, but the policy's have shape "
+        f"{tuple(act.shape[1:])}. If it is the action_space of a vector environment, "
+        "give its single_action_space."
+    )
+
+
+def check_distribution(
+    dist: Distribution, dist_input: Any, dist_fn: TDistFnDiscrOrCont, rows: int
+) -> str | None:
+    """One distribution a row; and what a Categorical takes for probabilities must be some.
+
+    Returns:
+        A warning, if they are not negative but do not sum to 1.
+    """
+    if dist.batch_shape[:1] != (rows,):
+        raise ValueError(
+            f"dist_fn made a {type(dist).__name__} of batch_shape {list(dist.batch_shape)} for "
+            f"{rows} observations; its first axis must be theirs. The actor must return "
+            "(dist_input, state); a Gaussian one returns ((loc, scale), state)."
+        )
+    # A Categorical has the attribute that it was built from, until the other is asked for.
+    if not (isinstance(dist, Categorical) and "probs" in vars(dist)):
+        return None
+    total = dist_input.sum(-1, keepdim=True)
+    if dist_fn is not Categorical:  # a function of one's own may have made them probabilities
+        taken_as_they_are = torch.equal(dist.probs, dist_input / total)
+        if not taken_as_they_are or torch.allclose(dist.probs, dist_input.softmax(-1)):
+            return None
+    if (dist_input < 0).any():
+        raise ValueError(NEGATIVE_PROBABILITIES)
+    if torch.allclose(total, torch.ones_like(total), rtol=0.0, atol=1e-3):
+        return None
+    return (
+        "dist_fn takes the actor's output as probabilities, but they do not sum to 1 (they are "
+        "divided by their sum). If they are logits, write "
+        "dist_fn=lambda logits: Categorical(logits=logits)."
+    )
+
+
+def check_learnable(batch: BatchWithReturnsProtocol, batch_size: int | None) -> None:
+    """What `learn` needs, before its first step."""
+    if batch_size is not None and batch_size < -1:
+        raise ValueError(
+            f"batch_size must be positive, or None, 0 or -1 for a full batch, got {batch_size}."
+        )
+    if "returns" not in batch:
+        raise ValueError("batch has no returns: call process_fn first.")
+    rows = len(batch.returns)
+    if rows == 0:
+        raise ValueError("batch has no rows, there is nothing to learn from.")
+    if not len(batch.act) == len(batch.obs) == rows:
+        raise ValueError(
+            f"batch has {len(batch.obs)} observations, {len(batch.act)} actions and {rows} returns."
+        )
+    if batch.returns.shape not in ((rows,), (rows, 1)):
+        raise ValueError(
+            f"returns must have shape [{rows}] or [{rows}, 1], got {list(batch.returns.shape)}."
+        )
+    for name in ("returns", "act"):
+        if not np.isfinite(to_numpy(batch[name])).all():
+            raise ValueError(f"{name} must be finite, but it holds NaN or infinity.")
