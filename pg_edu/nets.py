@@ -73,19 +73,17 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         depth = len(hidden_sizes)
-        norms = _one_per_layer("norm_layer", norm_layer, depth)
-        norm_argss = _one_per_layer("norm_args", norm_args, depth)
-        activations = _one_per_layer("activation", activation, depth)
-        act_argss = _one_per_layer("act_args", act_args, depth)
-
+        named: dict[str, Any] = {"norm_layer": norm_layer, "norm_args": norm_args}
+        named |= {"activation": activation, "act_args": act_args}
+        per_layer = [_one_per_layer(name, value, depth) for name, value in named.items()]
         layers: list[nn.Module] = []
         width = input_dim
-        for i, size in enumerate(hidden_sizes):
+        for size, norm, norm_arg, act, act_arg in zip(hidden_sizes, *per_layer, strict=True):
             layers.append(nn.Linear(width, size))
-            if norm := norms[i]:
-                layers.append(_make(norm, norm_argss[i], size))
-            if act := activations[i]:
-                layers.append(_make(act, act_argss[i]))
+            if norm:
+                layers.append(_make(norm, norm_arg, size))
+            if act:
+                layers.append(_make(act, act_arg))
             width = size
         if output_dim > 0:
             layers.append(nn.Linear(width, output_dim))
@@ -142,16 +140,8 @@ class Net(nn.Module):
         softmax: bool = False,
     ) -> None:
         super().__init__()
-        self.model = MLP(
-            _size(state_shape),
-            _size(action_shape),
-            hidden_sizes,
-            norm_layer,
-            norm_args,
-            activation,
-            act_args,
-            device,
-        )
+        layers = (hidden_sizes, norm_layer, norm_args, activation, act_args)
+        self.model = MLP(_size(state_shape), _size(action_shape), *layers, device)
         self.output_dim = self.model.output_dim
         self.softmax = softmax
         self.device = device

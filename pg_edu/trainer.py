@@ -17,7 +17,7 @@ import time
 import warnings
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import InitVar, asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -162,6 +162,7 @@ def collect_and_update(
     return collected, updated, minibatches * max(repeat, 0)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class OnpolicyTrainer:
     """Trains a policy epoch by epoch, with tests between them.
 
@@ -185,7 +186,7 @@ class OnpolicyTrainer:
         save_best_fn: called with the policy after the first test and after every better one.
         save_checkpoint_fn: called as (epoch, env_step, gradient_step) after every epoch's training,
             or as often as the logger finds right.
-        logger: told what happens, see `Logger`; None: nobody is.
+        logger: told what happens, see `Logger`.
         verbose: print a line after each epoch's test.
         show_progress: show a progress bar for each epoch.
         test_in_train: ask stop_fn about the mean return of each training collect too. If it is
@@ -205,33 +206,31 @@ class OnpolicyTrainer:
     Source: Tianshou v1.1.0, OnpolicyTrainer.
     """
 
-    def __init__(
-        self,
-        *,
-        policy: BasePolicy[Any],
-        train_collector: Collector,
-        test_collector: Collector | None = None,
-        max_epoch: int,
-        step_per_epoch: int,
-        repeat_per_collect: int,
-        batch_size: int | None,
-        episode_per_test: int | None = None,
-        step_per_collect: int | None = None,
-        episode_per_collect: int | None = None,
-        train_fn: Callable[[int, int], object] | None = None,
-        test_fn: Callable[[int, int], object] | None = None,
-        stop_fn: Callable[[float], bool] | None = None,
-        save_best_fn: Callable[[Any], object] | None = None,
-        save_checkpoint_fn: Callable[[int, int, int], object] | None = None,
-        logger: Logger | None = None,
-        verbose: bool = True,
-        show_progress: bool = True,
-        test_in_train: bool = True,
-        reward_metric: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None,
-        resume_from_log: bool = False,
-        buffer: None = None,
-        update_per_step: float = 1.0,
-    ) -> None:
+    policy: BasePolicy[Any]
+    train_collector: Collector
+    test_collector: Collector | None = None
+    max_epoch: int
+    step_per_epoch: int
+    repeat_per_collect: int
+    batch_size: int | None
+    episode_per_test: int | None = None
+    step_per_collect: int | None = None
+    episode_per_collect: int | None = None
+    train_fn: Callable[[int, int], object] | None = None
+    test_fn: Callable[[int, int], object] | None = None
+    stop_fn: Callable[[float], bool] | None = None
+    save_best_fn: Callable[[Any], object] | None = None
+    save_checkpoint_fn: Callable[[int, int, int], object] | None = None
+    logger: Logger = field(default_factory=Logger)
+    verbose: bool = True
+    show_progress: bool = True
+    test_in_train: bool = True
+    reward_metric: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None
+    resume_from_log: InitVar[bool] = False
+    buffer: InitVar[None] = None
+    update_per_step: InitVar[float] = 1.0
+
+    def __post_init__(self, resume_from_log: bool, buffer: None, update_per_step: float) -> None:
         for name, value, default in (
             ("resume_from_log", resume_from_log, False),
             ("buffer", buffer, None),
@@ -239,48 +238,24 @@ class OnpolicyTrainer:
         ):
             if value != default:
                 raise ValueError(f"{name}={value!r} is not part of pg_edu; leave it at {default!r}")
-        if (step_per_collect is None) == (episode_per_collect is None):
+        if (self.step_per_collect is None) == (self.episode_per_collect is None):
             raise ValueError(
-                "give exactly one of step_per_collect and episode_per_collect, not "
-                f"step_per_collect={step_per_collect}, episode_per_collect={episode_per_collect}"
+                "give exactly one of step_per_collect and episode_per_collect, got "
+                f"{self.step_per_collect} and {self.episode_per_collect}"
             )
-        if test_collector is not None and episode_per_test is None:
+        if self.test_collector is not None and self.episode_per_test is None:
             raise ValueError("a test_collector needs episode_per_test, the episodes of one test")
-        for name, count, least in (
-            ("max_epoch", max_epoch, 0),
-            ("step_per_epoch", step_per_epoch, 1),
-            ("step_per_collect", step_per_collect, 1),
-            ("episode_per_collect", episode_per_collect, 1),
-            ("episode_per_test", episode_per_test, 1),
-        ):
+        collect_or_test = ("step_per_collect", "episode_per_collect", "episode_per_test")
+        for name in ("max_epoch", "step_per_epoch", *collect_or_test):
+            count, least = getattr(self, name), int(name != "max_epoch")
             if count is not None and count < least:
                 raise ValueError(f"{name} must be at least {least}, but is {count}")
-        if stop_fn is not None and test_collector is None:
+        if self.stop_fn is not None and self.test_collector is None:
             warnings.warn(
-                "stop_fn judges tests: without a test_collector it is never asked", stacklevel=2
+                "stop_fn judges tests: without a test_collector it is never asked", stacklevel=3
             )
-
-        self.policy = policy
-        self.train_collector = train_collector
-        self.test_collector = test_collector
-        self.max_epoch = max_epoch
-        self.step_per_epoch = step_per_epoch
-        self.repeat_per_collect = repeat_per_collect
-        self.batch_size = batch_size
-        self.episode_per_test = episode_per_test
-        self.step_per_collect = step_per_collect
-        self.episode_per_collect = episode_per_collect
-        self.train_fn = train_fn
-        self.test_fn = test_fn
-        self.stop_fn = stop_fn
-        self.save_best_fn = save_best_fn
-        self.save_checkpoint_fn = save_checkpoint_fn
-        self.logger = logger or Logger()
-        self.verbose = verbose
-        self.show_progress = show_progress
         # Returns of another policy say nothing about this one.
-        self.test_in_train = test_in_train and train_collector.policy is policy
-        self.reward_metric = reward_metric
+        self.test_in_train &= self.train_collector.policy is self.policy
 
     def run(self) -> InfoStats:
         """Train to the end."""
@@ -334,13 +309,8 @@ class OnpolicyTrainer:
         from tqdm import tqdm  # type: ignore[import-untyped]
 
         end = self.env_step + self.step_per_epoch
-        with tqdm(
-            total=self.step_per_epoch,
-            desc=f"Epoch #{self.epoch}",
-            dynamic_ncols=True,
-            ascii=True,
-            disable=not self.show_progress,
-        ) as bar:
+        title = f"Epoch #{self.epoch}"
+        with tqdm(total=self.step_per_epoch, desc=title, disable=not self.show_progress) as bar:
             while True:
                 if self.train_fn is not None:
                     self.train_fn(self.epoch, self.env_step)
@@ -356,11 +326,7 @@ class OnpolicyTrainer:
                 if updated is not None:
                     self._record_update(updated, steps)
                 bar.update(min(collected.n_collected_steps, bar.total - bar.n))
-                bar.set_postfix(
-                    env_step=self.env_step,
-                    gradient_step=self.gradient_step,
-                    rew=f"{self._train_return:.2f}",
-                )
+                bar.set_postfix(gradient_step=self.gradient_step, rew=f"{self._train_return:.2f}")
                 if self._stopped or self.env_step >= end:
                     return collected, updated
 

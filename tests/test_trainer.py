@@ -256,7 +256,7 @@ def test_reward_metric_is_what_training_and_tests_are_judged_by() -> None:
 
 
 def test_smoothed_loss_is_the_mean_of_the_last_100_finite_losses() -> None:
-    losses = [math.nan, *range(150)]
+    losses = [*range(99), math.nan, *range(99, 150)]
     trainer, _ = scripted_trainer([[0.0]] * 151, None, step_per_epoch=1510, losses=losses)
     (stats,) = list(trainer)
     assert stats.training_stat is not None
@@ -295,7 +295,7 @@ def test_progress_bar_shows_steps_and_return(capfd: pytest.CaptureFixture[str]) 
     shown = capfd.readouterr().err
     assert "Epoch #1" in shown
     assert "15/15" in shown
-    assert "env_step=20" in shown
+    assert "gradient_step=2" in shown
     assert "rew=1.50" in shown
 
 
@@ -409,7 +409,8 @@ def real_trainer(policy: PGPolicy, **kwargs: Any) -> OnpolicyTrainer:
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "repeat"), [(None, 3), (0, 2), (-1, 2), (7, 2), (20, 1), (100, 3), (7, 0)]
+    ("batch_size", "repeat"),
+    [(None, 3), (0, 2), (-1, 2), (7, 2), (20, 1), (100, 3), (7, 0), (7, -1)],
 )
 def test_gradient_step_counts_the_steps_of_the_optimizer(
     batch_size: int | None, repeat: int
