@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "pg_edu"
 
 # Arrows point to the left: a module may import what stands before it, and in its own line.
 FLOORS = [
-    {"types", "returns", "actions", "shapes", "stats", "batch", "intervals"},
+    {"types", "returns", "actions", "shapes", "stats", "batch", "validation", "intervals"},
     {"buffer"},
     {"nets"},
     {"policy"},
