@@ -250,6 +250,18 @@ def test_categorical_keeps_the_numbers_of_probabilities() -> None:
     assert probs[0].tolist() == [[0.25, 0.75]]
 
 
+def test_probabilities_may_be_a_part_of_what_the_actor_returns() -> None:
+    """v1.1.0: works as well; the actor's output is whatever dist_fn takes."""
+
+    class Pair(Same):
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+            probs, state = super().forward(obs, state)
+            return (probs, torch.zeros(len(obs))), state
+
+    policy = discrete(Pair(0.25, 0.75), dist_fn=lambda output: Categorical(output[0]))
+    assert policy(Batch(obs=[[0.0]])).dist.probs.tolist() == [[0.25, 0.75]]
+
+
 @pytest.mark.parametrize("row", [(-1.0, -3.0), (2.0, -1.0)])
 def test_a_negative_probability_is_an_error_that_names_the_logits(row: tuple[float, ...]) -> None:
     """v1.1.0: the logits [-1, -3] silently become [.25, .75]."""
@@ -875,6 +887,10 @@ FORMS: dict[str, tuple[Any, Any]] = {
     "dict": (lambda h: {"h": h}, lambda s: s["h"]),
     "tuple": (lambda h: (-h, h), lambda s: s[1]),
     "arrays in a tuple": (lambda h: (h.numpy(), h.numpy()), lambda s: s[1]),
+    "arrays in a tuple in a dict": (
+        lambda h: {"lstm": (h.numpy(), h.numpy())},
+        lambda s: s["lstm"][1],
+    ),
     "tuple in a dict": (lambda h: {"lstm": (-h, h)}, lambda s: s["lstm"][1]),
     "dict in a tuple": (lambda h: ({"h": h}, h), lambda s: s[0]["h"]),
     "Batch in a Batch": (lambda h: Batch(a=Batch(h=h)), lambda s: s.a.h),
