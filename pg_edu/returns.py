@@ -70,7 +70,7 @@ def gae(
         array([1.5, 1. ])
     """
     rewards, ends = _rewards_and_ends(rew, end)
-    delta = rewards + gamma * np.asarray(next_value) - np.asarray(value)
+    delta = rewards + gamma * np.asarray(next_value, np.float64) - np.asarray(value, np.float64)
     return _backward_scan(delta, np.where(ends, 0.0, gamma * gae_lambda))
 
 
