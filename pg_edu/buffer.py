@@ -95,15 +95,15 @@ class ReplayBuffer:
         """Stores a block of T steps of N environments, like T times `add`.
 
         Args:
-            rows: a Batch with leaves [T, N, ...]. Column n goes to ring n, in the order of time; if
-                it brings more rows than a ring holds, the last ones remain.
+            rows: a Batch with leaves [T, N, ...], N at most buffer_num. Column n goes to ring n, in
+                the order of time; if it brings more rows than a ring holds, the last ones remain.
             valid: bool [T, N]; rows where it is False are not stored.
 
         Returns:
             As `add`, one entry a stored row, in the order of `leaf[valid]`.
 
         Raises:
-            ValueError: as `add`, or `valid` is not bool [T, buffer_num].
+            ValueError: as `add`, or `valid` is not bool [T, N].
 
         Example:
             >>> buffer = VectorReplayBuffer(total_size=10, buffer_num=2)
@@ -113,12 +113,12 @@ class ReplayBuffer:
             (array([0, 5, 1]), array([0., 0., 4.]), array([0, 0, 2]), array([0, 5, 0]))
         """
         mask = np.asarray(valid)
-        if mask.dtype != bool or mask.ndim != 2 or mask.shape[1] != self.buffer_num:
+        if mask.dtype != bool or mask.ndim != 2 or mask.shape[1] > self.buffer_num:
             raise ValueError(
-                f"extend: valid must be bool of shape [T, {self.buffer_num}], a column for each "
-                f"ring; got {mask.dtype} of shape {list(mask.shape)}"
+                f"extend: valid must be bool [T, N], a column for each of at most "
+                f"{self.buffer_num} rings; got {mask.dtype} of shape {list(mask.shape)}"
             )
-        return self._append(rows, 2, mask, np.arange(self.buffer_num))
+        return self._append(rows, 2, mask, np.arange(mask.shape[1]))
 
     def update(self, buffer: "ReplayBuffer") -> Indices:
         """Appends the rows of another buffer, oldest first; returns the indices written."""
@@ -248,17 +248,13 @@ class ReplayBuffer:
         rows = self._checked_rows(batch, axes, valid.shape)
         storage = _with_room(self._storage, rows, len(self._rings.size) * self.ring_size)
         vars(self._storage).update(vars(storage))
-        ids = self._own_rings.start + ids
-        parts = []
-        # Piece by piece: a ring must not get more rows at once than it has slots.
-        for t in range(0, max(len(valid), 1), self.ring_size):
-            steps = slice(t, t + self.ring_size)
-            piece = rows[steps]
-            parts.append(self._rings.advance(ids, piece.rew, piece.done, valid[steps]))
-            _write(self._storage, parts[-1][0], piece, np.flatnonzero(valid[steps]))
-        index, episode_return, episode_length, start_index = map(
-            np.concatenate, zip(*parts, strict=True)
+        remains = valid
+        if len(valid) > self.ring_size:
+            remains = valid & (np.cumsum(valid[::-1], axis=0)[::-1] <= self.ring_size)
+        index, episode_return, episode_length, start_index = self._rings.advance(
+            self._own_rings.start + ids, rows.rew, rows.done, valid
         )
+        _write(self._storage, index[remains[valid]], rows, np.flatnonzero(remains))
         first = self._own_rings.start * self.ring_size
         return index - first, episode_return, episode_length, start_index - first
 
@@ -451,9 +447,11 @@ class _Rings:
         for one, all_ in zip(running, lists, strict=True):
             all_[old] = one[ids]
         starts, lengths, returns = lists
-        starts[episode[is_end] + 1] = (index - slot + (slot + 1) % self.ring_size)[is_end]
-        np.add.at(lengths, episode[is_row], 1)
-        np.add.at(returns, episode[is_row], rew.swapaxes(0, 1)[is_row])
+        last_slot = slot[is_end]
+        starts[episode[is_end] + 1] = index[is_end] - last_slot + (last_slot + 1) % self.ring_size
+        episode_of_row = episode[is_row]
+        lengths += np.bincount(episode_of_row, minlength=len(lengths))
+        np.add.at(returns, episode_of_row, rew.swapaxes(0, 1)[is_row])
         for one, all_ in zip(running, lists, strict=True):
             one[ids] = all_[new]
 

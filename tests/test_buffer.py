@@ -1,0 +1,647 @@
+"""Replay buffers: against a deque of rows for each ring, and recorded numbers of v1.1.0."""
+
+import copy
+import pickle
+import tracemalloc
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pg_edu.batch import Batch
+from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
+
+
+def row(obs: Any = 0, rew: Any = 0.0, done: Any = False, **more: Any) -> Batch:
+    """One transition; `done` means terminated."""
+    return Batch(obs=obs, act=0, rew=rew, terminated=done, truncated=False, **more)
+
+
+def rows(*obs: int, done: tuple[int, ...] = (), **more: Any) -> Batch:
+    """A transition for each of several rings; those in `done` terminate."""
+    numbers = np.array(obs)
+    return Batch(
+        obs=numbers,
+        act=numbers,
+        rew=numbers * 1.0,
+        terminated=np.isin(numbers, done),
+        truncated=np.zeros(len(obs), bool),
+        **more,
+    )
+
+
+def filled(size: int, steps: int, done: tuple[int, ...] = ()) -> ReplayBuffer:
+    """A ReplayBuffer after `steps` rows with obs 0, 1, 2, ... and rew 2 ** obs."""
+    buffer = ReplayBuffer(size)
+    for t in range(steps):
+        buffer.add(row(t, 2.0**t, t in done))
+    return buffer
+
+
+class Rings:
+    """The oracle: a deque of rows for each ring, one row at a time."""
+
+    def __init__(self, num: int, ring_size: int) -> None:
+        self.ring_size = ring_size
+        self.rings: list[deque[dict[str, Any]]] = [deque(maxlen=ring_size) for _ in range(num)]
+        self.written = [0] * num
+        self.episodes: list[list[dict[str, Any]]] = [[] for _ in range(num)]
+
+    def add(self, n: int, rew: float, end: bool) -> tuple[int, float, int, int]:
+        index = n * self.ring_size + self.written[n] % self.ring_size
+        self.written[n] += 1
+        new = {"index": index, "rew": rew, "done": end}
+        self.rings[n].append(new)
+        self.episodes[n].append(new)
+        episode = self.episodes[n]
+        start = episode[0]["index"]
+        if not end:
+            return index, 0.0, 0, start
+        self.episodes[n] = []
+        return index, float(sum(r["rew"] for r in episode)), len(episode), start
+
+    def in_time_order(self, key: str) -> list[Any]:
+        return [r[key] for ring in self.rings for r in ring]
+
+    def unfinished(self) -> list[int]:
+        return [ring[-1]["index"] for ring in self.rings if ring and not ring[-1]["done"]]
+
+    def neighbours(self) -> dict[int, tuple[int, int]]:
+        """index -> (index before, index after) within the same episode."""
+        pairs = {}
+        for ring in self.rings:
+            here = list(ring)
+            for k, r in enumerate(here):
+                before = here[k - 1] if k > 0 and not here[k - 1]["done"] else r
+                after = here[k + 1] if k + 1 < len(here) and not r["done"] else r
+                pairs[r["index"]] = (before["index"], after["index"])
+        return pairs
+
+
+def assert_holds(buffer: ReplayBuffer, oracle: Rings) -> None:
+    """The buffer holds the oracle's rows, in the oracle's order."""
+    assert len(buffer) == len(oracle.in_time_order("index"))
+    assert buffer.unfinished_index().tolist() == oracle.unfinished()
+    if len(buffer) == 0:
+        return
+    batch, indices = buffer.sample(0)
+    assert indices.tolist() == oracle.in_time_order("index")
+    assert batch.rew.tolist() == oracle.in_time_order("rew")
+    assert batch.done.tolist() == oracle.in_time_order("done")
+    assert buffer[:].rew.tolist() == batch.rew.tolist()
+    pairs = [oracle.neighbours()[i] for i in indices.tolist()]
+    assert buffer.prev(indices).tolist() == [before for before, _ in pairs]
+    assert buffer.next(indices).tolist() == [after for _, after in pairs]
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> tuple[int, int, list[tuple[np.ndarray, ...]]]:
+    """Ring size, N, and a few blocks of rew, terminated, truncated, valid, each [T, N]."""
+    ring_size, num = draw(st.integers(1, 7)), draw(st.integers(1, 4))
+    result = []
+    for steps in draw(st.lists(st.integers(0, 10), max_size=4)):
+        rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+        ends, present = draw(st.floats(0, 0.6)), draw(st.floats(0, 1))
+        result.append(
+            (
+                rng.normal(size=(steps, num)),
+                rng.random((steps, num)) < ends,
+                rng.random((steps, num)) < ends / 2,
+                rng.random((steps, num)) < present,
+            )
+        )
+    return ring_size, num, result
+
+
+@given(blocks())
+def test_a_block_is_stored_as_a_deque_for_each_ring_would(
+    case: tuple[int, int, list[tuple[np.ndarray, ...]]],
+) -> None:
+    """Column n goes to ring n in the order of time; a full ring forgets its oldest row."""
+    ring_size, num, given_blocks = case
+    buffer, oracle = VectorReplayBuffer(ring_size * num, num), Rings(num, ring_size)
+    for rew, terminated, truncated, valid in given_blocks:
+        block = Batch(obs=rew, act=rew, rew=rew, terminated=terminated, truncated=truncated)
+        added = buffer.extend(block, valid)
+        expected = [
+            oracle.add(n, rew[t, n], bool(terminated[t, n] | truncated[t, n]))
+            for t, n in np.argwhere(valid).tolist()
+        ]
+        for k, array in enumerate(added):
+            assert array.tolist() == [entry[k] for entry in expected]
+        assert_holds(buffer, oracle)
+
+
+@given(blocks())
+def test_a_block_of_t_steps_equals_t_adds(
+    case: tuple[int, int, list[tuple[np.ndarray, ...]]],
+) -> None:
+    ring_size, num, given_blocks = case
+    at_once, one_by_one = (VectorReplayBuffer(ring_size * num, num) for _ in range(2))
+    for rew, terminated, truncated, valid in given_blocks:
+        block = Batch(
+            obs={"a": np.stack([rew, -rew], axis=-1), "b": rew.astype(np.float32)},
+            act=rew,
+            rew=rew,
+            terminated=terminated,
+            truncated=truncated,
+            info={"name": rew.astype(str).astype(object)},
+        )
+        added = at_once.extend(block, valid)
+        parts = [
+            one_by_one.add(block[t][valid[t]], buffer_ids=np.flatnonzero(valid[t]))
+            for t in range(len(valid))
+        ]
+        for k, array in enumerate(added):
+            assert array.tolist() == [entry for part in parts for entry in part[k].tolist()]
+        assert len(at_once) == len(one_by_one)
+        if len(at_once):
+            assert at_once[:] == one_by_one[:]
+            assert repr(at_once) == repr(one_by_one)
+
+
+@given(
+    st.integers(1, 6),
+    st.lists(st.tuples(st.floats(-9, 9), st.booleans(), st.booleans()), max_size=20),
+)
+def test_a_replay_buffer_is_one_ring(size: int, steps: list[tuple[float, bool, bool]]) -> None:
+    buffer, oracle = ReplayBuffer(size), Rings(1, size)
+    for rew, end, has_axis in steps:
+        if has_axis:
+            added = buffer.add(Batch.stack([row(rew, rew, end)]), buffer_ids=[0])
+        else:
+            added = buffer.add(row(rew, rew, end))
+        assert [array.tolist() for array in added] == [[x] for x in oracle.add(0, rew, end)]
+        assert_holds(buffer, oracle)
+
+
+def test_adding_gives_the_numbers_of_v1_1_0() -> None:
+    """Recorded from Tianshou v1.1.0: three rings of four, rows for changing subsets of them."""
+    buffer = VectorReplayBuffer(10, 3)
+    recorded = [
+        ([0, 4, 8], [0.0, 0.0, 1.0], [0, 0, 1], [0, 4, 8]),
+        ([9, 1], [2.0, 0.0], [1, 0], [9, 0]),
+        ([5], [3.0], [2], [4]),
+        ([2, 6, 10], [4.0, 0.0, 4.0], [3, 0, 1], [0, 6, 10]),
+        ([11, 3], [0.0, 0.0], [0, 0], [11, 3]),
+        ([7], [0.0], [0], [6]),
+        ([0, 4, 8], [0.0, 15.5, 12.0], [0, 3, 2], [3, 6, 11]),
+    ]
+    for t, expected in enumerate(recorded):
+        n = np.array([[0, 1, 2], [2, 0], [1]][t % 3])
+        added = buffer.add(
+            Batch(
+                obs=10 * n + t,
+                act=n,
+                rew=t + 0.5 * n,
+                terminated=(t + n) % 3 == 2,
+                truncated=(t + n) % 4 == 3,
+            ),
+            buffer_ids=n,
+        )
+        assert tuple(array.tolist() for array in added) == expected
+        assert [array.dtype for array in added] == [np.int64, np.float64, np.int64, np.int64]
+    every = np.arange(12)
+    assert buffer.obs.tolist() == [6, 1, 3, 4, 16, 12, 13, 15, 26, 21, 23, 24]
+    assert buffer.done.tolist() == [i in (2, 4, 5, 8, 9, 10) for i in range(12)]
+    assert buffer.unfinished_index().tolist() == [0]
+    assert buffer.prev(every).tolist() == [3, 1, 1, 3, 7, 5, 6, 6, 11, 9, 10, 11]
+    assert buffer.next(every).tolist() == [0, 2, 2, 0, 4, 5, 7, 4, 8, 9, 10, 8]
+    np.random.seed(0)
+    assert buffer.sample_indices(0).tolist() == [1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8]
+    assert buffer.sample_indices(8).tolist() == [4, 4, 6, 5, 6, 7, 11, 10]
+    assert np.random.randint(1000) == 600
+
+
+def test_sampling_one_ring_draws_the_numbers_of_v1_1_0() -> None:
+    """Recorded from Tianshou v1.1.0: six rows in a ring of four, the fourth of them an end."""
+    buffer = filled(size=4, steps=6, done=(3,))
+    np.random.seed(0)
+    assert buffer.sample_indices(8).tolist() == [0, 3, 1, 0, 3, 3, 3, 3]
+    assert np.random.randint(1000) == 9
+
+
+def test_a_number_has_one_neighbour_and_negative_ones_count_from_the_end() -> None:
+    buffer = VectorReplayBuffer(6, 2)
+    for t in range(3):
+        buffer.add(rows(t, t))
+    assert buffer.next(0) == 1
+    assert buffer.prev(-1) == 4
+    assert buffer.next(-2) == 5
+    assert buffer.prev([1, 2]).tolist() == [0, 1]
+
+
+def test_rows_are_drawn_with_replacement_from_the_rows_that_are_there() -> None:
+    buffer = filled(size=10, steps=3)
+    batch, indices = buffer.sample(200)
+    assert set(indices.tolist()) == {0, 1, 2}
+    assert batch.obs.tolist() == indices.tolist()
+
+
+def test_rings_are_drawn_in_proportion_to_their_rows() -> None:
+    """Rings of 3 and 1 rows: each row with probability 1/4 (6000 draws, five standard errors)."""
+    buffer = VectorReplayBuffer(9, 3)
+    for _ in range(3):
+        buffer.add(rows(0), buffer_ids=[0])
+    buffer.add(rows(0), buffer_ids=[2])
+    np.random.seed(1)
+    indices, counts = np.unique(buffer.sample_indices(6000), return_counts=True)
+    assert indices.tolist() == [0, 1, 2, 6]
+    assert np.abs(counts - 1500).max() < 5 * np.sqrt(6000 * 0.25 * 0.75)
+
+
+def test_sample_of_none_is_every_row_once_in_random_order() -> None:
+    np.random.seed(0)
+    batch, indices = filled(size=50, steps=70).sample(None)
+    assert sorted(indices.tolist()) == list(range(50))
+    assert indices.tolist() != sorted(indices.tolist())
+    assert sorted(batch.obs.tolist()) == list(range(20, 70))
+
+
+def test_sample_of_none_on_several_rings_is_every_row_in_the_order_of_time() -> None:
+    buffer = VectorReplayBuffer(4, 2)
+    for t in range(3):
+        buffer.add(rows(t, 10 + t))
+    state = np.random.get_state()[1].tolist()  # type: ignore[union-attr]
+    batch, indices = buffer.sample(None)
+    assert indices.tolist() == [1, 0, 3, 2]
+    assert batch.obs.tolist() == [1, 2, 11, 12]
+    assert np.random.get_state()[1].tolist() == state  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("size", [0, 3, None])
+def test_a_sample_is_a_copy(size: int | None) -> None:
+    buffer = filled(size=4, steps=4)
+    batch, _ = buffer.sample(size)
+    batch.rew[:] = -1.0
+    assert buffer.rew.tolist() == [1.0, 2.0, 4.0, 8.0]
+
+
+@pytest.mark.parametrize("buffer", [filled(4, 2), ReplayBuffer(4), VectorReplayBuffer(4, 2)])
+def test_fewer_than_no_rows_are_none(buffer: ReplayBuffer) -> None:
+    batch, indices = buffer.sample(-1)
+    assert indices.tolist() == [] and indices.dtype == np.int64
+    assert len(batch) == 0
+
+
+def just_reset() -> ReplayBuffer:
+    buffer = filled(4, 2)
+    buffer.reset()
+    return buffer
+
+
+@pytest.mark.parametrize("empty", [ReplayBuffer(4), VectorReplayBuffer(4, 2), just_reset()])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda b: b.sample(0),
+        lambda b: b.sample(None),
+        lambda b: b.sample_indices(3),
+        lambda b: b[0],
+        lambda b: b[:],
+        lambda b: b.prev(0),
+        lambda b: b.next(0),
+    ],
+)
+def test_an_empty_buffer_says_collect_first(
+    empty: ReplayBuffer, use: Callable[[ReplayBuffer], Any]
+) -> None:
+    with pytest.raises((ValueError, IndexError), match="the buffer is empty, collect first"):
+        use(empty)
+
+
+def test_an_empty_buffer_has_no_unfinished_episode_and_a_short_repr() -> None:
+    for buffer in (ReplayBuffer(3), VectorReplayBuffer(3, 3)):
+        assert buffer.unfinished_index().tolist() == []
+        assert len(buffer) == 0
+        assert str(buffer) == f"{type(buffer).__name__}()"
+
+
+def test_rewards_are_float64_and_flags_bool_whatever_comes() -> None:
+    buffer = ReplayBuffer(3)
+    buffer.add(Batch(obs=0, act=0, rew=np.float32(1), terminated=1, truncated=np.array([0])))
+    assert buffer.rew.dtype == np.float64 and buffer.rew.shape == (3,)
+    for flags in (buffer.terminated, buffer.truncated, buffer.done):
+        assert flags.dtype == bool and flags.shape == (3,)
+
+
+def test_done_is_recomputed() -> None:
+    """done = terminated or truncated, whatever the row says."""
+    buffer = ReplayBuffer(2)
+    buffer.add(Batch(obs=0, act=0, rew=0, terminated=False, truncated=True, done=False))
+    buffer.add(Batch(obs=0, act=0, rew=0, terminated=False, truncated=False, done="yes"))
+    assert buffer.done.tolist() == [True, False]
+    several = VectorReplayBuffer(4, 2)
+    several.add(rows(1, 2, done=(2,)))
+    several.add(Batch(rows(1, 2, done=(1,)), done=[True]))
+    assert several.done.tolist() == [False, True, True, False]
+
+
+def test_the_first_row_decides_the_dtype() -> None:
+    buffer = ReplayBuffer(3)
+    for obs, act in ((np.uint8([1, 2]), np.float32(0.1)), (np.array([3.7, 4.0]), 0.25)):
+        buffer.add(Batch(obs=obs, act=act, rew=0, terminated=False, truncated=False))
+    assert buffer.obs.dtype == np.uint8 and buffer.act.dtype == np.float32
+    assert buffer.obs.tolist() == [[1, 2], [3, 4], [0, 0]]
+
+
+def test_fields_may_come_later_and_nested_and_are_zero_before() -> None:
+    buffer = ReplayBuffer(3)
+    buffer.add(row(info={}))
+    buffer.add(row(info={"a": 1, "b": {"c": 2.5}}, obs_next="end"))
+    buffer.add(row(info={"d": [1.0, -np.inf]}, weight=7))
+    assert buffer.info.a.tolist() == [0, 1, 0]
+    assert buffer.info.b.c.tolist() == [0.0, 2.5, 0.0]
+    assert buffer.info.d.tolist() == [[0.0, 0.0], [0.0, 0.0], [1.0, -np.inf]]
+    assert buffer.obs_next.tolist() == [None, "end", None]
+    assert buffer.weight.tolist() == [0, 0, 7]
+
+
+def test_what_a_later_row_lacks_does_not_survive_from_the_row_that_it_overwrites() -> None:
+    buffer = ReplayBuffer(1)
+    buffer.add(row(obs_next=5, info={"a": 3, "name": "x"}, weight=1.0))
+    buffer.add(row(info={}))
+    assert buffer.obs_next.tolist() == buffer.info.a.tolist() == buffer.weight.tolist() == [0]
+    assert buffer.info.name.tolist() == [None]
+
+
+def test_a_vector_buffer_stores_the_standard_fields_only() -> None:
+    buffer = VectorReplayBuffer(4, 2)
+    buffer.add(rows(1, 2, weight=[1, 2], info={"a": [3, 4]}, policy={"h": [5, 6]}))
+    assert set(buffer[:].keys()) == {
+        *("obs", "act", "rew", "terminated", "truncated", "done", "obs_next", "info", "policy")
+    }
+    assert buffer[:].info.a.tolist() == [3, 4] and buffer[:].policy.h.tolist() == [5, 6]
+
+
+def test_observations_may_be_nested_dicts() -> None:
+    buffer = VectorReplayBuffer(4, 2)
+    for t in range(3):
+        batch = rows(t, t)
+        batch.obs = {"image": np.full((2, 4, 4), t, np.uint8), "deep": {"x": np.array([t, -t])}}
+        buffer.add(batch)
+    assert buffer.obs.image.shape == (4, 4, 4) and buffer.obs.image.dtype == np.uint8
+    batch, _ = buffer.sample(0)
+    assert batch.obs.deep.x.tolist() == [1, 2, -1, -2]
+    assert batch.obs.image[:, 0, 0].tolist() == [1, 2, 1, 2]
+
+
+def test_objects_and_none_are_stored_as_they_are() -> None:
+    thing = object()
+    buffer = ReplayBuffer(3)
+    for name in ("a", None):
+        buffer.add(row(info={"name": name, "thing": thing}))
+    assert buffer[:].info.name.tolist() == ["a", None]
+    assert buffer.info.thing.tolist() == [thing, thing, None]
+
+
+def test_tensors_are_stored_as_arrays() -> None:
+    buffer = ReplayBuffer(2)
+    buffer.add(row(torch.ones(3, requires_grad=True), torch.tensor(2.0)))
+    assert isinstance(buffer.obs, np.ndarray)
+    assert buffer[:].obs.tolist() == [[1.0, 1.0, 1.0]] and buffer[:].rew.tolist() == [2.0]
+
+
+def test_a_vector_of_rewards_is_summed_by_component() -> None:
+    buffer = ReplayBuffer(3)
+    buffer.add(row(rew=[1.0, 2.0]))
+    _, episode_return, episode_length, _ = buffer.add(row(rew=[10.0, 20.0], done=True))
+    assert episode_return.tolist() == [[11.0, 22.0]] and episode_length.tolist() == [2]
+
+
+def test_fields_that_were_never_added_are_absent() -> None:
+    buffer = filled(size=2, steps=1)
+    for key in ("info", "policy", "obs_next", "update_weight", "weight"):
+        assert not hasattr(buffer, key)
+    for batch in (buffer[0], buffer[:], buffer[[0]], buffer.sample(0)[0]):
+        assert batch.info == batch.policy == batch.obs_next == Batch()
+        assert batch.info is not batch.policy
+
+
+def test_indices_count_places_in_the_storage() -> None:
+    buffer = filled(size=4, steps=6)  # storage: 4 5 2 3
+    assert buffer[0].obs == 4 and buffer[-1].obs == 3
+    assert buffer[:].obs.tolist() == [2, 3, 4, 5]
+    assert buffer[1:3].obs.tolist() == [5, 2]
+    assert buffer[-2:].obs.tolist() == [2, 3]
+    assert buffer[np.array([3, 0])].obs.tolist() == buffer[[3, 0]].obs.tolist() == [3, 4]
+    assert buffer[buffer.obs > 3].obs.tolist() == [4, 5]
+    assert filled(size=10, steps=2)[0:9].obs.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("index", [4, -5, [0, 4], np.array([7])])
+def test_an_index_out_of_range_is_an_index_error(index: Any) -> None:
+    with pytest.raises(IndexError):
+        filled(size=4, steps=6)[index]
+
+
+def test_reset_forgets_rows_and_running_episodes() -> None:
+    buffer = filled(size=4, steps=6)
+    buffer.reset()
+    assert len(buffer) == 0
+    assert [array.tolist() for array in buffer.add(row(9, 1.0, True))] == [[0], [1.0], [1], [0]]
+
+
+def test_reset_can_keep_the_return_and_length_of_running_episodes() -> None:
+    """Recorded from Tianshou v1.1.0: 2^4 + 2^5 before the reset, 1 after it."""
+    buffer = filled(size=4, steps=6, done=(3,))
+    buffer.reset(keep_statistics=True)
+    assert [array.tolist() for array in buffer.add(row(9, 1.0, True))] == [[0], [49.0], [3], [0]]
+
+
+def test_mark_truncated_makes_two_episodes_of_one() -> None:
+    buffer = VectorReplayBuffer(8, 2)
+    for t in range(2):
+        buffer.add(rows(1 + t, 5 + t))
+    buffer.mark_truncated([1])
+    assert buffer.truncated.tolist() == buffer.done.tolist() == [i == 5 for i in range(8)]
+    assert not buffer.terminated.any()
+    assert buffer.unfinished_index().tolist() == [1]
+    index, episode_return, length, start = buffer.add(rows(7, 8, done=(7, 8)))
+    assert index.tolist() == [2, 6] and start.tolist() == [0, 6]
+    assert episode_return.tolist() == [10.0, 8.0] and length.tolist() == [3, 1]
+
+
+def test_mark_truncated_leaves_ended_episodes_and_empty_rings_alone() -> None:
+    buffer = VectorReplayBuffer(6, 3)
+    buffer.mark_truncated([0, 1, 2])
+    buffer.add(rows(1, 2, done=(2,)), buffer_ids=[0, 1])
+    buffer.mark_truncated([1, 2])
+    assert not buffer.truncated.any()
+    assert buffer.unfinished_index().tolist() == [0]
+
+
+def test_mark_truncated_after_a_reset_ends_the_statistics_that_were_kept() -> None:
+    buffer = filled(size=4, steps=3)
+    buffer.reset(keep_statistics=True)
+    buffer.mark_truncated([0])
+    assert [array.tolist() for array in buffer.add(row(9, 1.0, True))] == [[0], [1.0], [1], [0]]
+
+
+def test_update_appends_the_rows_of_another_buffer_in_the_order_of_time() -> None:
+    target, source = filled(size=5, steps=1), filled(size=3, steps=5)
+    assert target.update(source).tolist() == [1, 2, 3]
+    assert target[:].obs.tolist() == [0, 2, 3, 4]
+    assert target.update(ReplayBuffer(2)).tolist() == []
+    with pytest.raises(NotImplementedError, match="buffers"):
+        VectorReplayBuffer(2, 2).update(source)
+
+
+def test_the_rings_of_a_vector_buffer_are_views() -> None:
+    buffer = VectorReplayBuffer(6, 2)
+    early = buffer.buffers[1]
+    for t in range(4):
+        buffer.add(rows(t, 10 + t))
+    for view in (early, buffer.buffers[1]):
+        assert isinstance(view, ReplayBuffer)
+        assert len(view) == view.maxsize == 3
+        assert view[:].obs.tolist() == [11, 12, 13] and view.obs.tolist() == [13, 11, 12]
+        assert view.unfinished_index().tolist() == [0]
+        assert view.prev([0, 1]).tolist() == [2, 1]
+    assert [a.tolist() for a in early.add(row(14, 4.0, True))] == [[1], [50.0], [5], [0]]
+    assert buffer[:].obs.tolist() == [1, 2, 3, 12, 13, 14]
+    assert buffer.unfinished_index().tolist() == [0]
+    (same,) = early.buffers
+    assert same[:].obs.tolist() == [12, 13, 14]
+    early.reset()
+    assert len(buffer) == 3 and len(same) == 0
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda b: pickle.loads(pickle.dumps(b))])
+def test_a_copied_buffer_goes_on_by_itself(copied: Callable[[Any], Any]) -> None:
+    """v1.1.0: unfinished_index of a copy stays what it was."""
+    buffer = VectorReplayBuffer(6, 2)
+    buffer.add(rows(1, 2))
+    twin = copied(buffer)
+    added = twin.add(rows(3, 4, done=(3,)))
+    assert [array.tolist() for array in added] == [[1, 4], [4.0, 0.0], [2, 0], [0, 3]]
+    assert twin.unfinished_index().tolist() == [4]
+    assert twin.buffers[0][:].obs.tolist() == [1, 3]
+    assert buffer.unfinished_index().tolist() == [0, 3] and len(buffer) == 2
+
+
+def test_sizes_are_rounded_up_for_each_ring() -> None:
+    buffer = VectorReplayBuffer(total_size=10, buffer_num=3)
+    assert (buffer.maxsize, buffer.ring_size, buffer.buffer_num) == (12, 4, 3)
+    assert (ReplayBuffer(5).maxsize, ReplayBuffer(np.int64(5)).buffer_num) == (5, 1)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, True, None, "3"])
+def test_a_size_that_is_no_positive_integer_is_an_error(size: Any) -> None:
+    with pytest.raises(ValueError, match="size: expected a positive integer"):
+        ReplayBuffer(size)
+    with pytest.raises(ValueError, match="total_size: expected a positive integer"):
+        VectorReplayBuffer(size, 1)
+    with pytest.raises(ValueError, match="buffer_num: expected a positive integer"):
+        VectorReplayBuffer(1, size)
+
+
+@pytest.mark.parametrize("key", ["obs", "act", "rew", "terminated", "truncated"])
+def test_a_missing_field_is_named(key: str) -> None:
+    incomplete = row()
+    del incomplete[key]
+    with pytest.raises(ValueError, match=f"missing: {key}$"):
+        ReplayBuffer(2).add(incomplete)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"obs": np.zeros(3)}, r"obs: int64 of shape \[\] a row is stored here, got .* \[3\]"),
+        ({"obs": {"a": 1}}, r"obs: int64 .* got a Batch of \['a'\]"),
+        ({"info": {"a": np.zeros(2)}}, r"info\.a: int64 of shape \[\]"),
+        ({"info": 3}, r"info: a Batch of \['a'\] a row is stored here"),
+        ({"act": "left"}, "act: int64 .* got object"),
+        ({"rew": "a"}, "rew: expected numbers"),
+        ({"rew": {"a": 1}}, "rew: expected numbers"),
+        ({"rew": [1.0, 2.0]}, "rew: float64"),
+        ({"terminated": [True, False]}, "terminated: expected one flag a row"),
+        ({"truncated": None}, "truncated: expected numbers"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_an_error_and_changes_nothing(
+    changes: dict[str, Any], message: str
+) -> None:
+    buffer = ReplayBuffer(3)
+    buffer.add(row(obs=1, rew=2.0, info={"a": 1}))
+    before = copy.deepcopy(buffer)
+    bad = row(obs=5, rew=7.0, info={"a": 5}, new=1)
+    bad.update(changes)
+    with pytest.raises(ValueError, match=message):
+        buffer.add(bad)
+    assert repr(buffer) == repr(before)
+    for b in (buffer, before):
+        assert [a.tolist() for a in b.add(row(1, 3.0, True))] == [[1], [5.0], [2], [0]]
+
+
+@pytest.mark.parametrize("obs", [[1, 2, 3], 5, "a"])
+def test_a_value_without_a_row_for_each_ring_is_an_error(obs: Any) -> None:
+    batch = rows(1, 2)
+    batch.obs = obs
+    with pytest.raises(ValueError, match=r"obs: expected an array of shape \[2, '...'\]"):
+        VectorReplayBuffer(4, 2).add(batch)
+
+
+@pytest.mark.parametrize("ids", [[0, 0], [0, 2], [-1, 0], [0.0, 1.0], [[0, 1]], 1, [True, False]])
+def test_buffer_ids_must_be_distinct_numbers_of_rings(ids: Any) -> None:
+    buffer = VectorReplayBuffer(4, 2)
+    for use in (lambda: buffer.add(rows(1, 2), ids), lambda: buffer.mark_truncated(ids)):
+        with pytest.raises(ValueError, match=r"buffer_ids: expected distinct integers in \[0, 2\)"):
+            use()
+    assert len(buffer) == 0
+
+
+def test_rows_for_no_ring_store_nothing() -> None:
+    buffer = VectorReplayBuffer(4, 2)
+    assert [array.tolist() for array in buffer.add(rows(), buffer_ids=[])] == [[], [], [], []]
+    assert len(buffer) == 0
+
+
+@pytest.mark.parametrize("valid", [np.ones((2, 3), bool), np.ones(2, bool), np.ones((2, 2)), True])
+def test_valid_must_have_a_column_for_each_ring(valid: Any) -> None:
+    with pytest.raises(ValueError, match="extend: valid must be bool"):
+        VectorReplayBuffer(4, 2).extend(rows(1, 2), valid)
+
+
+def test_a_block_may_leave_the_last_rings_out() -> None:
+    buffer = VectorReplayBuffer(9, 3)
+    values = np.arange(4.0).reshape(2, 2)
+    flags = np.zeros((2, 2), bool)
+    block = Batch(obs=values, act=values, rew=values, terminated=flags, truncated=flags)
+    assert buffer.extend(block, ~flags)[0].tolist() == [0, 3, 1, 4]
+    assert [len(ring) for ring in buffer.buffers] == [2, 2, 0]
+
+
+def test_a_field_cannot_be_replaced_by_assignment() -> None:
+    buffer = filled(size=2, steps=2)
+    with pytest.raises(AttributeError, match=r"rew is a field.*buffer\.rew\[index\] = "):
+        buffer.rew = np.zeros(2)
+    buffer.rew[0] = 5.0
+    assert buffer[:].rew.tolist() == [5.0, 2.0]
+
+
+def test_a_buffer_takes_no_more_memory_than_its_arrays() -> None:
+    """10^5 rows of 4 + 4 float32, int64, float64 and three flags are 51 bytes each."""
+    size, num = 100_000, 10
+    values = np.zeros((10, num, 4), np.float32)
+    flags = np.zeros((10, num), bool)
+    block = Batch(
+        obs=values,
+        act=np.zeros((10, num), int),
+        rew=np.zeros((10, num)),
+        terminated=flags,
+        truncated=flags,
+        obs_next=values,
+    )
+    tracemalloc.start()
+    buffer = VectorReplayBuffer(size, num)
+    buffer.extend(block, ~flags)
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(buffer) == 100
+    assert used < 1.1 * 51 * size
