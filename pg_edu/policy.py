@@ -20,46 +20,25 @@ from typing import Any, Generic, Literal, cast
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+from gymnasium.spaces import Box, Discrete
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
-from torch.distributions import Categorical, Distribution
 from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import TypeVar
 
+from pg_edu import types, validation
 from pg_edu.actions import BoundMethod, from_box, to_box
 from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.returns import discounted_returns, gae, nstep_return
-from pg_edu.shapes import check_parameters, checked_log_prob
+from pg_edu.shapes import checked_log_prob
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats, TrainingStats
-from pg_edu.types import (
-    ActBatchProtocol,
-    BatchProtocol,
-    BatchWithReturnsProtocol,
-    DistBatchProtocol,
-    ObsBatchProtocol,
-    RolloutBatchProtocol,
-    TArr,
-    TDistFnDiscrOrCont,
-)
-from pg_edu.validation import (
-    NEGATIVE_PROBABILITIES,
-    check_actor_signature,
-    check_box,
-    check_distribution,
-    check_fits_space,
-    check_learnable,
-    check_optimizer,
-    warn_of_double_bounding,
-)
+from pg_edu.types import TArr, TDistFnDiscrOrCont
 
 AnyArray = NDArray[Any]
 Indices = NDArray[np.int64]
 TTrainingStats = TypeVar("TTrainingStats", bound=TrainingStats, default=TrainingStats)
 TPGTrainingStats = TypeVar("TPGTrainingStats", bound=PGTrainingStats, default=PGTrainingStats)
-
-DISCRETE_SPACES = (Discrete, MultiDiscrete, MultiBinary)
 
 
 class MultipleLRSchedulers:
@@ -150,22 +129,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         action_bound_method: BoundMethod = "clip",
         lr_scheduler: LRScheduler | MultipleLRSchedulers | None = None,
     ) -> None:
-        if action_bound_method not in ("clip", "tanh", None):
-            raise ValueError(
-                f'action_bound_method must be "clip", "tanh" or None, got {action_bound_method!r}.'
-            )
-        if not isinstance(action_space, (*DISCRETE_SPACES, Box)):
-            raise ValueError(
-                "action_space must be a Discrete, MultiDiscrete, MultiBinary or Box, "
-                f"got {action_space!r}."
-            )
-        if isinstance(action_space, Box):
-            check_box(action_space, action_scaling, action_bound_method)
-        elif action_scaling:
-            raise ValueError(
-                f"action_scaling can only be True when action_space is a Box, but it is "
-                f"{action_space}. Write action_scaling=False."
-            )
+        validation.check_action_space(action_space, action_scaling, action_bound_method)
         super().__init__()
         self.action_space = action_space
         self.observation_space = observation_space
@@ -180,10 +144,10 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
     @abstractmethod
     def forward(
         self,
-        batch: ObsBatchProtocol,
+        batch: types.ObsBatchProtocol,
         state: Any = None,
         **kwargs: Any,
-    ) -> ActBatchProtocol:
+    ) -> types.ActBatchProtocol:
         """Actions for observations: a Batch with `act` (raw) and `state` (None: no memory)."""
 
     @abstractmethod
@@ -232,12 +196,14 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         return stats
 
     def process_fn(
-        self, batch: RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
-    ) -> RolloutBatchProtocol:
+        self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
+    ) -> types.RolloutBatchProtocol:
         """Prepare a sampled batch for `learn`; to override. Here: as it is."""
         return batch
 
-    def post_process_fn(self, batch: BatchProtocol, buffer: ReplayBuffer, indices: Indices) -> None:
+    def post_process_fn(
+        self, batch: types.BatchProtocol, buffer: ReplayBuffer, indices: Indices
+    ) -> None:
         """Hand `batch.weight` to `buffer.update_weight`, if both exist."""
         if hasattr(buffer, "update_weight") and hasattr(batch, "weight"):
             buffer.update_weight(indices, batch.weight)
@@ -246,7 +212,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         """Prepare a whole buffer once, before training; to override. Here: as it is."""
         return buffer
 
-    def exploration_noise(self, act: Any, batch: ObsBatchProtocol) -> Any:
+    def exploration_noise(self, act: Any, batch: types.ObsBatchProtocol) -> Any:
         """Add noise to the actions of `forward`; to override. Here: none."""
         return act
 
@@ -275,7 +241,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         """
         batch = Batch(obs=_with_batch_axis(obs), info=info or Batch())
         with torch.no_grad():
-            act = to_numpy(self.forward(cast(ObsBatchProtocol, batch), state=state).act)
+            act = to_numpy(self.forward(cast(types.ObsBatchProtocol, batch), state=state).act)
         act = self.map_action(act[0])
         if isinstance(self.action_space, Discrete):
             return int(act.item())
@@ -319,7 +285,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
     @staticmethod
     def compute_episodic_return(
-        batch: RolloutBatchProtocol,
+        batch: types.RolloutBatchProtocol,
         buffer: ReplayBuffer,
         indices: Indices,
         v_s_: TArr | None = None,
@@ -362,14 +328,14 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
     @staticmethod
     def compute_nstep_return(
-        batch: RolloutBatchProtocol,
+        batch: types.RolloutBatchProtocol,
         buffer: ReplayBuffer,
         indices: Indices,
         target_q_fn: Callable[[ReplayBuffer, Indices], torch.Tensor],
         gamma: float = 0.99,
         n_step: int = 1,
         rew_norm: bool = False,
-    ) -> BatchWithReturnsProtocol:
+    ) -> types.BatchWithReturnsProtocol:
         """n-step returns, as `batch.returns` in the dtype of the target, [B, -1].
 
         Args:
@@ -400,7 +366,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         counts = BasePolicy.value_mask(buffer, last)[:, None]
         value = np.where(counts, to_numpy(target).reshape(len(indices), -1), 0.0)
         batch.returns = to_torch_as(rew_sum[:, None] + weight[:, None] * value, target)
-        return cast(BatchWithReturnsProtocol, batch)
+        return cast(types.BatchWithReturnsProtocol, batch)
 
 
 class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
@@ -429,6 +395,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
     reinforcement learning, equation 4; Tianshou v1.1.0, PGPolicy.
 
     Example:
+        >>> from torch.distributions import Categorical
         >>> space = gym.spaces.Discrete(2)
         >>> class Actor(nn.Module):
         ...     def __init__(self):
@@ -468,9 +435,9 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             action_bound_method=action_bound_method,
             lr_scheduler=lr_scheduler,
         )
-        check_optimizer(actor, optim)
+        validation.check_optimizer(actor, optim)
         if isinstance(action_space, Box):
-            warn_of_double_bounding(actor, action_scaling, action_bound_method)
+            validation.warn_of_double_bounding(actor, action_scaling, action_bound_method)
         self.actor = actor
         self.optim = optim
         self.dist_fn = dist_fn
@@ -484,8 +451,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         self.register_load_state_dict_pre_hook(_keep_statistics_if_absent)  # type: ignore[no-untyped-call]
 
     def forward(
-        self, batch: ObsBatchProtocol, state: Any = None, **kwargs: Any
-    ) -> DistBatchProtocol:
+        self, batch: types.ObsBatchProtocol, state: Any = None, **kwargs: Any
+    ) -> types.DistBatchProtocol:
         """Actions for observations, drawn from the actor's distribution.
 
         Args:
@@ -498,35 +465,27 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         """
         info = batch.get("info", Batch())
         if not self._knows_actor:
-            check_actor_signature(self.actor, batch.obs, state, info)
+            validation.check_actor_signature(self.actor, batch.obs, state, info)
         output = self.actor(batch.obs, state=state, info=info)
-        if not (isinstance(output, tuple) and len(output) == 2):
-            raise ValueError(
-                f"actor must return the tuple (dist_input, state), got {type(output).__name__}. "
-                "An actor without memory returns (dist_input, None)."
-            )
-        dist_input, hidden = output
-        dist = self._distribution(dist_input)
+        dist_input, hidden = validation.checked_actor_output(output)
+        dist = validation.made_distribution(self.dist_fn, dist_input)
         if not self._knows_actor or self._checks_distribution:
-            doubt = check_distribution(dist, dist_input, self.dist_fn, rows=len(batch.obs))
-            check_parameters(dist)
-            if doubt:
-                self._warn_once(doubt)
+            rows = len(batch.obs)
+            self._warn_once(validation.check_distribution(dist, dist_input, self.dist_fn, rows))
         greedy = self.deterministic_eval and not self.is_within_training_step
         act = dist.mode if greedy else dist.sample()
         if not self._knows_actor:
-            check_fits_space(act, dist, self.action_space)
+            validation.check_fits_space(act, dist, self.action_space)
             self._knows_actor = True
         if isinstance(dist_input, tuple) and len({part.ndim for part in dist_input}) > 1:
             dist_input = torch.broadcast_tensors(*dist_input)  # type: ignore[no-untyped-call]
         result = Batch(logits=dist_input, act=act, state=None, dist=dist)
-        # As it is: a Batch would make one array of a tuple of two.
-        vars(result)["state"] = Batch(hidden) if isinstance(hidden, dict) else hidden
-        return cast(DistBatchProtocol, result)
+        vars(result)["state"] = _with_dicts_as_batches(hidden)
+        return cast(types.DistBatchProtocol, result)
 
     def process_fn(
-        self, batch: RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
-    ) -> BatchWithReturnsProtocol:
+        self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
+    ) -> types.BatchWithReturnsProtocol:
         """Add `batch.returns`, the discounted return Gₜ of every row (float64, [B]), in place.
 
         An episode ends at a terminated or truncated row, or at the newest row of an unfinished one.
@@ -546,12 +505,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         Source: Sutton & Barto (2018), equation 3.8; Tianshou v1.1.0, PGPolicy.process_fn.
         """
         rew, end = np.asarray(batch.rew, np.float64), _episode_ends(batch, buffer, indices)
-        if not np.isfinite(rew).all():
-            bad = int(np.flatnonzero(~np.isfinite(rew))[0])
-            raise ValueError(
-                f"rewards must be finite, but row {bad} of the batch (buffer index "
-                f"{indices[bad]}) has {rew[bad]}."
-            )
+        validation.check_finite_rewards(rew, indices)
         bootstrap = np.where(buffer.terminated[indices], 0.0, self.ret_rms.mean)
         if _in_order_of_time(indices, end, buffer):
             returns = discounted_returns(rew, end, self.gamma, bootstrap)
@@ -565,11 +519,11 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             self.ret_rms.update(returns)
         else:
             batch.returns = returns
-        return cast(BatchWithReturnsProtocol, batch)
+        return cast(types.BatchWithReturnsProtocol, batch)
 
     def learn(
         self,
-        batch: BatchWithReturnsProtocol,
+        batch: types.BatchWithReturnsProtocol,
         batch_size: int | None,
         repeat: int,
         *args: Any,
@@ -592,7 +546,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             ValueError: shapes or values that would train on something else; before the first
                 step where it can be seen, else before the step in question.
         """
-        check_learnable(batch, batch_size)
+        validation.check_learnable(batch, batch_size)
         losses = []
         for _ in range(repeat):
             for minibatch in batch.split(batch_size or -1, merge_last=True):
@@ -609,7 +563,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
 
-    def _loss(self, minibatch: BatchWithReturnsProtocol) -> torch.Tensor:
+    def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> torch.Tensor:
         self._checks_distribution = True
         try:
             result = self(minibatch)
@@ -618,13 +572,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         act = to_torch_as(minibatch.act, result.act)
         returns = to_torch(minibatch.returns, torch.float, result.act.device).flatten()
         log_prob = checked_log_prob(result.dist, act)
-        if log_prob.numel() > len(returns):
-            self._warn_once(
-                f"log_prob has shape [B, {', '.join(map(str, log_prob.shape[1:]))}]: the loss is "
-                "the mean over all of it, so its gradient is the joint one divided by the number "
-                "of action dimensions. Wrap the distribution in "
-                "torch.distributions.Independent(dist, 1) to sum them."
-            )
+        self._warn_once(validation.mean_over_dimensions(log_prob))
         weighted: torch.Tensor = log_prob.reshape(len(returns), -1).T * returns
         return -weighted.mean()
 
@@ -639,23 +587,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             self.ret_rms = before
             raise
 
-    def _distribution(self, dist_input: Any) -> Distribution:
-        try:
-            return self.dist_fn(dist_input)
-        except TypeError as error:
-            raise TypeError(
-                f"dist_fn failed on the actor's output ({error}). It is called with one argument, "
-                "what the actor returns: `lambda logits: Categorical(logits=logits)`, or for an "
-                "actor that returns ((loc, scale), state) "
-                "`lambda loc_scale: Independent(Normal(*loc_scale), 1)`."
-            ) from error
-        except ValueError as error:
-            if self.dist_fn is Categorical and (dist_input < 0).any():
-                raise ValueError(NEGATIVE_PROBABILITIES) from error
-            raise
-
-    def _warn_once(self, message: str) -> None:
-        if message not in self._warned:
+    def _warn_once(self, message: str | None) -> None:
+        if message is not None and message not in self._warned:
             self._warned.add(message)
             warnings.warn(message, stacklevel=2)
 
@@ -678,7 +611,7 @@ def _keep_statistics_if_absent(
 
 
 def _episode_ends(
-    batch: RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
+    batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
 ) -> NDArray[np.bool_]:
     end = np.asarray(batch.terminated, bool) | np.asarray(batch.truncated, bool)
     if end.shape != (len(indices),):
@@ -711,6 +644,15 @@ def _order_of_time(
             "Sample whole episodes: sample_size=0 (all rows)."
         )
     return rows, inverse
+
+
+def _with_dicts_as_batches(state: Any) -> Any:
+    """The hidden state, its leaves as they are: `Batch(...)` would make one array of (h, c)."""
+    if not isinstance(state, dict):
+        return state
+    batch = Batch()
+    vars(batch).update({key: _with_dicts_as_batches(value) for key, value in state.items()})
+    return batch
 
 
 def _flat(values: TArr, rows: int, name: str) -> AnyArray:

@@ -6,17 +6,20 @@ expected, or warns. None of them changes anything.
 
 import inspect
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+from numpy.typing import NDArray
 from torch import nn
 from torch.distributions import Categorical, Distribution
 
 from pg_edu.actions import BoundMethod
 from pg_edu.batch import to_numpy
+from pg_edu.shapes import check_parameters
 from pg_edu.types import BatchWithReturnsProtocol, TDistFnDiscrOrCont
 
 NEGATIVE_PROBABILITIES = (
@@ -25,8 +28,23 @@ NEGATIVE_PROBABILITIES = (
 )
 
 
-def check_box(space: Box, scaling: bool, bound_method: BoundMethod) -> None:
-    """Scaling needs finite bounds; bounding without scaling should stay inside the space."""
+def check_action_space(space: gym.Space[Any], scaling: bool, bound_method: BoundMethod) -> None:
+    """A known space; scaling needs finite bounds, bounding alone should stay inside the space."""
+    if bound_method not in ("clip", "tanh", None):
+        raise ValueError(
+            f'action_bound_method must be "clip", "tanh" or None, got {bound_method!r}.'
+        )
+    if isinstance(space, Discrete | MultiDiscrete | MultiBinary):
+        if scaling:
+            raise ValueError(
+                f"action_scaling can only be True when action_space is a Box, but it is {space}. "
+                "Write action_scaling=False."
+            )
+        return
+    if not isinstance(space, Box):
+        raise ValueError(
+            f"action_space must be a Discrete, MultiDiscrete, MultiBinary or Box, got {space!r}."
+        )
     infinite = ~(np.isfinite(space.low) & np.isfinite(space.high))
     if scaling and infinite.any():
         where = tuple(int(i) for i in np.argwhere(infinite)[0])
@@ -87,10 +105,10 @@ def check_fits_space(act: torch.Tensor, dist: Distribution, space: gym.Space[Any
     """The policy's actions must be actions of the space."""
     if isinstance(space, Discrete):
         outputs = dist.param_shape[-1] if isinstance(dist, Categorical) else space.n
-        if (act.is_floating_point() and not isinstance(dist, Categorical)) or outputs != space.n:
+        if outputs > space.n or not (dist.support is None or dist.support.is_discrete):
             raise ValueError(
-                f"action_space is {space}, but the policy's distribution is a "
-                f"{type(dist).__name__} with actions of {outputs} kinds and dtype {act.dtype}."
+                f"action_space is {space}, but the policy's {type(dist).__name__} has actions of "
+                f"{outputs} kinds and dtype {act.dtype}."
             )
         return
     if act.shape[1:].numel() == np.prod(space.shape or ()):
@@ -100,6 +118,32 @@ def check_fits_space(act: torch.Tensor, dist: Distribution, space: gym.Space[Any
         f"{tuple(act.shape[1:])}. If it is the action_space of a vector environment, "
         "give its single_action_space."
     )
+
+
+def checked_actor_output(output: Any) -> tuple[Any, Any]:
+    """What an actor returns: (dist_input, state)."""
+    if isinstance(output, tuple) and len(output) == 2:
+        return output
+    raise ValueError(
+        f"actor must return the tuple (dist_input, state), got {type(output).__name__}. "
+        "An actor without memory returns (dist_input, None)."
+    )
+
+
+def made_distribution(dist_fn: Callable[[Any], Distribution], dist_input: Any) -> Distribution:
+    """dist_fn(dist_input), or an error that shows what dist_fn is called with."""
+    try:
+        return dist_fn(dist_input)
+    except TypeError as error:
+        raise TypeError(
+            f"dist_fn failed on the actor's output ({error}). It is called with one argument, what "
+            "the actor returns: `lambda logits: Categorical(logits=logits)`, or for an actor that "
+            "returns ((loc, scale), state) `lambda loc_scale: Independent(Normal(*loc_scale), 1)`."
+        ) from error
+    except ValueError as error:
+        if dist_fn is Categorical and (dist_input < 0).any():
+            raise ValueError(NEGATIVE_PROBABILITIES) from error
+        raise
 
 
 def check_distribution(
@@ -116,8 +160,10 @@ def check_distribution(
             f"{rows} observations; its first axis must be theirs. The actor must return "
             "(dist_input, state); a Gaussian one returns ((loc, scale), state)."
         )
+    check_parameters(dist)
     # A Categorical has the attribute that it was built from, until the other is asked for.
-    if not (isinstance(dist, Categorical) and "probs" in vars(dist)):
+    from_probs = "probs" in vars(dist) and isinstance(dist_input, torch.Tensor)
+    if not (isinstance(dist, Categorical) and from_probs):
         return None
     total = dist_input.sum(-1, keepdim=True)
     if dist_fn is not Categorical:  # a function of one's own may have made them probabilities
@@ -154,6 +200,30 @@ def check_learnable(batch: BatchWithReturnsProtocol, batch_size: int | None) -> 
         raise ValueError(
             f"returns must have shape [{rows}] or [{rows}, 1], got {list(batch.returns.shape)}."
         )
-    for name in ("returns", "act"):
-        if not np.isfinite(to_numpy(batch[name])).all():
-            raise ValueError(f"{name} must be finite, but it holds NaN or infinity.")
+    for name in ("returns", "act"):  # in float32, in which they are learned from
+        with np.errstate(over="ignore"):
+            values = np.asarray(to_numpy(batch[name]), np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} must be finite in float32, but it holds NaN or infinity.")
+
+
+def check_finite_rewards(rew: NDArray[np.float64], indices: NDArray[np.int64]) -> None:
+    """A reward that is not finite would poison every return before it."""
+    bad = np.flatnonzero(~np.isfinite(rew))
+    if len(bad):
+        raise ValueError(
+            f"rewards must be finite, but row {bad[0]} of the batch (buffer index "
+            f"{indices[bad[0]]}) has {rew[bad[0]]}."
+        )
+
+
+def mean_over_dimensions(log_prob: torch.Tensor) -> str | None:
+    """A warning, if there is more than one log-probability a row: [B, A, ...]."""
+    if log_prob.numel() == len(log_prob):
+        return None
+    shape = ", ".join(map(str, log_prob.shape[1:]))
+    return (
+        f"log_prob has shape [B, {shape}]: the loss is the mean over all of it, so its gradient is "
+        "the joint one divided by the number of action dimensions. Wrap the distribution in "
+        "torch.distributions.Independent(dist, 1) to sum them."
+    )
