@@ -134,7 +134,7 @@ class Batch:
             return self.__dict__[index]
         if not self.__dict__:
             raise IndexError("Batch: an empty Batch has no rows to index")
-        return _map(lambda leaf: _index(leaf, index), self)
+        return map_leaves(lambda leaf: _index(leaf, index), self)
 
     def __setitem__(self, index: str | IndexType, value: Any) -> None:
         """Writes rows; keys that `value` lacks are set to zero (None in arrays of objects).
@@ -215,7 +215,7 @@ class Batch:
             raise ValueError(f"Batch.cat: all batches must have the same keys, got {structures}")
 
         def zeros(leaf: Any, i: int) -> Any:
-            return zeros_like_rows(leaf, len(given[i]))
+            return _zeros(leaf, (len(given[i]), *np.shape(leaf)[1:]))
 
         return cast(Batch, _join(given, _cat_leaves, zeros))
 
@@ -243,11 +243,11 @@ class Batch:
 
     def to_numpy(self) -> "Batch":
         """A new Batch with arrays for tensors; it shares no memory with this one."""
-        return _map(lambda leaf: shallow_copy(_array_of(leaf)), self)
+        return map_leaves(lambda leaf: shallow_copy(_array_of(leaf)), self)
 
     def to_numpy_(self) -> None:
         """Makes arrays of all tensors, in place; memory is shared where it can be."""
-        self.__dict__.update(_map(_array_of, self).__dict__)
+        self.__dict__.update(map_leaves(_array_of, self).__dict__)
 
     def to_torch(self, dtype: torch.dtype | None = None, device: Device = "cpu") -> "Batch":
         """A new Batch with tensors for arrays, all of `dtype` if one is given.
@@ -257,11 +257,13 @@ class Batch:
         Raises:
             TypeError: for strings and arrays of objects.
         """
-        return _map(lambda leaf: _tensor_of(leaf, dtype, device, copy=True), self)
+        return map_leaves(lambda leaf: _tensor_of(leaf, dtype, device, copy=True), self)
 
     def to_torch_(self, dtype: torch.dtype | None = None, device: Device = "cpu") -> None:
         """Makes tensors of all arrays, in place; memory is shared where it can be."""
-        self.__dict__.update(_map(lambda leaf: _tensor_of(leaf, dtype, device), self).__dict__)
+        self.__dict__.update(
+            map_leaves(lambda leaf: _tensor_of(leaf, dtype, device), self).__dict__
+        )
 
     def __eq__(self, other: object) -> bool:
         """Same keys; arrays of one dtype and content, tensors as their arrays (NaN is not NaN)."""
@@ -317,27 +319,22 @@ def to_torch_as(x: Any, y: torch.Tensor) -> Any:
     return to_torch(x, y.dtype, y.device)
 
 
-def zeros_like_rows(value: Any, size: int) -> Any:
-    """Storage for `size` rows like those of `value`: zeros, or None where they are objects.
-
-    Args:
-        value: a Batch with leaves [B, ...], or one such leaf.
-        size: rows to allocate.
-
-    Returns:
-        The same structure with leaves [size, ...].
+def map_leaves(function: Callable[[Any], Any], batch: Batch) -> Batch:
+    """The Batch of function(leaf) for the leaves at every level; those of a tuple are its members.
 
     Example:
-        >>> zeros_like_rows(Batch(obs=np.ones((1, 3)), rew=[1]), size=2)
-        Batch(
-            obs: array([[0., 0., 0.],
-                        [0., 0., 0.]]),
-            rew: array([0, 0]),
-        )
+        >>> map_leaves(len, Batch(a=[1, 2], b={"c": [3, 4, 5]})).to_dict()
+        {'a': 2, 'b': {'c': 3}}
     """
-    if isinstance(value, Batch):
-        return _map(lambda leaf: zeros_like_rows(leaf, size), value)
-    return _zeros(value, (size, *np.shape(value)[1:]))
+    values: dict[str, Any] = {}
+    for key, value in vars(batch).items():
+        if isinstance(value, Batch):
+            values[key] = map_leaves(function, value)
+        elif isinstance(value, tuple):
+            values[key] = tuple(map(function, value))
+        else:
+            values[key] = function(value)
+    return _wrap(values)
 
 
 def _wrap(values: dict[str, Any]) -> Batch:
@@ -345,19 +342,6 @@ def _wrap(values: dict[str, Any]) -> Batch:
     batch = Batch.__new__(Batch)
     batch.__dict__.update(values)
     return batch
-
-
-def _map(function: Callable[[Any], Any], batch: Batch) -> Batch:
-    """The Batch of function(leaf), at every level."""
-    values: dict[str, Any] = {}
-    for key, value in vars(batch).items():
-        if isinstance(value, Batch):
-            values[key] = _map(function, value)
-        elif isinstance(value, tuple):
-            values[key] = tuple(map(function, value))
-        else:
-            values[key] = function(value)
-    return _wrap(values)
 
 
 def _is_empty(value: Any) -> bool:

@@ -23,7 +23,7 @@ from torch.distributions import (
     transforms,
 )
 
-from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as, zeros_like_rows
+from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 
 
 def rollout(rows: int) -> Batch:
@@ -97,6 +97,20 @@ def test_what_is_not_numeric_becomes_an_array_of_objects(values: Any) -> None:
     value = Batch(a=values).a
     assert value.dtype == object
     assert value.tolist() == list(values)
+
+
+@pytest.mark.parametrize("values", [[], (), np.zeros(0)])
+def test_an_empty_sequence_becomes_an_array_of_no_rows(values: Any) -> None:
+    """Recorded from Tianshou v1.1.0."""
+    assert Batch(a=values) == Batch(a=np.zeros(0))
+
+
+@pytest.mark.parametrize(("given", "kept"), [({1, 2}, {1, 2}), (np.array("text"), "text")])
+def test_a_single_object_stays_itself(given: Any, kept: Any) -> None:
+    """Recorded from Tianshou v1.1.0."""
+    value = Batch(a=given).a
+    assert type(value) is type(kept)
+    assert value == kept
 
 
 def test_a_dict_becomes_a_batch() -> None:
@@ -393,9 +407,15 @@ def test_rows_are_assigned_from_a_dict() -> None:
 
 def test_assigned_rows_lack_a_key_and_it_becomes_zero() -> None:
     """Recorded from Tianshou v1.1.0."""
-    batch = Batch(a=np.arange(3), n=Batch(c=torch.ones(3)), s=["x", "y", "z"])
+    batch = Batch(a=[1, 2], b=[3.0, 4.0], n=Batch(c=torch.ones(2)), s=["x", "y"])
     batch[1] = {"a": 9}
-    assert batch == Batch(a=[0, 9, 2], n=Batch(c=torch.tensor([1.0, 0, 1])), s=["x", None, "z"])
+    assert batch == Batch(a=[1, 9], b=[3.0, 0], n=Batch(c=torch.tensor([1.0, 0])), s=["x", None])
+
+
+def test_assigned_rows_leave_none_and_strings_alone() -> None:
+    batch = Batch(a=[1, 2], state=None, name="text")
+    batch[0] = batch[1]
+    assert batch == Batch(a=[2, 2], state=None, name="text")
 
 
 def test_an_array_takes_rows_of_a_tensor_and_a_tensor_those_of_an_array() -> None:
@@ -448,6 +468,13 @@ def test_split_cuts_pieces_of_a_size(size: int, merge_last: bool, lengths: list[
     cut = pieces(Batch(a=np.arange(10)), size, shuffle=False, merge_last=merge_last)
     assert [len(piece) for piece in cut] == lengths
     assert [row for piece in cut for row in piece] == list(range(10))
+
+
+def test_split_shuffles_and_keeps_a_smaller_piece_unless_told_otherwise() -> None:
+    np.random.seed(0)
+    cut = pieces(Batch(a=np.arange(10)), 3)
+    order = np.random.RandomState(0).permutation(10).tolist()
+    assert cut == [order[:3], order[3:6], order[6:9], order[9:]]
 
 
 @given(rollouts, st.integers(1, 10), st.booleans())
@@ -524,6 +551,21 @@ def test_cat_fills_a_missing_tuple_with_zeros() -> None:
     one, two = Batch(a=[1], b=(torch.ones(1), torch.ones(1, 2))), Batch(a=[2], b=Batch())
     joined = Batch.cat([one, two])
     assert joined == Batch(a=[1, 2], b=(torch.tensor([1.0, 0]), torch.tensor([[1.0, 1], [0, 0]])))
+
+
+@pytest.mark.parametrize("join", [Batch.cat, Batch.stack])
+def test_joined_tensors_are_a_tensor(join: Any) -> None:
+    leaf = torch.ones(2, requires_grad=True)
+    joined = join([Batch(a=leaf * 2, b=(leaf,)), Batch(a=leaf * 3, b=(leaf,))])
+    joined.a.sum().backward()
+    assert leaf.grad.tolist() == [5, 5]
+    assert isinstance(joined.b[0], torch.Tensor)
+
+
+def test_tuples_of_unequal_length_are_not_joined() -> None:
+    one, two = torch.ones(2), torch.zeros(2)
+    with pytest.raises(ValueError, match="zip"):
+        Batch.cat([Batch(a=(one, two)), Batch(a=(one,))])
 
 
 def test_cat_of_arrays_and_tensors_is_an_array() -> None:
@@ -652,6 +694,7 @@ def test_conversion_in_place_shares_memory() -> None:
     batch.a += 1
     batch.b.c += 1
     batch.to_numpy_()
+    assert isinstance(batch.a, np.ndarray)
     assert np.shares_memory(batch.a, array)
     assert (array.tolist(), nested.tolist()) == ([1, 1], [1, 1])
 
@@ -721,6 +764,13 @@ def test_to_torch_makes_one_tensor(x: Any, expected: torch.Tensor) -> None:
     assert to_numpy(x).dtype == expected.numpy().dtype
 
 
+@pytest.mark.parametrize("sequence", [list, tuple])
+def test_tensors_with_a_gradient_can_be_converted_together(sequence: Any) -> None:
+    tensors = sequence([torch.ones(2, requires_grad=True), torch.zeros(2)])
+    assert to_torch(tensors).requires_grad
+    assert to_numpy(tensors).tolist() == [[1, 1], [0, 0]]
+
+
 @pytest.mark.parametrize("convert", [to_torch, to_numpy])
 def test_the_functions_make_a_batch_of_dicts(convert: Any) -> None:
     assert convert({"a": [1]}) == convert(Batch(a=[1])) == convert([{"a": 1}]) == Batch(a=[1])
@@ -769,8 +819,8 @@ def test_to_torch_as_needs_a_tensor() -> None:
         ({"a": [float("nan")]}, {"a": [float("nan")]}, False),
         ({"a": ["x", None]}, {"a": ["x", None]}, True),
         ({"a": ["x", None]}, {"a": ["x", 1]}, False),
-        ({"a": [[1], [1, 2]]}, {"a": [[1], [1, 2]]}, True),
-        ({"a": [[1], [1, 2]]}, {"a": [[1], [1, 3]]}, False),
+        ({"a": [np.zeros(2), np.ones(3)]}, {"a": [np.zeros(2), np.ones(3)]}, True),
+        ({"a": [np.zeros(2), np.ones(3)]}, {"a": [np.zeros(2), np.zeros(3)]}, False),
         ({"a": None}, {"a": None}, True),
         ({"a": None}, {"a": [1, 2]}, False),
         ({"a": "x"}, {"a": "y"}, False),
@@ -790,6 +840,7 @@ def test_tuples_are_equal_member_by_member() -> None:
     assert one == Batch(a=(torch.zeros(2), torch.ones(2)))
     assert one != Batch(a=(torch.zeros(2), torch.zeros(2)))
     assert one != Batch(a=(torch.zeros(2),))
+    assert one != Batch(a=torch.stack(one.a))
 
 
 def test_a_batch_equals_no_dict() -> None:
@@ -830,17 +881,3 @@ def test_a_shallow_copy_shares_values_but_not_keys() -> None:
     other.b = 3
     assert other.a is batch.a
     assert "b" not in batch
-
-
-# Storage
-
-
-def test_storage_has_the_dtypes_and_shapes_of_the_rows() -> None:
-    storage = zeros_like_rows(rollout(2), 5)
-    assert storage[:2].shape == rollout(2).shape
-    assert storage.obs.image.shape == (5, 2, 3)
-    assert (storage.obs.id.dtype, storage.done.dtype) == (np.int32, np.bool_)
-    assert (storage.act.shape, storage.act.dtype) == ((5,), torch.int64)
-    assert storage.logits[0].shape == (5, 2)
-    assert storage.name.tolist() == [None] * 5
-    assert storage.info == Batch()
