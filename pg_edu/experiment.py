@@ -370,7 +370,7 @@ def make_policy(
         ValueError: another action space, or a device that cannot be used.
     """
     try:
-        torch.zeros(1, device=config.device)
+        torch.zeros(1, device=config.device).item()
     except Exception as error:  # torch raises errors of many types for devices
         reason = str(error).split("\n")[0]
         raise ValueError(f"device {config.device!r} cannot be used: {reason}") from error
@@ -463,7 +463,9 @@ def make_env(config: Config, **kwargs: Any) -> gym.Env[Any, Any]:
         if env.spec is not None and env.spec.max_episode_steps is None:
             env = gym.make(config.env_id, max_episode_steps=LONGEST_EPISODE, **kwargs)
     except Exception as error:  # an environment's own code may fail in any way
-        raise ValueError(f"environment {config.env_id!r} cannot be made: {error}") from error
+        unknown = isinstance(error, gym.error.UnregisteredEnv)
+        hint = " gymnasium.pprint_registry() lists what there is." if unknown else ""
+        raise ValueError(f"environment {config.env_id!r} cannot be made: {error}{hint}") from error
     return env if isinstance(env.observation_space, Box) else FlattenObservation(env)
 
 

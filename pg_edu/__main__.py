@@ -1,0 +1,369 @@
+"""The command line: `python -m pg_edu train` and `python -m pg_edu evaluate`.
+
+It parses, calls `experiment`, and writes what a run leaves in its folder:
+
+    checkpoint.pt         the run as it stands; `evaluate` and `train --resume` read it
+    run.csv               a row for each iteration
+    learning_curve.png
+    agent.png             the agent before and after training, an animation
+
+Exit status: 0 done; 2 not possible, and one line has said what to do; 130 stopped by Ctrl-C, with
+the run saved.
+"""
+
+import argparse
+import csv
+import itertools
+import math
+import re
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+
+from pg_edu.experiment import (
+    Config,
+    Iteration,
+    Result,
+    evaluate,
+    good_config,
+    initial_policy,
+    load_checkpoint,
+    make_env,
+    save_checkpoint,
+    train,
+    trained_policy,
+)
+from pg_edu.intervals import t_interval
+
+COMMAND = "python -m pg_edu"
+CHECKPOINT, TABLE, CURVE, ANIMATION = "checkpoint.pt", "run.csv", "learning_curve.png", "agent.png"
+SECONDS_BETWEEN_SAVES = 10
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status (of a bad argument: SystemExit with status 2)."""
+    arguments = _parser().parse_args(argv)
+    torch.set_num_threads(1)  # networks as small as these are slower on several
+    try:
+        status: int = arguments.command(arguments)
+        return status
+    except KeyboardInterrupt:
+        return _fail("stopped", 130)
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}. Is there another place for it (--out)?")
+    except ValueError as error:
+        return _fail(str(error))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_fail(f"{message}. All options: {self.prog} --help"))
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog=COMMAND, description="REINFORCE in Gymnasium's environments.")
+    commands = parser.add_subparsers(required=True, metavar="train | evaluate")
+
+    command = commands.add_parser(
+        "train",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        help="train an agent",
+        description="Train an agent until it solves its environment or reaches a limit. What is "
+        "not given has the value that suits the environment.",
+    )
+    command.set_defaults(command=_train)
+    add = command.add_argument
+    add("env_id", nargs="?", metavar="ENV", help="a Gymnasium id (CartPole-v1)")
+    add("--seed", type=int, help="the same seed gives the same agent (0)")
+    add("--out", type=Path, metavar="FOLDER", help="a new folder (runs/ENV-DATE-TIME)")
+    add("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
+    add("--target", type=float, help="mean return that counts as solved; inf: use up the limit")
+    add("--max-env-steps", type=int, metavar="N", help="stop after N steps (2000000)")
+    add("--max-updates", type=int, metavar="N", help="stop after N updates")
+    add("--max-seconds", type=float, metavar="S", help="stop after S seconds")
+    add("--max-episode-steps", type=int, metavar="N", help="cut episodes after N steps")
+    add("--learning-rate", type=float, metavar="X", help="of Adam (0.01)")
+    add("--discount", type=float, dest="discount_factor", metavar="X", help="gamma (0.99)")
+    add(
+        "--reward-normalization",
+        action=argparse.BooleanOptionalAction,
+        help="normalise returns by their running mean and deviation (yes)",
+    )
+    add("--num-envs", type=int, metavar="N", help="environments that step together (16)")
+    add("--episodes-per-env", type=int, metavar="N", help="episodes of each for one update (1)")
+    add("--hidden-sizes", type=_widths, metavar="N,N", help="tanh layers; '': none (64,64)")
+    add(
+        "--action-bound",
+        choices=("clip", "tanh", "none"),
+        dest="action_bound_method",
+        help="how continuous actions are kept within bounds (clip)",
+    )
+    add("--batch-size", type=int, metavar="N", help="transitions for an optimizer step (all)")
+    add("--repeat", type=int, metavar="N", help="passes over them in an update (1)")
+    add("--device", help="a torch device (cpu)")
+
+    command = commands.add_parser(
+        "evaluate",
+        allow_abbrev=False,
+        help="measure a trained agent",
+        description="Mean returns of a trained agent, greedy and as trained, with 95% t intervals.",
+    )
+    command.set_defaults(command=_evaluate)
+    command.add_argument("checkpoint", type=Path, help="the folder of a run, or its checkpoint.pt")
+    command.add_argument("--episodes", type=int, default=100, metavar="N", help="of each (100)")
+    command.add_argument("--seed", type=int, default=0, help="of the environments (0)")
+    command.add_argument("--device", help="a torch device (that of the training)")
+    return parser
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in text.split(",") if width)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected widths such as 64,64, got {text!r}") from error
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    given = vars(arguments)
+    changes = {field.name: given[field.name] for field in fields(Config) if field.name in given}
+    if changes.get("action_bound_method") == "none":
+        changes["action_bound_method"] = None
+    if "resume" in given:
+        resume = _load(arguments.resume)
+        config, seed = replace(resume.config, **changes), given.get("seed", resume.seed)
+    else:
+        resume = None
+        config, seed = good_config(**changes), given.get("seed", 0)
+    folder = _folder(config.env_id, given.get("out"), given.get("resume"))
+
+    record = _Record(folder)
+    try:
+        result = train(seed, config, resume=resume, on_iteration=record)
+        record.close()
+        print(_summary(result))
+        print(_draw(result, folder))
+        print(_what_next(result, folder))
+        return 0
+    except KeyboardInterrupt:
+        record.close()
+        if record.result is None:
+            return _fail("stopped before training began; nothing was written", 130)
+        saved = f"stopped after {_progress(record.result)}, which are saved"
+        return _fail(f"{saved}. Go on: {COMMAND} train --resume {_quoted(folder)}", 130)
+    finally:
+        record.close()
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    result = _load(arguments.checkpoint)
+    if arguments.device is not None:
+        result = replace(result, config=replace(result.config, device=arguments.device))
+    if arguments.episodes < 2:
+        raise ValueError(f"--episodes must be at least 2, got {arguments.episodes}")
+    if arguments.seed < 0:
+        raise ValueError(f"--seed must be at least 0, got {arguments.seed}")
+    policy = trained_policy(result)
+    print(
+        f"{result.config.env_id}, seed {result.seed}, {_progress(result)}: "
+        f"mean return of {arguments.episodes} episodes and its 95% t interval"
+    )
+    for name, greedy in (("greedy", True), ("as trained", False)):
+        returns = evaluate(
+            policy, result.config, greedy=greedy, episodes=arguments.episodes, seed=arguments.seed
+        )
+        mean, low, high = t_interval(returns)
+        print(f"  {name:<10} {mean:8.1f}   [{low:.1f}, {high:.1f}]")
+    print(f"  target     {result.config.target:8.1f}")
+    return 0
+
+
+class _Record:
+    """Called by `train` with the run as it stands: shows it, and keeps it on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.result: Result | None = None
+        self._saved: Result | None = None
+        self._saved_at = 0.0
+        self._bar: Any = None
+
+    def __call__(self, result: Result) -> None:
+        from tqdm import tqdm  # type: ignore[import-untyped]
+
+        if self.result is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.result = result
+            self._save()
+            self._bar = tqdm(
+                desc=result.config.env_id,
+                total=result.config.max_env_steps,
+                initial=result.env_steps,
+                unit="step",
+                unit_scale=True,
+                dynamic_ncols=True,
+                mininterval=0.1 if sys.stderr.isatty() else 10,
+            )
+        self.result = result
+        if result.history:
+            row = result.history[-1]
+            self._bar.set_postfix_str(f"return {row.return_mean:.1f}", refresh=False)
+            self._bar.update(row.env_steps - self._bar.n)
+        if time.monotonic() - self._saved_at > SECONDS_BETWEEN_SAVES:
+            self._save()
+
+    def close(self) -> None:
+        """Save what is not saved yet, and end the bar's line."""
+        if self.result is not self._saved:
+            self._save()
+        if self._bar is not None:
+            self._bar.close()
+
+    def _save(self) -> None:
+        if self.result is None:
+            return
+        save_checkpoint(self.result, self.folder / CHECKPOINT)
+        with (self.folder / TABLE).open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(Iteration._fields)
+            table.writerows(self.result.history)
+        self._saved, self._saved_at = self.result, time.monotonic()
+
+
+def _load(path: Path) -> Result:
+    """The checkpoint at this path, or in this folder."""
+    try:
+        return load_checkpoint(path / CHECKPOINT if path.is_dir() else path)
+    except OSError as error:
+        raise ValueError(
+            f"{error.filename or path}: {error.strerror}. Give the folder of a run, such as those "
+            "in runs/, or its checkpoint.pt"
+        ) from error
+
+
+def _folder(env_id: str, out: Path | None, resume: Path | None) -> Path:
+    """Where to write: the resumed run's own folder, or one with nothing in it."""
+    if resume is not None and (resume.is_dir() or resume.name == CHECKPOINT):
+        own = resume if resume.is_dir() else resume.parent
+        if out is None or out.resolve() == own.resolve():
+            return own
+    elif resume is not None and out is None:
+        raise ValueError(f"--resume {resume}: say with --out in which folder to go on")
+    if out is None:
+        return _dated_folder(env_id)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise ValueError(
+            f"--out {out} is there already and not an empty folder. Give another one, or go on "
+            f"with the run in it: {COMMAND} train --resume {_quoted(out)}"
+        )
+    return out
+
+
+def _dated_folder(env_id: str) -> Path:
+    name = re.sub(r"[^\w.-]+", "-", f"{env_id}-{datetime.now():%Y%m%d-%H%M%S}")
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(folder for folder in map(Path("runs").joinpath, names) if not folder.exists())
+
+
+def _summary(result: Result) -> str:
+    """What was reached."""
+    last, target = result.history[-1], result.config.target
+    greedy, sampled = last.greedy, last.sampled
+    if not result.solved:
+        policy, seed = trained_policy(result), result.seed
+        greedy = evaluate(policy, result.config, greedy=True, seed=seed).mean()
+        sampled = evaluate(policy, result.config, greedy=False, seed=seed).mean()
+    outcome = "Solved" if result.solved else f"Stopped by {_option(result.stopped)}"
+    aim = "" if target == math.inf else f" (target {target:g})"
+    return (
+        f"{outcome} after {_progress(result)} and {last.seconds:.1f} s. Mean return of 100 "
+        f"episodes: {greedy:.1f} greedy, {sampled:.1f} as trained{aim}."
+    )
+
+
+def _draw(result: Result, folder: Path) -> str:
+    """Write the pictures; which files there are, and why one may be missing."""
+    from pg_edu import plots
+
+    config, rows = result.config, result.history
+    figure = plots.learning_curve(
+        [row.env_steps for row in rows],
+        [row.return_mean for row in rows],
+        [row.return_min for row in rows],
+        [row.return_max for row in rows],
+        evaluations={
+            label: (
+                [row.env_steps for row in rows if getattr(row, column) is not None],
+                [getattr(row, column) for row in rows if getattr(row, column) is not None],
+            )
+            for label, column in (("greedy", "greedy"), ("as trained", "sampled"))
+        },
+        target=None if config.target == math.inf else config.target,
+        title=f"REINFORCE on {config.env_id}, seed {result.seed}",
+    )
+    plots.save_figure(figure, folder / CURVE)
+    files = {
+        CURVE: "the mean return against environment steps",
+        ANIMATION: "the agent before and after training, an animation",
+        TABLE: "a row for each iteration",
+        CHECKPOINT: "the trained policy, and all that is needed to go on",
+    }
+    try:
+        rendering = {} if config.env_id in plots.DRAWN_HERE else {"render_mode": "rgb_array"}
+        films = []
+        with make_env(config, **rendering) as env:
+            for policy in (initial_policy(result.seed, config), trained_policy(result)):
+                torch.manual_seed(result.seed)
+                films.append(plots.record_episode(env, policy.compute_action, result.seed).frames)
+        plots.animation(plots.before_after(films[0], films[1]), folder / ANIMATION)
+    except (plots.CannotDraw, ValueError) as error:
+        del files[ANIMATION]
+        files["no animation"] = " ".join(str(error).split())
+    lines = [f"  {name:<20}{meaning}" for name, meaning in files.items()]
+    return "\n".join([f"In {folder}:", *lines])
+
+
+def _what_next(result: Result, folder: Path) -> str:
+    env = result.config.env_id
+    commands = {f"evaluate {_quoted(folder)}": "how sure are these means?"}
+    if not result.solved:
+        limit = f"{_option(result.stopped)} {2 * getattr(result.config, result.stopped)}"
+        commands[f"train --resume {_quoted(folder)} {limit}"] = "go on"
+    commands[f"train {env} --seed {result.seed + 1}"] = "was it luck?"
+    if result.solved:
+        other = "Pendulum-v1" if env == "CartPole-v1" else "CartPole-v1"
+        commands[f"train {other}"] = "another task"
+    width = max(map(len, commands))
+    lines = [f"  {COMMAND} {command:<{width}}   {why}" for command, why in commands.items()]
+    return "\n".join(["Next:", *lines])
+
+
+def _progress(result: Result) -> str:
+    updates = sum(row.loss is not None for row in result.history)
+    return f"{updates} updates, {result.env_steps:,} environment steps"
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(path.as_posix())
+
+
+def _fail(message: str, status: int = 2) -> int:
+    print(f"pg_edu: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,373 @@
+"""The command line: what it writes and says, how it stops, and one line for every mistake."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pg_edu import __main__ as command_line
+from pg_edu import experiment
+from pg_edu.experiment import Result, evaluate, load_checkpoint, trained_policy
+from pg_edu.intervals import t_interval
+
+SMALL = ["--num-envs", "4", "--hidden-sizes", "8", "--target", "inf"]
+DRAW = command_line._draw
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without pictures, which take most of the time of a small run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command_line, "_draw", lambda result, folder: "")
+
+
+@pytest.fixture
+def pictures(in_an_empty_folder: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_line, "_draw", DRAW)
+
+
+def run(*arguments: str) -> int:
+    """The exit status."""
+    try:
+        return command_line.main(arguments)
+    except SystemExit as exit:
+        return int(exit.code or 0)
+
+
+def interrupt_at(call: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with a Ctrl-C in the middle of one of its calls."""
+    calls = 0
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        result = function(*args, **kwargs)
+        if calls == call:
+            raise KeyboardInterrupt
+        return result
+
+    return interrupted
+
+
+def parameters(folder: str) -> list[Any]:
+    result = load_checkpoint(Path(folder, "checkpoint.pt"))
+    tensors = [value for key, value in result.policy_state.items() if key.startswith("actor")]
+    moments = [m for state in result.optim_state["state"].values() for m in state.values()]
+    return [tensor.tolist() for tensor in (*tensors, *moments)]
+
+
+def test_train_leaves_its_four_files_in_a_new_dated_folder(pictures: None) -> None:
+    assert run("train", "--max-updates", "2", *SMALL) == 0
+    (folder,) = Path("runs").iterdir()
+    assert folder.name.startswith("CartPole-v1-20")
+    files = {file.name for file in folder.iterdir()}
+    assert files == {"checkpoint.pt", "run.csv", "learning_curve.png", "agent.png"}
+
+
+def test_two_runs_in_one_second_have_a_folder_each() -> None:
+    for _ in range(2):
+        assert run("train", "--max-updates", "1", *SMALL) == 0
+    assert len(list(Path("runs").iterdir())) == 2
+
+
+def test_the_table_has_a_row_for_each_iteration() -> None:
+    assert run("train", "--max-updates", "3", "--out", "here", *SMALL) == 0
+    rows = list(csv.DictReader(Path("here/run.csv").read_text().splitlines()))
+    history = load_checkpoint("here/checkpoint.pt").history
+    assert [float(row["return_mean"]) for row in rows] == [row.return_mean for row in history]
+    assert [int(row["env_steps"]) for row in rows] == [row.env_steps for row in history]
+
+
+def test_the_animation_moves_and_the_curve_is_a_picture(pictures: None) -> None:
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+    with Image.open("here/agent.png") as agent, Image.open("here/learning_curve.png") as curve:
+        assert getattr(agent, "n_frames", 1) > 5
+        assert curve.size > (400, 200)
+
+
+def test_solving_is_said_with_both_means_and_what_to_try_next(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("train", "--target", "30", "--out", "my run") == 0
+    said = capsys.readouterr().out
+    last = load_checkpoint("my run/checkpoint.pt").history[-1]
+    assert said.startswith("Solved after ")
+    assert f"{last.greedy:.1f} greedy, {last.sampled:.1f} as trained (target 30)" in said
+    assert "python -m pg_edu evaluate 'my run'" in said
+
+
+def test_a_run_that_ends_at_its_limit_says_which_and_how_to_go_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("train", "--max-updates", "2", "--out", "here", *SMALL) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Stopped by --max-updates after 2 updates, ")
+    assert "python -m pg_edu train --resume here --max-updates 4 " in said
+
+
+def test_the_bar_shows_the_return_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "--max-updates", "2", "--out", "here", *SMALL) == 0
+    last = load_checkpoint("here/checkpoint.pt").history[-1]
+    assert f"return {last.return_mean:.1f}" in capsys.readouterr().err
+
+
+def test_options_become_the_settings_of_the_run() -> None:
+    options = {
+        "--learning-rate": "0.02",
+        "--discount": "0.9",
+        "--hidden-sizes": "5,6",
+        "--episodes-per-env": "2",
+        "--action-bound": "none",
+        "--batch-size": "16",
+        "--repeat": "2",
+        "--max-episode-steps": "9",
+        "--seed": "12",
+    }
+    flat = [part for option in options.items() for part in option]
+    assert run("train", "--no-reward-normalization", "--max-updates=1", "--out=x", *flat) == 0
+    result = load_checkpoint("x/checkpoint.pt")
+    config = result.config
+    assert (result.seed, config.learning_rate, config.discount_factor) == (12, 0.02, 0.9)
+    assert (config.hidden_sizes, config.episodes_per_env, config.batch_size) == ((5, 6), 2, 16)
+    assert (config.repeat, config.max_episode_steps, config.action_bound_method) == (2, 9, None)
+    assert config.reward_normalization is False
+
+
+@pytest.mark.parametrize("env_id", ["Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0"])
+def test_the_named_environments_run_and_are_drawn(env_id: str, pictures: None) -> None:
+    limits = ["--max-updates=1", "--num-envs=2", "--max-episode-steps=10", "--target=inf"]
+    assert run("train", env_id, "--out=here", *limits) == 0
+    assert Path("here/agent.png").exists()
+
+
+class Unseen(gym.Env[Any, Any]):
+    """An environment without pictures."""
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    observation_space, action_space = gym.spaces.Discrete(2), gym.spaces.Discrete(2)
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
+        return 0, {}
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        return 1, float(action), True, False, {}
+
+
+def test_where_there_is_no_animation_a_line_says_why(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pictures: None
+) -> None:
+    spec = gym.envs.registration.EnvSpec("Unseen-v0", entry_point=Unseen)
+    monkeypatch.setitem(gym.registry, "Unseen-v0", spec)
+    assert run("train", "Unseen-v0", "--max-updates=1", "--out=here") == 0
+    assert not Path("here/agent.png").exists()
+    assert "no animation" in capsys.readouterr().out
+
+
+def test_evaluate_prints_both_means_with_their_intervals(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("train", "--max-updates", "1", "--out", "here", *SMALL)
+    capsys.readouterr()
+    assert run("evaluate", "here", "--episodes", "20", "--seed", "3") == 0
+    said = capsys.readouterr().out
+    result = load_checkpoint("here/checkpoint.pt")
+    for name, greedy in (("greedy", True), ("as trained", False)):
+        policy = trained_policy(result)
+        returns = evaluate(policy, result.config, greedy=greedy, episodes=20, seed=3)
+        mean, low, high = t_interval(returns)
+        (line,) = [line for line in said.splitlines() if line.startswith(f"  {name}")]
+        assert line.split()[-3:] == [f"{mean:.1f}", f"[{low:.1f},", f"{high:.1f}]"]
+
+
+def test_evaluate_takes_the_checkpoint_itself_too(capsys: pytest.CaptureFixture[str]) -> None:
+    run("train", "--max-updates", "1", "--out", "here", *SMALL)
+    capsys.readouterr()
+    answers = []
+    for path in ("here", "here/checkpoint.pt"):
+        assert run("evaluate", path, "--episodes", "5") == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1]
+
+
+def test_an_interrupted_and_resumed_run_ends_as_the_undisturbed_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = ["--max-updates", "4", *SMALL]
+    assert run("train", "--out", "whole", *limits) == 0
+    with monkeypatch.context() as patch:
+        interrupted = interrupt_at(3, experiment.collect_and_update)
+        patch.setattr(experiment, "collect_and_update", interrupted)
+        capsys.readouterr()
+        assert run("train", "--out", "cut", *limits) == 130
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("pg_edu: stopped after 2 updates")
+    assert last.endswith("Go on: python -m pg_edu train --resume cut")
+    assert run("train", "--resume", "cut") == 0
+    assert parameters("cut") == parameters("whole")
+
+
+def test_a_run_can_go_on_in_another_folder() -> None:
+    assert run("train", "--max-updates", "1", "--out", "first", *SMALL) == 0
+    before = Path("first/checkpoint.pt").read_bytes()
+    assert run("train", "--resume", "first", "--max-updates", "2", "--out", "second") == 0
+    assert Path("first/checkpoint.pt").read_bytes() == before
+    assert len(load_checkpoint("second/checkpoint.pt").history) == 2
+
+
+def test_ctrl_c_before_training_writes_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "make_policy", interrupt_at(1, experiment.make_policy))
+    assert run("train") == 130
+    assert "nothing was written" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
+def test_ctrl_c_while_drawing_keeps_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(command_line, "_draw", interrupt_at(1, command_line._draw))
+        assert run("train", "--max-updates", "2", "--out", "here", *SMALL) == 130
+    assert load_checkpoint("here/checkpoint.pt").stopped == "max_updates"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that is like Ctrl-C")
+def test_sigint_ends_the_process_with_status_130_and_no_traceback() -> None:
+    command = [sys.executable, "-m", "pg_edu", "train", "--out", "here", *SMALL]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not Path("here/run.csv").exists() and process.poll() is None:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "Go on: python -m pg_edu train --resume here" in said
+    assert load_checkpoint("here/checkpoint.pt").seed == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "required: train | evaluate"),
+        ("fly", "invalid choice: 'fly'"),
+        ("train --fast", "unrecognized arguments: --fast"),
+        ("train --seed one", "--seed: invalid int value: 'one'"),
+        ("train --seed -1", "seed must be a whole number of at least 0, got -1"),
+        ("train --learning-rate 0", "learning_rate must be a positive number, got 0.0"),
+        ("train --discount 2", "discount_factor must be in [0, 1], got 2.0"),
+        ("train --num-envs 0", "num_envs must be a whole number of at least 1, got 0"),
+        ("train --hidden-sizes 64,wide", "expected widths such as 64,64, got '64,wide'"),
+        ("train --action-bound fold", "--action-bound: invalid choice: 'fold'"),
+        ("train --target nan", "target must be a number, got nan"),
+        ("train --device abacus", "device 'abacus' cannot be used"),
+        ("train NoSuchEnv-v0", "environment 'NoSuchEnv-v0' cannot be made"),
+        ("train --out taken", "--out taken is there already and not an empty folder"),
+        ("train --out taken/notes.txt", "is there already and not an empty folder"),
+        ("train --out taken/notes.txt/x", "Is there another place for it (--out)?"),
+        ("train --resume nowhere", "nowhere: No such file or directory"),
+        ("train --resume taken", "checkpoint.pt: No such file or directory"),
+        ("train --resume taken/notes.txt", "is not a checkpoint of pg_edu, or is damaged"),
+        ("evaluate", "required: checkpoint"),
+        ("evaluate nowhere", "nowhere: No such file or directory"),
+        ("evaluate taken/notes.txt", "is not a checkpoint of pg_edu, or is damaged"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2_and_writes_nothing(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("taken").mkdir()
+    Path("taken/notes.txt").write_text("mine")
+    assert run(*arguments.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("pg_edu: ")
+    assert message in said
+    assert said.count("\n") == 1
+    assert [path.as_posix() for path in Path().rglob("*")] == ["taken", "taken/notes.txt"]
+    assert Path("taken/notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--seed", "1"], "seed was 0 in the run to resume and cannot become 1"),
+        (["Acrobot-v1"], "env_id was CartPole-v1 in the run to resume"),
+        (["--learning-rate", "0.5"], "learning_rate was 0.01 in the run to resume"),
+    ],
+)
+def test_a_run_is_not_resumed_as_another_one(
+    change: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+    before = {path: path.read_bytes() for path in Path("here").iterdir()}
+    capsys.readouterr()
+    assert run("train", "--resume", "here", *change) == 2
+    assert message in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path("here").iterdir()} == before
+
+
+@pytest.mark.parametrize("option", [["--episodes", "1"], ["--seed", "-1"]])
+def test_evaluate_names_a_number_out_of_its_range(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("train", "--max-updates", "1", "--out", "here", *SMALL)
+    capsys.readouterr()
+    assert run("evaluate", "here", *option) == 2
+    assert f"{option[0]} must be at least" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Result, path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(command_line, "save_checkpoint", refused)
+    assert run("train", "--out", "here", *SMALL) == 2
+    assert "checkpoint.pt: Permission denied" in capsys.readouterr().err
+
+
+def test_training_that_breaks_down_says_so_and_keeps_the_run_until_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, calls = experiment.collect_and_update, []
+
+    def diverging(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 3:
+            raise ValueError("the loss is nan")
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(experiment, "collect_and_update", diverging)
+    assert run("train", "--out", "here", *SMALL) == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last == "pg_edu: the loss is nan"
+    assert len(load_checkpoint("here/checkpoint.pt").history) == 2
+
+
+def test_the_command_uses_one_thread() -> None:
+    torch.set_num_threads(2)
+    run("train", "--max-updates", "1", *SMALL)
+    assert torch.get_num_threads() == 1
+
+
+def test_numbers_of_the_summary_are_those_of_the_agent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+    result = load_checkpoint("here/checkpoint.pt")
+    policy = trained_policy(result)
+    means = [np.mean(evaluate(policy, result.config, greedy=g, seed=0)) for g in (True, False)]
+    assert f"{means[0]:.1f} greedy, {means[1]:.1f} as trained." in capsys.readouterr().out
