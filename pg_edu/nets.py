@@ -10,23 +10,20 @@ and the order in which layers are made are those of Tianshou v1.1.0, so that a s
 weights and state dicts can be exchanged.
 """
 
-from __future__ import annotations
-
-import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-Array = npt.NDArray[Any] | torch.Tensor
-Device = str | int | torch.device
+from pg_edu.types import Device, TArr
+
+Shape = int | np.integer[Any] | Sequence[int]
+Gaussian = tuple[Tensor, Tensor]
 ModuleClass = type[nn.Module]
 ModuleArgs = tuple[Any, ...] | dict[str, Any]
-ActionShape = int | np.integer[Any] | Sequence[int]
 
 LOG_SIGMA_MIN, LOG_SIGMA_MAX = -20, 2
 
@@ -73,17 +70,12 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         depth = len(hidden_sizes)
-        named: dict[str, Any] = {"norm_layer": norm_layer, "norm_args": norm_args}
-        named |= {"activation": activation, "act_args": act_args}
-        per_layer = [_one_per_layer(name, value, depth) for name, value in named.items()]
+        norms = _one_per_layer(depth, norm_layer=norm_layer, norm_args=norm_args)
+        acts = _one_per_layer(depth, activation=activation, act_args=act_args)
         layers: list[nn.Module] = []
         width = input_dim
-        for size, norm, norm_arg, act, act_arg in zip(hidden_sizes, *per_layer, strict=True):
-            layers.append(nn.Linear(width, size))
-            if norm:
-                layers.append(_make(norm, norm_arg, size))
-            if act:
-                layers.append(_make(act, act_arg))
+        for size, norm, act in zip(hidden_sizes, norms, acts, strict=True):
+            layers += [nn.Linear(width, size), *_made(*norm, size), *_made(*act)]
             width = size
         if output_dim > 0:
             layers.append(nn.Linear(width, output_dim))
@@ -93,16 +85,22 @@ class MLP(nn.Module):
         self.output_dim = width
         self.device = device
 
-    def forward(self, obs: Array) -> torch.Tensor:
-        """[B, ...] of any dtype -> float32 [B, output_dim]; [B] counts as [B, 1]."""
-        x = torch.as_tensor(obs, dtype=torch.float32, device=self.device)
+    def forward(self, obs: TArr) -> Tensor:
+        """[B, ...] of any dtype -> float32 [B, output_dim]; [B] counts as [B, 1].
+
+        Integers [B] from 0 to input_dim - 1, the numbers of Discrete states, are one-hot encoded if
+        input_dim > 1.
+        """
+        x, n = torch.as_tensor(obs), self.input_dim
+        if x.dim() == 1 and n > 1 and not x.is_floating_point() and ((x >= 0) & (x < n)).all():
+            x = nn.functional.one_hot(x.long(), n)
         x = x.flatten(1) if x.dim() > 1 else x.reshape(-1, 1)
-        if x.shape[1] != self.input_dim:
+        if x.shape[1] != n:
             raise ValueError(
-                f"obs must be a batch of rows with {self.input_dim} numbers each, "
-                f"but has shape {list(obs.shape)}"
+                f"obs must be a batch of rows with {n} numbers each, or of Discrete states from 0 "
+                f"to {n - 1}, but has shape {list(obs.shape)}"
             )
-        y: torch.Tensor = self.model(x)
+        y: Tensor = self.model(x.to(self.device, torch.float32))
         return y
 
 
@@ -129,8 +127,8 @@ class Net(nn.Module):
 
     def __init__(
         self,
-        state_shape: int | Sequence[int],
-        action_shape: ActionShape = 0,
+        state_shape: Shape,
+        action_shape: Shape = 0,
         hidden_sizes: Sequence[int] = (),
         norm_layer: ModuleClass | list[ModuleClass] | None = None,
         norm_args: ModuleArgs | list[ModuleArgs] | None = None,
@@ -144,21 +142,14 @@ class Net(nn.Module):
         self.model = MLP(_size(state_shape), _size(action_shape), *layers, device)
         self.output_dim = self.model.output_dim
         self.softmax = softmax
-        self.device = device
 
-    def forward(self, obs: Array, state: Any = None, info: Any = None) -> tuple[torch.Tensor, Any]:
-        """obs [B, *state_shape] -> (output [B, output_dim], state as it came).
-
-        Integers [B], the numbers of Discrete states, are one-hot encoded if state_shape is n > 1.
-        """
+    def forward(self, obs: TArr, state: Any = None, info: Any = None) -> tuple[Tensor, Any]:
+        """obs [B, *state_shape] or Discrete states [B] -> (output [B, output_dim], given state)."""
         if hasattr(obs, "keys"):
             raise TypeError(
                 f"obs is a dict with keys {sorted(obs.keys())}, but Net takes one array; give the "
                 "policy a network of your own that puts the entries together"
             )
-        obs = torch.as_tensor(obs, device=self.device)
-        if obs.dim() == 1 and self.model.input_dim > 1:
-            obs = _one_hot(obs, self.model.input_dim)
         y = self.model(obs)
         return (torch.softmax(y, dim=-1) if self.softmax else y), state
 
@@ -188,7 +179,7 @@ class Actor(nn.Module):
     def __init__(
         self,
         preprocess_net: nn.Module,
-        action_shape: ActionShape,
+        action_shape: Shape,
         hidden_sizes: Sequence[int] = (),
         softmax_output: bool = True,
         preprocess_net_output_dim: int | None = None,
@@ -200,9 +191,8 @@ class Actor(nn.Module):
         features = _feature_dim(preprocess_net, preprocess_net_output_dim)
         self.last = MLP(features, self.output_dim, hidden_sizes, device=device)
         self.softmax_output = softmax_output
-        self.device = device
 
-    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[torch.Tensor, Any]:
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Tensor, Any]:
         """obs -> (probabilities or logits [B, A], the preprocessing network's new state)."""
         features, hidden = self.preprocess(obs, state)
         y = self.last(features)
@@ -237,7 +227,7 @@ class ActorProb(nn.Module):
     def __init__(
         self,
         preprocess_net: nn.Module,
-        action_shape: ActionShape,
+        action_shape: Shape,
         hidden_sizes: Sequence[int] = (),
         max_action: float = 1.0,
         device: Device = "cpu",
@@ -246,11 +236,8 @@ class ActorProb(nn.Module):
         preprocess_net_output_dim: int | None = None,
     ) -> None:
         super().__init__()
-        if unbounded and not math.isclose(max_action, 1.0):
-            warnings.warn(
-                f"max_action={max_action} has no effect on an unbounded mean and is set to 1",
-                stacklevel=2,
-            )
+        if unbounded and not np.isclose(max_action, 1.0):
+            warnings.warn(f"unbounded mean: max_action={max_action} is set to 1", stacklevel=2)
             max_action = 1.0
         self.preprocess = preprocess_net
         self.output_dim = _size(action_shape)
@@ -263,11 +250,8 @@ class ActorProb(nn.Module):
         self.conditioned_sigma = conditioned_sigma
         self.max_action = max_action
         self._unbounded = unbounded
-        self.device = device
 
-    def forward(
-        self, obs: Any, state: Any = None, info: Any = None
-    ) -> tuple[tuple[torch.Tensor, torch.Tensor], Any]:
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Gaussian, Any]:
         """obs -> ((mu [B, A], sigma [B, A]), state as it came)."""
         features, _ = self.preprocess(obs, state)
         mu = self.mu(features)
@@ -280,46 +264,30 @@ class ActorProb(nn.Module):
         return (mu, log_sigma.exp()), state
 
 
-def _one_per_layer(name: str, value: Any, depth: int) -> list[Any]:
-    if not isinstance(value, list):
-        return [value] * depth
-    if len(value) != depth:
-        raise ValueError(
-            f"{name} is a list of {len(value)}, but there are {depth} hidden layers; "
-            "give one entry for each"
-        )
-    return value
+def _one_per_layer(depth: int, **given: Any) -> Iterable[tuple[Any, ...]]:
+    """For each hidden layer what is given for it."""
+    for name, value in given.items():
+        if isinstance(value, list) and len(value) != depth:
+            raise ValueError(f"{name} is a list of {len(value)} for {depth} hidden layers")
+    return zip(*[v if isinstance(v, list) else [v] * depth for v in given.values()], strict=True)
 
 
-def _make(module: ModuleClass, args: ModuleArgs | None, *first: int) -> nn.Module:
-    if isinstance(args, dict):
-        return module(*first, **args)
-    return module(*first, *(args or ()))
+def _made(module: ModuleClass | None, args: ModuleArgs | None, *first: int) -> list[nn.Module]:
+    """One module, or none."""
+    if not module:
+        return []
+    return [module(*first, **args) if isinstance(args, dict) else module(*first, *(args or ()))]
 
 
-def _size(shape: ActionShape) -> int:
+def _size(shape: Shape) -> int:
     return int(np.prod(shape))
 
 
 def _feature_dim(net: nn.Module, given: int | None) -> int:
     dim = getattr(net, "output_dim", given)
-    if dim is None:
+    if dim is None or given not in (None, dim):
         raise ValueError(
-            f"the output width of preprocess_net ({type(net).__name__}) is not known: give it an "
-            "attribute output_dim, or give preprocess_net_output_dim"
-        )
-    if given not in (None, dim):
-        raise ValueError(
+            f"one must tell the output width of {type(net).__name__}, or both the same: "
             f"preprocess_net_output_dim is {given}, but preprocess_net.output_dim is {dim}"
         )
     return int(dim)
-
-
-def _one_hot(states: torch.Tensor, n: int) -> torch.Tensor:
-    """Numbers [B] in 0 .. n - 1 -> [B, n]."""
-    if states.is_floating_point() or bool(((states < 0) | (states >= n)).any()):
-        raise ValueError(
-            f"obs has shape {list(states.shape)}, which is not a batch of rows with {n} numbers "
-            f"each; a batch of Discrete states would be integers from 0 to {n - 1}"
-        )
-    return nn.functional.one_hot(states.long(), n)

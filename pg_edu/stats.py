@@ -10,15 +10,15 @@
 variances"). The result does not depend on how the data were cut into batches.
 """
 
-from __future__ import annotations
-
 import pprint
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike, NDArray
+
+Value = float | NDArray[Any]
 
 
 @dataclass
@@ -50,18 +50,10 @@ class SequenceSummaryStats(DataclassPPrintMixin):
     min: float
 
     @classmethod
-    def from_sequence(
-        cls, sequence: Sequence[float | int] | npt.NDArray[Any]
-    ) -> SequenceSummaryStats:
+    def from_sequence(cls, sequence: Sequence[float] | NDArray[Any]) -> Self:
         """Summarise a sequence; all four numbers of an empty one are 0."""
-        if len(sequence) == 0:
-            return cls(mean=0.0, std=0.0, max=0.0, min=0.0)
-        return cls(
-            mean=float(np.mean(sequence)),
-            std=float(np.std(sequence)),
-            max=float(np.max(sequence)),
-            min=float(np.min(sequence)),
-        )
+        x = np.asarray(sequence if len(sequence) else [0.0])
+        return cls(mean=float(x.mean()), std=float(x.std()), max=float(x.max()), min=float(x.min()))
 
 
 @dataclass(kw_only=True)
@@ -133,7 +125,7 @@ class TrainingStatsWrapper(TrainingStats):
         """The stats that this object was made around."""
         return self._wrapped_stats
 
-    # The two fields of the base class would be found on this object before __getattr__ is asked.
+    # As a field with a default it would be found on the class, and __getattr__ not be asked.
     @property
     def train_time(self) -> float:
         return self._wrapped_stats.train_time
@@ -141,14 +133,6 @@ class TrainingStatsWrapper(TrainingStats):
     @train_time.setter
     def train_time(self, value: float) -> None:
         self._wrapped_stats.train_time = value
-
-    @property
-    def smoothed_loss(self) -> dict[str, float]:
-        return self._wrapped_stats.smoothed_loss
-
-    @smoothed_loss.setter
-    def smoothed_loss(self, value: dict[str, float]) -> None:
-        self._wrapped_stats.smoothed_loss = value
 
     def get_loss_stats_dict(self) -> dict[str, Any]:
         """The losses of the wrapped stats and those of this object."""
@@ -197,8 +181,8 @@ class RunningMeanStd:
 
     def __init__(
         self,
-        mean: float | npt.NDArray[Any] = 0.0,
-        std: float | npt.NDArray[Any] = 1.0,
+        mean: Value = 0.0,
+        std: Value = 1.0,
         clip_max: float | None = 10.0,
         epsilon: float = float(np.finfo(np.float32).eps),
     ) -> None:
@@ -208,7 +192,7 @@ class RunningMeanStd:
         self.count = 0
         self.eps = epsilon
 
-    def update(self, data_array: npt.ArrayLike) -> None:
+    def update(self, data_array: ArrayLike) -> None:
         """Take in a batch of items [n, ...], or one number; an empty batch changes nothing."""
         data = np.atleast_1d(data_array)
         n = len(data)
@@ -221,9 +205,7 @@ class RunningMeanStd:
         self.var = (squares + delta**2 * self.count * n / total) / total
         self.count = total
 
-    def norm(self, data_array: float | npt.NDArray[Any]) -> float | npt.NDArray[Any]:
+    def norm(self, data_array: Value) -> Value:
         """(data - mean) / sqrt(var + eps), clipped to ±clip_max."""
         normed = (data_array - self.mean) / np.sqrt(self.var + self.eps)
-        if self.clip_max:
-            normed = np.clip(normed, -self.clip_max, self.clip_max)
-        return normed
+        return np.clip(normed, -self.clip_max, self.clip_max) if self.clip_max else normed
