@@ -624,6 +624,7 @@ def test_stack_fills_missing_keys_with_zeros() -> None:
 def test_stack_fills_missing_nested_keys_with_zeros() -> None:
     stacked = Batch.stack([{"a": {"b": 1, "c": torch.ones(2)}}, {"a": {}}, {"a": {"b": 3}}])
     expected = torch.tensor([[1.0, 1], [0, 0], [0, 0]])
+    assert isinstance(stacked.a.c, torch.Tensor)
     assert stacked == Batch(a={"b": [1, 0, 3], "c": expected})
 
 
