@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from pg_edu.batch import Batch, to_numpy
+from pg_edu.batch import Batch, map_leaves, to_numpy
 from pg_edu.types import RolloutBatchProtocol
 
 Array = NDArray[Any]
@@ -114,17 +114,15 @@ class ReplayBuffer:
         """
         mask = np.asarray(valid)
         if mask.dtype != bool or mask.ndim != 2 or mask.shape[1] > self.buffer_num:
-            raise ValueError(
-                f"extend: valid must be bool [T, N], a column for each of at most "
-                f"{self.buffer_num} rings; got {mask.dtype} of shape {list(mask.shape)}"
-            )
+            expected = f"bool [T, N], a column for each of at most {self.buffer_num} rings"
+            raise ValueError(f"extend: valid must be {expected}; got {mask.dtype} {mask.shape}")
         return self._append(rows, 2, mask, np.arange(mask.shape[1]))
 
     def update(self, buffer: "ReplayBuffer") -> Indices:
         """Appends the rows of another buffer, oldest first; returns the indices written."""
         if len(buffer) == 0:
             return np.zeros(0, int)
-        column = _map(lambda leaf: leaf[:, None], buffer[:])
+        column = map_leaves(lambda leaf: leaf[:, None], Batch(buffer[:]))
         return self.extend(column, np.ones((len(buffer), 1), bool))[0]
 
     def mark_truncated(self, buffer_ids: Sequence[int] | Indices) -> None:
@@ -151,7 +149,7 @@ class ReplayBuffer:
     def sample(self, batch_size: int | None) -> tuple[RolloutBatchProtocol, Indices]:
         """A copy of the rows at `sample_indices(batch_size)`, and these indices."""
         indices = self.sample_indices(batch_size)
-        return self[:] if batch_size == 0 else self._read(lambda leaf: leaf[indices]), indices
+        return self[:] if batch_size == 0 else self._rows(lambda leaf: leaf[indices]), indices
 
     def sample_indices(self, batch_size: int | None) -> Indices:
         """Chooses rows, by numpy's global generator.
@@ -175,26 +173,21 @@ class ReplayBuffer:
 
     def prev(self, index: ArrayLike) -> Indices:
         """The row before each index, or the index itself where an episode (or the ring) starts."""
-        first, slot, size, last = self._locate(index)
+        first, slot, size = self._locate(index)
         before = (slot - 1) % size
-        is_start = self.done[first + before] | (before == last)
-        place: Indices = first + (before + is_start) % size
-        return place
+        return first + (before + self._is_end(first + before)) % size
 
     def next(self, index: ArrayLike) -> Indices:
         """The row after each index, or the index itself where an episode (or the ring) ends."""
-        first, slot, size, last = self._locate(index)
-        is_end = self.done[first + slot] | (slot == last)
-        place: Indices = first + (slot + ~is_end) % size
-        return place
+        first, slot, size = self._locate(index)
+        return first + (slot + ~self._is_end(first + slot)) % size
 
     def unfinished_index(self) -> Indices:
         """The last row of each ring, where its episode goes on: int64 [buffer_num or fewer]."""
         if len(self) == 0:
             return np.zeros(0, int)
-        last = self._last_index()
-        goes_on: NDArray[np.bool_] = ~self.done[last]
-        return last[(self._sizes() > 0) & goes_on]
+        last, done = self._last_index(), cast(Array, self.done)
+        return last[(self._sizes() > 0) & ~done[last]]
 
     @property
     def buffers(self) -> list["ReplayBuffer"]:
@@ -217,28 +210,25 @@ class ReplayBuffer:
         if len(self) == 0:
             raise IndexError(EMPTY)
         if not isinstance(index, slice):
-            return self._read(lambda leaf: leaf[index])
+            return self._rows(lambda leaf: leaf[index])
         if index != slice(None):
             return self[np.arange(len(self))[index]]
         slices = self._slices()
-        return self._read(lambda leaf: np.concatenate([leaf[s] for s in slices]))
+        return self._rows(lambda leaf: np.concatenate([leaf[s] for s in slices]))
 
     def __getattr__(self, key: str) -> Any:
         # Only called where the usual lookup found nothing.
         if key.startswith("_") or key not in self._storage:
             raise AttributeError(f"{type(self).__name__} has no attribute and no field {key!r}")
-        return self._field(key)
+        return self._fields()[key]
 
     def __setattr__(self, key: str, value: Any) -> None:
         if key in FIELDS:
-            raise AttributeError(
-                f"{key} is a field; to change rows write buffer.{key}[index] = ..."
-            )
+            raise AttributeError(f"{key} is a field: to change rows, buffer.{key}[index] = ...")
         super().__setattr__(key, value)
 
     def __repr__(self) -> str:
-        fields = Batch({key: self._field(key) for key in vars(self._storage)})
-        return type(self).__name__ + repr(fields).removeprefix("Batch")
+        return type(self).__name__ + repr(self._fields()).removeprefix("Batch")
 
     def _append(self, batch: Rows, axes: int, valid: NDArray[np.bool_], ids: Indices) -> Added:
         """Stores the valid rows of [T, N], column n in ring ids[n].
@@ -248,15 +238,14 @@ class ReplayBuffer:
         rows = self._checked_rows(batch, axes, valid.shape)
         storage = _with_room(self._storage, rows, len(self._rings.size) * self.ring_size)
         vars(self._storage).update(vars(storage))
+        ids = self._own_rings.start + ids
+        index, returns, lengths, starts = self._rings.advance(ids, rows.rew, rows.done, valid)
         remains = valid
-        if len(valid) > self.ring_size:
+        if len(valid) > self.ring_size:  # later rows may overwrite earlier ones
             remains = valid & (np.cumsum(valid[::-1], axis=0)[::-1] <= self.ring_size)
-        index, episode_return, episode_length, start_index = self._rings.advance(
-            self._own_rings.start + ids, rows.rew, rows.done, valid
-        )
         _write(self._storage, index[remains[valid]], rows, np.flatnonzero(remains))
-        first = self._own_rings.start * self.ring_size
-        return index - first, episode_return, episode_length, start_index - first
+        first = self._own_rows().start
+        return index - first, returns, lengths, starts - first
 
     def _checked_rows(self, batch: Rows, axes: int, lead: tuple[int, ...]) -> Batch:
         """What is to be stored, as arrays [T, N, ...]; rewards and flags in their dtypes."""
@@ -275,9 +264,7 @@ class ReplayBuffer:
             if leaf.size == lead[0] * lead[1]:
                 leaf = leaf.reshape(lead)
             elif key != "rew":
-                raise ValueError(
-                    f"{key}: expected one flag a row, got shape {leaf.shape[2:]} a row"
-                )
+                raise ValueError(f"{key}: expected one flag a row, got {leaf.shape[2:]} of them")
             vars(rows)[key] = leaf.astype(dtype, copy=False)
         vars(rows)["done"] = rows.terminated | rows.truncated
         return rows
@@ -287,51 +274,52 @@ class ReplayBuffer:
         ids = ids.astype(int) if ids.shape == (0,) else ids
         known = {*range(self.buffer_num)}
         if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(known & {*ids.tolist()}) < len(ids):
-            raise ValueError(
-                f"buffer_ids: expected distinct integers in [0, {self.buffer_num}), "
-                f"got {buffer_ids!r}"
-            )
+            expected = f"distinct integers in [0, {self.buffer_num})"
+            raise ValueError(f"buffer_ids: expected {expected}, got {buffer_ids!r}")
         return ids
 
     def _sizes(self) -> Indices:
         """The rows in each ring, [buffer_num]."""
         return self._rings.size[self._own_rings]
 
-    def _last_slots(self) -> Indices:
-        """The slot of the newest row of each ring (0 in an empty one), [buffer_num]."""
-        return (self._rings.next[self._own_rings] - 1) % np.maximum(self._sizes(), 1)
-
     def _last_index(self) -> Indices:
-        return np.arange(self.buffer_num) * self.ring_size + self._last_slots()
+        """The newest row of each ring (slot 0 in an empty one), [buffer_num]."""
+        slots: Indices = (self._rings.next[self._own_rings] - 1) % np.maximum(self._sizes(), 1)
+        return np.arange(self.buffer_num) * self.ring_size + slots
 
-    def _locate(self, index: ArrayLike) -> tuple[Indices, Indices, Indices, Indices]:
-        """For each index: where its ring begins, its slot, the ring's size and its last slot."""
+    def _locate(self, index: ArrayLike) -> tuple[Indices, Indices, Indices]:
+        """For each index: where its ring begins, its slot in there, and the rows of the ring."""
         if len(self) == 0:
             raise ValueError(EMPTY)
         ring, slot = np.divmod(np.asarray(index) % self.maxsize, self.ring_size)
-        size = np.maximum(self._sizes(), 1)[ring]
-        return ring * self.ring_size, slot, size, self._last_slots()[ring]
+        return ring * self.ring_size, slot, np.maximum(self._sizes(), 1)[ring]
+
+    def _is_end(self, index: Indices) -> NDArray[np.bool_]:
+        return cast(NDArray[np.bool_], self.done[index] | np.isin(index, self._last_index()))
 
     def _slices(self) -> list[slice]:
         """Where the rows are, oldest first, ring by ring: two slices where a ring has wrapped."""
-        next_slot = self._rings.next[self._own_rings]
         slices = []
-        for n, (now, size) in enumerate(
-            zip(next_slot.tolist(), self._sizes().tolist(), strict=True)
-        ):
-            first = n * self.ring_size
+        firsts = range(0, self.maxsize, self.ring_size)
+        next_slots = self._rings.next[self._own_rings]
+        for first, now, size in zip(firsts, next_slots, self._sizes(), strict=True):
             slices += [slice(first + now, first + size), slice(first, first + now)]
         return [s for s in slices if s.start < s.stop]
 
-    def _field(self, key: str) -> Any:
-        own = slice(self._own_rings.start * self.ring_size, self._own_rings.stop * self.ring_size)
-        return _map(lambda leaf: leaf[own], self._storage[key])
+    def _own_rows(self) -> slice:
+        own = self._own_rings
+        return slice(own.start * self.ring_size, own.stop * self.ring_size)
 
-    def _read(self, function: Callable[[Array], Any]) -> RolloutBatchProtocol:
-        """The Batch of function(leaf) for the leaves of all fields."""
-        values = {key: _map(function, self._field(key)) for key in vars(self._storage)}
-        absent = {key: Batch() for key in OPTIONAL if key not in values}
-        return cast(RolloutBatchProtocol, Batch(values | absent))
+    def _fields(self, read: Callable[[Array], Any] = lambda leaf: leaf) -> Batch:
+        """read(leaf) for every leaf of every field."""
+        own = self._own_rows()
+        return map_leaves(lambda leaf: read(leaf[own]), self._storage)
+
+    def _rows(self, read: Callable[[Array], Any]) -> RolloutBatchProtocol:
+        """The same with empty Batches for optional fields that were never stored."""
+        fields = Batch(self._fields(read))
+        fields.update({key: Batch() for key in OPTIONAL if key not in fields})
+        return cast(RolloutBatchProtocol, fields)
 
 
 class VectorReplayBuffer(ReplayBuffer):
@@ -398,12 +386,9 @@ class VectorReplayBuffer(ReplayBuffer):
         sizes = self._sizes()
         ring = np.random.choice(self.buffer_num, batch_size, p=sizes / sizes.sum())
         count = np.bincount(ring, minlength=self.buffer_num)
-        return np.concatenate(
-            [
-                n * self.ring_size + np.random.choice(sizes[n], count[n])
-                for n in np.flatnonzero(count)
-            ]
-        )
+        draw = np.random.choice
+        parts = [n * self.ring_size + draw(sizes[n], count[n]) for n in np.flatnonzero(count)]
+        return np.concatenate(parts)
 
 
 class _Rings:
@@ -466,22 +451,10 @@ class _Rings:
         return index.T[valid], episode_return, episode_length, starts[episode]
 
 
-def _map(function: Callable[[Array], Any], value: Any) -> Any:
-    """function(leaf) for the leaves at every level of a Batch."""
-    if not isinstance(value, Batch):
-        return function(value)
-    result = Batch()
-    vars(result).update({key: _map(function, inner) for key, inner in vars(value).items()})
-    return result
-
-
 def _lifted(value: Any, axes: int, lead: tuple[int, ...], name: str) -> Any:
     """A value with the last `axes` of [T, N] in front, as an array [T, N, ...]."""
     if isinstance(value, Batch):
-        result = Batch()
-        for key, inner in vars(value).items():
-            vars(result)[key] = _lifted(inner, axes, lead, f"{name}.{key}")
-        return result
+        return map_leaves(lambda leaf: _lifted(leaf, axes, lead, name), value)
     if value is None and axes > 0:
         return np.full(lead, None)
     if isinstance(value, np.ndarray | np.generic | torch.Tensor):
@@ -490,12 +463,9 @@ def _lifted(value: Any, axes: int, lead: tuple[int, ...], name: str) -> Any:
         array = np.empty((), object)
         array[()] = value
     if array.shape[:axes] != lead[2 - axes :]:
-        raise ValueError(
-            f"{name}: expected an array of shape {[*lead[2 - axes :], '...']}, "
-            f"got {f'shape {list(array.shape)}' if array.dtype != object else repr(value)}"
-        )
-    if array.dtype.kind not in "biufc":
-        array = array.astype(object, copy=False)
+        expected = ", ".join(map(str, lead[2 - axes :]))
+        got = f"shape {list(array.shape)}" if array.shape else repr(value)
+        raise ValueError(f"{name}: expected an array of shape [{expected}, ...], got {got}")
     return array.reshape((1,) * (2 - axes) + array.shape)
 
 
@@ -505,18 +475,18 @@ def _with_room(storage: Batch, rows: Batch, size: int, path: str = "") -> Batch:
     Raises:
         ValueError: a value does not fit the storage that it has.
     """
-    result = Batch()
-    vars(result).update(vars(storage))
+    result = map_leaves(lambda leaf: leaf, storage)
     for key, new in vars(rows).items():
-        held = vars(storage).get(key, Batch())
-        if _is_empty(held):
-            vars(result)[key] = _map(lambda leaf: _zeros(size, leaf), new)
-        elif isinstance(held, Batch) and isinstance(new, Batch):
+        held = storage.get(key, Batch())
+        if isinstance(held, Batch) and isinstance(new, Batch):
             vars(result)[key] = _with_room(held, new, size, f"{path}{key}.")
-        elif not _is_empty(new) and not _fits(new, held):
-            raise ValueError(
-                f"{path}{key}: {_describe(held, 1)} a row is stored here, got {_describe(new, 2)}"
-            )
+        elif _is_empty(held):
+            vars(result)[key] = _zeros(size, new)
+        elif not _is_empty(new):
+            here, got = _row(held, 1), _row(new, 2)
+            if here not in (got, ("objects of shape", got[1])):
+                text = f"rows are stored as {here[0]} {here[1]}, got {got[0]} {got[1]}"
+                raise ValueError(f"{path}{key}: {text}")
     return result
 
 
@@ -525,16 +495,12 @@ def _zeros(size: int, leaf: Array) -> Array:
     return np.full(shape, None) if leaf.dtype == object else np.zeros(shape, leaf.dtype)
 
 
-def _fits(new: Any, held: Any) -> bool:
-    if isinstance(new, Batch) or isinstance(held, Batch) or new.shape[2:] != held.shape[1:]:
-        return False
-    return bool(held.dtype == object or new.dtype != object)
-
-
-def _describe(value: Any, axes: int) -> str:
+def _row(value: Any, axes: int) -> tuple[str, list[Any]]:
+    """What a row is, after so many axes in front."""
     if isinstance(value, Batch):
-        return f"a Batch of {list(value.keys())}"
-    return f"{value.dtype} of shape {list(value.shape[axes:])}"
+        return "a Batch of", list(value.keys())
+    kind = "objects of shape" if value.dtype == object else "numbers of shape"
+    return kind, list(value.shape[axes:])
 
 
 def _is_empty(value: Any) -> bool:

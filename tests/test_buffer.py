@@ -236,6 +236,14 @@ def test_a_number_has_one_neighbour_and_negative_ones_count_from_the_end() -> No
     assert buffer.prev([1, 2]).tolist() == [0, 1]
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_neighbour_of_a_place_in_an_empty_ring_is_where_the_ring_begins() -> None:
+    """Recorded from Tianshou v1.1.0."""
+    buffer = VectorReplayBuffer(6, 2)
+    buffer.add(rows(1), buffer_ids=[0])
+    assert buffer.prev([0, 3, 4]).tolist() == buffer.next([0, 3, 4]).tolist() == [0, 3, 3]
+
+
 def test_rows_are_drawn_with_replacement_from_the_rows_that_are_there() -> None:
     buffer = filled(size=10, steps=3)
     batch, indices = buffer.sample(200)
@@ -352,21 +360,23 @@ def test_the_first_row_decides_the_dtype() -> None:
 
 def test_fields_may_come_later_and_nested_and_are_zero_before() -> None:
     buffer = ReplayBuffer(3)
-    buffer.add(row(info={}))
-    buffer.add(row(info={"a": 1, "b": {"c": 2.5}}, obs_next="end"))
+    buffer.add(row(info={}, policy={}))
+    buffer.add(row(info={"a": 1, "b": {"c": 2.5}}, obs_next="end", policy=4.5))
     buffer.add(row(info={"d": [1.0, -np.inf]}, weight=7))
     assert buffer.info.a.tolist() == [0, 1, 0]
     assert buffer.info.b.c.tolist() == [0.0, 2.5, 0.0]
     assert buffer.info.d.tolist() == [[0.0, 0.0], [0.0, 0.0], [1.0, -np.inf]]
+    assert buffer.policy.tolist() == [0.0, 4.5, 0.0]
     assert buffer.obs_next.tolist() == [None, "end", None]
     assert buffer.weight.tolist() == [0, 0, 7]
 
 
 def test_what_a_later_row_lacks_does_not_survive_from_the_row_that_it_overwrites() -> None:
     buffer = ReplayBuffer(1)
-    buffer.add(row(obs_next=5, info={"a": 3, "name": "x"}, weight=1.0))
-    buffer.add(row(info={}))
-    assert buffer.obs_next.tolist() == buffer.info.a.tolist() == buffer.weight.tolist() == [0]
+    buffer.add(row(obs_next=5, info={"a": 3, "name": "x"}, weight=1.0, policy=2))
+    buffer.add(row(info={}, policy={}))
+    for leaf in (buffer.obs_next, buffer.info.a, buffer.weight, buffer.policy):
+        assert leaf.tolist() == [0]
     assert buffer.info.name.tolist() == [None]
 
 
@@ -391,6 +401,12 @@ def test_observations_may_be_nested_dicts() -> None:
     assert batch.obs.image[:, 0, 0].tolist() == [1, 2, 1, 2]
 
 
+def test_observations_may_have_no_components() -> None:
+    buffer = ReplayBuffer(2)
+    buffer.add(row(np.zeros((2, 0))))
+    assert buffer[:].obs.shape == (1, 2, 0)
+
+
 def test_objects_and_none_are_stored_as_they_are() -> None:
     thing = object()
     buffer = ReplayBuffer(3)
@@ -398,6 +414,11 @@ def test_objects_and_none_are_stored_as_they_are() -> None:
         buffer.add(row(info={"name": name, "thing": thing}))
     assert buffer[:].info.name.tolist() == ["a", None]
     assert buffer.info.thing.tolist() == [thing, thing, None]
+    several = VectorReplayBuffer(4, 2)
+    several.add(rows(1, 2, obs_next=None))
+    assert several[:].obs_next.tolist() == [None, None]
+    several.add(rows(1, 2, obs_next=[5, 6]))
+    assert several[:].obs_next.tolist() == [None, 5, None, 6]
 
 
 def test_tensors_are_stored_as_arrays() -> None:
@@ -552,14 +573,14 @@ def test_a_missing_field_is_named(key: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"obs": np.zeros(3)}, r"obs: int64 of shape \[\] a row is stored here, got .* \[3\]"),
-        ({"obs": {"a": 1}}, r"obs: int64 .* got a Batch of \['a'\]"),
-        ({"info": {"a": np.zeros(2)}}, r"info\.a: int64 of shape \[\]"),
-        ({"info": 3}, r"info: a Batch of \['a'\] a row is stored here"),
-        ({"act": "left"}, "act: int64 .* got object"),
+        ({"obs": np.zeros(3)}, r"obs: rows are stored as numbers of shape \[\], got .* \[3\]"),
+        ({"obs": {"a": 1}}, r"obs: .* numbers of shape \[\], got a Batch of \['a'\]"),
+        ({"info": {"a": np.zeros(2)}}, r"info\.a: rows are stored as numbers of shape \[\]"),
+        ({"info": 3}, r"info: rows are stored as a Batch of \['a'\], got numbers"),
+        ({"act": "left"}, "act: rows are stored as numbers of .* got objects of"),
         ({"rew": "a"}, "rew: expected numbers"),
         ({"rew": {"a": 1}}, "rew: expected numbers"),
-        ({"rew": [1.0, 2.0]}, "rew: float64"),
+        ({"rew": [1.0, 2.0]}, r"rew: rows .* numbers of shape \[\], got numbers of shape \[2\]"),
         ({"terminated": [True, False]}, "terminated: expected one flag a row"),
         ({"truncated": None}, "truncated: expected numbers"),
     ],
@@ -583,7 +604,7 @@ def test_a_row_that_does_not_fit_is_an_error_and_changes_nothing(
 def test_a_value_without_a_row_for_each_ring_is_an_error(obs: Any) -> None:
     batch = rows(1, 2)
     batch.obs = obs
-    with pytest.raises(ValueError, match=r"obs: expected an array of shape \[2, '...'\]"):
+    with pytest.raises(ValueError, match=r"obs: expected an array of shape \[2, \.\.\.\]"):
         VectorReplayBuffer(4, 2).add(batch)
 
 
