@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, cast
 
 import gymnasium as gym
@@ -32,6 +33,11 @@ from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats
 from pg_edu.types import ObsBatchProtocol
 
 Flags = NDArray[np.bool_]
+Counts = NDArray[np.int64]
+Returns = NDArray[np.float64]
+Options = dict[str, Any] | None
+Block = dict[str, Any]  # columns of some vector steps, [T, N, ...]
+
 BLOCK_STEPS, BLOCK_BYTES = 64, 2**22  # a block is stored when it has this many steps or bytes
 
 
@@ -54,9 +60,9 @@ class CollectStats(DataclassPPrintMixin):
     n_collected_steps: int = 0
     collect_time: float = 0.0
     collect_speed: float = 0.0
-    returns: NDArray[np.float64]
+    returns: Returns
     returns_stat: SequenceSummaryStats | None
-    lens: NDArray[np.int64]
+    lens: Counts
     lens_stat: SequenceSummaryStats | None
 
 
@@ -102,10 +108,10 @@ class Collector:
     ) -> None:
         self.policy = policy
         self.env = env if isinstance(env, VectorEnv) else _vector_of_one(env)
+        self.env_num = self.env.num_envs
         self.buffer = VectorReplayBuffer(self.env_num, self.env_num) if buffer is None else buffer
         self.exploration_noise = exploration_noise
-        self.action_space = self.env.action_space
-        self.collect_step, self.collect_episode, self.collect_time = 0, 0, 0.0
+        self.reset_stat()
         self._overwrites = buffer is None
         self._mode = _autoreset_mode(self.env)
         self._obs: Any = None  # None: to be reset before the next step
@@ -118,26 +124,15 @@ class Collector:
                 f"buffer has {self.buffer.buffer_num} rings for {self.env_num} environments. Use "
                 f"VectorReplayBuffer(total_size, buffer_num={self.env_num})."
             )
-        if (
-            policy.action_space == self.env.action_space
-            and policy.action_space != self.env.single_action_space
-        ):
+        if policy.action_space == self.env.action_space != self.env.single_action_space:
             raise ValueError(
                 "the policy was given the action_space of all environments together, "
                 f"{policy.action_space}. Give it env.single_action_space, "
                 f"{self.env.single_action_space}."
             )
 
-    @property
-    def env_num(self) -> int:
-        """How many environments step together, N."""
-        return self.env.num_envs
-
     def reset(
-        self,
-        reset_buffer: bool = True,
-        reset_stats: bool = True,
-        gym_reset_kwargs: dict[str, Any] | None = None,
+        self, reset_buffer: bool = True, reset_stats: bool = True, gym_reset_kwargs: Options = None
     ) -> tuple[Any, dict[str, Any]]:
         """Reset environments, and if wanted buffer and counters; the first (obs, info)."""
         first = self.reset_env(gym_reset_kwargs)
@@ -147,9 +142,7 @@ class Collector:
             self.reset_stat()
         return first
 
-    def reset_env(
-        self, gym_reset_kwargs: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset_env(self, gym_reset_kwargs: Options = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments. An episode that this cuts off ends as truncated in the buffer."""
         self._abandon()
         self._obs, self._info = self.env.reset(**(gym_reset_kwargs or {}))
@@ -176,7 +169,7 @@ class Collector:
         random: bool = False,
         render: float | None = None,
         reset_before_collect: bool = False,
-        gym_reset_kwargs: dict[str, Any] | None = None,
+        gym_reset_kwargs: Options = None,
     ) -> CollectStats:
         """Play for a number of steps or of episodes.
 
@@ -224,9 +217,7 @@ class Collector:
             lens_stat=SequenceSummaryStats.from_sequence(lens) if len(lens) else None,
         )
 
-    def _plan(
-        self, n_step: int | None, n_episode: int | None
-    ) -> tuple[int | None, NDArray[np.int64]]:
+    def _plan(self, n_step: int | None, n_episode: int | None) -> tuple[int | None, Counts]:
         """How many vector steps to take (None: no limit), and how many episodes of each
         environment to store: episode k belongs to environment k mod N."""
         if (n_step is None) == (n_episode is None) or (n_step or n_episode or 0) <= 0:
@@ -234,101 +225,92 @@ class Collector:
                 "give exactly one of n_step and n_episode, and a positive number, "
                 f"got n_step={n_step}, n_episode={n_episode}."
             )
+        n = self.env_num
         if n_episode is not None:
-            if n_episode < self.env_num:
-                warnings.warn(
-                    f"n_episode={n_episode} leaves some of the {self.env_num} environments idle.",
-                    stacklevel=3,
-                )
-            return None, np.bincount(np.arange(n_episode) % self.env_num, minlength=self.env_num)
+            if n_episode < n:
+                idle = f"n_episode={n_episode} leaves some of the {n} environments idle."
+                warnings.warn(idle, stacklevel=3)
+            return None, np.bincount(np.arange(n_episode) % n, minlength=n)
         n_step = cast(int, n_step)
-        steps = -(-n_step // self.env_num)
-        if n_step % self.env_num:
-            warnings.warn(
-                f"n_step={n_step} is no multiple of the {self.env_num} environments: "
-                f"{steps * self.env_num} steps are taken.",
-                stacklevel=3,
-            )
-        self._check_room(np.full(self.env_num, steps))
-        return steps, np.full(self.env_num, np.iinfo(np.int64).max)
+        steps = -(-n_step // n)
+        if n_step % n:
+            more = f"n_step={n_step} is no multiple of the {n} environments: {steps * n} are taken."
+            warnings.warn(more, stacklevel=3)
+        self._check_room(np.full(n, steps))
+        return steps, np.full(n, np.iinfo(np.int64).max)
 
     def _play(
-        self, steps: int | None, quota: NDArray[np.int64], random: bool, render: float | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
+        self, steps: int | None, quota: Counts, random: bool, render: float | None
+    ) -> tuple[Returns, Counts, int]:
         """Step until `steps` vector steps are taken or every environment has its episodes."""
         returns, lens, rows = [np.empty(0)], [np.empty(0, np.int64)], np.zeros(self.env_num, int)
-        block, self._fresh, taken = _Block(self._obs), False, 0
+        size = min(BLOCK_STEPS, max(1, BLOCK_BYTES // max(1, _bytes(self._obs))))
+        block: Block = {}
         next_step = self._mode is AutoresetMode.NEXT_STEP
         stored = (quota > 0) & ~self._ended
-        while quota.any() and taken != steps:
-            act, env_act, policy_entry = self._act(random)
+        self._fresh, playing, taken = False, True, 0
+        while playing:
+            t = taken % size
+            act, env_act = self._act(random)
+            _stage(block, t, size, {"obs": self._obs, "stored": stored, **act})
             obs, rew, terminated, truncated, info = self.env.step(env_act)
-            taken += 1
+            outcome = {"rew": rew, "terminated": terminated, "truncated": truncated}
+            _stage(block, t, size, {"obs_next": obs, **outcome})
             done = terminated | truncated
             some_done = bool(done.any())
-            last_obs = {}
             if some_done and self._mode is AutoresetMode.SAME_STEP:
-                last_obs = _rows_of(info["final_obs"], done)
+                for n in np.flatnonzero(done):
+                    _write(block["obs_next"], (t, n), _map(itemgetter(n), info["final_obs"]))
             elif some_done and self._mode is AutoresetMode.DISABLED:
-                last_obs = _rows_of(obs, done)
                 obs, info = self.env.reset(options={"reset_mask": done})
-            block.add(
-                obs,
-                last_obs,
-                act=act,
-                rew=rew,
-                terminated=terminated,
-                truncated=truncated,
-                stored=stored,
-                **policy_entry,
-            )
             self._obs, self._info = obs, info
             if some_done or not stored.all():
                 quota = quota - (done & stored)
                 # Under NEXT_STEP the hidden state too begins anew only after the ignored step.
-                self._state = _zero_rows(self._state, self._ended if next_step else done)
+                self._state = _begin_anew(self._state, self._ended if next_step else done)
                 self._ended = done & next_step
                 stored = (quota > 0) & ~self._ended
             if render is not None:
                 self.env.render()
                 time.sleep(render)
-            if block.is_full() or taken == steps or not quota.any():
-                staged, valid = block.rows()
+            taken += 1
+            playing = taken != steps and bool(quota.any())
+            if taken % size == 0 or not playing:
+                staged = _map(itemgetter(slice(t + 1)), block)
+                valid = staged.pop("stored")
                 rows += valid.sum(axis=0)
                 self._check_room(rows)
-                _, episode_return, episode_length, _ = self.buffer.extend(staged, valid)
-                ended = episode_length > 0
-                returns.append(episode_return[ended])
-                lens.append(episode_length[ended])
-                block = _Block(self._obs)
+                _, episode_return, episode_length, _ = self.buffer.extend(Batch(staged), valid)
+                returns.append(episode_return[episode_length > 0])
+                lens.append(episode_length[episode_length > 0])
+                block = {}
         return np.concatenate(returns), np.concatenate(lens), int(rows.sum())
 
-    def _act(self, random: bool) -> tuple[Any, Any, dict[str, Any]]:
-        """The raw actions, the environments' actions, and the policy's own entry."""
+    def _act(self, random: bool) -> tuple[Block, Any]:
+        """The raw actions with the policy's own entry, and the environments' actions."""
         if random:
             env_act = self.env.action_space.sample()
-            return self.policy.map_action_inverse(env_act), env_act, {}
+            return {"act": self.policy.map_action_inverse(env_act)}, env_act
         batch = Batch(obs=self._obs, info=Batch(self._info))
         result = self.policy(batch, self._state)
-        if self._state is None:
-            _check_state(result.get("state"), self.env_num)
-        self._state = result.get("state")
+        state = result.get("state")
+        # The first state is checked here, by the function that is to set rows of it to 0.
+        self._state = _begin_anew(state, self._ended) if self._state is None else state
         act = to_numpy(result.act)
         if self.exploration_noise:
             act = self.policy.exploration_noise(act, cast(ObsBatchProtocol, batch))
-        env_act = self.policy.map_action(act)
-        shape = (self.env_num, *(self.env.single_action_space.shape or ()))
         entry = result.get("policy")
         extra = {"policy": to_numpy(entry).to_dict()} if isinstance(entry, Batch) else {}
-        return act, env_act.reshape(shape), extra
+        shape = (self.env_num, *(self.env.single_action_space.shape or ()))
+        return {"act": act, **extra}, self.policy.map_action(act).reshape(shape)
 
     def _check_room(self, rows: NDArray[np.int64]) -> None:
         """Rows of an environment that one call collects must not overwrite one another."""
         if not self._overwrites and rows.max() > self.buffer.ring_size:
             raise ValueError(
-                f"buffer holds {self.buffer.ring_size} steps of an environment, but this call "
-                f"collects {rows.max()} or more: the first would be overwritten before anybody saw "
-                f"them. It needs a total size of at least {rows.max() * self.buffer.buffer_num}."
+                f"buffer holds {self.buffer.ring_size} steps of an environment, this call collects "
+                f"{rows.max()} or more: it needs a total size of at least "
+                f"{rows.max() * self.buffer.buffer_num}."
             )
 
     def _abandon(self) -> None:
@@ -338,51 +320,19 @@ class Collector:
         self._ended = np.zeros(self.env_num, bool)
 
 
-class _Block:
-    """Some vector steps, staged as arrays [T, N, ...] until they are stored."""
-
-    def __init__(self, first_obs: Any) -> None:
-        size = max(1, BLOCK_BYTES // max(1, _bytes(first_obs)))
-        self.size = min(size, BLOCK_STEPS)
-        self.steps = 0
-        # One more than steps: what follows step t is what step t + 1 starts from.
-        self.obs = _allocate(first_obs, self.size + 1)
-        _write(self.obs, 0, first_obs)
-        self.columns: dict[str, Any] = {}
-        self.last_obs: list[tuple[int, int, Any]] = []
-
-    def is_full(self) -> bool:
-        return self.steps == self.size
-
-    def add(self, obs: Any, last_obs: dict[int, Any], **columns: Any) -> None:
-        """One vector step, the observation that the next one starts from, and the last
-        observation of each episode that ended, by environment."""
-        if not self.columns:
-            self.columns = {key: _allocate(value, self.size) for key, value in columns.items()}
-        for key, value in columns.items():
-            _write(self.columns[key], self.steps, value)
-        self.last_obs += [(self.steps, env, value) for env, value in last_obs.items()]
-        self.steps += 1
-        _write(self.obs, self.steps, obs)
-
-    def rows(self) -> tuple[Batch, Flags]:
-        """The staged steps as a Batch of [T, N, ...], and which of its rows to store."""
-        rows = _map(lambda leaf: leaf[: self.steps], self.columns)
-        rows["obs"] = _map(lambda leaf: leaf[: self.steps], self.obs)
-        rows["obs_next"] = _map(lambda leaf: leaf[1 : self.steps + 1], self.obs)
-        if self.last_obs:
-            rows["obs_next"] = _map(np.copy, rows["obs_next"])
-            for step, env, value in self.last_obs:
-                _write(rows["obs_next"], (step, env), value)
-        valid = rows.pop("stored")
-        return Batch(rows), valid
+def _stage(block: Block, t: int, size: int, columns: Block) -> None:
+    """Write the columns of one vector step to row t of a block that has `size` rows."""
+    for key, value in columns.items():
+        if key not in block:
+            block[key] = _allocate(value, size)
+        _write(block[key], t, value)
 
 
-def _map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
+def _map(function: Callable[[Any], Any], tree: Any) -> Any:
     """Apply a function to every array: an observation is an array, or a dict of observations."""
     if isinstance(tree, dict):
-        return {key: _map(function, tree[key], *(other[key] for other in others)) for key in tree}
-    return function(tree, *others)
+        return {key: _map(function, child) for key, child in tree.items()}
+    return function(tree)
 
 
 def _allocate(value: Any, size: int) -> Any:
@@ -398,51 +348,34 @@ def _allocate(value: Any, size: int) -> Any:
 
 
 def _write(storage: Any, index: Any, value: Any) -> None:
-    _map(lambda leaf, row: leaf.__setitem__(index, row), storage, value)
+    if isinstance(storage, dict):
+        for key, leaf in storage.items():
+            _write(leaf, index, value[key])
+    else:
+        storage[index] = value
 
 
 def _bytes(value: Any) -> int:
     return sum(map(_bytes, value.values())) if isinstance(value, dict) else np.asarray(value).nbytes
 
 
-def _rows_of(obs: Any, where: Flags) -> dict[int, Any]:
-    """Observations of some environments. (final_obs may hold dicts as objects: hence two maps.)"""
-    return {
-        n: _map(np.array, _map(lambda leaf, n=n: leaf[n], obs))
-        for n in map(int, np.flatnonzero(where))
-    }
-
-
-def _zero_rows(state: Any, where: Flags) -> Any:
-    """A copy of the hidden state in which the given environments begin anew."""
-    if state is None or not where.any():
-        return state
-    if isinstance(state, torch.Tensor):
-        return state.masked_fill(_column(torch.as_tensor(where, device=state.device), state), 0)
-    if isinstance(state, np.ndarray):
-        return np.where(_column(where, state), np.zeros_like(state), state)
+def _begin_anew(state: Any, where: Flags) -> Any:
+    """A copy of the hidden state that is 0 in the given environments."""
     if isinstance(state, tuple | list):
-        return type(state)(_zero_rows(child, where) for child in state)
-    return type(state)({key: _zero_rows(child, where) for key, child in state.items()})
-
-
-def _column(where: Any, state: Any) -> Any:
-    return where.reshape(-1, *[1] * (state.ndim - 1))
-
-
-def _check_state(state: Any, env_num: int) -> None:
-    if isinstance(state, torch.Tensor | np.ndarray):
-        if state.ndim == 0 or len(state) != env_num:
-            raise ValueError(
-                f"the policy's state must have the {env_num} environments on axis 0, "
-                f"got shape {list(state.shape)}."
-            )
-    elif isinstance(state, tuple | list):
-        for child in state:
-            _check_state(child, env_num)
-    elif isinstance(state, dict | Batch):
-        for _, child in state.items():
-            _check_state(child, env_num)
+        return type(state)(_begin_anew(child, where) for child in state)
+    if isinstance(state, dict | Batch):
+        return type(state)({key: _begin_anew(child, where) for key, child in state.items()})
+    if not isinstance(state, torch.Tensor | np.ndarray):
+        return state
+    if state.ndim == 0 or len(state) != len(where):
+        raise ValueError(
+            f"the policy's state must have the {len(where)} environments on axis 0, "
+            f"got shape {list(state.shape)}."
+        )
+    rows = where.reshape(-1, *[1] * (state.ndim - 1))
+    if isinstance(state, torch.Tensor):
+        return state.masked_fill(torch.as_tensor(rows, device=state.device), 0)
+    return np.where(rows, np.zeros_like(state), state)
 
 
 def _vector_of_one(env: gym.Env[Any, Any]) -> VectorEnv[Any, Any, Any]:
@@ -452,9 +385,5 @@ def _vector_of_one(env: gym.Env[Any, Any]) -> VectorEnv[Any, Any, Any]:
 def _autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
     mode = env.metadata.get("autoreset_mode")
     if mode is None:
-        warnings.warn(
-            "env.metadata has no autoreset_mode; taken for NEXT_STEP, Gymnasium's default.",
-            stacklevel=3,
-        )
-        return AutoresetMode.NEXT_STEP
-    return AutoresetMode(mode)
+        warnings.warn("env.metadata has no autoreset_mode: taken for NEXT_STEP.", stacklevel=3)
+    return AutoresetMode(mode or AutoresetMode.NEXT_STEP)
