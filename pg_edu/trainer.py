@@ -10,24 +10,25 @@ the current policy drew. `collect_and_update` is that inner line; `OnpolicyTrain
 hooks, logging and a progress bar around it.
 """
 
-from __future__ import annotations
-
-import math
 import time
 import warnings
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import InitVar, asdict, dataclass, field
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.policy import BasePolicy, policy_within_training_step
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats, TrainingStats
 
 LOSS_WINDOW = 100
+
+StepHook = Callable[[int, int], object] | None  # (epoch, env_step)
+SaveHook = Callable[[int, int, int], object] | None  # (epoch, env_step, gradient_step)
 
 
 @dataclass(kw_only=True)
@@ -62,17 +63,17 @@ class InfoStats(DataclassPPrintMixin):
         timing: where the time went.
     """
 
-    gradient_step: int
-    best_reward: float
-    best_reward_std: float
-    train_step: int
-    train_episode: int
-    test_step: int
-    test_episode: int
-    timing: TimingStats
+    gradient_step: int = 0
+    best_reward: float = 0.0
+    best_reward_std: float = 0.0
+    train_step: int = 0
+    train_episode: int = 0
+    test_step: int = 0
+    test_episode: int = 0
+    timing: TimingStats = field(default_factory=TimingStats)
 
 
-@dataclass(kw_only=True)
+@dataclass
 class EpochStats(DataclassPPrintMixin):
     """What one epoch brought.
 
@@ -110,11 +111,7 @@ class Logger:
         """At the end of an epoch; step: the epoch."""
 
     def save_data(
-        self,
-        epoch: int,
-        env_step: int,
-        gradient_step: int,
-        save_checkpoint_fn: Callable[[int, int, int], object] | None = None,
+        self, epoch: int, env_step: int, gradient_step: int, save_checkpoint_fn: SaveHook = None
     ) -> None:
         """At the end of an epoch: calls save_checkpoint_fn, or decides that it is too early."""
         if save_checkpoint_fn is not None:
@@ -216,26 +213,23 @@ class OnpolicyTrainer:
     episode_per_test: int | None = None
     step_per_collect: int | None = None
     episode_per_collect: int | None = None
-    train_fn: Callable[[int, int], object] | None = None
-    test_fn: Callable[[int, int], object] | None = None
+    train_fn: StepHook = None
+    test_fn: StepHook = None
     stop_fn: Callable[[float], bool] | None = None
     save_best_fn: Callable[[Any], object] | None = None
-    save_checkpoint_fn: Callable[[int, int, int], object] | None = None
+    save_checkpoint_fn: SaveHook = None
     logger: Logger = field(default_factory=Logger)
     verbose: bool = True
     show_progress: bool = True
     test_in_train: bool = True
-    reward_metric: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None
-    resume_from_log: InitVar[bool] = False
-    buffer: InitVar[None] = None
-    update_per_step: InitVar[float] = 1.0
+    reward_metric: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+    resume_from_log: bool = False
+    buffer: None = None
+    update_per_step: float = 1.0
 
-    def __post_init__(self, resume_from_log: bool, buffer: None, update_per_step: float) -> None:
-        for name, value, default in (
-            ("resume_from_log", resume_from_log, False),
-            ("buffer", buffer, None),
-            ("update_per_step", update_per_step, 1.0),
-        ):
+    def __post_init__(self) -> None:
+        for name in ("resume_from_log", "buffer", "update_per_step"):
+            value, default = getattr(self, name), getattr(OnpolicyTrainer, name)
             if value != default:
                 raise ValueError(f"{name}={value!r} is not part of pg_edu; leave it at {default!r}")
         if (self.step_per_collect is None) == (self.episode_per_collect is None):
@@ -251,9 +245,7 @@ class OnpolicyTrainer:
             if count is not None and count < least:
                 raise ValueError(f"{name} must be at least {least}, but is {count}")
         if self.stop_fn is not None and self.test_collector is None:
-            warnings.warn(
-                "stop_fn judges tests: without a test_collector it is never asked", stacklevel=3
-            )
+            warnings.warn("stop_fn: without a test_collector it is never asked", stacklevel=3)
         # Returns of another policy say nothing about this one.
         self.test_in_train &= self.train_collector.policy is self.policy
 
@@ -261,48 +253,25 @@ class OnpolicyTrainer:
         """Train to the end."""
         for _ in self:
             pass
-        return self._info()
+        return self._take_stock()
 
     def __iter__(self) -> Iterator[EpochStats]:
-        self._start()
-        while self.epoch < self.max_epoch and not self._stopped:
-            self.epoch += 1
-            yield self._train_epoch()
-
-    def _start(self) -> None:
-        self.epoch = self.env_step = self.gradient_step = self.best_epoch = 0
-        self.best_reward = self.best_reward_std = 0.0
+        self._info = InfoStats()
+        self.epoch = self.best_epoch = self.env_step = 0
         self._start_time = time.perf_counter()
-        self._update_time = self._train_return = 0.0
-        self._stopped = False
-        self._losses: defaultdict[str, deque[float]] = defaultdict(
-            lambda: deque(maxlen=LOSS_WINDOW)
-        )
+        self._stopped, self._train_return = False, 0.0
+        self._losses: dict[str, deque[float]] = {}
         self.train_collector.reset(reset_buffer=False)
         if self.test_collector is not None:
             self.test_collector.reset(reset_buffer=False)
-            self._keep_as_best(self._test(self.test_collector))
-        elif self.save_best_fn is not None:
-            self.save_best_fn(self.policy)
-
-    def _train_epoch(self) -> EpochStats:
-        collected, updated = self._train()
-        tested = None
-        if not self._stopped:
-            self.logger.save_data(
-                self.epoch, self.env_step, self.gradient_step, self.save_checkpoint_fn
-            )
-            if self.test_collector is not None:
-                tested = self._test_epoch(self.test_collector)
-        info = self._info()
-        self.logger.log_info_data(asdict(info), self.epoch)
-        return EpochStats(
-            epoch=self.epoch,
-            train_collect_stat=collected,
-            test_collect_stat=tested,
-            training_stat=updated,
-            info_stat=info,
-        )
+        self._keep_as_best(self._test())
+        while self.epoch < self.max_epoch and not self._stopped:
+            self.epoch += 1
+            collected, updated = self._train()
+            tested = None if self._stopped else self._save_and_test()
+            info = self._take_stock()
+            self.logger.log_info_data(asdict(info), self.epoch)
+            yield EpochStats(self.epoch, collected, tested, updated, info)
 
     def _train(self) -> tuple[CollectStats, TrainingStats | None]:
         """Collect and update until the epoch has its transitions or training has to stop."""
@@ -311,7 +280,7 @@ class OnpolicyTrainer:
         end = self.env_step + self.step_per_epoch
         title = f"Epoch #{self.epoch}"
         with tqdm(total=self.step_per_epoch, desc=title, disable=not self.show_progress) as bar:
-            while True:
+            while self.env_step < end and not self._stopped:
                 if self.train_fn is not None:
                     self.train_fn(self.epoch, self.env_step)
                 collected, updated, steps = collect_and_update(
@@ -326,9 +295,9 @@ class OnpolicyTrainer:
                 if updated is not None:
                     self._record_update(updated, steps)
                 bar.update(min(collected.n_collected_steps, bar.total - bar.n))
-                bar.set_postfix(gradient_step=self.gradient_step, rew=f"{self._train_return:.2f}")
-                if self._stopped or self.env_step >= end:
-                    return collected, updated
+                rew = f"{self._train_return:.2f}"
+                bar.set_postfix(gradient_step=self._info.gradient_step, rew=rew)
+        return collected, updated
 
     def _stop_before_update(self, collected: CollectStats) -> bool:
         """Take note of a training collect; if its returns are good enough, test at once."""
@@ -338,56 +307,60 @@ class OnpolicyTrainer:
         self._apply_reward_metric(collected)
         self._train_return = float(collected.returns.mean())
         self.logger.log_train_data(asdict(collected), self.env_step)
-        if (
-            self.test_in_train
-            and self.test_collector is not None
-            and self.stop_fn is not None
-            and self.stop_fn(self._train_return)
-        ):
-            tested = self._test(self.test_collector)
-            if self.stop_fn(float(tested.returns.mean())):
+        if self.test_in_train and self._is_enough(self._train_return):
+            tested = self._test()
+            if tested is not None and self._is_enough(float(tested.returns.mean())):
                 self._stopped = True
                 self._keep_as_best(tested)
         return self._stopped
 
     def _record_update(self, updated: TrainingStats, steps: int) -> None:
-        self.gradient_step += steps
-        self._update_time += updated.train_time
+        self._info.gradient_step += steps
+        self._info.timing.train_time_update += updated.train_time
         for name, loss in updated.get_loss_stats_dict().items():
-            if math.isfinite(loss):
-                self._losses[name].append(loss)
-        updated.smoothed_loss = {
-            name: float(np.mean(losses)) for name, losses in self._losses.items()
-        }
-        self.logger.log_update_data(asdict(updated), self.gradient_step)
+            if np.isfinite(loss):
+                self._losses.setdefault(name, deque(maxlen=LOSS_WINDOW)).append(loss)
+        updated.smoothed_loss = {name: float(np.mean(x)) for name, x in self._losses.items()}
+        self.logger.log_update_data(asdict(updated), self._info.gradient_step)
 
-    def _test_epoch(self, collector: Collector) -> CollectStats:
-        tested = self._test(collector)
-        if tested.returns.mean() > self.best_reward:
+    def _save_and_test(self) -> CollectStats | None:
+        info = self._info
+        now = self.epoch, self.env_step, info.gradient_step
+        self.logger.save_data(*now, self.save_checkpoint_fn)
+        tested = self._test()
+        if tested is None:
+            return None
+        mean, std = tested.returns.mean(), tested.returns.std()
+        if mean > info.best_reward:
             self._keep_as_best(tested)
         if self.verbose:
             print(
-                f"Epoch #{self.epoch}: test_reward: {tested.returns.mean():.6f} ± "
-                f"{tested.returns.std():.6f}, best_reward: {self.best_reward:.6f} ± "
-                f"{self.best_reward_std:.6f} in #{self.best_epoch}",
+                f"Epoch #{self.epoch}: test_reward: {mean:.6f} ± {std:.6f}, best_reward: "
+                f"{info.best_reward:.6f} ± {info.best_reward_std:.6f} in #{self.best_epoch}",
                 flush=True,
             )
-        self._stopped = self.stop_fn is not None and self.stop_fn(self.best_reward)
+        self._stopped = self._is_enough(info.best_reward)
         return tested
 
-    def _test(self, collector: Collector) -> CollectStats:
-        collector.reset(reset_stats=False)
+    def _test(self) -> CollectStats | None:
+        if self.test_collector is None:
+            return None
+        self.test_collector.reset(reset_stats=False)
         if self.test_fn is not None:
             self.test_fn(self.epoch, self.env_step)
-        tested = collector.collect(n_episode=self.episode_per_test)
+        tested = self.test_collector.collect(n_episode=self.episode_per_test)
         self._apply_reward_metric(tested)
         self.logger.log_test_data(asdict(tested), self.env_step)
         return tested
 
-    def _keep_as_best(self, tested: CollectStats) -> None:
-        self.best_epoch = self.epoch
-        self.best_reward = float(tested.returns.mean())
-        self.best_reward_std = float(tested.returns.std())
+    def _is_enough(self, mean: float) -> bool:
+        return bool(self.test_collector and self.stop_fn and self.stop_fn(mean))
+
+    def _keep_as_best(self, tested: CollectStats | None) -> None:
+        if tested is not None:
+            self.best_epoch = self.epoch
+            self._info.best_reward = float(tested.returns.mean())
+            self._info.best_reward_std = float(tested.returns.std())
         if self.save_best_fn is not None:
             self.save_best_fn(self.policy)
 
@@ -396,25 +369,16 @@ class OnpolicyTrainer:
             collected.returns = self.reward_metric(collected.returns)
             collected.returns_stat = SequenceSummaryStats.from_sequence(collected.returns)
 
-    def _info(self) -> InfoStats:
+    def _take_stock(self) -> InfoStats:
+        """What training has come to by now; later steps do not change it."""
+        info, timing = self._info, self._info.timing
         train, test = self.train_collector, self.test_collector
-        total_time = time.perf_counter() - self._start_time
-        test_time = 0.0 if test is None else test.collect_time
-        train_time = total_time - test_time
-        return InfoStats(
-            gradient_step=self.gradient_step,
-            best_reward=self.best_reward,
-            best_reward_std=self.best_reward_std,
-            train_step=train.collect_step,
-            train_episode=train.collect_episode,
-            test_step=0 if test is None else test.collect_step,
-            test_episode=0 if test is None else test.collect_episode,
-            timing=TimingStats(
-                total_time=total_time,
-                train_time=train_time,
-                train_time_collect=train.collect_time,
-                train_time_update=self._update_time,
-                test_time=test_time,
-                update_speed=train.collect_step / train_time if train_time > 0 else 0.0,
-            ),
-        )
+        info.train_step, info.train_episode = train.collect_step, train.collect_episode
+        timing.train_time_collect = train.collect_time
+        if test is not None:
+            info.test_step, info.test_episode = test.collect_step, test.collect_episode
+            timing.test_time = test.collect_time
+        timing.total_time = time.perf_counter() - self._start_time
+        timing.train_time = timing.total_time - timing.test_time
+        timing.update_speed = train.collect_step / max(timing.train_time, 1e-9)
+        return deepcopy(info)
