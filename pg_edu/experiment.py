@@ -241,16 +241,6 @@ def train(
         history = [row for row in resume.history if row.loss is not None]
     envs = make_envs(config, config.num_envs)
     start = time.perf_counter() - (history[-1].seconds if history else 0.0)
-    test_seed, test_means = 0, dict[str, float]()
-
-    def reaches_target(collected: CollectStats) -> bool:
-        mean = float(collected.returns.mean())
-        for name, greedy in (("greedy", True), ("sampled", False)):
-            if mean < target:
-                return False
-            mean = float(evaluate(policy, config, greedy=greedy, seed=test_seed).mean())
-            test_means[name] = mean
-        return mean >= target
 
     def standing(stopped: str) -> Result:
         states = deepcopy((policy.state_dict(), policy.optim.state_dict()))
@@ -260,41 +250,57 @@ def train(
         return result
 
     try:
-        episodes = config.num_envs * config.episodes_per_env
-        rows = episodes * cast(int, spec.max_episode_steps)
+        rows = config.num_envs * config.episodes_per_env * cast(int, spec.max_episode_steps)
         collector = Collector(policy, envs, VectorReplayBuffer(rows, config.num_envs))
         result = standing(_limit_reached(config, history))
         while not result.stopped:
-            iteration = len(history) + 1
-            env_seed, test_seed = _seed_generators(seed, iteration)
-            test_means.clear()
-            collector.reset(gym_reset_kwargs={"seed": env_seed})
-            collected, updated, _ = collect_and_update(
-                policy,
-                collector,
-                n_episode=episodes,
-                batch_size=config.batch_size,
-                repeat=config.repeat,
-                stop_before_update=reaches_target,
-            )
-            history.append(
-                Iteration(
-                    iteration=iteration,
-                    env_steps=result.env_steps + collected.n_collected_steps,
-                    episodes=collected.n_collected_episodes,
-                    return_mean=float(collected.returns.mean()),
-                    return_min=float(collected.returns.min()),
-                    return_max=float(collected.returns.max()),
-                    loss=updated.get_loss_stats_dict()["loss"] if updated else None,
-                    greedy=test_means.get("greedy"),
-                    sampled=test_means.get("sampled"),
-                    seconds=time.perf_counter() - start,
-                )
-            )
-            result = standing(_limit_reached(config, history) if updated else "solved")
+            row = _iterate(seed, len(history) + 1, config, policy, collector)
+            env_steps, seconds = result.env_steps + row.env_steps, time.perf_counter() - start
+            history.append(row._replace(env_steps=env_steps, seconds=seconds))
+            result = standing("solved" if row.loss is None else _limit_reached(config, history))
         return result
     finally:
         envs.close()
+
+
+def _iterate(
+    seed: int, iteration: int, config: Config, policy: PGPolicy, collector: Collector
+) -> Iteration:
+    """One iteration; `env_steps` and `seconds` of its row are those of this iteration alone."""
+    env_seed, test_seed = _seed_generators(seed, iteration)
+    target, means = cast(float, config.target), dict[str, float]()
+    start = time.perf_counter()
+
+    def reaches_target(collected: CollectStats) -> bool:
+        mean = float(collected.returns.mean())
+        for name, greedy in (("greedy", True), ("sampled", False)):
+            if mean < target:
+                return False
+            mean = float(evaluate(policy, config, greedy=greedy, seed=test_seed).mean())
+            means[name] = mean
+        return mean >= target
+
+    collector.reset(gym_reset_kwargs={"seed": env_seed})
+    collected, updated, _ = collect_and_update(
+        policy,
+        collector,
+        n_episode=config.num_envs * config.episodes_per_env,
+        batch_size=config.batch_size,
+        repeat=config.repeat,
+        stop_before_update=reaches_target,
+    )
+    return Iteration(
+        iteration=iteration,
+        env_steps=collected.n_collected_steps,
+        episodes=collected.n_collected_episodes,
+        return_mean=float(collected.returns.mean()),
+        return_min=float(collected.returns.min()),
+        return_max=float(collected.returns.max()),
+        loss=updated.get_loss_stats_dict()["loss"] if updated else None,
+        greedy=means.get("greedy"),
+        sampled=means.get("sampled"),
+        seconds=time.perf_counter() - start,
+    )
 
 
 def evaluate(

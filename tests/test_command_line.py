@@ -167,6 +167,7 @@ class Unseen(gym.Env[Any, Any]):
         return 1, float(action), True, False, {}
 
 
+@pytest.mark.filterwarnings("ignore:.*not in the possible render_modes")
 def test_where_there_is_no_animation_a_line_says_why(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pictures: None
 ) -> None:
