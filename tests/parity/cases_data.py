@@ -142,6 +142,34 @@ def batch_construction(lib: Any, dice: Dice) -> dict[str, Any]:
     return seen
 
 
+@area(cases=200, recorded=3)
+def batch_of_other_values(lib: Any, dice: Dice) -> dict[str, Any]:
+    """Strings, None, ragged and nested lists, arrays of dicts, lists of dicts with other keys."""
+    low = dice.integer(0, 5)
+    values: list[Any] = [
+        "text",
+        ["a", "bb"],
+        None,
+        [[low, 1], [2, 3]],
+        [[1], [2, low]],
+        [np.ones(1), np.ones(2)],
+        np.array([{"x": low}, {"x": 2}], dtype=object),
+        [{"x": 1, "y": {"z": low}}, {"x": 2.5, "y": {"z": 3}}],
+        [{"x": 1}, {"x": 2, "late": low}],
+        [True, False],
+        (1, 2.5),
+        np.float32(1.5),
+    ]
+    chosen = [values[i] for i in dice.permutation(len(values))[: dice.integer(1, 4)]]
+    batch = lib.Batch(dict(zip("abcd", chosen, strict=False)))
+    return {
+        "types": [str(getattr(value, "dtype", type(value).__name__)) for value in batch.values()],
+        "repr": repr(batch),
+        "numbers": [value for value in batch.values() if getattr(value, "dtype", "O") != "O"],
+        "keys": list(batch.keys()),
+    }
+
+
 @area(cases=800)
 def batch_indexing(lib: Any, dice: Dice) -> dict[str, Any]:
     """Rows of a Batch: int, slice, mask and index array, views, distributions, iteration."""
