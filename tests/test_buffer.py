@@ -447,6 +447,7 @@ def test_fields_that_were_never_added_are_absent() -> None:
 def test_indices_count_places_in_the_storage() -> None:
     buffer = filled(size=4, steps=6)  # storage: 4 5 2 3
     assert buffer[0].obs == 4 and buffer[-1].obs == 3
+    assert isinstance(buffer[0].rew, np.ndarray) and buffer[0].rew.shape == ()
     assert buffer[:].obs.tolist() == [2, 3, 4, 5]
     assert buffer[1:3].obs.tolist() == [5, 2]
     assert buffer[-2:].obs.tolist() == [2, 3]
