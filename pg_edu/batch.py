@@ -449,7 +449,8 @@ def _index_distribution(dist: Distribution, index: Any) -> Distribution:
     for alternatives in _ALTERNATIVES:
         known = [name for name in [*vars(dist), *names] if name in alternatives]
         names = [name for name in names if name not in alternatives or name == known[0]]
-    return build(**{name: getattr(dist, name)[index] for name in names})
+    # The parameters are valid already, and torch's check of logits fails where no row is left.
+    return build(**{name: getattr(dist, name)[index] for name in names}, validate_args=False)
 
 
 def _check_assignable(held: Any, value: Any) -> None:
