@@ -154,7 +154,7 @@ def batch_of_other_values(lib: Any, dice: Dice) -> dict[str, Any]:
         [[1], [2, low]],
         [np.ones(1), np.ones(2)],
         np.array([{"x": low}, {"x": 2}], dtype=object),
-        [{"x": 1, "y": {"z": low}}, {"x": 2.5, "y": {"z": 3}}],
+        [{"y": {"z": low}}, {"y": {"z": 3.5}}],
         [{"x": 1}, {"x": 2, "late": low}],
         [True, False],
         (1, 2.5),
