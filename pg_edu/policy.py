@@ -31,7 +31,7 @@ from pg_edu.actions import BoundMethod, from_box, to_box
 from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.returns import discounted_returns, gae, nstep_return
-from pg_edu.shapes import checked_log_prob
+from pg_edu.shapes import check_parameters, checked_log_prob
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats, TrainingStats
 from pg_edu.types import TArr, TDistFnDiscrOrCont
 
@@ -472,6 +472,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         if not self._knows_actor or self._checks_distribution:
             rows = len(batch.obs)
             self._warn_once(validation.check_distribution(dist, dist_input, self.dist_fn, rows))
+            check_parameters(dist)
         greedy = self.deterministic_eval and not self.is_within_training_step
         act = dist.mode if greedy else dist.sample()
         if not self._knows_actor:

@@ -19,7 +19,6 @@ from torch.distributions import Categorical, Distribution
 
 from pg_edu.actions import BoundMethod
 from pg_edu.batch import to_numpy
-from pg_edu.shapes import check_parameters
 from pg_edu.types import BatchWithReturnsProtocol, TDistFnDiscrOrCont
 
 NEGATIVE_PROBABILITIES = (
@@ -160,7 +159,6 @@ def check_distribution(
             f"{rows} observations; its first axis must be theirs. The actor must return "
             "(dist_input, state); a Gaussian one returns ((loc, scale), state)."
         )
-    check_parameters(dist)
     # A Categorical has the attribute that it was built from, until the other is asked for.
     from_probs = "probs" in vars(dist) and isinstance(dist_input, torch.Tensor)
     if not (isinstance(dist, Categorical) and from_probs):
