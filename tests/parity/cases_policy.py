@@ -507,7 +507,7 @@ def process_fn(lib: Any, dice: Dice) -> dict[str, Any]:
         policy.ret_rms.update(dice.reals(-5, 5, 4))
     buffer = random_buffer(lib, dice, largest=dice.choice([8, 40]))
     maker = RowMaker(dice)
-    # Normalised returns are compared as they are, so their rewards must not be large.
+    # Normalised returns are not compared in units of their sum, so their rewards must not be large.
     size = 1.0 if policy.rew_norm else dice.choice([1.0, 1.0, 1000.0])
     seen: dict[str, Any] = {}
     for turn in range(dice.integer(1, 4)):
@@ -518,11 +518,13 @@ def process_fn(lib: Any, dice: Dice) -> dict[str, Any]:
         batch, indices = batch[part], indices[part]
         change_rewards(dice, batch, size)
         end = ends(batch, buffer, indices)
+        # Dividing by a standard deviation near 0 (1e-4 at least) magnifies the last digit of G.
+        spread = min(1.0, float(np.sqrt(policy.ret_rms.var + 1e-8)))
         answer = policy.process_fn(batch, buffer, indices)
         returns = answer.returns
         seen[f"turn {turn}"] = {
             "same batch": answer is batch,
-            "returns": returns
+            "returns": returns * spread
             if policy.rew_norm
             else in_units_of_their_sum(returns, batch.rew, end, gamma),
             "mean": float(policy.ret_rms.mean),
