@@ -362,6 +362,13 @@ def test_the_rows_of_a_distribution_give_the_rows_of_its_log_prob(dist: Distribu
         assert torch.allclose(rows.dist.log_prob(rows.act), dist.log_prob(act)[index])
 
 
+@pytest.mark.parametrize("dist", distributions, ids=repr)
+def test_no_row_of_a_distribution_is_a_distribution_too(dist: Distribution) -> None:
+    """As a mask that is nowhere true picks."""
+    none = Batch(dist=dist)[np.zeros(3, bool)].dist
+    assert none.batch_shape == (0, *dist.batch_shape[1:])
+
+
 @pytest.mark.parametrize("parameter", ["probs", "logits"])
 def test_a_categorical_keeps_the_parameter_it_was_built_with(parameter: str) -> None:
     dist = Categorical(**{parameter: torch.tensor([[0.25, 0.75], [0.5, 0.5]])})
