@@ -15,6 +15,7 @@ import argparse
 import csv
 import itertools
 import math
+import os
 import re
 import shlex
 import sys
@@ -42,7 +43,9 @@ from pg_edu.experiment import (
 )
 from pg_edu.intervals import t_interval
 
-COMMAND = "python -m pg_edu"
+# As the reader can type it here: an interpreter below this folder by its path, such as .venv's.
+_BELOW = Path(sys.executable).is_relative_to(Path.cwd())
+COMMAND = f"{os.path.relpath(sys.executable) if _BELOW else 'python'} -m pg_edu"
 CHECKPOINT, TABLE, CURVE, ANIMATION = "checkpoint.pt", "run.csv", "learning_curve.png", "agent.png"
 SECONDS_BETWEEN_SAVES = 10
 
