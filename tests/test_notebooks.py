@@ -22,6 +22,8 @@ import importlib.util
 if importlib.util.find_spec("pg_edu") is None:
     %pip install -q {}"""
 
+CHECK = re.compile(r"^check\(\"(.*?)\", (\w+)\)", re.MULTILINE)
+
 every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 
 
@@ -139,6 +141,22 @@ def test_first_code_cell_installs_the_package_where_it_is_missing(source: Path) 
     where = f"{address}/archive/refs/heads/main.zip" if address else ".."
     assert code_cells(source)[0].source == INSTALL.format(where)
     assert code_cells(source)[0].outputs == []
+
+
+@every_notebook
+def test_every_exercise_can_be_solved(source: Path) -> None:
+    """With the right answers in place the notebook runs, and every check says correct."""
+    notebook = build.read(source)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    asked = [(cell, *found) for cell in cells for found in CHECK.findall(cell.source)]
+    for _, name, answer in asked:
+        stub = re.compile(rf"^(def {answer}\(|{answer} = None)", re.MULTILINE)
+        (cell,) = [cell for cell in cells if stub.search(cell.source)]
+        cell.source = f"from pg_edu.check import exercise\n{answer} = exercise({name!r}).key"
+    if asked:
+        build.execute(notebook, build.FOLDER)
+    for cell, name, _ in asked:
+        assert f"✓ {name} correct" in printed(cell)
 
 
 def test_the_same_source_is_built_into_the_same_bytes(tmp_path: Path) -> None:
