@@ -36,7 +36,7 @@ Flags = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Returns = NDArray[np.float64]
 Options = dict[str, Any] | None
-Block = dict[str, Any]  # columns of some vector steps, [T, N, ...]
+Row = dict[str, Any]  # the columns of one vector step, [N, ...]
 
 BLOCK_STEPS, BLOCK_BYTES = 64, 2**22  # a block is stored when it has this many steps or bytes
 
@@ -244,26 +244,29 @@ class Collector:
     ) -> tuple[Returns, Counts, int]:
         """Step until `steps` vector steps are taken or every environment has its episodes."""
         returns, lens, rows = [np.empty(0)], [np.empty(0, np.int64)], np.zeros(self.env_num, int)
+        self._obs = _map(_owned, self._obs)
         size = min(BLOCK_STEPS, max(1, BLOCK_BYTES // max(1, _bytes(self._obs))))
-        block: Block = {}
+        block: list[Row] = []  # stored when it is full
         next_step = self._mode is AutoresetMode.NEXT_STEP
         stored = (quota > 0) & ~self._ended
         self._fresh, playing, taken = False, True, 0
         while playing:
-            t = taken % size
             act, env_act = self._act(random)
-            _stage(block, t, size, {"obs": self._obs, "stored": stored, **act})
+            row = {"obs": self._obs, "stored": stored} | _map(_owned, act)
             obs, rew, terminated, truncated, info = self.env.step(env_act)
             outcome = {"rew": rew, "terminated": terminated, "truncated": truncated}
-            _stage(block, t, size, {"obs_next": obs, **outcome})
-            done = terminated | truncated
+            row |= _map(_owned, {"obs_next": obs} | outcome)
+            block.append(row)
+            self._obs, self._info = row["obs_next"], info
+            done = row["terminated"] | row["truncated"]
             some_done = bool(done.any())
             if some_done and self._mode is AutoresetMode.SAME_STEP:
+                row["obs_next"] = _map(np.copy, self._obs)
                 for n in np.flatnonzero(done):
-                    _write(block["obs_next"], (t, n), _map(itemgetter(n), info["final_obs"]))
+                    _set_row(row["obs_next"], n, _map(itemgetter(n), info["final_obs"]))
             elif some_done and self._mode is AutoresetMode.DISABLED:
-                obs, info = self.env.reset(options={"reset_mask": done})
-            self._obs, self._info = obs, info
+                obs, self._info = self.env.reset(options={"reset_mask": done})
+                self._obs = _map(_owned, obs)
             if some_done or not stored.all():
                 quota = quota - (done & stored)
                 # Under NEXT_STEP the hidden state too begins anew only after the ignored step.
@@ -275,18 +278,18 @@ class Collector:
                 time.sleep(render)
             taken += 1
             playing = taken != steps and bool(quota.any())
-            if taken % size == 0 or not playing:
-                staged = _map(itemgetter(slice(t + 1)), block)
+            if len(block) == size or not playing:
+                staged = _map(lambda *leaves: np.stack(leaves), *block)
                 valid = staged.pop("stored")
                 rows += valid.sum(axis=0)
                 self._check_room(rows)
                 _, episode_return, episode_length, _ = self.buffer.extend(Batch(staged), valid)
                 returns.append(episode_return[episode_length > 0])
                 lens.append(episode_length[episode_length > 0])
-                block = {}
+                block = []
         return np.concatenate(returns), np.concatenate(lens), int(rows.sum())
 
-    def _act(self, random: bool) -> tuple[Block, Any]:
+    def _act(self, random: bool) -> tuple[Row, Any]:
         """The raw actions with the policy's own entry, and the environments' actions."""
         if random:
             env_act = self.env.action_space.sample()
@@ -320,39 +323,25 @@ class Collector:
         self._ended = np.zeros(self.env_num, bool)
 
 
-def _stage(block: Block, t: int, size: int, columns: Block) -> None:
-    """Write the columns of one vector step to row t of a block that has `size` rows."""
-    for key, value in columns.items():
-        if key not in block:
-            block[key] = _allocate(value, size)
-        _write(block[key], t, value)
+def _map(function: Callable[..., Any], *trees: Any) -> Any:
+    """Apply a function to the arrays of one or more equal trees: arrays, or dicts of them."""
+    if isinstance(trees[0], dict):
+        return {key: _map(function, *(tree[key] for tree in trees)) for key in trees[0]}
+    return function(*trees)
 
 
-def _map(function: Callable[[Any], Any], tree: Any) -> Any:
-    """Apply a function to every array: an observation is an array, or a dict of observations."""
-    if isinstance(tree, dict):
-        return {key: _map(function, child) for key, child in tree.items()}
-    return function(tree)
+def _owned(leaf: Any) -> NDArray[Any]:
+    """A copy: an environment or a policy may write into its array at the next step."""
+    if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "biufc":
+        raise ValueError(
+            "observations and actions must be numeric arrays or dicts of them, got "
+            f"{type(leaf).__name__}: {leaf!r}."
+        )
+    return leaf.copy()
 
 
-def _allocate(value: Any, size: int) -> Any:
-    def allocate(leaf: Any) -> NDArray[Any]:
-        if not isinstance(leaf, np.ndarray) or leaf.dtype == object:
-            raise ValueError(
-                "observations and actions must be numeric arrays or dicts of them, got "
-                f"{type(leaf).__name__}: {leaf!r}."
-            )
-        return np.empty((size, *leaf.shape), leaf.dtype)
-
-    return _map(allocate, value)
-
-
-def _write(storage: Any, index: Any, value: Any) -> None:
-    if isinstance(storage, dict):
-        for key, leaf in storage.items():
-            _write(leaf, index, value[key])
-    else:
-        storage[index] = value
+def _set_row(rows: Any, n: Any, row: Any) -> None:
+    _map(lambda leaf, new: leaf.__setitem__(n, new), rows, row)
 
 
 def _bytes(value: Any) -> int:

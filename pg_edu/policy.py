@@ -10,7 +10,6 @@ is REINFORCE (Williams 1992). A policy is collecting, updating or being tested:
 """
 
 import time
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ from pg_edu.actions import BoundMethod, from_box, to_box
 from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.returns import discounted_returns, gae, nstep_return
-from pg_edu.shapes import check_parameters, checked_log_prob
+from pg_edu.shapes import checked_log_prob
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats, TrainingStats
 from pg_edu.types import TArr, TDistFnDiscrOrCont
 
@@ -173,11 +172,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
             RuntimeError: not within a training step. If anything is raised, flags and modes are as
                 before; gradient steps that were already taken stay.
         """
-        if not self.is_within_training_step:
-            raise RuntimeError(
-                "update() was called outside of a training step (is_within_training_step is "
-                "False). Write `with policy_within_training_step(policy):` around it."
-            )
+        validation.check_within_training_step(self.is_within_training_step)
         if buffer is None:
             return cast(TTrainingStats, TrainingStats())
         start = time.perf_counter()
@@ -348,12 +343,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
         Source: Sutton & Barto (2018), equation 7.1; Tianshou v1.1.0.
         """
-        if rew_norm:
-            raise ValueError("rew_norm=True is not supported by compute_nstep_return.")
-        if n_step < 1:
-            raise ValueError(f"n_step must be at least 1, got {n_step}.")
-        if len(indices) != len(batch):
-            raise ValueError(f"batch has {len(batch)} rows, indices has {len(indices)}.")
+        validation.check_nstep_arguments(rew_norm, n_step, len(batch), len(indices))
         end = cast(AnyArray, buffer.done).copy()
         end[buffer.unfinished_index()] = True
         rew_sum, last, weight = nstep_return(
@@ -426,8 +416,6 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         action_bound_method: BoundMethod = "clip",
         lr_scheduler: LRScheduler | MultipleLRSchedulers | None = None,
     ) -> None:
-        if not 0.0 <= discount_factor <= 1.0:
-            raise ValueError(f"discount_factor must be in [0, 1], got {discount_factor}.")
         super().__init__(
             action_space=action_space,
             observation_space=observation_space,
@@ -435,6 +423,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             action_bound_method=action_bound_method,
             lr_scheduler=lr_scheduler,
         )
+        validation.check_discount_factor(discount_factor)
         validation.check_optimizer(actor, optim)
         if isinstance(action_space, Box):
             validation.warn_of_double_bounding(actor, action_scaling, action_bound_method)
@@ -446,7 +435,6 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         self.ret_rms = RunningMeanStd()
         self.deterministic_eval = deterministic_eval
         self._knows_actor = False  # after the first forward, which checks what the actor returns
-        self._checks_distribution = False  # while learning
         self._warned: set[str] = set()
         self.register_load_state_dict_pre_hook(_keep_statistics_if_absent)  # type: ignore[no-untyped-call]
 
@@ -469,10 +457,9 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         output = self.actor(batch.obs, state=state, info=info)
         dist_input, hidden = validation.checked_actor_output(output)
         dist = validation.made_distribution(self.dist_fn, dist_input)
-        if not self._knows_actor or self._checks_distribution:
-            rows = len(batch.obs)
-            self._warn_once(validation.check_distribution(dist, dist_input, self.dist_fn, rows))
-            check_parameters(dist)
+        if not self._knows_actor or torch.is_grad_enabled():  # collecting is spared the checks
+            rows, warned = len(batch.obs), self._warned
+            validation.check_distribution(dist, dist_input, self.dist_fn, rows, warned)
         greedy = self.deterministic_eval and not self.is_within_training_step
         act = dist.mode if greedy else dist.sample()
         if not self._knows_actor:
@@ -554,26 +541,18 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 self.optim.zero_grad()
                 loss = self._loss(minibatch)
                 losses.append(loss.item())
-                if not np.isfinite(losses[-1]):
-                    raise ValueError(
-                        f"the loss is {losses[-1]}: look for actions of probability 0, "
-                        "observations or parameters that are not finite."
-                    )
+                validation.check_finite_loss(losses[-1])
                 loss.backward()  # type: ignore[no-untyped-call]
                 self.optim.step()
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
 
     def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> torch.Tensor:
-        self._checks_distribution = True
-        try:
-            result = self(minibatch)
-        finally:
-            self._checks_distribution = False
+        result = self(minibatch)
         act = to_torch_as(minibatch.act, result.act)
         returns = to_torch(minibatch.returns, torch.float, result.act.device).flatten()
         log_prob = checked_log_prob(result.dist, act)
-        self._warn_once(validation.mean_over_dimensions(log_prob))
+        validation.warn_of_mean_over_dimensions(log_prob, self._warned)
         weighted: torch.Tensor = log_prob.reshape(len(returns), -1).T * returns
         return -weighted.mean()
 
@@ -587,11 +566,6 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         except BaseException:
             self.ret_rms = before
             raise
-
-    def _warn_once(self, message: str | None) -> None:
-        if message is not None and message not in self._warned:
-            self._warned.add(message)
-            warnings.warn(message, stacklevel=2)
 
     def get_extra_state(self) -> dict[str, float]:
         """The running statistics of the returns, as plain numbers, for `state_dict`."""

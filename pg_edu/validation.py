@@ -15,7 +15,7 @@ import torch
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from numpy.typing import NDArray
 from torch import nn
-from torch.distributions import Categorical, Distribution
+from torch.distributions import Categorical, Distribution, Independent
 
 from pg_edu.actions import BoundMethod
 from pg_edu.batch import to_numpy
@@ -57,6 +57,12 @@ def check_action_space(space: gym.Space[Any], scaling: bool, bound_method: Bound
             f"[-1, 1], which is more than {space} holds.",
             stacklevel=4,
         )
+
+
+def check_discount_factor(discount_factor: float) -> None:
+    """In [0, 1]."""
+    if not 0.0 <= discount_factor <= 1.0:
+        raise ValueError(f"discount_factor must be in [0, 1], got {discount_factor}.")
 
 
 def check_optimizer(actor: nn.Module, optim: torch.optim.Optimizer) -> None:
@@ -146,13 +152,9 @@ def made_distribution(dist_fn: Callable[[Any], Distribution], dist_input: Any) -
 
 
 def check_distribution(
-    dist: Distribution, dist_input: Any, dist_fn: TDistFnDiscrOrCont, rows: int
-) -> str | None:
-    """One distribution a row; and what a Categorical takes for probabilities must be some.
-
-    Returns:
-        A warning, if they are not negative but do not sum to 1.
-    """
+    dist: Distribution, dist_input: Any, dist_fn: TDistFnDiscrOrCont, rows: int, warned: set[str]
+) -> None:
+    """One distribution a row, with valid parameters, and no logits taken for probabilities."""
     if dist.batch_shape[:1] != (rows,):
         raise ValueError(
             f"dist_fn made a {type(dist).__name__} of batch_shape {list(dist.batch_shape)} for "
@@ -160,23 +162,64 @@ def check_distribution(
             "(dist_input, state); a Gaussian one returns ((loc, scale), state)."
         )
     # A Categorical has the attribute that it was built from, until the other is asked for.
-    from_probs = "probs" in vars(dist) and isinstance(dist_input, torch.Tensor)
-    if not (isinstance(dist, Categorical) and from_probs):
-        return None
+    if isinstance(dist, Categorical) and "probs" in vars(dist) and torch.is_tensor(dist_input):
+        _check_probabilities(dist.probs, dist_input, dist_fn, warned)
+    _check_parameters(dist)
+
+
+def _check_probabilities(
+    probs: torch.Tensor,
+    dist_input: torch.Tensor,
+    dist_fn: TDistFnDiscrOrCont,
+    warned: set[str],
+) -> None:
+    """What a Categorical takes for probabilities must be some; they should sum to 1."""
     total = dist_input.sum(-1, keepdim=True)
     if dist_fn is not Categorical:  # a function of one's own may have made them probabilities
-        taken_as_they_are = torch.equal(dist.probs, dist_input / total)
-        if not taken_as_they_are or torch.allclose(dist.probs, dist_input.softmax(-1)):
-            return None
+        taken_as_they_are = torch.equal(probs, dist_input / total)
+        if not taken_as_they_are or torch.allclose(probs, dist_input.softmax(-1)):
+            return
     if (dist_input < 0).any():
         raise ValueError(NEGATIVE_PROBABILITIES)
-    if torch.allclose(total, torch.ones_like(total), rtol=0.0, atol=1e-3):
-        return None
-    return (
-        "dist_fn takes the actor's output as probabilities, but they do not sum to 1 (they are "
-        "divided by their sum). If they are logits, write "
-        "dist_fn=lambda logits: Categorical(logits=logits)."
-    )
+    if not torch.allclose(total, torch.ones_like(total), rtol=0.0, atol=1e-3):
+        _warn_once(
+            "dist_fn takes the actor's output as probabilities, but they do not sum to 1 (they are "
+            "divided by their sum). If they are logits, write "
+            "dist_fn=lambda logits: Categorical(logits=logits).",
+            warned,
+        )
+
+
+def _check_parameters(dist: Distribution) -> None:
+    """A distribution's parameters must be what they are called; torch checks unless under -O."""
+    if isinstance(dist, Independent):
+        return _check_parameters(dist.base_dist)
+    for name, constraint in dist.arg_constraints.items():
+        value = vars(dist).get(name)
+        if value is not None and not constraint.check(value).all():  # type: ignore[no-untyped-call]
+            raise ValueError(
+                f"{name} of {type(dist).__name__} must satisfy {constraint}, but it holds other "
+                f"values, from {value.min()} to {value.max()}."
+            )
+
+
+def check_within_training_step(within: bool) -> None:
+    """Only a policy that is being trained may be updated."""
+    if not within:
+        raise RuntimeError(
+            "update() was called outside of a training step (is_within_training_step is False). "
+            "Write `with policy_within_training_step(policy):` around it."
+        )
+
+
+def check_nstep_arguments(rew_norm: bool, n_step: int, rows: int, indices: int) -> None:
+    """Of `compute_nstep_return`."""
+    if rew_norm:
+        raise ValueError("rew_norm=True is not supported by compute_nstep_return.")
+    if n_step < 1:
+        raise ValueError(f"n_step must be at least 1, got {n_step}.")
+    if rows != indices:
+        raise ValueError(f"batch has {rows} rows, indices has {indices}.")
 
 
 def check_learnable(batch: BatchWithReturnsProtocol, batch_size: int | None) -> None:
@@ -215,13 +258,29 @@ def check_finite_rewards(rew: NDArray[np.float64], indices: NDArray[np.int64]) -
         )
 
 
-def mean_over_dimensions(log_prob: torch.Tensor) -> str | None:
-    """A warning, if there is more than one log-probability a row: [B, A, ...]."""
-    if log_prob.numel() == len(log_prob):
-        return None
-    shape = ", ".join(map(str, log_prob.shape[1:]))
-    return (
-        f"log_prob has shape [B, {shape}]: the loss is the mean over all of it, so its gradient is "
-        "the joint one divided by the number of action dimensions. Wrap the distribution in "
-        "torch.distributions.Independent(dist, 1) to sum them."
-    )
+def check_finite_loss(loss: float) -> None:
+    """A loss that is not finite would make the parameters so."""
+    if not np.isfinite(loss):
+        raise ValueError(
+            f"the loss is {loss}: look for actions of probability 0, observations or parameters "
+            "that are not finite."
+        )
+
+
+def warn_of_mean_over_dimensions(log_prob: torch.Tensor, warned: set[str]) -> None:
+    """More than one log-probability a row, [B, A, ...]: the loss is their mean, not their sum."""
+    if log_prob.numel() > len(log_prob):
+        shape = ", ".join(map(str, log_prob.shape[1:]))
+        _warn_once(
+            f"log_prob has shape [B, {shape}]: the loss is the mean over all of it, so its "
+            "gradient is the joint one divided by the number of action dimensions. Wrap the "
+            "distribution in torch.distributions.Independent(dist, 1) to sum them.",
+            warned,
+        )
+
+
+def _warn_once(message: str, warned: set[str]) -> None:
+    """Once a policy, whose messages so far are `warned`."""
+    if message not in warned:
+        warned.add(message)
+        warnings.warn(message, stacklevel=4)
