@@ -91,9 +91,7 @@ class Batch:
         """The names of the values, in the order in which they came."""
         return self.__dict__.keys()
 
-    def get_keys(self) -> KeysView[str]:
-        """The same as `keys()`."""
-        return self.__dict__.keys()
+    get_keys = keys
 
     def values(self) -> ValuesView[Any]:
         """The values, in the order of the keys."""
@@ -215,7 +213,7 @@ class Batch:
             raise ValueError(f"Batch.cat: all batches must have the same keys, got {structures}")
 
         def zeros(leaf: Any, i: int) -> Any:
-            return _zeros(leaf, (len(given[i]), *np.shape(leaf)[1:]))
+            return zeros_of(leaf, (len(given[i]), *np.shape(leaf)[1:]))
 
         return cast(Batch, _join(given, _cat_leaves, zeros))
 
@@ -236,7 +234,7 @@ class Batch:
         def zeros(leaf: Any, _: int) -> Any:
             if axis != 0:
                 raise ValueError(f"Batch.stack: axis={axis} needs the same keys in all batches")
-            return _zeros(leaf, np.shape(leaf))
+            return zeros_of(leaf, np.shape(leaf))
 
         join = partial(_stack_leaves, axis=axis)
         return cast(Batch, _join(_non_empty(batches, "stack"), join, zeros))
@@ -261,9 +259,8 @@ class Batch:
 
     def to_torch_(self, dtype: torch.dtype | None = None, device: Device = "cpu") -> None:
         """Makes tensors of all arrays, in place; memory is shared where it can be."""
-        self.__dict__.update(
-            map_leaves(lambda leaf: _tensor_of(leaf, dtype, device), self).__dict__
-        )
+        tensors = map_leaves(lambda leaf: _tensor_of(leaf, dtype, device), self)
+        self.__dict__.update(tensors.__dict__)
 
     def __eq__(self, other: object) -> bool:
         """Same keys; arrays of one dtype and content, tensors as their arrays (NaN is not NaN)."""
@@ -344,7 +341,8 @@ def _wrap(values: dict[str, Any]) -> Batch:
     return batch
 
 
-def _is_empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
+    """Whether this is a Batch that only keeps a field's place."""
     return isinstance(value, Batch) and not vars(value)
 
 
@@ -405,8 +403,8 @@ def _tensor_of(value: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
     return torch.as_tensor(np.array(value, copy=copy or None), dtype=dtype, device=device)
 
 
-def _zeros(value: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of the dtype of `value`; None where it is no number."""
+def zeros_of(value: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros of the dtype of `value`; None where it holds objects."""
     if isinstance(value, torch.Tensor):
         return value.new_zeros(shape)
     array = np.asanyarray(value)
@@ -474,9 +472,9 @@ def _assign(held: Any, index: Any, value: Any) -> None:
             _assign(inner, index, vars(value).get(key, Batch()))
     elif isinstance(held, np.ndarray):
         zero = 0 if _is_numeric(held) else None
-        held[index] = zero if _is_empty(value) else _array_of(value)
+        held[index] = zero if is_empty(value) else _array_of(value)
     elif isinstance(held, torch.Tensor):
-        value = 0 if _is_empty(value) else value
+        value = 0 if is_empty(value) else value
         held[index] = torch.as_tensor(value, dtype=held.dtype, device=held.device)
 
 
@@ -502,7 +500,7 @@ def _join(parts: list[Any], join: Callable[..., Any], zeros: Callable[..., Any])
         join: makes one leaf of several.
         zeros: (leaf, i) -> what stands in for that leaf where parts[i] lacks it.
     """
-    given = [part for part in parts if not _is_empty(part)]
+    given = [part for part in parts if not is_empty(part)]
     if all(isinstance(part, Batch) for part in given):
         keys = dict.fromkeys(key for part in given for key in vars(part))
         columns = {key: [vars(part).get(key, Batch()) for part in parts] for key in keys}
@@ -510,9 +508,9 @@ def _join(parts: list[Any], join: Callable[..., Any], zeros: Callable[..., Any])
     if any(isinstance(part, Batch) for part in given):
         raise ValueError("Batch: cannot join a Batch and an array under the same key")
     if all(isinstance(part, tuple) for part in given):
-        tuples = [[part] * len(given[0]) if _is_empty(part) else part for part in parts]
+        tuples = [[part] * len(given[0]) if is_empty(part) else part for part in parts]
         return tuple(_join(list(m), join, zeros) for m in zip(*tuples, strict=True))
-    return join([zeros(given[0], i) if _is_empty(p) else p for i, p in enumerate(parts)])
+    return join([zeros(given[0], i) if is_empty(p) else p for i, p in enumerate(parts)])
 
 
 def _cat_leaves(leaves: list[Any]) -> Any:

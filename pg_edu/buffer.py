@@ -9,7 +9,6 @@ so a full ring overwrites its oldest row. A `ReplayBuffer` is one ring. A `Vecto
 of them, and differs in how rows come in and how they are sampled.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -17,7 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from pg_edu.batch import Batch, map_leaves, to_numpy
+from pg_edu import validation
+from pg_edu.batch import Batch, is_empty, map_leaves, to_numpy, zeros_of
 from pg_edu.types import RolloutBatchProtocol
 
 Array = NDArray[Any]
@@ -62,7 +62,7 @@ class ReplayBuffer:
     _stores_any_key = True
 
     def __init__(self, size: int) -> None:
-        self._set_up(1, _positive_integer("size", size))
+        self._set_up(1, validation.positive_integer("size", size))
 
     def _set_up(self, buffer_num: int, ring_size: int) -> None:
         self.buffer_num = buffer_num
@@ -113,9 +113,7 @@ class ReplayBuffer:
             (array([0, 5, 1]), array([0., 0., 4.]), array([0, 0, 2]), array([0, 5, 0]))
         """
         mask = np.asarray(valid)
-        if mask.dtype != bool or mask.ndim != 2 or mask.shape[1] > self.buffer_num:
-            expected = f"bool [T, N], a column for each of at most {self.buffer_num} rings"
-            raise ValueError(f"extend: valid must be {expected}; got {mask.dtype} {mask.shape}")
+        validation.check_mask(mask, self.buffer_num)
         return self._append(rows, 2, mask, np.arange(mask.shape[1]))
 
     def update(self, buffer: "ReplayBuffer") -> Indices:
@@ -134,7 +132,7 @@ class ReplayBuffer:
         Raises:
             ValueError: ids that are not distinct numbers of rings.
         """
-        ids = self._checked_ids(buffer_ids)
+        ids = validation.ring_numbers(buffer_ids, self.buffer_num)
         cut = np.intersect1d(self.unfinished_index(), self._last_index()[ids])
         if len(cut):
             self.truncated[cut] = self.done[cut] = True
@@ -243,7 +241,7 @@ class ReplayBuffer:
         remains = valid
         if len(valid) > self.ring_size:  # later rows may overwrite earlier ones
             remains = valid & (np.cumsum(valid[::-1], axis=0)[::-1] <= self.ring_size)
-        _write(self._storage, index[remains[valid]], rows, np.flatnonzero(remains))
+        self._storage[index[remains[valid]]] = map_leaves(lambda leaf: leaf[remains], rows)
         first = self._own_rows().start
         return index - first, returns, lengths, starts - first
 
@@ -268,15 +266,6 @@ class ReplayBuffer:
             vars(rows)[key] = leaf.astype(dtype, copy=False)
         vars(rows)["done"] = rows.terminated | rows.truncated
         return rows
-
-    def _checked_ids(self, buffer_ids: Sequence[int] | Indices) -> Indices:
-        ids = np.asarray(buffer_ids)
-        ids = ids.astype(int) if ids.shape == (0,) else ids
-        known = {*range(self.buffer_num)}
-        if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(known & {*ids.tolist()}) < len(ids):
-            expected = f"distinct integers in [0, {self.buffer_num})"
-            raise ValueError(f"buffer_ids: expected {expected}, got {buffer_ids!r}")
-        return ids
 
     def _sizes(self) -> Indices:
         """The rows in each ring, [buffer_num]."""
@@ -355,8 +344,8 @@ class VectorReplayBuffer(ReplayBuffer):
     _stores_any_key = False
 
     def __init__(self, total_size: int, buffer_num: int) -> None:
-        rows = _positive_integer("total_size", total_size)
-        rings = _positive_integer("buffer_num", buffer_num)
+        rows = validation.positive_integer("total_size", total_size)
+        rings = validation.positive_integer("buffer_num", buffer_num)
         self._set_up(rings, -(-rows // rings))
 
     def add(self, batch: Rows, buffer_ids: Sequence[int] | Indices | None = None) -> Added:
@@ -372,7 +361,8 @@ class VectorReplayBuffer(ReplayBuffer):
         Raises:
             ValueError: as `ReplayBuffer.add`, or ids that are not distinct numbers of rings.
         """
-        ids = self._checked_ids(range(self.buffer_num) if buffer_ids is None else buffer_ids)
+        given = range(self.buffer_num) if buffer_ids is None else buffer_ids
+        ids = validation.ring_numbers(given, self.buffer_num)
         return self._append(batch, 1, np.ones((1, len(ids)), bool), ids)
 
     def update(self, buffer: ReplayBuffer) -> Indices:
@@ -480,19 +470,14 @@ def _with_room(storage: Batch, rows: Batch, size: int, path: str = "") -> Batch:
         held = storage.get(key, Batch())
         if isinstance(held, Batch) and isinstance(new, Batch):
             vars(result)[key] = _with_room(held, new, size, f"{path}{key}.")
-        elif _is_empty(held):
-            vars(result)[key] = _zeros(size, new)
-        elif not _is_empty(new):
+        elif is_empty(held):
+            vars(result)[key] = zeros_of(new, (size, *new.shape[2:]))
+        elif not is_empty(new):
             here, got = _row(held, 1), _row(new, 2)
             if here not in (got, ("objects of shape", got[1])):
                 text = f"rows are stored as {here[0]} {here[1]}, got {got[0]} {got[1]}"
                 raise ValueError(f"{path}{key}: {text}")
     return result
-
-
-def _zeros(size: int, leaf: Array) -> Array:
-    shape = (size, *leaf.shape[2:])
-    return np.full(shape, None) if leaf.dtype == object else np.zeros(shape, leaf.dtype)
 
 
 def _row(value: Any, axes: int) -> tuple[str, list[Any]]:
@@ -501,35 +486,3 @@ def _row(value: Any, axes: int) -> tuple[str, list[Any]]:
         return "a Batch of", list(value.keys())
     kind = "objects of shape" if value.dtype == object else "numbers of shape"
     return kind, list(value.shape[axes:])
-
-
-def _is_empty(value: Any) -> bool:
-    return isinstance(value, Batch) and not vars(value)
-
-
-def _write(storage: Batch, index: Indices, rows: Batch, source: Indices) -> None:
-    """storage[index] = rows[source], source counting along [T, N]; what rows lack becomes zero."""
-    for key, held in vars(storage).items():
-        new = vars(rows).get(key, Batch())
-        if isinstance(held, Batch):
-            _write(held, index, new, source)
-        elif isinstance(new, Batch):
-            held[index] = None if held.dtype == object else 0
-        else:
-            new = np.ascontiguousarray(new, held.dtype)
-            new = new.reshape(new.shape[0] * new.shape[1], *held.shape[1:])
-            _as_items(held)[index] = _as_items(new).take(source, axis=0)
-
-
-def _as_items(rows: Array) -> Array:
-    """Rows [B, ...] as [B] opaque items of memory, which numpy moves several times faster."""
-    width = math.prod(rows.shape[1:])
-    if rows.ndim == 1 or width == 0 or rows.dtype == object:
-        return rows
-    return rows.reshape(len(rows), width).view(f"V{width * rows.itemsize}")[:, 0]
-
-
-def _positive_integer(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name}: expected a positive integer, got {value!r}")
-    return int(value)

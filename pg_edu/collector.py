@@ -26,6 +26,7 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
+from pg_edu import validation
 from pg_edu.batch import Batch, to_numpy
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.policy import BasePolicy, torch_train_mode
@@ -119,17 +120,7 @@ class Collector:
         self._state: Any = None
         self._fresh = False  # every environment stands at the start of an episode
         self._ended = np.zeros(self.env_num, bool)  # NEXT_STEP: the coming step is no transition
-        if self.buffer.buffer_num < self.env_num:
-            raise ValueError(
-                f"buffer has {self.buffer.buffer_num} rings for {self.env_num} environments. Use "
-                f"VectorReplayBuffer(total_size, buffer_num={self.env_num})."
-            )
-        if policy.action_space == self.env.action_space != self.env.single_action_space:
-            raise ValueError(
-                "the policy was given the action_space of all environments together, "
-                f"{policy.action_space}. Give it env.single_action_space, "
-                f"{self.env.single_action_space}."
-            )
+        validation.check_collector_arguments(policy, self.env, self.buffer.buffer_num)
 
     def reset(
         self, reset_buffer: bool = True, reset_stats: bool = True, gym_reset_kwargs: Options = None
@@ -220,22 +211,12 @@ class Collector:
     def _plan(self, n_step: int | None, n_episode: int | None) -> tuple[int | None, Counts]:
         """How many vector steps to take (None: no limit), and how many episodes of each
         environment to store: episode k belongs to environment k mod N."""
-        if (n_step is None) == (n_episode is None) or (n_step or n_episode or 0) <= 0:
-            raise ValueError(
-                "give exactly one of n_step and n_episode, and a positive number, "
-                f"got n_step={n_step}, n_episode={n_episode}."
-            )
         n = self.env_num
+        validation.check_how_much(n_step, n_episode, n)
         if n_episode is not None:
-            if n_episode < n:
-                idle = f"n_episode={n_episode} leaves some of the {n} environments idle."
-                warnings.warn(idle, stacklevel=3)
             return None, np.bincount(np.arange(n_episode) % n, minlength=n)
         n_step = cast(int, n_step)
         steps = -(-n_step // n)
-        if n_step % n:
-            more = f"n_step={n_step} is no multiple of the {n} environments: {steps * n} are taken."
-            warnings.warn(more, stacklevel=3)
         self._check_room(np.full(n, steps))
         return steps, np.full(n, np.iinfo(np.int64).max)
 
@@ -309,12 +290,8 @@ class Collector:
 
     def _check_room(self, rows: NDArray[np.int64]) -> None:
         """Rows of an environment that one call collects must not overwrite one another."""
-        if not self._overwrites and rows.max() > self.buffer.ring_size:
-            raise ValueError(
-                f"buffer holds {self.buffer.ring_size} steps of an environment, this call collects "
-                f"{rows.max()} or more: it needs a total size of at least "
-                f"{rows.max() * self.buffer.buffer_num}."
-            )
+        if not self._overwrites:
+            validation.check_room(self.buffer.ring_size, self.buffer.buffer_num, int(rows.max()))
 
     def _abandon(self) -> None:
         """Leave the running episodes: what is stored of them ends here."""
@@ -332,12 +309,8 @@ def _map(function: Callable[..., Any], *trees: Any) -> Any:
 
 def _owned(leaf: Any) -> NDArray[Any]:
     """A copy: an environment or a policy may write into its array at the next step."""
-    if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "biufc":
-        raise ValueError(
-            "observations and actions must be numeric arrays or dicts of them, got "
-            f"{type(leaf).__name__}: {leaf!r}."
-        )
-    return leaf.copy()
+    validation.check_numeric_array(leaf)
+    return np.array(leaf)
 
 
 def _set_row(rows: Any, n: Any, row: Any) -> None:
@@ -356,11 +329,7 @@ def _begin_anew(state: Any, where: Flags) -> Any:
         return type(state)({key: _begin_anew(child, where) for key, child in state.items()})
     if not isinstance(state, torch.Tensor | np.ndarray):
         return state
-    if state.ndim == 0 or len(state) != len(where):
-        raise ValueError(
-            f"the policy's state must have the {len(where)} environments on axis 0, "
-            f"got shape {list(state.shape)}."
-        )
+    validation.check_hidden_state(tuple(state.shape), len(where))
     rows = where.reshape(-1, *[1] * (state.ndim - 1))
     if isinstance(state, torch.Tensor):
         return state.masked_fill(torch.as_tensor(rows, device=state.device), 0)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pg_edu import validation
 from pg_edu.types import Device, TArr
 
 Shape = int | np.integer[Any] | Sequence[int]
@@ -95,11 +96,7 @@ class MLP(nn.Module):
         if x.dim() == 1 and n > 1 and not x.is_floating_point() and ((x >= 0) & (x < n)).all():
             x = nn.functional.one_hot(x.long(), n)
         x = x.flatten(1) if x.dim() > 1 else x.reshape(-1, 1)
-        if x.shape[1] != n:
-            raise ValueError(
-                f"obs must be a batch of rows with {n} numbers each, or of Discrete states from 0 "
-                f"to {n - 1}, but has shape {list(obs.shape)}"
-            )
+        validation.check_width(obs, int(x.shape[1]), n)
         y: Tensor = self.model(x.to(self.device, torch.float32))
         return y
 
@@ -145,11 +142,7 @@ class Net(nn.Module):
 
     def forward(self, obs: TArr, state: Any = None, info: Any = None) -> tuple[Tensor, Any]:
         """obs [B, *state_shape] or Discrete states [B] -> (output [B, output_dim], given state)."""
-        if hasattr(obs, "keys"):
-            raise TypeError(
-                f"obs is a dict with keys {sorted(obs.keys())}, but Net takes one array; give the "
-                "policy a network of your own that puts the entries together"
-            )
+        validation.check_one_array(obs)
         y = self.model(obs)
         return (torch.softmax(y, dim=-1) if self.softmax else y), state
 
@@ -285,9 +278,4 @@ def _size(shape: Shape) -> int:
 
 def _feature_dim(net: nn.Module, given: int | None) -> int:
     dim = getattr(net, "output_dim", given)
-    if dim is None or given not in (None, dim):
-        raise ValueError(
-            f"one must tell the output width of {type(net).__name__}, or both the same: "
-            f"preprocess_net_output_dim is {given}, but preprocess_net.output_dim is {dim}"
-        )
-    return int(dim)
+    return validation.output_width(net, dim, given)

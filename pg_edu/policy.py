@@ -142,10 +142,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
     @abstractmethod
     def forward(
-        self,
-        batch: types.ObsBatchProtocol,
-        state: Any = None,
-        **kwargs: Any,
+        self, batch: types.ObsBatchProtocol, state: Any = None, **kwargs: Any
     ) -> types.ActBatchProtocol:
         """Actions for observations: a Batch with `act` (raw) and `state` (None: no memory)."""
 
@@ -305,17 +302,13 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         Source: Schulman et al. (2016), equation 16; Tianshou v1.1.0.
         """
         rew = np.asarray(batch.rew, np.float64)
-        if v_s_ is not None:
+        if v_s_ is None:
+            validation.check_lambda_without_values(gae_lambda)
+            next_value = np.zeros_like(rew)
+        else:
             # Not a product: 0 * NaN is NaN.
             counts = BasePolicy.value_mask(buffer, indices)
             next_value = np.where(counts, _flat(v_s_, len(indices), "v_s_"), 0.0)
-        elif np.isclose(gae_lambda, 1.0):
-            next_value = np.zeros_like(rew)
-        else:
-            raise ValueError(
-                f"gae_lambda must be 1 when v_s_ is None (there are no values to bootstrap from), "
-                f"got {gae_lambda}."
-            )
         value = np.roll(next_value, 1) if v_s is None else _flat(v_s, len(indices), "v_s")
         end = _episode_ends(batch, buffer, indices)
         advantage = gae(rew, end, value, next_value, gamma, gae_lambda)
@@ -613,11 +606,7 @@ def _order_of_time(
     age = np.full(buffer.maxsize, -1)
     age[stored] = np.arange(len(stored))
     _, rows, inverse = np.unique(age[indices], return_index=True, return_inverse=True)
-    if not _in_order_of_time(indices[rows], end[rows], buffer):
-        raise ValueError(
-            "a row of the batch has no successor in it, so its return cannot be known. "
-            "Sample whole episodes: sample_size=0 (all rows)."
-        )
+    validation.check_complete(_in_order_of_time(indices[rows], end[rows], buffer))
     return rows, inverse
 
 

@@ -11,7 +11,6 @@ hooks, logging and a progress bar around it.
 """
 
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pg_edu import validation
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.policy import BasePolicy, policy_within_training_step
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats, TrainingStats
@@ -228,24 +228,7 @@ class OnpolicyTrainer:
     update_per_step: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("resume_from_log", "buffer", "update_per_step"):
-            value, default = getattr(self, name), getattr(OnpolicyTrainer, name)
-            if value != default:
-                raise ValueError(f"{name}={value!r} is not part of pg_edu; leave it at {default!r}")
-        if (self.step_per_collect is None) == (self.episode_per_collect is None):
-            raise ValueError(
-                "give exactly one of step_per_collect and episode_per_collect, got "
-                f"{self.step_per_collect} and {self.episode_per_collect}"
-            )
-        if self.test_collector is not None and self.episode_per_test is None:
-            raise ValueError("a test_collector needs episode_per_test, the episodes of one test")
-        collect_or_test = ("step_per_collect", "episode_per_collect", "episode_per_test")
-        for name in ("max_epoch", "step_per_epoch", *collect_or_test):
-            count, least = getattr(self, name), int(name != "max_epoch")
-            if count is not None and count < least:
-                raise ValueError(f"{name} must be at least {least}, but is {count}")
-        if self.stop_fn is not None and self.test_collector is None:
-            warnings.warn("stop_fn: without a test_collector it is never asked", stacklevel=3)
+        validation.check_trainer_arguments(vars(self))
         # Returns of another policy say nothing about this one.
         self.test_in_train &= self.train_collector.policy is self.policy
 

@@ -1,4 +1,4 @@
-"""What a policy is given, checked before it can train on something else.
+"""What policies, collectors and trainers are given, checked before anything wrong comes of it.
 
 Each function raises a ValueError (or TypeError) that names the argument, what came and what was
 expected, or warns. None of them changes anything.
@@ -6,7 +6,7 @@ expected, or warns. None of them changes anything.
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -25,6 +25,59 @@ NEGATIVE_PROBABILITIES = (
     "dist_fn takes the actor's output as probabilities, but some are negative. "
     "If they are logits, write dist_fn=lambda logits: Categorical(logits=logits)."
 )
+
+
+def positive_integer(name: str, value: int) -> int:
+    """A size."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name}: expected a positive integer, got {value!r}")
+    return int(value)
+
+
+def ring_numbers(buffer_ids: Sequence[int] | NDArray[np.int64], rings: int) -> NDArray[np.int64]:
+    """Distinct numbers of a buffer's rings, [B]."""
+    ids = np.asarray(buffer_ids)
+    ids = ids.astype(int) if ids.shape == (0,) else ids
+    distinct = {*range(rings)} & {*ids.ravel().tolist()}
+    if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(distinct) < len(ids):
+        expected = f"distinct integers in [0, {rings})"
+        raise ValueError(f"buffer_ids: expected {expected}, got {buffer_ids!r}")
+    return ids
+
+
+def check_mask(valid: NDArray[Any], rings: int) -> None:
+    """Which rows of a block [T, N] are to be stored."""
+    if valid.dtype != bool or valid.ndim != 2 or valid.shape[1] > rings:
+        expected = f"bool [T, N], a column for each of at most {rings} rings"
+        raise ValueError(f"extend: valid must be {expected}; got {valid.dtype} {valid.shape}")
+
+
+def check_width(obs: Any, width: int, expected: int) -> None:
+    """Of the flattened input of an MLP."""
+    if width != expected:
+        raise ValueError(
+            f"obs must be a batch of rows with {expected} numbers each, or of Discrete states "
+            f"from 0 to {expected - 1}, but has shape {list(obs.shape)}"
+        )
+
+
+def check_one_array(obs: Any) -> None:
+    """What Net takes."""
+    if hasattr(obs, "keys"):
+        raise TypeError(
+            f"obs is a dict with keys {sorted(obs.keys())}, but Net takes one array; give the "
+            "policy a network of your own that puts the entries together"
+        )
+
+
+def output_width(net: nn.Module, known: int | None, given: int | None) -> int:
+    """Of a network, known from its attribute `output_dim`, or given, or both the same."""
+    if known is None or given not in (None, known):
+        raise ValueError(
+            f"one must tell the output width of {type(net).__name__}, or both the same: "
+            f"preprocess_net_output_dim is {given}, but preprocess_net.output_dim is {known}"
+        )
+    return int(known)
 
 
 def check_action_space(space: gym.Space[Any], scaling: bool, bound_method: BoundMethod) -> None:
@@ -212,6 +265,24 @@ def check_within_training_step(within: bool) -> None:
         )
 
 
+def check_lambda_without_values(gae_lambda: float) -> None:
+    """Below 1 it weighs values."""
+    if not np.isclose(gae_lambda, 1.0):
+        raise ValueError(
+            f"gae_lambda must be 1 when v_s_ is None (there are no values to bootstrap from), "
+            f"got {gae_lambda}."
+        )
+
+
+def check_complete(has_successors: bool) -> None:
+    """The return of a row is made of all rows that follow it in its episode."""
+    if not has_successors:
+        raise ValueError(
+            "a row of the batch has no successor in it, so its return cannot be known. "
+            "Sample whole episodes: sample_size=0 (all rows)."
+        )
+
+
 def check_nstep_arguments(rew_norm: bool, n_step: int, rows: int, indices: int) -> None:
     """Of `compute_nstep_return`."""
     if rew_norm:
@@ -277,6 +348,90 @@ def warn_of_mean_over_dimensions(log_prob: torch.Tensor, warned: set[str]) -> No
             "distribution in torch.distributions.Independent(dist, 1) to sum them.",
             warned,
         )
+
+
+def check_one_of_two(**counts: int | None) -> None:
+    """Exactly one count is given, and it is positive."""
+    given = [count for count in counts.values() if count is not None]
+    if len(given) != 1 or given[0] <= 0:
+        raise ValueError(
+            f"give exactly one of {' and '.join(counts)}, and a positive number, got "
+            f"{', '.join(f'{name}={count}' for name, count in counts.items())}."
+        )
+
+
+def check_how_much(n_step: int | None, n_episode: int | None, environments: int) -> None:
+    """To collect: steps or episodes; of both, enough for each environment."""
+    check_one_of_two(n_step=n_step, n_episode=n_episode)
+    if n_episode is not None and n_episode < environments:
+        idle = f"n_episode={n_episode} leaves some of the {environments} environments idle."
+        warnings.warn(idle, stacklevel=5)
+    if n_step is not None and n_step % environments:
+        taken = -(-n_step // environments) * environments
+        more = f"n_step={n_step} is no multiple of the {environments} environments: "
+        warnings.warn(f"{more}{taken} are taken.", stacklevel=5)
+
+
+def check_collector_arguments(
+    policy: Any, env: gym.vector.VectorEnv[Any, Any, Any], buffer_num: int
+) -> None:
+    """A ring for each environment, and a policy for one environment."""
+    if buffer_num < env.num_envs:
+        raise ValueError(
+            f"buffer has {buffer_num} rings for {env.num_envs} environments. Use "
+            f"VectorReplayBuffer(total_size, buffer_num={env.num_envs})."
+        )
+    if policy.action_space == env.action_space != env.single_action_space:
+        raise ValueError(
+            "the policy was given the action_space of all environments together, "
+            f"{policy.action_space}. Give it env.single_action_space, {env.single_action_space}."
+        )
+
+
+def check_room(ring_size: int, buffer_num: int, rows: int) -> None:
+    """Rows of an environment that one call collects must not overwrite one another."""
+    if rows > ring_size:
+        raise ValueError(
+            f"buffer holds {ring_size} steps of an environment, this call collects {rows} or more: "
+            f"it needs a total size of at least {rows * buffer_num}."
+        )
+
+
+def check_numeric_array(leaf: Any) -> None:
+    """What environments and policies give, at each step."""
+    if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "biufc":
+        raise ValueError(
+            "observations and actions must be numeric arrays or dicts of them, got "
+            f"{type(leaf).__name__}: {leaf!r}."
+        )
+
+
+def check_hidden_state(shape: tuple[int, ...], environments: int) -> None:
+    """The hidden states of all environments, of which some are to begin anew."""
+    if shape[:1] != (environments,):
+        raise ValueError(
+            f"the policy's state must have the {environments} environments on axis 0, "
+            f"got shape {list(shape)}."
+        )
+
+
+def check_trainer_arguments(given: dict[str, Any]) -> None:
+    """Of `OnpolicyTrainer`, by name."""
+    for name, default in {"resume_from_log": False, "buffer": None, "update_per_step": 1.0}.items():
+        if given[name] != default:
+            raise ValueError(
+                f"{name}={given[name]!r} is not part of pg_edu; leave it at {default!r}"
+            )
+    collects = {name: given[name] for name in ("step_per_collect", "episode_per_collect")}
+    check_one_of_two(**collects)
+    if given["test_collector"] is not None and given["episode_per_test"] is None:
+        raise ValueError("a test_collector needs episode_per_test, the episodes of one test")
+    for name in ("max_epoch", "step_per_epoch", "episode_per_test"):
+        count, least = given[name], int(name != "max_epoch")
+        if count is not None and count < least:
+            raise ValueError(f"{name} must be at least {least}, but is {count}")
+    if given["stop_fn"] is not None and given["test_collector"] is None:
+        warnings.warn("stop_fn: without a test_collector it is never asked", stacklevel=4)
 
 
 def _warn_once(message: str, warned: set[str]) -> None:
