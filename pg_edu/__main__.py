@@ -83,9 +83,10 @@ def _parser() -> _Parser:
         help="train an agent",
         description="Train an agent until it solves its environment or reaches a limit. What is "
         "not given has the value that suits the environment.",
-        epilog="Plain REINFORCE solved CartPole-v1 with 20 seeds of 20, Pendulum-v1 with 3 of 3 "
-        "(a minute or so) and Acrobot-v1 with 5 of 8 (half a minute; the others never saw the "
-        "goal). MountainCarContinuous-v0 runs, and is not solved: there standing still pays best.",
+        epilog="With these settings plain REINFORCE solved CartPole-v1 with 20 seeds of 20, "
+        "Pendulum-v1 with 3 of 3 (a minute or so) and Acrobot-v1 with 5 of 8 (half a minute; the "
+        "others stayed near -500). MountainCarContinuous-v0 runs; with the one seed tried it was "
+        "not solved.",
     )
     command.set_defaults(command=_train)
     add = command.add_argument
