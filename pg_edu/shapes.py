@@ -5,11 +5,22 @@
     Independent(Normal(loc [B, A]), 1)    actions [B, A]   log_prob [B]      (their sum)
 
 An action has the shape batch_shape + event_shape, its log-probability the shape batch_shape.
-Anything else torch broadcasts without a word: a Categorical [B] scores actions [B, 1] as [B, B].
+Anything else torch broadcasts without a word: a Categorical [B] scores actions [B, 1] as [B, B],
+and log-probabilities [B] times returns [B, 1] are [B, B] as well. `checked_log_prob` refuses the
+first; `forbid_outer_broadcast` refuses both, and their like in anybody's code.
 """
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
+
+from pg_edu.broadcasting import OuterBroadcastError, allow_outer_broadcast, forbid_outer_broadcast
+
+__all__ = [
+    "OuterBroadcastError",
+    "allow_outer_broadcast",
+    "checked_log_prob",
+    "forbid_outer_broadcast",
+]
 
 
 def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
@@ -56,23 +67,6 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
             f"but its batch_shape is {list(dist.batch_shape)}."
         )
     return log_prob
-
-
-def check_parameters(dist: Distribution) -> None:
-    """A distribution's parameters must be what they are called; torch checks unless under -O.
-
-    Raises:
-        ValueError: a parameter is NaN or out of its range.
-    """
-    if isinstance(dist, Independent):
-        return check_parameters(dist.base_dist)
-    for name, constraint in dist.arg_constraints.items():
-        value = vars(dist).get(name)
-        if value is not None and not constraint.check(value).all():  # type: ignore[no-untyped-call]
-            raise ValueError(
-                f"{name} of {type(dist).__name__} must satisfy {constraint}, but it holds other "
-                f"values, from {value.min()} to {value.max()}."
-            )
 
 
 def _in_support(dist: Distribution, act: Tensor) -> bool:

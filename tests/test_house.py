@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "pg_edu"
 
 # Arrows point to the left: a module may import what stands before it, and in its own line.
 FLOORS = [
+    {"broadcasting"},
     {"types", "returns", "actions", "shapes", "stats", "batch", "validation", "intervals"},
     {"buffer"},
     {"nets"},
@@ -21,10 +22,10 @@ FLOORS = [
     {"trainer"},
     {"plots"},
     {"experiment"},
-    {"compat", "lab", "check"},
+    {"compat", "lab", "check", "pytest_plugin"},
     {"__init__", "__main__"},
 ]
-CORE = set[str]().union(*FLOORS[:6]) - {"types", "intervals"}
+CORE = set[str]().union(*FLOORS[:7]) - {"broadcasting", "types", "intervals"}
 DRAWING = {"matplotlib", "PIL", "pygame"}
 SLOW = {"scipy", "numba", "tensorboard", "tqdm.auto", "tqdm.notebook"}
 
