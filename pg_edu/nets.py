@@ -32,6 +32,8 @@ LOG_SIGMA_MIN, LOG_SIGMA_MAX = -20, 2
 class MLP(nn.Module):
     """Linear layers, each but the last followed by an optional norm and an activation.
 
+    Without hidden_sizes and output_dim there are none, and the output is the flattened input.
+
     Args:
         input_dim: width of the flattened input.
         output_dim: width of a last linear layer without activation; 0: there is no such layer.
@@ -96,7 +98,8 @@ class MLP(nn.Module):
         if x.dim() == 1 and n > 1 and not x.is_floating_point() and ((x >= 0) & (x < n)).all():
             x = nn.functional.one_hot(x.long(), n)
         x = x.flatten(1) if x.dim() > 1 else x.reshape(-1, 1)
-        validation.check_width(obs, int(x.shape[1]), n)
+        if len(self.model) > 0:
+            validation.check_width(obs, int(x.shape[1]), n)
         y: Tensor = self.model(x.to(self.device, torch.float32))
         return y
 

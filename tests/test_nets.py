@@ -87,6 +87,12 @@ def test_net_without_any_layer_passes_the_observation_on() -> None:
     assert Net((2, 2))(np.ones((3, 2, 2)))[0].shape == (3, 4)
 
 
+def test_an_mlp_without_layers_takes_an_input_of_any_width() -> None:
+    """As in v1.1.0, where it is the identity whatever its input_dim."""
+    x = torch.rand(64, 3)
+    assert torch.equal(MLP(6, output_dim=0)(x), x)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64, np.bool_])
 def test_net_takes_images_of_any_dtype(dtype: Any) -> None:
     obs = (np.arange(2 * 4 * 4 * 3).reshape(2, 4, 4, 3) % 2).astype(dtype)
