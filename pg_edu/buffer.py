@@ -452,10 +452,7 @@ def _lifted(value: Any, axes: int, lead: tuple[int, ...], name: str) -> Any:
     else:
         array = np.empty((), object)
         array[()] = value
-    if array.shape[:axes] != lead[2 - axes :]:
-        expected = ", ".join(map(str, lead[2 - axes :]))
-        got = f"shape {list(array.shape)}" if array.shape else repr(value)
-        raise ValueError(f"{name}: expected an array of shape [{expected}, ...], got {got}")
+    validation.check_shape(name, array, lead[2 - axes :])
     return array.reshape((1,) * (2 - axes) + array.shape)
 
 

@@ -184,7 +184,7 @@ class Actor(nn.Module):
         super().__init__()
         self.preprocess = preprocess_net
         self.output_dim = _size(action_shape)
-        features = _feature_dim(preprocess_net, preprocess_net_output_dim)
+        features = validation.output_width(preprocess_net, preprocess_net_output_dim)
         self.last = MLP(features, self.output_dim, hidden_sizes, device=device)
         self.softmax_output = softmax_output
 
@@ -237,7 +237,7 @@ class ActorProb(nn.Module):
             max_action = 1.0
         self.preprocess = preprocess_net
         self.output_dim = _size(action_shape)
-        features = _feature_dim(preprocess_net, preprocess_net_output_dim)
+        features = validation.output_width(preprocess_net, preprocess_net_output_dim)
         self.mu = MLP(features, self.output_dim, hidden_sizes, device=device)
         if conditioned_sigma:
             self.sigma = MLP(features, self.output_dim, hidden_sizes, device=device)
@@ -277,8 +277,3 @@ def _made(module: ModuleClass | None, args: ModuleArgs | None, *first: int) -> l
 
 def _size(shape: Shape) -> int:
     return int(np.prod(shape))
-
-
-def _feature_dim(net: nn.Module, given: int | None) -> int:
-    dim = getattr(net, "output_dim", given)
-    return validation.output_width(net, dim, given)

@@ -76,12 +76,12 @@ class TrainingStats(DataclassPPrintMixin):
 
     def get_loss_stats_dict(self) -> dict[str, Any]:
         """The losses by name: a summary as its mean, without None and names that begin with _."""
+        no_loss = {"train_time", "smoothed_loss"}
+        losses = {k: v for k, v in vars(self).items() if k[0] != "_" and k not in no_loss}
         return {
-            name: value.mean if isinstance(value, SequenceSummaryStats) else value
-            for name, value in vars(self).items()
-            if value is not None
-            and not name.startswith("_")
-            and name not in ("train_time", "smoothed_loss")
+            name: loss.mean if isinstance(loss, SequenceSummaryStats) else loss
+            for name, loss in losses.items()
+            if loss is not None
         }
 
 

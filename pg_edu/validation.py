@@ -45,6 +45,14 @@ def ring_numbers(buffer_ids: Sequence[int] | NDArray[np.int64], rings: int) -> N
     return ids
 
 
+def check_shape(name: str, array: NDArray[Any], expected: tuple[int, ...]) -> None:
+    """The leading axes of what is stored in a buffer."""
+    if array.shape[: len(expected)] != expected:
+        got = f"shape {list(array.shape)}" if array.shape else repr(array.item())
+        sizes = ", ".join(map(str, expected))
+        raise ValueError(f"{name}: expected an array of shape [{sizes}, ...], got {got}")
+
+
 def check_mask(valid: NDArray[Any], rings: int) -> None:
     """Which rows of a block [T, N] are to be stored."""
     if valid.dtype != bool or valid.ndim != 2 or valid.shape[1] > rings:
@@ -70,8 +78,9 @@ def check_one_array(obs: Any) -> None:
         )
 
 
-def output_width(net: nn.Module, known: int | None, given: int | None) -> int:
+def output_width(net: nn.Module, given: int | None) -> int:
     """Of a network, known from its attribute `output_dim`, or given, or both the same."""
+    known = getattr(net, "output_dim", given)
     if known is None or given not in (None, known):
         raise ValueError(
             f"one must tell the output width of {type(net).__name__}, or both the same: "

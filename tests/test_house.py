@@ -25,7 +25,7 @@ FLOORS = [
     {"compat", "lab", "check", "pytest_plugin"},
     {"__init__", "__main__"},
 ]
-CORE = set[str]().union(*FLOORS[:7]) - {"broadcasting", "types", "intervals"}
+CORE = "batch buffer returns actions shapes stats nets policy collector trainer".split()
 DRAWING = {"matplotlib", "PIL", "pygame"}
 SLOW = {"scipy", "numba", "tensorboard", "tqdm.auto", "tqdm.notebook"}
 
