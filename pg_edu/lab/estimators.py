@@ -102,12 +102,12 @@ def minus_alive_mean(weights: Weights) -> Weights:
 
 
 def standardised_per_episode(weights: Weights) -> Weights:
-    """(wₜ - mean) / std, of its own episode. A std of 0 gives 0."""
+    """(wₜ - mean) / (std + 1e-8) of its own episode."""
     return [_standardised(w, w) for w in weights]
 
 
 def standardised_per_batch(weights: Weights) -> Weights:
-    """(wₜ - mean) / std, over all steps of the batch. A std of 0 gives 0."""
+    """(wₜ - mean) / (std + 1e-8) over all steps of the batch."""
     everything = np.concatenate(weights)
     return [_standardised(w, everything) for w in weights]
 
@@ -189,8 +189,7 @@ def _padded(weights: Weights) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def _standardised(weights: Floats, among: Floats) -> Floats:
-    std = float(among.std())
-    return (weights - float(among.mean())) / (std if std > 0 else 1.0)
+    return (weights - float(among.mean())) / (float(among.std()) + 1e-8)
 
 
 RIGHT: dict[str, Estimator] = {

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Objective = Literal["discounted", "undiscounted", "average"]
 
-MOST_EPISODES = 100_000
+MOST_EPISODES = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +116,11 @@ class MDP:
     def at(self, logits: ArrayLike) -> "MDP":
         """The same world with another policy."""
         return replace(self, logits=logits)
+
+    def restarting(self) -> "MDP":
+        """The same world, where the end of an episode is the start of the next one."""
+        ends = 1.0 - self.transition.sum(axis=-1, keepdims=True)
+        return replace(self, transition=self.transition + ends * self.start)
 
     @cached_property
     def policy(self) -> Floats:

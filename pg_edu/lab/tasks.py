@@ -96,6 +96,16 @@ def forced_minus_5() -> MDP:
     return MDP(_first(3), transition, reward, np.zeros((3, 2)))
 
 
+def patience() -> MDP:
+    """Three states. Action 0 takes 1 and ends; action 1 waits, which pays 4 in the last state.
+
+    One wait in two leads on: to the next state, and from the last one to the end.
+    """
+    transition = np.zeros((3, 2, 3))
+    transition[:, 1] = 0.5 * (np.eye(3) + np.eye(3, k=1))
+    return MDP(_first(3), transition, [[1, 0], [1, 0], [1, 4]], np.zeros((3, 2)))
+
+
 def invest(limit: int | None = None) -> MDP:
     """Each step action 1 pays 1 now for 3 five steps later. gamma = .95.
 
