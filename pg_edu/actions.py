@@ -57,7 +57,7 @@ def to_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool) 
                 f"action_scaling maps [-1, 1] to the space, but act goes from {value.min()} to "
                 f'{value.max()}. Bound it first: action_bound_method="clip" or "tanh".'
             )
-        value = scale(value.clip(-1.0, 1.0), space.low, space.high)
+        value = scale(value, space.low, space.high)
     return _to_dtype(value, space, scaling)
 
 
@@ -93,7 +93,7 @@ def from_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool
     if np.abs(value).max(initial=0.0) > 1.0 + ROUNDING:
         inside = f"{space}" if scaling else "[-1, 1]"
         raise ValueError(f"tanh can be undone inside {inside} only, but act is {act}.")
-    value = unbound(value.clip(-1.0, 1.0))
+    value = unbound(value)
     flat = scaling & (space.high / 2 - space.low / 2 < FLAT / 2)
     return np.where(flat, value.dtype.type(0.0), value)
 
