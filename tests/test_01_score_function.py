@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Categorical
 
+from pg_edu.check import exercise
 from pg_edu.lab.estimators import (
     best_constant,
     minus_constant,
@@ -304,6 +305,19 @@ def test_the_gradient_of_the_probability_is_that_of_another_objective():
     assert not verdict.unbiased
 
 
+def test_the_gradient_of_the_probability_may_lead_to_the_wrong_arm():
+    """Exact steps up ½ Σ π² r from π = (.6, .35, .05) end at arm 0; those up Σ π r at arm 2."""
+    ends = []
+    for power in (2, 1):
+        logits = np.log([0.6, 0.35, 0.05])
+        for _ in range(1000):
+            pi = np.exp(logits) / np.exp(logits).sum()
+            pushes = pi**power * REWARDS
+            logits = logits + 0.5 * (pushes - pi * pushes.sum())
+        ends.append(pi.argmax())
+    assert ends == [0, 2]
+
+
 # The triangle.
 
 
@@ -352,3 +366,19 @@ def test_exact_gradients_can_be_slow(two_logits, updates):
             machine, count = machine.at(machine.logits + step), count + 1
         found.append(count)
     assert found == updates
+
+
+# The answers to the exercises.
+
+
+def test_the_answers_to_the_exercises_are_those_of_the_sums():
+    """01.1 the score, 01.2 no noise with two arms, 01.3 the parabola's bottom, 01.4 the mean."""
+    for arm in range(3):
+        np.testing.assert_allclose(exercise("01.1").key(LOGITS, arm), SCORE[arm], atol=1e-15)
+    two_arms = np.array([0.1, 0.9]), np.array([[0.9, -0.9], [-0.1, 0.1]]), [0, 1]
+    assert noise(exercise("01.2").key, *two_arms) == pytest.approx(0, abs=1e-20)
+    left, middle, right = noise(-1), noise(0), noise(1)
+    bottom = (left - right) / 2 / (left + right - 2 * middle)
+    assert exercise("01.3").key(PI, REWARDS) == pytest.approx(bottom, rel=1e-12)
+    found = exercise("01.4").key(PI, np.array([0, 2, 2]), np.array([1.0, 5.0, 5.0]))
+    np.testing.assert_allclose(found, (SCORE[0] + 10 * SCORE[2]) / 3, atol=1e-15)
