@@ -295,6 +295,20 @@ def test_a_batch_of_ten_is_cut_into_minibatches_and_the_rest_joins_the_last(
     assert drawn[1] == np.random.get_state()[2] and (drawn[0] == np.random.get_state()[1]).all()
 
 
+def test_each_minibatch_draws_actions_that_nobody_uses():
+    """Two minibatches of 4 and 6 rows move torch's generator as two samples of that size do."""
+    batch = Batch(obs=np.zeros(10), act=np.zeros(10, int), returns=np.ones(10))
+    torch.manual_seed(0)
+    for rows in (4, 6):
+        Categorical(logits=torch.zeros(rows, 3, dtype=torch.float64)).sample()
+    expected = torch.get_rng_state()
+    policy = bandit()
+    policy.updating = True  # as within update()
+    torch.manual_seed(0)
+    policy.learn(batch, batch_size=4, repeat=1)
+    assert torch.equal(torch.get_rng_state(), expected)
+
+
 def test_the_loss_of_each_minibatch_is_taken_before_its_own_step():
     """Two arms, the first one rewarded by 1, lr 1: losses log 2, then log(1 + 1/e)."""
     batch = Batch(obs=np.zeros(1), act=np.array([0]), returns=np.ones(1))
