@@ -122,6 +122,14 @@ def test_a_value_function_is_a_baseline():
     assert found.unbiased
 
 
+def test_the_value_that_is_subtracted_is_that_of_the_state_and_not_of_what_is_seen():
+    """wₜ - V(sₜ), where three states look alike."""
+    _, *long = length_bias().episodes()[1]
+    for e in long:
+        (found,) = minus_value(reward_to_go([e]), [e], np.array([1.0, 10.0, 100.0, 1000.0]))
+        np.testing.assert_allclose(found, reward_to_go([e])[0] - [1, 10, 100, 1000], atol=1e-12)
+
+
 def test_no_constant_has_less_variance_than_the_best_one():
     """Var[Σ s (G - b)] is a parabola in b: its vertex by three points."""
     for mdp in (BANDIT, length_bias()):

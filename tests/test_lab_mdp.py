@@ -248,9 +248,12 @@ def test_a_window_is_a_walk_through_the_restarting_world(first):
         np.testing.assert_allclose(visits[k], at @ np.linalg.matrix_power(matrix, k), atol=1e-14)
 
 
-def test_a_restarting_world_never_ends():
-    restarting = random_mdp(12).restarting()
-    np.testing.assert_allclose(restarting.transition.sum(axis=-1), 1.0, atol=1e-15)
+def test_a_restarting_world_brings_an_episodes_return_in_an_episodes_time():
+    """ρ = E[Σ rₜ] / E[T], the renewal reward theorem."""
+    mdp = random_mdp(12)
+    length = replace(mdp, reward=np.ones((3, 2))).J("undiscounted")
+    expected = mdp.J("undiscounted") / length
+    assert mdp.restarting().J("average") == pytest.approx(expected, abs=1e-13)
 
 
 # Judgements.
