@@ -55,6 +55,14 @@ def test_each_source_has_its_notebook_and_each_notebook_its_source() -> None:
 
 
 @every_notebook
+def test_the_readme_and_the_map_of_the_course_lead_to_it(source: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    course = SOURCES[0].read_text(encoding="utf-8")
+    assert f"](notebooks/{source.stem}.ipynb)" in readme
+    assert f"]({source.stem}.ipynb)" in course or source == SOURCES[0]
+
+
+@every_notebook
 def test_cells_are_those_of_the_source(source: Path) -> None:
     def cells(notebook: Any) -> list[tuple[str, str, str, Any]]:
         return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells]

@@ -24,6 +24,11 @@ def test_its_policy_learns(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(means) == 20 and sum(means[-5:]) > 1.5 * sum(means[:5])
 
 
+def test_its_guard_refuses_the_product(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(PROGRAMS[2], {})
+    assert capsys.readouterr().out.startswith("mul makes [64, 64] of [64] and [64, 1]: every ")
+
+
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
 def test_what_it_links_to_exists(link: str) -> None:
     assert link.startswith("https://") or (ROOT / link).is_file()
