@@ -15,6 +15,7 @@ import torch
 from torch.distributions import Categorical
 
 from pg_edu import Batch, PGPolicy
+from pg_edu.check import exercise
 from pg_edu.lab import estimators
 from pg_edu.lab.agent import Table, pgpolicy_step
 from pg_edu.lab.judge import judge
@@ -309,15 +310,14 @@ def test_without_gamma_t_not_even_the_direction_is_right():
 @pytest.mark.parametrize("gamma", [1.0, 0.5])
 @pytest.mark.parametrize("n", [1, 2])
 def test_with_one_length_the_mean_is_another_learning_rate(gamma, n):
-    """PGPolicy.learn, T = 3: E[step] = (1/3) E[Σ ∇log π Gₜ]; with γ < 1 there is no γᵗ in it."""
+    """PGPolicy.learn, T = 2: E[step] = (1/2) E[Σ ∇log π Gₜ]; with γ < 1 there is no γᵗ in it."""
     by_hand = np.zeros((3, 2))
-    for heads in product((0, 1), repeat=3):
-        for t in range(3):
-            G = sum(gamma ** (k - t) * heads[k] for k in range(t, 3))
-            by_hand[t] += np.array([-1, 1]) * (heads[t] - 0.5) * G / 8
-    step = pgpolicy_step(discount_factor=gamma)
-    verdict = judge(step, coins(3).batches(n), by_hand / 3)
-    np.testing.assert_allclose(verdict.expectation, by_hand / 3, atol=1e-6)
+    for first, second in product((0, 1), repeat=2):
+        rew = [5 * first, 0.5 * second - 5 * first]
+        by_hand[0] += np.array([-1, 1]) * (first - 0.5) * (rew[0] + gamma * rew[1]) / 4
+        by_hand[1 + first] += np.array([-1, 1]) * (second - 0.5) * rew[1] / 4
+    verdict = judge(pgpolicy_step(discount_factor=gamma), forced_minus_5().batches(n), by_hand / 2)
+    np.testing.assert_allclose(verdict.expectation, by_hand / 2, atol=1e-6)
 
 
 GAME = stop_or_go()
@@ -544,3 +544,49 @@ def test_the_laws_do_not_see_a_wrong_sign():
 
     assert laws(downhill, sizes=(1, 2)).broken == ()
     assert judge(downhill, WORLD.batches(1), WORLD.gradient()).cosine == pytest.approx(-1)
+
+
+# The answers to the exercises
+
+
+def test_exercise_1_weighs_the_steps_of_each_game_by_gamma_t():
+    """wₜ = γᵗ Gₜ, with t from the start of each game, summed out."""
+    rew, end, gamma = np.array([1.0, 0, 4, 8, 8, -3]), np.array([0, 0, 1, 0, 0, 1], bool), 0.5
+    games = ([1.0, 0, 4], [8.0, 8, -3])
+    expected = [
+        sum(gamma**k * r for k, r in enumerate(game) if k >= t) for game in games for t in range(3)
+    ]
+    np.testing.assert_allclose(exercise("03.1").key(rew, end, gamma), expected)
+
+
+def test_exercise_2_is_the_constant_that_stops_all_learning():
+    """E[update] = (.4 - .75 b) q = 0."""
+    b = Fraction(exercise("03.2").key).limit_denominator(1000)
+    assert expected_update(FAIR, 1, stop=1 - b, go=Fraction(12, 5) - b) == 0
+
+
+def test_the_gradient_of_exercise_3_is_minus_the_unbiased_estimate():
+    """∇ of -(1/N) Σᵢ Σₜ log π(aₜ|sₜ) Gₜ, on every batch of two trips."""
+    loss = exercise("03.3").key
+    _, episodes = WORLD.episodes()
+    for first, second in product(episodes[::5], repeat=2):
+        batch = [first, second]
+        obs, act, rew = (
+            np.concatenate([getattr(e, name) for e in batch]) for name in ("obs", "act", "rew")
+        )
+        end = np.isin(np.arange(len(rew)), np.cumsum([len(first), len(second)]) - 1)
+        returns = np.concatenate([np.cumsum(e.rew[::-1])[::-1] for e in batch])
+
+        def at(logits, rows=(obs, act, returns, end)):
+            obs, act, returns, end = rows
+            return loss(np.log(policy_of(logits))[obs, act], returns, end)
+
+        expected = estimators.sum_per_episode(batch, estimators.reward_to_go(batch))
+        np.testing.assert_allclose(-nudged(at), expected, atol=1e-8)
+
+
+def test_exercise_4_is_unbiased_with_any_values():
+    """E[Σ ∇log π (Gₜ - V(sₜ))] = ∇J, whatever V is."""
+    for V in (WORLD.value(), np.array([3.0, -1, 0, 7])):
+        found = expectation(lambda s, a, rew, V=V: exercise("03.4").key(np.array(rew), V[s]))
+        np.testing.assert_allclose(found, WORLD.gradient(), atol=1e-13)
