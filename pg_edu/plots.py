@@ -28,8 +28,11 @@ import gymnasium as gym
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
+
+from pg_edu.intervals import t_interval
 
 MAX_FRAMES = 60
 """How many frames an animation has at most: a few seconds, some tens of kilobytes."""
@@ -108,15 +111,43 @@ def learning_curve(
         axes.plot(x, y, marker, color=color, ms=8, mec="white", label=f"evaluation, {name}")
     if target is not None:
         axes.axhline(target, color=INK, linestyle="--", lw=1.2, label=f"target {target:g}")
-    axes.set_title(title, fontsize=13)
-    axes.set_xlabel("environment steps", fontsize=12)
-    axes.set_ylabel("return (sum of an episode's rewards)", fontsize=12)
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.tick_params(labelsize=11)
-    axes.grid(color=SAND, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=11)
+    _label(figure, axes, title, "environment steps")
+    return figure
+
+
+def curves_over_seeds(
+    x: Floats, returns: Floats, *, xlabel: str = "environment steps", title: str = ""
+) -> Figure:
+    """Draw one faint curve for each seed, their mean, and the 95% t interval of that mean.
+
+    There is an interval for each point alone: the band as a whole promises less than 95%.
+
+    Args:
+        x: [K] where on the axis each point of a curve is.
+        returns: [n, K] one row for each seed, n >= 2.
+        xlabel: what `x` counts.
+        title: what was trained, and how.
+
+    Raises:
+        ValueError: `returns` is not [n, K] with n >= 2 and K as in `x`, or not finite.
+
+    Example:
+        >>> figure = curves_over_seeds([1, 2], [[20.0, 35.0], [25.0, 60.0]], xlabel="updates")
+        >>> figure.axes[0].get_xlabel()
+        'updates'
+    """
+    rows = np.asarray(returns, dtype=float)
+    if rows.ndim != 2 or len(rows) < 2 or not rows.size:
+        raise ValueError(f"returns: expected [n, K] with n >= 2, got shape {list(rows.shape)}")
+    figure = Figure(figsize=(8, 4.2), layout="constrained", facecolor="white")
+    axes = figure.add_subplot(facecolor="white")
+    for row in rows:
+        axes.plot(*_series("returns", x, row), color=GREY, alpha=0.6, lw=1)
+    mean, low, high = np.array([t_interval(column) for column in rows.T]).T
+    axes.fill_between(x, low, high, color=SKY, alpha=0.4, lw=0, label="its 95% t interval")
+    axes.plot(x, mean, color=BLUE, lw=2, label=f"mean of {len(rows)} seeds")
+    axes.plot([], [], color=GREY, lw=1, label="single seeds")
+    _label(figure, axes, title, xlabel)
     return figure
 
 
@@ -461,6 +492,18 @@ def _spread(first: int, last: int, count: int) -> list[int]:
     if count < 1:
         raise ValueError(f"max_frames: expected at least 1, got {count}")
     return sorted(set(np.linspace(first, last, count).round().astype(int).tolist()))
+
+
+def _label(figure: Figure, axes: Axes, title: str, xlabel: str) -> None:
+    axes.set_title(title, fontsize=13)
+    axes.set_xlabel(xlabel, fontsize=12)
+    axes.set_ylabel("return (sum of an episode's rewards)", fontsize=12)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(labelsize=11)
+    axes.grid(color=SAND, lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=11)
 
 
 def _series(name: str, steps: Floats, values: Floats) -> tuple[Array, Array]:

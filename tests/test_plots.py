@@ -13,7 +13,14 @@ import pytest
 from PIL import Image, ImageColor
 
 from pg_edu import plots
-from pg_edu.plots import CannotDraw, animation, before_after, draw_frame, learning_curve
+from pg_edu.plots import (
+    CannotDraw,
+    animation,
+    before_after,
+    curves_over_seeds,
+    draw_frame,
+    learning_curve,
+)
 
 Pixels = npt.NDArray[np.bool_]
 
@@ -100,6 +107,36 @@ def test_curve_shows_band_episodes_target_and_evaluations() -> None:
 def test_curve_names_the_array_that_does_not_fit(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         learning_curve(**arguments)
+
+
+def test_curves_over_seeds_are_there_each_with_their_mean_and_its_interval() -> None:
+    """Two seeds: t = 12.706 and s / √2 is half the gap, so the margin at a gap of 10 is 63.53."""
+    figure = curves_over_seeds([1, 2], [[20.0, 40.0], [30.0, 40.0]], xlabel="updates", title="A")
+    axes = figure.axes[0]
+    lines = [np.asarray(line.get_ydata()).tolist() for line in axes.lines]
+    assert [20.0, 40.0] in lines and [30.0, 40.0] in lines and [25.0, 40.0] in lines
+    corners = np.asarray(axes.collections[0].get_paths()[0].vertices)
+    at_first = corners[corners[:, 0] == 1, 1]
+    assert (at_first.min(), at_first.max()) == pytest.approx((25 - 63.53, 25 + 63.53), abs=0.01)
+    assert (corners[corners[:, 0] == 2, 1] == 40).all()
+    assert (axes.get_xlabel(), axes.get_title()) == ("updates", "A")
+
+
+@pytest.mark.parametrize(
+    ("x", "returns", "message"),
+    [
+        ([1, 2], [[1.0, 2.0]], r"returns: expected \[n, K\] with n >= 2, got shape \[1, 2\]"),
+        ([1, 2], [1.0, 2.0], r"got shape \[2\]"),
+        ([], [[], []], r"got shape \[2, 0\]"),
+        ([1, 2, 3], [[1.0, 2.0], [3.0, 4.0]], r"returns: expected one value per step"),
+        ([1], [[1.0], [np.nan]], "must be finite, got nan"),
+    ],
+)
+def test_curves_over_seeds_refuse_what_is_not_a_table_of_seeds(
+    x: list[int], returns: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        curves_over_seeds(x, returns)
 
 
 def test_saved_figure_is_the_returned_png_without_a_date(tmp_path: Path) -> None:
