@@ -3,6 +3,7 @@
 A notebook stripped of its outputs, or full of paths and addresses of one machine, would pass there.
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -151,20 +152,24 @@ def test_first_code_cell_installs_the_package_where_it_is_missing(source: Path) 
     assert code_cells(source)[0].outputs == []
 
 
+def names_in(code: str) -> set[str]:
+    nodes = list(ast.walk(ast.parse(code)))
+    return {n.id for n in nodes if isinstance(n, ast.Name)} | {
+        n.name for n in nodes if isinstance(n, ast.FunctionDef)
+    }
+
+
 @every_notebook
-def test_every_exercise_can_be_solved(source: Path) -> None:
-    """With the right answers in place the notebook runs, and every check says correct."""
-    notebook = build.read(source)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    asked = [(cell, *found) for cell in cells for found in CHECK.findall(cell.source)]
-    for _, name, answer in asked:
+def test_every_exercise_can_be_solved(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the right answer in its place the check says correct, and no other cell knows of it."""
+    cells = [cell.source for cell in code_cells(source)]
+    asked = [(cell, *found) for cell in cells for found in CHECK.findall(cell)]
+    for cell, name, answer in asked:
         stub = re.compile(rf"^(def {answer}\(|{answer} = None)", re.MULTILINE)
-        (cell,) = [cell for cell in cells if stub.search(cell.source)]
-        cell.source = f"from pg_edu.check import exercise\n{answer} = exercise({name!r}).key"
-    if asked:
-        build.execute(notebook, build.FOLDER)
-    for cell, name, _ in asked:
-        assert f"✓ {name} correct" in printed(cell)
+        users = [other for other in cells[1:] if answer in names_in(other)]
+        assert len(users) == 2 and stub.search(users[0]) and users[1] == cell
+        exec(f"from pg_edu.check import check, exercise\n{answer} = exercise({name!r}).key\n{cell}")
+        assert capsys.readouterr().out == f"✓ {name} correct\n"
 
 
 def test_the_same_source_is_built_into_the_same_bytes(tmp_path: Path) -> None:
