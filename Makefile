@@ -17,6 +17,7 @@ RUN = .venv/bin/python -m
 
 train: .venv/ready
 	$(RUN) pg_edu train $(if $(SEED),--seed $(SEED))
+	@echo "How does it work? make lab, and begin with 00_quickstart."
 
 test: .venv/ready
 	$(RUN) ruff check .
@@ -44,7 +45,7 @@ clean:
 .venv/ready: pyproject.toml constraints.txt
 	$(require-python)
 	$(PYTHON) -m venv .venv
-	@echo "Installing into .venv: about 1.3 GB, a few minutes the first time."
+	@echo "Installing into .venv: about 1.6 GB, a few minutes the first time."
 	$(RUN) pip install -q -c constraints.txt -e ".[dev]"
 	@touch $@
 

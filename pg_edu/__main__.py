@@ -18,6 +18,7 @@ import math
 import os
 import re
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -43,9 +44,15 @@ from pg_edu.experiment import (
 )
 from pg_edu.intervals import t_interval
 
-# As the reader can type it here: an interpreter below this folder by its path, such as .venv's.
-_BELOW = Path(sys.executable).is_relative_to(Path.cwd())
-COMMAND = f"{os.path.relpath(sys.executable) if _BELOW else 'python'} -m pg_edu"
+
+def _interpreter() -> str:
+    """This Python as the reader can type it here: by name if that finds it, else by its path."""
+    if Path(sys.executable).is_relative_to(Path.cwd()):
+        return os.path.relpath(sys.executable)
+    return "python" if shutil.which("python") == sys.executable else sys.executable
+
+
+COMMAND = f"{_interpreter()} -m pg_edu"
 CHECKPOINT, TABLE, CURVE, ANIMATION = "checkpoint.pt", "run.csv", "learning_curve.png", "agent.png"
 SECONDS_BETWEEN_SAVES = 10
 
@@ -97,7 +104,7 @@ def _parser() -> _Parser:
     add("--target", type=float, help="mean return that counts as solved; inf: use up the limit")
     add("--max-env-steps", type=int, metavar="N", help="stop after N steps (2000000)")
     add("--max-updates", type=int, metavar="N", help="stop after N updates")
-    add("--max-seconds", type=float, metavar="S", help="stop after S seconds")
+    add("--max-seconds", type=float, metavar="S", help="stop training after S seconds")
     add("--max-episode-steps", type=int, metavar="N", help="cut episodes after N steps")
     add("--learning-rate", type=float, metavar="X", help="of Adam (0.01)")
     add("--discount", type=float, dest="discount_factor", metavar="X", help="gamma (0.99)")
@@ -191,6 +198,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         mean, low, high = t_interval(returns)
         print(f"  {name:<10} {mean:8.1f}   [{low:.1f}, {high:.1f}]")
     print(f"  target     {result.config.target:8.1f}")
+    print("The luck of these episodes is in the intervals, that of the training is not.")
     return 0
 
 
@@ -308,11 +316,9 @@ def _draw(result: Result, folder: Path) -> str:
         [row.return_min for row in rows],
         [row.return_max for row in rows],
         evaluations={
-            label: (
-                [row.env_steps for row in rows if getattr(row, column) is not None],
-                [getattr(row, column) for row in rows if getattr(row, column) is not None],
-            )
+            label: ([row.env_steps for row in tested], [getattr(row, column) for row in tested])
             for label, column in (("greedy", "greedy"), ("as trained", "sampled"))
+            if (tested := [row for row in rows if getattr(row, column) is not None])
         },
         target=None if config.target == math.inf else config.target,
         title=f"REINFORCE on {config.env_id}, seed {result.seed}",
@@ -320,7 +326,7 @@ def _draw(result: Result, folder: Path) -> str:
     plots.save_figure(figure, folder / CURVE)
     files = {
         CURVE: "the mean return against environment steps",
-        ANIMATION: "the agent before and after training, an animation",
+        ANIMATION: "the agent before and after training, an animation: open it in a browser",
         TABLE: "a row for each iteration",
         CHECKPOINT: "the trained policy, and all that is needed to go on",
     }
@@ -345,7 +351,7 @@ def _what_next(result: Result, folder: Path) -> str:
     if not result.solved:
         limit = f"{_option(result.stopped)} {2 * getattr(result.config, result.stopped)}"
         commands[f"train --resume {_quoted(folder)} {limit}"] = "go on"
-    commands[f"train {env} --seed {result.seed + 1}"] = "was it luck?"
+    commands[f"train {env} --seed {result.seed + 1}{_settings(result.config)}"] = "was it luck?"
     if result.solved:
         other = "Pendulum-v1" if env == "CartPole-v1" else "CartPole-v1"
         commands[f"train {other}"] = "another task"
@@ -354,13 +360,30 @@ def _what_next(result: Result, folder: Path) -> str:
     return "\n".join(["Next:", *lines])
 
 
+def _settings(config: Config) -> str:
+    """The options that lead from the usual configuration of the environment to this one."""
+    usual, options = good_config(env_id=config.env_id), ""
+    for name in (field.name for field in fields(Config)):
+        value = getattr(config, name)
+        if value == getattr(usual, name):
+            continue
+        if isinstance(value, bool):
+            options += f" {_option(name)}" if value else f" {_option(f'no_{name}')}"
+        else:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            options += f" {_option(name)} {'none' if value is None else shlex.quote(text)}"
+    return options
+
+
 def _progress(result: Result) -> str:
     updates = sum(row.loss is not None for row in result.history)
     return f"{updates} updates, {result.env_steps:,} environment steps"
 
 
 def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    """How a field of the configuration is called on the command line."""
+    short = {"discount_factor": "discount", "action_bound_method": "action_bound"}
+    return "--" + short.get(name, name).replace("_", "-")
 
 
 def _quoted(path: Path) -> str:

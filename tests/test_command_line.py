@@ -1,7 +1,9 @@
 """The command line: what it writes and says, how it stops, and one line for every mistake."""
 
 import csv
+import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from PIL import Image
 
 from pg_edu import __main__ as command_line
 from pg_edu import experiment
-from pg_edu.experiment import Result, evaluate, load_checkpoint, trained_policy
+from pg_edu.experiment import Result, evaluate, good_config, load_checkpoint, trained_policy
 from pg_edu.intervals import t_interval
 
 SMALL = ["--num-envs", "4", "--hidden-sizes", "8", "--target", "inf"]
@@ -372,3 +374,22 @@ def test_numbers_of_the_summary_are_those_of_the_agent(
     policy = trained_policy(result)
     means = [np.mean(evaluate(policy, result.config, greedy=g, seed=0)) for g in (True, False)]
     assert f"{means[0]:.1f} greedy, {means[1]:.1f} as trained." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"learning_rate": 0.02, "discount_factor": 0.9, "target": math.inf},
+        {"reward_normalization": False, "hidden_sizes": (), "max_env_steps": 5000},
+        {"env_id": "Pendulum-v1", "action_bound_method": None, "hidden_sizes": (8, 8)},
+    ],
+)
+def test_the_settings_of_a_run_are_told_as_options_that_lead_back_to_it(changes: dict) -> None:
+    config = good_config(**changes)
+    options = ["train", config.env_id, *shlex.split(command_line._settings(config))]
+    given = vars(command_line._parser().parse_args(options))
+    again = {name: value for name, value in given.items() if name != "command"}
+    if again.get("action_bound_method") == "none":
+        again["action_bound_method"] = None
+    assert good_config(**again) == config

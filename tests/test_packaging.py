@@ -44,6 +44,12 @@ def test_environment_yml_names_the_packages_and_bounds_of_pyproject() -> None:
     assert from_pip == {"pip": ["-e ."]}
 
 
+def test_the_conda_environment_has_the_name_that_the_readme_activates() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert re.findall(r"conda activate ([\w-]+)", readme) == [environment["name"]]
+
+
 def test_constraints_pin_every_dependency_within_its_bounds() -> None:
     pins = bounds(constraints())
     for requirement in RUN_TIME + DEVELOPMENT:
