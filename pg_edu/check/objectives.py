@@ -16,16 +16,19 @@ def _bootstrap(terminated: Bools, truncated: Bools, value: Floats, clock_is_a_ru
 
 
 def _weights(rew: Floats, end: Bools, b: float) -> Floats:
-    return discounted_returns(rew, end, 1.0) - b
+    weights: Floats = discounted_returns(rew, end, 1.0) - b
+    return weights
 
 
 def _group_weights(rewards: Floats) -> Floats:
     others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
-    return rewards - others
+    weights: Floats = rewards - others
+    return weights
 
 
 def _minus_own_mean(rewards: Floats) -> Floats:
-    return rewards - rewards.mean(axis=1, keepdims=True)
+    weights: Floats = rewards - rewards.mean(axis=1, keepdims=True)
+    return weights
 
 
 def _flags(*values: int) -> Bools:
