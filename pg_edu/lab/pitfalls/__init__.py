@@ -29,9 +29,9 @@ to `Kind` in `entry.py` and its module to `ROOMS` here.
 Example:
     >>> for version, verdict in PITFALLS["mean over steps"].verdicts().items():
     ...     print(f"{version:<9} {verdict}")
-    wrong     ✗ update of stop / q 0.4, with N = 8 -0.4713, truth -1.4
-    right     ✓ update of stop / q -1.4, with N = 8 -1.4, truth -1.4
-    half true ✓ scale with 3 steps each 0.3333, cosine 1
+    wrong     ✗ update of stop / q = 0.4; with 8 episodes = -0.4713; truth = -1.4
+    right     ✓ update of stop / q = -1.4; with 8 episodes = -1.4; truth = -1.4
+    half true ✓ scale with 3 steps each = 0.3333; cosine = 1
 """
 
 from pg_edu.lab.pitfalls import (

@@ -40,7 +40,7 @@ def _stop_or_go(estimator: Estimator) -> Verdict:
     one, eight = at_sizes(estimator, stop_or_go(), (1, 8))
     q = 0.25
     figures = {"update of stop / q": one.expectation[0, 0] / q}
-    figures |= {"with N = 8": eight.expectation[0, 0] / q, "truth": one.truth[0, 0] / q}
+    figures |= {"with 8 episodes": eight.expectation[0, 0] / q, "truth": one.truth[0, 0] / q}
     return Verdict(one.unbiased and eight.unbiased, figures)
 
 
@@ -66,15 +66,16 @@ MEAN_OVER_STEPS = Pitfall(
 
 def _long_or_short(estimator: Estimator) -> Verdict:
     found = at_sizes(estimator, length_bias(), (1, 2, 3))
-    figures = {"cosine": found[0].cosine, "N = 2": found[1].cosine, "N = 3": found[2].cosine}
+    names = ("cosine with 1", "with 2", "with 3")
+    figures = {name: one.cosine for name, one in zip(names, found, strict=True)}
     return Verdict(all(one.unbiased for one in found), figures)
 
 
 def _only_the_mean_over_all_steps_recovers() -> Verdict:
     first, *_, last = at_sizes(mean_over_steps, length_bias(), (1, 2, 3, 4))
     (per_episode,) = at_sizes(mean_per_episode, coins(3), (2,))
-    figures = {"mean over all steps, N = 1": first.cosine, "N = 4": last.cosine}
-    figures["mean per episode, all of one length"] = per_episode.cosine
+    figures = {"mean over all steps, 1 episode": first.cosine, "4 episodes": last.cosine}
+    figures["mean per episode, one length"] = per_episode.cosine
     return Verdict(first.cosine < last.cosine < 1 and per_episode.cosine > 1 - 1e-12, figures)
 
 
@@ -173,7 +174,7 @@ def _success_or_failure() -> Verdict:
     one = at_sizes(divided_by_std, arms, (2, 3, 4))
     scales = [at_sizes(divided_by_std, _coin(p), (8,))[0].scale for p in (0.5, 0.1)]
     figures = {"cosine in one context": min(found.cosine for found in one)}
-    figures |= {"scale if p = .5": scales[0], "if p = .1": scales[1]}
+    figures |= {"scale where p is .5": scales[0], "where it is .1": scales[1]}
     return Verdict(figures["cosine in one context"] > 1 - 1e-9 and scales[1] > scales[0], figures)
 
 
@@ -206,7 +207,7 @@ def minus_others(batch: Batch) -> Floats:
 def _it_fades() -> Verdict:
     found = at_sizes(minus_mean_of_all_steps, length_bias(), (1, 2, 3, 4))
     cosines = [one.cosine for one in found]
-    figures = {"cosine with N = 4": cosines[3]}
+    figures = {"cosine with 4": cosines[3]}
     return Verdict(cosines == sorted(cosines), figures)
 
 
@@ -230,14 +231,14 @@ def lonely_steps_dropped(batch: Batch) -> Floats:
 
 def _waiting(estimator: Estimator) -> Verdict:
     two, three = at_sizes(estimator, WAITING, (2, 3))
-    figures = {"cosine with N = 2": two.cosine, "with 3": three.cosine}
+    figures = {"cosine with 2": two.cosine, "with 3": three.cosine}
     return Verdict(two.unbiased and three.unbiased, figures)
 
 
 def _more_noise_with_two() -> Verdict:
     two, three = at_sizes(minus_others, THREE_ARMS, (2, 3))
     (plain,) = at_sizes(summed, THREE_ARMS, (1,))
-    figures = {"N x variance, N = 2": 2 * two.variance, "N = 3": 3 * three.variance}
+    figures = {"2 x variance with 2": 2 * two.variance, "3 x with 3": 3 * three.variance}
     figures["without a baseline"] = plain.variance
     return Verdict(3 * three.variance < plain.variance < 2 * two.variance, figures)
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
 
 from pg_edu.lab import estimators
 from pg_edu.lab.estimators import reward_to_go, sum_per_episode
@@ -17,6 +16,7 @@ from pg_edu.lab.pitfalls.entry import Pitfall, Verdict
 from pg_edu.lab.pitfalls.instruments import (
     THREE_ARMS,
     WAITING,
+    Loss,
     at_sizes,
     behind_a_cut,
     by_autograd,
@@ -175,23 +175,21 @@ REUSE = Pitfall(
 )
 
 
-def scored_as_column(logits: Tensor, act: Tensor, returns: Tensor) -> Tensor:
-    policy: Any = Categorical(logits=logits)
-    log_prob: Tensor = policy.log_prob(act[:, None])  # [B, B]
-    return -(log_prob.reshape(len(returns), -1).transpose(0, 1) * returns).mean()
-
-
-def scored_row_by_row(logits: Tensor, act: Tensor, returns: Tensor) -> Tensor:
-    policy: Any = Categorical(logits=logits)
-    log_prob: Tensor = policy.log_prob(act)  # [B]
+def scored_as_column(policy: Any, act: Tensor, returns: Tensor) -> Any:
+    log_prob = policy.log_prob(act[:, None]).reshape(len(returns), -1).transpose(0, 1)
     return -(log_prob * returns).mean()
 
 
-def _four_rows(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
+def scored_row_by_row(policy: Any, act: Tensor, returns: Tensor) -> Any:
+    log_prob = policy.log_prob(act).reshape(len(returns), -1).transpose(0, 1)
+    return -(log_prob * returns).mean()
+
+
+def _four_rows(loss: Loss) -> Verdict:
     (found,) = at_sizes(by_autograd(loss), contexts(), (4,))
     q = 0.25
     figures = {"update in the rare context / q": found.expectation[1, 1] / q}
-    figures["truth"] = found.truth[1, 1] / q
+    figures |= {"truth": found.truth[1, 1] / q, "cosine": found.cosine}
     return Verdict(found.unbiased, figures)
 
 
@@ -213,15 +211,15 @@ COLUMN_OF_ACTIONS = Pitfall(
     sources=("PyTorch's documentation of torch.distributions", "notebook 04"),
 )
 
-Score = Callable[[Any, Tensor], Tensor]
+Score = Callable[[Any, Tensor], Any]
 
 
-def clipped(policy: Any, u: Tensor) -> Tensor:
-    return policy.log_prob(u.clamp(-1, 1))  # type: ignore[no-any-return]
+def clipped(policy: Any, u: Tensor) -> Any:
+    return policy.log_prob(u.clamp(-1, 1))
 
 
-def raw(policy: Any, u: Tensor) -> Tensor:
-    return policy.log_prob(u)  # type: ignore[no-any-return]
+def raw(policy: Any, u: Tensor) -> Any:
+    return policy.log_prob(u)
 
 
 def _clip_reward(u: Floats) -> Floats:
@@ -235,7 +233,7 @@ def _clip_slope(u: Floats) -> Floats:
 def _mean_on_the_bound(score: Score) -> Verdict:
     found = gaussian_gradient(score, _clip_reward, 1.0, 0.6, kinks=(-1, 1))
     truth = pathwise_gradient(_clip_slope, 1.0, 0.6, kinks=(-1, 1))
-    figures = {"by the mean": found[0], "truth": truth[0]}
+    figures = {"by the mean": found[0], "truth": truth[0], "cosine": cosine(found, truth)}
     return Verdict(bool(np.abs(found - truth).max() < 1e-10), figures)
 
 
@@ -273,8 +271,8 @@ CLIPPED_ACTION = Pitfall(
 )
 
 
-def squashed(policy: Any, u: Tensor) -> Tensor:
-    return policy.log_prob(torch.tanh(u))  # type: ignore[no-any-return]
+def squashed(policy: Any, u: Tensor) -> Any:
+    return policy.log_prob(torch.tanh(u))
 
 
 def _tanh_reward(u: Floats) -> Floats:
@@ -289,8 +287,8 @@ def _tanh_slope(u: Floats) -> Floats:
 def _tanh_of_a_gaussian(score: Score) -> Verdict:
     found = gaussian_gradient(score, _tanh_reward, 0.5, 1.0)
     truth = pathwise_gradient(_tanh_slope, 0.5, 1.0)
-    figures = {"by the mean": found[0], "truth by the mean": truth[0]}
-    figures |= {"by log sigma": found[1], "truth by log sigma": truth[1]}
+    figures = {"by the mean": found[0], "truth": truth[0], "by log sigma": found[1]}
+    figures |= {"its truth": truth[1], "cosine": cosine(found, truth)}
     return Verdict(bool(np.abs(found - truth).max() < 1e-10), figures)
 
 

@@ -18,14 +18,14 @@ class Verdict:
 
     Example:
         >>> print(Verdict(False, {"cosine": -0.51234, "rows": 3}))
-        ✗ cosine -0.5123, rows 3
+        ✗ cosine = -0.5123; rows = 3
     """
 
     passes: bool
     figures: dict[str, float]
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{name} {_short(value)}" for name, value in self.figures.items())
+        shown = "; ".join(f"{name} = {_short(value)}" for name, value in self.figures.items())
         return f"{'✓' if self.passes else '✗'} {shown}"
 
 

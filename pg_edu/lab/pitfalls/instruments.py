@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Normal
+from torch.distributions import Categorical, Normal
 
 from pg_edu.lab.estimators import reward_to_go, sum_per_episode
 from pg_edu.lab.judge import Judgement, gaussian_expectation, judge
@@ -32,22 +32,26 @@ def at_sizes(estimator: Estimator, world: MDP, sizes: Sequence[int]) -> list[Jud
     return [judge(estimator, world.batches(n, symmetric=True), truth) for n in sizes]
 
 
-def by_autograd(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Estimator:
-    """The direction in which loss(logits [B, A], act [B], returns [B]) moves the logits [O, A]."""
+Loss = Callable[[Any, Tensor, Tensor], Any]
+
+
+def by_autograd(loss: Loss) -> Estimator:
+    """Minus the gradient, by the logits [O, A], of loss(policy [B], act [B], returns [B])."""
 
     def estimator(batch: Batch) -> Floats:
         table = torch.tensor(batch[0].logits, requires_grad=True)
         obs = torch.from_numpy(np.concatenate([e.obs for e in batch]))
         act = torch.from_numpy(np.concatenate([e.act for e in batch]))
         returns = torch.from_numpy(np.concatenate(reward_to_go(batch)))
-        (gradient,) = torch.autograd.grad(loss(table[obs], act, returns), table)
+        value = loss(Categorical(logits=table[obs]), act, returns)
+        (gradient,) = torch.autograd.grad(value, table)
         return np.asarray(-gradient, np.float64)
 
     return estimator
 
 
 def gaussian_gradient(
-    log_prob: Callable[[Any, Tensor], Tensor],
+    log_prob: Callable[[Any, Tensor], Any],
     reward: Callable[[Floats], Floats],
     mu: float,
     sigma: float,

@@ -76,9 +76,9 @@ def as_trained(logits: Floats) -> Floats:
 
 
 def _short_corridor(tested: Tested) -> Verdict:
-    """With the best of all policies, and at most 200 steps."""
+    """With the best of all policies, and at most 100 steps."""
     logits = np.log([[math.sqrt(2) - 1, 2 - math.sqrt(2)]])
-    world = replace(short_corridor(), limit=200)
+    world = replace(short_corridor(), limit=100)
     found, trained = world.at(tested(logits)).J(), world.at(logits).J()
     return Verdict(abs(found - trained) < 1e-9, {"return": found, "of the trained policy": trained})
 

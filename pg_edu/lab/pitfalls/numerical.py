@@ -108,16 +108,15 @@ SOFTMAX_THEN_LOG = Pitfall(
     sources=("PyTorch's documentation of log_softmax", "notebook 04"),
 )
 
-Vectorised = Callable[[Floats, float], Floats]
+Vectorised = Callable[[Floats, float], Any]
 
 
-def cumsum_over_gamma_t(rew: Floats, gamma: float) -> Floats:
+def cumsum_over_gamma_t(rew: Floats, gamma: float) -> Any:
     weight = gamma ** np.arange(len(rew))
-    returns: Floats = np.cumsum((rew * weight)[::-1])[::-1] / weight
-    return returns
+    return np.cumsum((rew * weight)[::-1])[::-1] / weight
 
 
-def backward_scan(rew: Floats, gamma: float) -> Floats:
+def backward_scan(rew: Floats, gamma: float) -> Any:
     return discounted_returns(rew, np.arange(len(rew)) == len(rew) - 1, gamma)
 
 

@@ -33,14 +33,14 @@ def minus_the_mean_of_the_others(batch: Batch) -> Floats:
 
 def _with_2_and_3_episodes(estimator: Estimator) -> Verdict:
     two, three = at_sizes(estimator, length_bias(), (2, 3))
-    figures = {"scale with N = 2": two.scale, "with 3": three.scale, "cosine": three.cosine}
+    figures = {"scale with 2": two.scale, "with 3": three.scale, "cosine": three.cosine}
     return Verdict(two.unbiased and three.unbiased, figures)
 
 
 def _the_factor_tends_to_1() -> Verdict:
     found = at_sizes(minus_the_mean, length_bias(), (1, 2, 3, 4))
     misses = [abs(one.scale - (1 - 1 / n)) for n, one in enumerate(found, 1)]
-    return Verdict(max(misses) < 1e-12, {"with N = 1": found[0].scale, "with 4": found[3].scale})
+    return Verdict(max(misses) < 1e-12, {"scale with 1": found[0].scale, "with 4": found[3].scale})
 
 
 OWN_MEAN_PER_TIME = Pitfall(

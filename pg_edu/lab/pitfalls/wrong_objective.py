@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from pg_edu.lab import estimators
@@ -13,7 +13,7 @@ from pg_edu.lab.judge import cosine, judge
 from pg_edu.lab.mdp import MDP, Batch, Floats
 from pg_edu.lab.pitfalls.biased_rows import value_behind
 from pg_edu.lab.pitfalls.entry import Pitfall, Verdict
-from pg_edu.lab.pitfalls.instruments import THREE_ARMS, at_sizes, behind_a_cut, by_autograd
+from pg_edu.lab.pitfalls.instruments import THREE_ARMS, Loss, at_sizes, behind_a_cut, by_autograd
 from pg_edu.lab.tasks import coins, invest, late_cost, patience, stop_or_go, two_decisions
 from pg_edu.returns import discounted_returns
 
@@ -44,7 +44,7 @@ def _a_gradient_has_a_symmetric_jacobian(update: Discounting) -> Verdict:
     ]
     asymmetry = float(np.abs(np.array(jacobian) - np.array(jacobian).T).max()) / (2 * h)
     end = _followed(update, late_cost())
-    figures = {"asymmetry": asymmetry, "discounted J where it leads": end.J()}
+    figures = {"asymmetry": asymmetry, "discounted J where it leads": round(end.J(), 2)}
     figures |= {"plain J there": end.J("undiscounted")}
     return Verdict(asymmetry < 1e-8, figures)
 
@@ -120,13 +120,13 @@ TRUNCATION = Pitfall(
 )
 
 
-def all_pairs(logits: Tensor, act: Tensor, returns: Tensor) -> Tensor:
-    log_prob = torch.log_softmax(logits, dim=-1)[torch.arange(len(act)), act]
+def all_pairs(policy: Any, act: Tensor, returns: Tensor) -> Any:
+    log_prob = policy.log_prob(act)
     return -(log_prob * returns[:, None]).mean()  # [B] * [B, 1] is [B, B]
 
 
-def own_return(logits: Tensor, act: Tensor, returns: Tensor) -> Tensor:
-    log_prob = torch.log_softmax(logits, dim=-1)[torch.arange(len(act)), act]
+def own_return(policy: Any, act: Tensor, returns: Tensor) -> Any:
+    log_prob = policy.log_prob(act)
     return -(log_prob * returns).mean()
 
 
@@ -140,7 +140,7 @@ TEMPTATION = MDP(
 )
 
 
-def _temptation(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
+def _temptation(loss: Loss) -> Verdict:
     """T = 2: the mean over steps is half the gradient, and N = 2."""
     (found,) = at_sizes(by_autograd(loss), TEMPTATION, (2,))
     q, half = 0.25, found.truth / 2
@@ -152,7 +152,7 @@ def _temptation(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
 def _one_step_only() -> Verdict:
     found = at_sizes(by_autograd(all_pairs), THREE_ARMS, (2, 4, 6))
     scaled = [abs(n * one.scale - 1) < 1e-12 for n, one in zip((2, 4, 6), found, strict=True)]
-    figures = {f"signal/noise, N = {n}": one.snr for n, one in zip((2, 4, 6), found, strict=True)}
+    figures = {f"signal/noise with {n}": one.snr for n, one in zip((2, 4, 6), found, strict=True)}
     falling = found[0].snr > found[1].snr > found[2].snr
     return Verdict(all(scaled) and falling and found[2].cosine > 1 - 1e-12, figures)
 
