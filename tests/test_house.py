@@ -25,7 +25,8 @@ FLOORS = [
     {"compat", "lab", "check", "pytest_plugin"},
     {"__init__", "__main__"},
 ]
-CORE = "batch buffer returns actions shapes stats nets policy collector trainer".split()
+CORE = {"batch", "buffer", "returns", "actions", "shapes"}
+CORE |= {"stats", "nets", "policy", "collector", "trainer"}
 DRAWING = {"matplotlib", "PIL", "pygame"}
 SLOW = {"scipy", "numba", "tensorboard", "tqdm.auto", "tqdm.notebook"}
 
