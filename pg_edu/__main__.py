@@ -1,18 +1,19 @@
-"""The command line: `python -m pg_edu train` and `python -m pg_edu evaluate`.
+"""The command line: `python -m pg_edu train`, `evaluate` and `probe`.
 
-It parses, calls `experiment`, and writes what a run leaves in its folder:
+It parses, calls `experiment` (or `lab.probes`), and writes what a run leaves in its folder:
 
     checkpoint.pt         the run as it stands; `evaluate` and `train --resume` read it
     run.csv               a row for each iteration
     learning_curve.png
     agent.png             the agent before and after training, an animation
 
-Exit status: 0 done; 2 not possible, and one line has said what to do; 130 stopped by Ctrl-C, with
-the run saved.
+Exit status: 0 done; 1 a probe failed; 2 not possible, and one line has said what to do; 130 stopped
+by Ctrl-C, with the run saved.
 """
 
 import argparse
 import csv
+import importlib
 import itertools
 import math
 import os
@@ -24,6 +25,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -81,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     parser = _Parser(prog=COMMAND, description="REINFORCE in Gymnasium's environments.")
-    commands = parser.add_subparsers(required=True, metavar="train | evaluate")
+    commands = parser.add_subparsers(required=True, metavar="train | evaluate | probe")
 
     command = commands.add_parser(
         "train",
@@ -137,6 +139,27 @@ def _parser() -> _Parser:
     command.add_argument("--episodes", type=int, default=100, metavar="N", help="of each (100)")
     command.add_argument("--seed", type=int, default=0, help="of the environments (0)")
     command.add_argument("--device", help="a torch device (that of the training)")
+
+    command = commands.add_parser(
+        "probe",
+        allow_abbrev=False,
+        help="find the broken part of an agent",
+        description="Train a policy on nine tiny environments that ask one question each, and say "
+        "what is broken: half a minute at most. Exit status 1 if a probe failed.",
+    )
+    command.set_defaults(command=_probe)
+    command.add_argument(
+        "policy",
+        nargs="?",
+        default="pg_edu:PGPolicy",
+        metavar="MODULE:NAME",
+        help="a class with PGPolicy's constructor, or a function of (observation_space, "
+        "action_space) that makes a policy, such as my_agent:MyPolicy (pg_edu:PGPolicy)",
+    )
+    command.add_argument(
+        "--updates", type=int, metavar="N", help="for each probe, of 32 episodes (100)"
+    )
+    command.add_argument("--seed", type=int, help="the same seed gives the same table (0)")
     return parser
 
 
@@ -200,6 +223,30 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     print(f"  target     {result.config.target:8.1f}")
     print("The luck of these episodes is in the intervals, that of the training is not.")
     return 0
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    from pg_edu.lab.probes import probe
+
+    given = {name: getattr(arguments, name) for name in ("updates", "seed")}
+    make_policy = _imported(arguments.policy)
+    report = probe(make_policy, **{name: n for name, n in given.items() if n is not None})
+    print(report)
+    return 1 if report.failed else 0
+
+
+def _imported(path: str) -> Any:
+    """What MODULE:NAME names."""
+    module, _, name = path.partition(":")
+    if not module or not name:
+        raise ValueError(f"expected MODULE:NAME, such as my_agent:MyPolicy, got {path!r}")
+    try:
+        return attrgetter(name)(importlib.import_module(module))
+    except Exception as error:  # a stranger's code may fail in any way
+        raise ValueError(
+            f"{path} cannot be imported: {type(error).__name__}: {error}. "
+            "Is the module in this folder, or installed?"
+        ) from error
 
 
 class _Record:

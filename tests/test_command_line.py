@@ -18,10 +18,11 @@ import pytest
 import torch
 from PIL import Image
 
+from pg_edu import PGPolicy, experiment
 from pg_edu import __main__ as command_line
-from pg_edu import experiment
 from pg_edu.experiment import Result, evaluate, good_config, load_checkpoint, trained_policy
 from pg_edu.intervals import t_interval
+from pg_edu.lab import probes
 
 SMALL = ["--num-envs", "4", "--hidden-sizes", "8", "--target", "inf"]
 DRAW = command_line._draw
@@ -264,7 +265,7 @@ def test_sigint_ends_the_process_with_status_130_and_no_traceback() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "required: train | evaluate"),
+        ("", "required: train | evaluate | probe"),
         ("fly", "invalid choice: 'fly'"),
         ("train --fast", "unrecognized arguments: --fast"),
         ("train --seed one", "--seed: invalid int value: 'one'"),
@@ -393,3 +394,82 @@ def test_the_settings_of_a_run_are_told_as_options_that_lead_back_to_it(changes:
     if again.get("action_bound_method") == "none":
         again["action_bound_method"] = None
     assert good_config(**again) == config
+
+
+AGENT = """
+import torch
+from pg_edu import PGPolicy
+
+class Turned(PGPolicy):
+    def _loss(self, minibatch):
+        return -super()._loss(minibatch)
+
+def plain(observation_space, action_space):
+    raise RuntimeError("not yet written")
+
+policy = torch.nn.Linear(1, 1)
+"""
+
+
+@pytest.fixture
+def agent_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("my_agent.py").write_text(AGENT)
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    monkeypatch.delitem(sys.modules, "my_agent", raising=False)
+
+
+def test_probe_takes_pgpolicy_by_default_and_ends_with_0_if_all_is_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def passed(make_policy: Any, **kwargs: Any) -> probes.Report:
+        asked.append((make_policy, kwargs))
+        return probes.Report((probes.Row("delay", "?", 1.0, 1.0, "passed"),))
+
+    monkeypatch.setattr(probes, "probe", passed)
+    assert run("probe") == 0
+    assert run("probe", "--updates", "200", "--seed", "3") == 0
+    assert asked == [(PGPolicy, {}), (PGPolicy, {"updates": 200, "seed": 3})]
+    assert "Nothing is broken" in capsys.readouterr().out
+
+
+def test_probe_prints_the_table_of_a_broken_agent_and_ends_with_1(
+    capsys: pytest.CaptureFixture[str], agent_module: None
+) -> None:
+    assert run("probe", "my_agent:Turned", "--updates", "40") == 1
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "the sign of the loss" in said.out
+    assert said.out.endswith("Look first at: two actions.\n")
+
+
+def test_an_agent_that_cannot_be_made_is_a_table_of_errors_and_no_traceback(
+    capsys: pytest.CaptureFixture[str], agent_module: None
+) -> None:
+    assert run("probe", "my_agent:plain") == 1
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.count("RuntimeError: not yet written") == len(probes.PROBES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("probe my_agent", "expected MODULE:NAME, such as my_agent:MyPolicy, got 'my_agent'"),
+        ("probe my_agent:Missing", "cannot be imported: AttributeError"),
+        ("probe no_such_module:Policy", "cannot be imported: ModuleNotFoundError"),
+        ("probe my_agent:policy", "each probe needs a policy of its own, got Linear"),
+        ("probe --updates 3", "updates must be at least 25"),
+        ("probe --updates many", "--updates: invalid int value: 'many'"),
+        ("probe --seed -1", "and seed 0: got 100 and -1"),
+    ],
+)
+def test_a_mistake_in_probe_is_one_line_and_status_2(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str], agent_module: None
+) -> None:
+    assert run(*arguments.split()) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("pg_edu: ") and message in said.err
+    assert said.err.count("\n") == 1
