@@ -96,7 +96,8 @@ def behind_a_cut(returns: Callable[..., Floats], world: MDP, limit: int) -> Judg
         weights = []
         for e in batch:
             following = world.transition[e.states[-1], e.act[-1]]
-            behind = following @ value / max(following.sum(), 1e-300)
+            # Asked behind an end, a value network answers as well: any number will do.
+            behind = following @ value / following.sum() if e.truncated else mean
             cut = (np.arange(len(e)) == len(e) - 1) & e.truncated
             weights.append(returns(e.rew, cut, world.gamma, behind, mean))
         return sum_per_episode(batch, weights)
