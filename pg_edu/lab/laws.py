@@ -4,12 +4,14 @@
     scale        E[g(3 G)] = 3 E[g(G)]        because ∇J is linear in the rewards
     batch size   E[g] is the same for every N: more episodes are less noise, not another target
 
-Here g is an estimator or one update of an agent, and G the returns. The laws are about returns: a
-constant c on every Gₜ of an episode. A constant on every *reward* is something else as soon as
-episodes differ in length: it pays for long episodes (or short ones), and ∇J should change.
-Adding c (1 - γ) to every reward, and γ c more to the last one, shifts every Gₜ by exactly c.
+Here g is an estimator or one update of an agent, and G the returns. They bind whoever is unbiased
+whatever the rewards are. The laws are about returns: a constant c on every Gₜ of an episode. A
+constant on every *reward* is something else as soon as episodes differ in length: it pays for long
+episodes (or short ones), and ∇J should change. Adding c (1 - γ) to every reward, and γ c more
+to the last one, shifts every Gₜ by exactly c.
 
-They are necessary, not sufficient: the gradient of another objective passes all three.
+They are necessary, not sufficient: minus the gradient passes all three, and so does the update
+without γᵗ, which is in general no gradient at all.
 """
 
 import copy
@@ -130,7 +132,7 @@ def laws(
         ✓ scale       E[g(3 G)] = 3 E[g(G)]
         ✓ batch size  E[g] does not depend on N
         exact: every batch of 1, 2, 3 episodes of 5 tasks
-        No law is broken. (The gradient of another objective would keep them too.)
+        No law is broken. (That proves nothing right: minus the gradient keeps them too.)
         >>> laws(WRONG["mean over steps"]).broken
         ('shift', 'batch size')
     """
@@ -294,7 +296,7 @@ def _mean_of_parts(step: Callable[[list[Any]], Any], batch: list[Any], n: int) -
 def _meaning(findings: Sequence[Finding], sizes: Sequence[int], means: list[Floats] | None) -> str:
     shift, scale, size = (finding.holds for finding in findings)
     if shift and scale and size:
-        return "No law is broken. (The gradient of another objective would keep them too.)"
+        return "No law is broken. (That proves nothing right: minus the gradient keeps them too.)"
     if not all(np.isfinite(finding.size) for finding in findings):
         return "Usually: a std of one number, or a mean of none; look at the smallest batches."
     if not scale:
