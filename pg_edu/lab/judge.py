@@ -122,7 +122,8 @@ def gaussian_expectation(
     """E[f(x)] for x ~ Normal(mean, std), by Gauss-Legendre quadrature piece by piece.
 
     One Gauss-Hermite rule would do for polynomials, but it converges slowly where f bends (clip)
-    or saturates (tanh). Between its kinks f is smooth, and pieces of at most one std suffice.
+    or saturates (tanh). Between its kinks f is smooth, and pieces of at most one std suffice unless
+    f varies much within one.
 
     Args:
         f: of an array [n]: an array [..., n].
@@ -130,7 +131,8 @@ def gaussian_expectation(
         kinks: where f or its derivative jumps, e.g. the bounds of a clip.
 
     Returns:
-        float64 [...]; exact to rounding for f that grow slower than exp(x²/2).
+        float64 [...]; exact to rounding where f, between its kinks, varies on the scale of std and
+        grows at most like a polynomial or exp(|x - mean| / std).
 
     Example:
         >>> float(round(gaussian_expectation(lambda x: np.clip(x, -1, 1) ** 2, kinks=[-1, 1]), 12))
