@@ -365,7 +365,7 @@ def _to_value(value: Any) -> Any:
     """The form in which a Batch holds a value."""
     if isinstance(value, np.ndarray) and _is_numeric(value):
         return value
-    if value is None or isinstance(value, Batch | torch.Tensor | Distribution | str):
+    if value is None or isinstance(value, (Batch, torch.Tensor, Distribution, str)):
         return value
     if isinstance(value, dict) or _are_batches(value):
         return Batch(value)

@@ -115,6 +115,7 @@ class Collector:
         self.reset_stat()
         self._overwrites = buffer is None
         self._mode = _autoreset_mode(self.env)
+        self._act_shape = (self.env_num, *(self.env.single_action_space.shape or ()))
         self._obs: Any = None  # None: to be reset before the next step
         self._info: dict[str, Any] = {}
         self._state: Any = None
@@ -230,6 +231,7 @@ class Collector:
         block: list[Row] = []  # stored when it is full
         next_step = self._mode is AutoresetMode.NEXT_STEP
         stored = (quota > 0) & ~self._ended
+        all_stored = bool(stored.all())
         self._fresh, playing, taken = False, True, 0
         while playing:
             act, env_act = self._act(random)
@@ -248,17 +250,18 @@ class Collector:
             elif some_done and self._mode is AutoresetMode.DISABLED:
                 obs, self._info = self.env.reset(options={"reset_mask": done})
                 self._obs = _map(_owned, obs)
-            if some_done or not stored.all():
+            if some_done or not all_stored:
                 quota = quota - (done & stored)
                 # Under NEXT_STEP the hidden state too begins anew only after the ignored step.
                 self._state = _begin_anew(self._state, self._ended if next_step else done)
                 self._ended = done & next_step
                 stored = (quota > 0) & ~self._ended
+                all_stored, playing = bool(stored.all()), bool(quota.any())
             if render is not None:
                 self.env.render()
                 time.sleep(render)
             taken += 1
-            playing = taken != steps and bool(quota.any())
+            playing &= taken != steps
             if len(block) == size or not playing:
                 staged = _map(lambda *leaves: np.stack(leaves), *block)
                 valid = staged.pop("stored")
@@ -279,14 +282,14 @@ class Collector:
         result = self.policy(batch, self._state)
         state = result.get("state")
         # The first state is checked here, by the function that is to set rows of it to 0.
-        self._state = _begin_anew(state, self._ended) if self._state is None else state
+        new = self._state is None and state is not None
+        self._state = _begin_anew(state, self._ended) if new else state
         act = to_numpy(result.act)
         if self.exploration_noise:
             act = self.policy.exploration_noise(act, cast(ObsBatchProtocol, batch))
         entry = result.get("policy")
         extra = {"policy": to_numpy(entry).to_dict()} if isinstance(entry, Batch) else {}
-        shape = (self.env_num, *(self.env.single_action_space.shape or ()))
-        return {"act": act, **extra}, self.policy.map_action(act).reshape(shape)
+        return {"act": act, **extra}, self.policy.map_action(act).reshape(self._act_shape)
 
     def _check_room(self, rows: NDArray[np.int64]) -> None:
         """Rows of an environment that one call collects must not overwrite one another."""

@@ -97,9 +97,10 @@ class MLP(nn.Module):
         x, n = torch.as_tensor(obs), self.input_dim
         if x.dim() == 1 and n > 1 and not x.is_floating_point() and ((x >= 0) & (x < n)).all():
             x = nn.functional.one_hot(x.long(), n)
-        x = x.flatten(1) if x.dim() > 1 else x.reshape(-1, 1)
-        if len(self.model) > 0:
-            validation.check_width(obs, int(x.shape[1]), n)
+        if x.dim() != 2:
+            x = x.flatten(1) if x.dim() > 2 else x.reshape(-1, 1)
+        if x.shape[1] != n and len(self.model) > 0:
+            validation.refuse_width(obs, n)
         y: Tensor = self.model(x.to(self.device, torch.float32))
         return y
 

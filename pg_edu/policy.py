@@ -444,7 +444,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             A new Batch: `logits` (the actor's output; for a Gaussian the tuple (loc, scale)), `act`
             ([B] or [B, A], raw), `state`, `dist`.
         """
-        info = batch.get("info", Batch())
+        info = batch.info if "info" in batch else Batch()
         if not self._knows_actor:
             validation.check_actor_signature(self.actor, batch.obs, state, info)
         output = self.actor(batch.obs, state=state, info=info)

@@ -7,7 +7,7 @@ expected, or warns. None of them changes anything.
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import gymnasium as gym
 import numpy as np
@@ -60,13 +60,12 @@ def check_mask(valid: NDArray[Any], rings: int) -> None:
         raise ValueError(f"extend: valid must be {expected}; got {valid.dtype} {valid.shape}")
 
 
-def check_width(obs: Any, width: int, expected: int) -> None:
+def refuse_width(obs: Any, expected: int) -> NoReturn:
     """Of the flattened input of an MLP."""
-    if width != expected:
-        raise ValueError(
-            f"obs must be a batch of rows with {expected} numbers each, or of Discrete states "
-            f"from 0 to {expected - 1}, but has shape {list(obs.shape)}"
-        )
+    raise ValueError(
+        f"obs must be a batch of rows with {expected} numbers each, or of Discrete states from 0 "
+        f"to {expected - 1}, but has shape {list(obs.shape)}"
+    )
 
 
 def check_one_array(obs: Any) -> None:
