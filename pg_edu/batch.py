@@ -12,6 +12,7 @@ An empty nested `Batch` keeps the place of a field whose values are not known: i
 own, and becomes zeros where rows of it are needed.
 """
 
+import math
 import pprint
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence, ValuesView
 from copy import copy as shallow_copy
@@ -65,10 +66,9 @@ class Batch:
     """
 
     def __init__(self, batch_dict: Any = None, copy: bool = False, **kwargs: Any) -> None:
-        if isinstance(batch_dict, list | tuple | np.ndarray):
-            batch_dict = Batch.stack(batch_dict)
         if batch_dict is not None:
-            self.update(batch_dict)
+            is_list = isinstance(batch_dict, list | tuple | np.ndarray)
+            self.update(Batch.stack(batch_dict) if is_list else batch_dict)
         for key, value in kwargs.items():
             self.__dict__[key] = _to_value(value)
         if copy:
@@ -284,6 +284,8 @@ def to_numpy(x: Any) -> Any:
     """
     if isinstance(x, np.ndarray):
         return x
+    if isinstance(x, torch.Tensor):
+        return x.detach().cpu().numpy()
     x = _to_value(list(x) if isinstance(x, tuple) else x)
     return x.to_numpy() if isinstance(x, Batch) else np.asanyarray(_array_of(x))
 
@@ -331,10 +333,10 @@ def map_leaves(function: Callable[[Any], Any], batch: Batch) -> Batch:
             values[key] = tuple(map(function, value))
         else:
             values[key] = function(value)
-    return _wrap(values)
+    return wrap(values)
 
 
-def _wrap(values: dict[str, Any]) -> Batch:
+def wrap(values: dict[str, Any]) -> Batch:
     """A Batch of values that are known to be in their final form."""
     batch = Batch.__new__(Batch)
     batch.__dict__.update(values)
@@ -409,6 +411,14 @@ def zeros_of(value: Any, shape: tuple[int, ...]) -> Any:
         return value.new_zeros(shape)
     array = np.asanyarray(value)
     return np.zeros(shape, array.dtype) if _is_numeric(array) else np.full(shape, None)
+
+
+def as_items(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A contiguous array with each row as one item, [B]: numpy gathers these ten times faster."""
+    size = rows.itemsize * math.prod(rows.shape[1:])
+    if rows.ndim == 1 or size == 0 or rows.dtype == object:
+        return rows
+    return rows.reshape(len(rows), size // rows.itemsize).view(np.dtype((np.void, size)))[:, 0]
 
 
 def _length(value: Any) -> int | None:
@@ -504,7 +514,7 @@ def _join(parts: list[Any], join: Callable[..., Any], zeros: Callable[..., Any])
     if all(isinstance(part, Batch) for part in given):
         keys = dict.fromkeys(key for part in given for key in vars(part))
         columns = {key: [vars(part).get(key, Batch()) for part in parts] for key in keys}
-        return _wrap({key: _join(column, join, zeros) for key, column in columns.items()})
+        return wrap({key: _join(column, join, zeros) for key, column in columns.items()})
     if any(isinstance(part, Batch) for part in given):
         raise ValueError("Batch: cannot join a Batch and an array under the same key")
     if all(isinstance(part, tuple) for part in given):

@@ -17,12 +17,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from pg_edu import validation
-from pg_edu.batch import Batch, is_empty, map_leaves, to_numpy, zeros_of
+from pg_edu.batch import Batch, as_items, is_empty, map_leaves, to_numpy, zeros_of
+from pg_edu.rings import Added, Array, Indices, Rings
 from pg_edu.types import RolloutBatchProtocol
 
-Array = NDArray[Any]
-Indices = NDArray[np.int64]
-Added = tuple[Indices, Array, Indices, Indices]
 Rows = RolloutBatchProtocol | Batch
 
 REQUIRED = ("obs", "act", "rew", "terminated", "truncated")
@@ -69,7 +67,7 @@ class ReplayBuffer:
         self.ring_size = ring_size
         self.maxsize = buffer_num * ring_size
         # A view (see `buffers`) shares these two with the buffer that it is a part of.
-        self._rings = _Rings(buffer_num, ring_size)
+        self._rings = Rings(buffer_num, ring_size)
         self._storage = Batch()
         self._own_rings = slice(0, buffer_num)
 
@@ -237,13 +235,17 @@ class ReplayBuffer:
         storage = _with_room(self._storage, rows, len(self._rings.size) * self.ring_size)
         vars(self._storage).update(vars(storage))
         ids = self._own_rings.start + ids
-        index, returns, lengths, starts = self._rings.advance(ids, rows.rew, rows.done, valid)
-        remains = valid
+        row, index, *episodes = self._rings.advance(ids, rows.rew, rows.done, valid)
+        kept: Any = slice(None)
         if len(valid) > self.ring_size:  # later rows may overwrite earlier ones
-            remains = valid & (np.cumsum(valid[::-1], axis=0)[::-1] <= self.ring_size)
-        self._storage[index[remains[valid]]] = map_leaves(lambda leaf: leaf[remains], rows)
+            kept = (np.cumsum(valid[::-1], axis=0)[::-1] <= self.ring_size).reshape(-1)[row]
+        _write(self._storage, index[kept], rows, row[kept])
+        place = np.empty(valid.size, int)
+        place[row] = np.arange(len(row))
+        by_time = place[np.flatnonzero(valid)]
         first = self._own_rows().start
-        return index - first, returns, lengths, starts - first
+        returns, lengths, starts = (values[by_time] for values in episodes)
+        return index[by_time] - first, returns, lengths, starts - first
 
     def _checked_rows(self, batch: Rows, axes: int, lead: tuple[int, ...]) -> Batch:
         """What is to be stored, as arrays [T, N, ...]; rewards and flags in their dtypes."""
@@ -381,66 +383,6 @@ class VectorReplayBuffer(ReplayBuffer):
         return np.concatenate(parts)
 
 
-class _Rings:
-    """Where each of N rings stands: arrays [N]."""
-
-    def __init__(self, num: int, ring_size: int) -> None:
-        self.ring_size = ring_size
-        self.first = np.arange(num) * ring_size  # the index of slot 0
-        self.next = np.zeros(num, int)  # the slot that is written next
-        self.size = np.zeros(num, int)  # rows stored
-        # Of the running episode: the index where it started, and what it has brought so far.
-        self.start = self.first.copy()
-        self.length = np.zeros(num, int)
-        self.episode_return = np.zeros(num)
-
-    def start_episodes(self, ids: Indices | slice) -> None:
-        self.start[ids] = self.first[ids] + self.next[ids]
-        self.length[ids] = 0
-        self.episode_return[ids] = 0.0
-
-    def advance(
-        self, ids: Indices, rew: Array, done: NDArray[np.bool_], valid: NDArray[np.bool_]
-    ) -> Added:
-        """Moves on by the valid ones of [T, N] rows, column n in ring ids[n]; returns as `add`."""
-        if self.episode_return.shape[1:] != rew.shape[2:]:
-            self.episode_return = np.zeros((len(self.size), *rew.shape[2:]))
-        # [N, T] from here on: sums along a contiguous axis are several times faster.
-        is_row = valid.T.copy()
-        is_end = (done & valid).T.copy()
-        slot = (self.next[ids, None] + np.cumsum(is_row, axis=1) - is_row) % self.ring_size
-        index = self.first[ids, None] + slot
-
-        # A list of episodes, T + 1 places for each ring: the one that is running, then a new one
-        # after each end.
-        places = len(valid) + 1
-        old = np.arange(len(ids)) * places
-        new = old + is_end.sum(axis=1)
-        episode = old[:, None] + np.cumsum(is_end, axis=1) - is_end
-        running = (self.start, self.length, self.episode_return)
-        lists = [np.zeros((len(ids) * places, *a.shape[1:]), a.dtype) for a in running]
-        for one, all_ in zip(running, lists, strict=True):
-            all_[old] = one[ids]
-        starts, lengths, returns = lists
-        last_slot = slot[is_end]
-        starts[episode[is_end] + 1] = index[is_end] - last_slot + (last_slot + 1) % self.ring_size
-        episode_of_row = episode[is_row]
-        lengths += np.bincount(episode_of_row, minlength=len(lengths))
-        np.add.at(returns, episode_of_row, rew.swapaxes(0, 1)[is_row])
-        for one, all_ in zip(running, lists, strict=True):
-            one[ids] = all_[new]
-
-        count = is_row.sum(axis=1)
-        self.next[ids] = (self.next[ids] + count) % self.ring_size
-        self.size[ids] = np.minimum(self.size[ids] + count, self.ring_size)
-
-        episode, ended = episode.T[valid], done[valid]
-        episode_length = np.where(ended, lengths[episode], 0)
-        episode_return = np.zeros((len(episode), *rew.shape[2:]))
-        episode_return[ended] = returns[episode[ended]]
-        return index.T[valid], episode_return, episode_length, starts[episode]
-
-
 def _lifted(value: Any, axes: int, lead: tuple[int, ...], name: str) -> Any:
     """A value with the last `axes` of [T, N] in front, as an array [T, N, ...]."""
     if isinstance(value, Batch):
@@ -454,6 +396,21 @@ def _lifted(value: Any, axes: int, lead: tuple[int, ...], name: str) -> Any:
         array[()] = value
     validation.check_shape(name, array, lead[2 - axes :])
     return array.reshape((1,) * (2 - axes) + array.shape)
+
+
+def _write(held: Batch, index: Indices, rows: Batch, source: Indices) -> None:
+    """Row number `source` of [T, N] rows, counted along N first, goes to row `index`, for each
+    value held; zeros where it has none."""
+    for key, inner in vars(held).items():
+        new = vars(rows).get(key, Batch())
+        if isinstance(inner, Batch):
+            _write(inner, index, new, source)
+        elif is_empty(new):
+            inner[index] = zeros_of(inner, ())
+        else:
+            lead = new.shape[0] * new.shape[1]
+            flat = np.ascontiguousarray(new, inner.dtype).reshape(lead, *new.shape[2:])
+            as_items(inner)[index] = as_items(flat)[source]
 
 
 def _with_room(storage: Batch, rows: Batch, size: int, path: str = "") -> Batch:

@@ -187,7 +187,11 @@ class Collector:
         elif self._obs is None or (n_episode and not self._fresh):
             self.reset_env(kwargs)
         try:
-            with torch.no_grad(), torch_train_mode(self.policy, False):
+            with (
+                torch.no_grad(),
+                torch_train_mode(self.policy, False),
+                validation.torch_does_not_check(),
+            ):
                 returns, lens, rows = self._play(steps, quota, random, render)
         except BaseException:
             self._abandon()
@@ -209,9 +213,9 @@ class Collector:
             lens_stat=SequenceSummaryStats.from_sequence(lens) if len(lens) else None,
         )
 
-    def _plan(self, n_step: int | None, n_episode: int | None) -> tuple[int | None, Counts]:
-        """How many vector steps to take (None: no limit), and how many episodes of each
-        environment to store: episode k belongs to environment k mod N."""
+    def _plan(self, n_step: int | None, n_episode: int | None) -> tuple[int | None, Counts | None]:
+        """How many vector steps to take, or how many episodes of each environment to store (None:
+        no limit): episode k belongs to environment k mod N."""
         n = self.env_num
         validation.check_how_much(n_step, n_episode, n)
         if n_episode is not None:
@@ -219,66 +223,72 @@ class Collector:
         n_step = cast(int, n_step)
         steps = -(-n_step // n)
         self._check_room(np.full(n, steps))
-        return steps, np.full(n, np.iinfo(np.int64).max)
+        return steps, None
 
     def _play(
-        self, steps: int | None, quota: Counts, random: bool, render: float | None
+        self, steps: int | None, quota: Counts | None, random: bool, render: float | None
     ) -> tuple[Returns, Counts, int]:
         """Step until `steps` vector steps are taken or every environment has its episodes."""
         returns, lens, rows = [np.empty(0)], [np.empty(0, np.int64)], np.zeros(self.env_num, int)
-        self._obs = _map(_owned, self._obs)
+        self._obs, self._fresh = _copy(self._obs), False
         size = min(BLOCK_STEPS, max(1, BLOCK_BYTES // max(1, _bytes(self._obs))))
-        block: list[Row] = []  # stored when it is full
-        next_step = self._mode is AutoresetMode.NEXT_STEP
-        stored = (quota > 0) & ~self._ended
-        all_stored = bool(stored.all())
-        self._fresh, playing, taken = False, True, 0
+        block: list[Row] = []
+        skip = self._ended  # the environments whose coming step is no transition
+        ended, ended_before = np.zeros(self.env_num, int), np.zeros(self.env_num, int)
+        next_step, playing, taken = self._mode is AutoresetMode.NEXT_STEP, True, 0
         while playing:
             act, env_act = self._act(random)
-            row = {"obs": self._obs, "stored": stored} | _map(_owned, act)
-            obs, rew, terminated, truncated, info = self.env.step(env_act)
-            outcome = {"rew": rew, "terminated": terminated, "truncated": truncated}
-            row |= _map(_owned, {"obs_next": obs} | outcome)
+            obs, rew, terminated, truncated, self._info = self.env.step(env_act)
+            row = {"obs": self._obs, "obs_next": _copy(obs), "rew": np.array(rew), **act}
+            row |= {"terminated": np.array(terminated), "truncated": np.array(truncated)}
             block.append(row)
-            self._obs, self._info = row["obs_next"], info
+            self._obs = row["obs_next"]
             done = row["terminated"] | row["truncated"]
-            some_done = bool(done.any())
-            if some_done and self._mode is AutoresetMode.SAME_STEP:
-                row["obs_next"] = _map(np.copy, self._obs)
-                for n in np.flatnonzero(done):
-                    _set_row(row["obs_next"], n, _map(itemgetter(n), info["final_obs"]))
-            elif some_done and self._mode is AutoresetMode.DISABLED:
-                obs, self._info = self.env.reset(options={"reset_mask": done})
-                self._obs = _map(_owned, obs)
-            if some_done or not all_stored:
-                quota = quota - (done & stored)
-                # Under NEXT_STEP the hidden state too begins anew only after the ignored step.
-                self._state = _begin_anew(self._state, self._ended if next_step else done)
-                self._ended = done & next_step
-                stored = (quota > 0) & ~self._ended
-                all_stored, playing = bool(stored.all()), bool(quota.any())
+            if np.count_nonzero(done):
+                ended = ended + done
+                if not next_step:
+                    self._go_on(row, done)
+            if next_step:
+                done, self._ended = self._ended, done  # the hidden state too begins anew later
+            if self._state is not None and np.count_nonzero(done):
+                self._state = _begin_anew(self._state, done)
             if render is not None:
                 self.env.render()
                 time.sleep(render)
             taken += 1
-            playing &= taken != steps
+            playing = taken != steps and (quota is None or bool((ended < quota).any()))
             if len(block) == size or not playing:
-                staged = _map(lambda *leaves: np.stack(leaves), *block)
-                valid = staged.pop("stored")
+                staged = _map(_stacked, *block)
+                done = staged["terminated"] | staged["truncated"]
+                valid = np.ones_like(done)
+                if next_step:
+                    valid = ~np.concatenate([skip[None], done[:-1]])
+                if quota is not None:
+                    valid &= ended_before + np.cumsum(done, axis=0) - done < quota
                 rows += valid.sum(axis=0)
                 self._check_room(rows)
                 _, episode_return, episode_length, _ = self.buffer.extend(Batch(staged), valid)
                 returns.append(episode_return[episode_length > 0])
                 lens.append(episode_length[episode_length > 0])
-                block = []
+                block, skip, ended_before = [], self._ended, ended
         return np.concatenate(returns), np.concatenate(lens), int(rows.sum())
+
+    def _go_on(self, row: Row, done: Flags) -> None:
+        """Where episodes ended: the true last observation into the row, the next ones begin."""
+        if self._mode is AutoresetMode.SAME_STEP:
+            row["obs_next"] = _map(np.copy, self._obs)
+            for n in np.flatnonzero(done):
+                _set_row(row["obs_next"], n, _map(itemgetter(n), self._info["final_obs"]))
+        elif self._mode is AutoresetMode.DISABLED:
+            obs, self._info = self.env.reset(options={"reset_mask": done})
+            self._obs = _copy(obs)
 
     def _act(self, random: bool) -> tuple[Row, Any]:
         """The raw actions with the policy's own entry, and the environments' actions."""
         if random:
             env_act = self.env.action_space.sample()
-            return {"act": self.policy.map_action_inverse(env_act)}, env_act
-        batch = Batch(obs=self._obs, info=Batch(self._info))
+            return {"act": _copy(self.policy.map_action_inverse(env_act))}, env_act
+        batch = Batch(obs=self._obs, info=self._info)
         result = self.policy(batch, self._state)
         state = result.get("state")
         # The first state is checked here, by the function that is to set rows of it to 0.
@@ -287,9 +297,10 @@ class Collector:
         act = to_numpy(result.act)
         if self.exploration_noise:
             act = self.policy.exploration_noise(act, cast(ObsBatchProtocol, batch))
-        entry = result.get("policy")
-        extra = {"policy": to_numpy(entry).to_dict()} if isinstance(entry, Batch) else {}
-        return {"act": act, **extra}, self.policy.map_action(act).reshape(self._act_shape)
+        row = {"act": _copy(act)}
+        if isinstance(entry := result.get("policy"), Batch):
+            row["policy"] = _copy(to_numpy(entry).to_dict())
+        return row, self.policy.map_action(act).reshape(self._act_shape)
 
     def _check_room(self, rows: NDArray[np.int64]) -> None:
         """Rows of an environment that one call collects must not overwrite one another."""
@@ -310,10 +321,17 @@ def _map(function: Callable[..., Any], *trees: Any) -> Any:
     return function(*trees)
 
 
-def _owned(leaf: Any) -> NDArray[Any]:
-    """A copy: an environment or a policy may write into its array at the next step."""
-    validation.check_numeric_array(leaf)
-    return np.array(leaf)
+def _copy(tree: Any) -> Any:
+    """An environment or a policy may write into its arrays at the next step."""
+    if isinstance(tree, dict):
+        return {key: _copy(value) for key, value in tree.items()}
+    validation.check_numeric_array(tree)
+    return tree.copy()
+
+
+def _stacked(*leaves: NDArray[Any]) -> NDArray[Any]:
+    """np.stack, without a call for each leaf."""
+    return np.concatenate(leaves).reshape(len(leaves), *leaves[0].shape)
 
 
 def _set_row(rows: Any, n: Any, row: Any) -> None:

@@ -22,12 +22,13 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
+from torch.distributions import Distribution
 from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import TypeVar
 
 from pg_edu import types, validation
 from pg_edu.actions import BoundMethod, from_box, to_box
-from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
+from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as, wrap
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.returns import discounted_returns, gae, nstep_return
 from pg_edu.shapes import checked_log_prob
@@ -133,6 +134,8 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         self.action_space = action_space
         self.observation_space = observation_space
         self.action_type = "continuous" if isinstance(action_space, Box) else "discrete"
+        start = np.asarray(getattr(action_space, "start", 0))
+        self._start = start if start.any() else None  # of Discrete and MultiDiscrete spaces
         self.action_scaling = action_scaling
         self.action_bound_method: BoundMethod = action_bound_method
         self.lr_scheduler = lr_scheduler
@@ -257,18 +260,14 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         act = _action_to_numpy(act)
         if isinstance(self.action_space, Box):
             return to_box(act, self.action_space, self.action_bound_method, self.action_scaling)
-        return act + self._start if np.any(self._start) else act
+        return act if self._start is None else act + self._start
 
     def map_action_inverse(self, act: ArrayLike | TArr) -> AnyArray:
         """A raw action that `map_action` maps to this environment's action."""
         act = _action_to_numpy(act)
         if isinstance(self.action_space, Box):
             return from_box(act, self.action_space, self.action_bound_method, self.action_scaling)
-        return act - self._start if np.any(self._start) else act
-
-    @property
-    def _start(self) -> AnyArray:
-        return np.asarray(getattr(self.action_space, "start", 0))
+        return act if self._start is None else act - self._start
 
     @staticmethod
     def value_mask(buffer: ReplayBuffer, indices: Indices) -> NDArray[np.bool_]:
@@ -427,7 +426,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         self.rew_norm = reward_normalization
         self.ret_rms = RunningMeanStd()
         self.deterministic_eval = deterministic_eval
-        self._knows_actor = False  # after the first forward, which checks what the actor returns
+        self._knows_actor = False  # the first forward after each `learn` checks what it returns
         self._warned: set[str] = set()
         self.register_load_state_dict_pre_hook(_keep_statistics_if_absent)  # type: ignore[no-untyped-call]
 
@@ -445,24 +444,35 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             ([B] or [B, A], raw), `state`, `dist`.
         """
         info = batch.info if "info" in batch else Batch()
-        if not self._knows_actor:
+        unknown = not self._knows_actor
+        if unknown:
             validation.check_actor_signature(self.actor, batch.obs, state, info)
         output = self.actor(batch.obs, state=state, info=info)
-        dist_input, hidden = validation.checked_actor_output(output)
+        if unknown:
+            validation.check_actor_output(output)
+        dist_input, hidden = output
         dist = validation.made_distribution(self.dist_fn, dist_input)
-        if not self._knows_actor or torch.is_grad_enabled():  # collecting is spared the checks
-            rows, warned = len(batch.obs), self._warned
-            validation.check_distribution(dist, dist_input, self.dist_fn, rows, warned)
         greedy = self.deterministic_eval and not self.is_within_training_step
-        act = dist.mode if greedy else dist.sample()
-        if not self._knows_actor:
+        if unknown or greedy or torch.is_grad_enabled():  # collecting is spared the checks
+            self._check(dist, dist_input, batch)
+        try:
+            act = dist.mode if greedy else dist.sample()
+        except RuntimeError:  # torch draws from no probabilities that are not finite
+            self._check(dist, dist_input, batch)
+            raise
+        if unknown:
             validation.check_fits_space(act, dist, self.action_space)
             self._knows_actor = True
         if isinstance(dist_input, tuple) and len({part.ndim for part in dist_input}) > 1:
             dist_input = torch.broadcast_tensors(*dist_input)  # type: ignore[no-untyped-call]
-        result = Batch(logits=dist_input, act=act, state=None, dist=dist)
-        vars(result)["state"] = _with_dicts_as_batches(hidden)
+        if isinstance(hidden, dict):
+            hidden = _with_dicts_as_batches(hidden)
+        result = wrap({"logits": dist_input, "act": act, "state": hidden, "dist": dist})
         return cast(types.DistBatchProtocol, result)
+
+    def _check(self, dist: Distribution, dist_input: Any, batch: types.ObsBatchProtocol) -> None:
+        rows = len(batch.obs)
+        validation.check_distribution(dist, dist_input, self.dist_fn, rows, self._warned)
 
     def process_fn(
         self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
@@ -537,6 +547,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 validation.check_finite_loss(losses[-1])
                 loss.backward()  # type: ignore[no-untyped-call]
                 self.optim.step()
+        self._knows_actor = False
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
 
@@ -614,9 +625,7 @@ def _with_dicts_as_batches(state: Any) -> Any:
     """The hidden state, its leaves as they are: `Batch(...)` would make one array of (h, c)."""
     if not isinstance(state, dict):
         return state
-    batch = Batch()
-    vars(batch).update({key: _with_dicts_as_batches(value) for key, value in state.items()})
-    return batch
+    return wrap({key: _with_dicts_as_batches(value) for key, value in state.items()})
 
 
 def _flat(values: TArr, rows: int, name: str) -> AnyArray:
@@ -627,6 +636,8 @@ def _flat(values: TArr, rows: int, name: str) -> AnyArray:
 
 
 def _action_to_numpy(act: Any) -> AnyArray:
+    if isinstance(act, np.ndarray):
+        return act
     if isinstance(act, Batch | dict):
         raise ValueError(f"act must be an array, a tensor or a list, got {type(act).__name__}.")
     return np.asarray(to_numpy(act) if isinstance(act, torch.Tensor) else act)
