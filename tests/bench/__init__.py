@@ -1,0 +1,1 @@
+"""The benchmark: `make bench`, or parts of it with run.py. The unit tests do not collect it."""
