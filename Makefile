@@ -3,17 +3,22 @@
 # make notebooks                rebuild the notebooks from notebooks/src (NAMES="00 02": only these)
 # make lab                      open them in JupyterLab
 # make parity                   compare with the real Tianshou 1.1.0, in an environment of its own
+# make bench                    measure time and memory against bare loops, Tianshou and
+#                               Stable-Baselines3; writes tests/bench/RESULTS.md (PARTS="learning
+#                               memory": only these, printed)
+# make bench-quick              the same in two minutes, printed
 # make publish REPO=owner/name  write the address of the repository wherever it is shown
 # make clean                    remove what the commands above made, runs/ excepted
 
 PYTHON ?= python3
 SEED ?=
 NAMES ?=
+PARTS ?=
 REPO ?=
 
 RUN = .venv/bin/python -m
 
-.PHONY: train test notebooks lab parity publish clean
+.PHONY: train test notebooks lab parity bench bench-quick publish clean
 
 train: .venv/ready
 	$(RUN) pg_edu train $(if $(SEED),--seed $(SEED))
@@ -34,11 +39,17 @@ lab: .venv/ready
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
 
+bench: .venv-bench/ready
+	.venv-bench/bin/python tests/bench/run.py $(PARTS)
+
+bench-quick: .venv-bench/ready
+	.venv-bench/bin/python tests/bench/run.py --quick $(PARTS)
+
 publish: .venv/ready
 	.venv/bin/python notebooks/publish.py $(REPO)
 
 clean:
-	rm -rf .venv .venv-parity build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-parity .venv-bench build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment is ready when its stamp is newer than what it was installed from.
@@ -50,12 +61,23 @@ clean:
 	@touch $@
 
 # Tianshou 1.1.0 asks for numpy<2 and gymnasium<0.29 and runs without, hence --no-deps.
+TIANSHOU_NEEDS = numba h5py matplotlib overrides packaging pandas pettingzoo sensai-utils \
+  tensorboard tqdm "deepdiff<8"
+
 .venv-parity/ready: pyproject.toml constraints.txt
 	$(require-python)
 	$(PYTHON) -m venv .venv-parity
-	.venv-parity/bin/python -m pip install -q -c constraints.txt -e . numba h5py matplotlib \
-	  overrides packaging pandas pettingzoo sensai-utils tensorboard tqdm "deepdiff<8"
+	.venv-parity/bin/python -m pip install -q -c constraints.txt -e . $(TIANSHOU_NEEDS)
 	.venv-parity/bin/python -m pip install -q --no-deps tianshou==1.1.0
+	@touch $@
+
+.venv-bench/ready: pyproject.toml constraints.txt
+	$(require-python)
+	$(PYTHON) -m venv .venv-bench
+	@echo "Installing into .venv-bench: pg_edu, Tianshou 1.1.0, Stable-Baselines3, MuJoCo."
+	.venv-bench/bin/python -m pip install -q -c constraints.txt -e . $(TIANSHOU_NEEDS) \
+	  stable-baselines3 mujoco
+	.venv-bench/bin/python -m pip install -q --no-deps tianshou==1.1.0
 	@touch $@
 
 define require-python
