@@ -31,9 +31,14 @@ def measurements(quick: bool) -> list[Measurement]:
     kinds: list[tuple[str, Callable[[], VectorEnv], Callable[[], Any], int]] = [
         ("8 SyncVectorEnv, CartPole", partial(several, SyncVectorEnv, cart, 8), cart_actor, 1000),
         ("4 AsyncVectorEnv, CartPole", partial(several, AsyncVectorEnv, cart, 4), cart_actor, 500),
-        ("8 dicts", partial(several, SyncVectorEnv, Reach, 8), DictActor, 1000),
-        ("8 images, linear", partial(several, SyncVectorEnv, Dot, 8), LinearPixelActor, 500),
-        ("8 images, convolutions", partial(several, SyncVectorEnv, Dot, 8), PixelActor, 300),
+        ("8 dict observations", partial(several, SyncVectorEnv, Reach, 8), DictActor, 1000),
+        (
+            "8 images, linear network",
+            partial(several, SyncVectorEnv, Dot, 8),
+            LinearPixelActor,
+            500,
+        ),
+        ("8 images, small CNN", partial(several, SyncVectorEnv, Dot, 8), PixelActor, 300),
     ]
     others = [partial(others_against_bare, *kind, repeats) for kind in kinds]
     tianshou = [partial(against_tianshou, n, bound, repeats) for n, bound in ((8, 5.0), (16, 6.0))]

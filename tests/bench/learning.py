@@ -44,7 +44,7 @@ class BareGaussian(nn.Module):
         return self.mu(obs), self.log_sigma.exp()
 
 
-# What is learnt: ours as (actor, dist_fn, space), bare as (net, dist_fn), and the data.
+# Our actor, the bare network, dist_fn of both, the action space, the data.
 Setting = tuple[Any, Any, Callable[[Any], Distribution], gym.Space[Any], dict[str, Any]]
 
 
