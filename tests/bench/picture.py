@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 
 from bench.timing import Row
 
+TICKS = (0.2, 0.5, 1, 2, 5, 10)
 BLUE, VERMILION = "#0072B2", "#D55E00"  # Okabe and Ito's: told apart by the colour-blind
 
 
@@ -25,12 +26,14 @@ def draw(rows: list[Row], path: Path) -> None:
         axes.plot(middle, y, marker, color=colour)
     axes.axvline(1, color="black", linewidth=1)
     axes.set(xscale="log", ylim=(len(rows) - 0.3, -0.7), xlabel="times as good as the goal")
+    axes.set_xticks(TICKS, [str(tick) for tick in TICKS])
+    axes.set_xticks([], minor=True)
     axes.set_yticks(range(len(rows)), [f"{row.what} / {row.against}" for row in rows], fontsize=8)
     axes.set_title("dots: goal met, crosses: not met; bars: smallest to largest ratio", fontsize=9)
     plt.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def margin(row: Row, ratio: float) -> float:
-    """Above 1 where the goal is met, by how much; a margin of more than 10 is drawn as 10."""
+    """Above 1 where the goal is met; what is beyond the ticks is drawn at the last of them."""
     better = ratio / row.bound if row.goal == "at least" else row.bound / max(ratio, 1e-9)
-    return min(better, 10.0)
+    return min(max(better, TICKS[0]), TICKS[-1])

@@ -50,12 +50,10 @@ def main() -> None:
 
     print(machine(), line(HEADER), sep="\n\n")
     found = measure(arguments.families or FAMILIES, arguments.quick)
-    rows = [row for family in found.values() for row in family]
-    goals = [row.met for row in rows if row.met is not None]
-    print(f"{sum(goals)} of {len(goals)} goals met")
+    print(summary(found))
     if not arguments.families and not arguments.quick:
         RESULTS.write_text(report(found), encoding="utf-8")
-        draw(rows, PICTURE)
+        draw([row for rows in found.values() for row in rows], PICTURE)
 
 
 def measure(families: Sequence[str], quick: bool) -> dict[str, list[Row]]:
@@ -91,6 +89,11 @@ def cells(row: Row) -> list[str]:
     return [row.what, row.against, ours, reference, row.unit, number(row.ratio), spread, goal, met]
 
 
+def summary(found: dict[str, list[Row]]) -> str:
+    met = [row.met for rows in found.values() for row in rows if row.met is not None]
+    return f"{sum(met)} of {len(met)} goals are met."
+
+
 def number(x: float) -> str:
     """Three digits, or all of those before the point."""
     return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
@@ -103,11 +106,12 @@ def report(found: dict[str, list[Row]]) -> str:
         "Written by `make bench`, all in one run: CPU time, one torch thread. A ratio is ours / "
         "reference, the median over the repeats; its spread is the smallest and the largest.",
         f"{machine()}.",
+        summary(found),
         f"![Each ratio against its goal]({PICTURE.name})",
     ]
     for name, rows in found.items():
-        about = importlib.import_module(f"bench.{name}").__doc__ or ""
-        lines += [f"## {name.capitalize()}", about.strip()]
+        title, about = (importlib.import_module(f"bench.{name}").__doc__ or "").split(": ", 1)
+        lines += [f"## {title}", about[0].upper() + about[1:].strip()]
         table = [HEADER, ["---"] * len(HEADER), *map(cells, rows)]
         lines.append("\n".join(f"| {' | '.join(each)} |" for each in table))
         lines += [f"{row.what}, against {row.against}: {row.note}." for row in rows if row.note]
