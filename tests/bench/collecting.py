@@ -25,7 +25,7 @@ RATE = "vector steps / CPU s"
 
 
 def measurements(quick: bool) -> list[Measurement]:
-    repeats = 3 if quick else 15
+    repeats = 2 if quick else 15
     cartpole = [
         partial(cartpole_against_bare, n, bound, repeats)
         for n, bound in ((16, 0.90), (64, 0.88), (256, 0.86))

@@ -21,7 +21,7 @@ from bench.worlds import mlp
 
 
 def measurements(quick: bool) -> list[Measurement]:
-    repeats = 5 if quick else 21
+    repeats = 3 if quick else 21
     return [
         *(
             partial(full_batch, kind, rows, bound, repeats)

@@ -24,7 +24,7 @@ ERROR = 1e-12  # of max(1, sum of γᵏ |rₜ₊ₖ|)
 
 
 def measurements(quick: bool) -> list[Measurement]:
-    repeats = 5 if quick else 15
+    repeats = 3 if quick else 15
     alone = [
         partial(against_loop, steps, bound, repeats)
         for steps, bound in ((10_000, 4.0), (100_000, 5.0), (1_000_000, 12.0))
