@@ -67,8 +67,8 @@ class Batch:
 
     def __init__(self, batch_dict: Any = None, copy: bool = False, **kwargs: Any) -> None:
         if batch_dict is not None:
-            is_list = isinstance(batch_dict, list | tuple | np.ndarray)
-            self.update(Batch.stack(batch_dict) if is_list else batch_dict)
+            several = isinstance(batch_dict, list | tuple | np.ndarray)
+            self.update(Batch.stack(batch_dict) if several else batch_dict)
         for key, value in kwargs.items():
             self.__dict__[key] = _to_value(value)
         if copy:
@@ -282,10 +282,8 @@ def to_numpy(x: Any) -> Any:
         array([[0., 0.],
                [1., 1.]], dtype=float32)
     """
-    if isinstance(x, np.ndarray):
-        return x
-    if isinstance(x, torch.Tensor):
-        return x.detach().cpu().numpy()
+    if isinstance(x, np.ndarray | torch.Tensor):
+        return _array_of(x)
     x = _to_value(list(x) if isinstance(x, tuple) else x)
     return x.to_numpy() if isinstance(x, Batch) else np.asanyarray(_array_of(x))
 
@@ -394,7 +392,7 @@ def _to_array(value: Any) -> Any:
 
 
 def _array_of(value: Any) -> Any:
-    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+    return value.numpy(force=True) if isinstance(value, torch.Tensor) else value
 
 
 def _tensor_of(value: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
@@ -421,6 +419,13 @@ def as_items(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return rows.reshape(len(rows), size // rows.itemsize).view(np.dtype((np.void, size)))[:, 0]
 
 
+def take_rows(rows: np.ndarray[Any, Any], index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """rows[index] for row numbers [B]."""
+    items = as_items(rows) if rows.flags.c_contiguous else rows
+    taken: np.ndarray[Any, Any] = items[index]
+    return taken if items is rows else taken.view(rows.dtype).reshape(-1, *rows.shape[1:])
+
+
 def _length(value: Any) -> int | None:
     """The rows of a value; None where they are not counted."""
     if value is None or isinstance(value, str | Distribution):
@@ -437,6 +442,9 @@ def _length(value: Any) -> int | None:
 def _index(value: Any, index: Any) -> Any:
     if isinstance(value, Distribution):
         return _index_distribution(value, index)
+    if isinstance(value, np.ndarray) and value.ndim > 1 and isinstance(index, np.ndarray):
+        is_row_numbers = index.ndim == 1 and index.dtype.kind == "i"
+        return take_rows(value, index) if is_row_numbers else value[index]
     return value if value is None or isinstance(value, str) else value[index]
 
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from pg_edu import validation
-from pg_edu.batch import Batch, as_items, is_empty, map_leaves, to_numpy, zeros_of
+from pg_edu.batch import Batch, as_items, is_empty, map_leaves, take_rows, to_numpy, zeros_of
 from pg_edu.rings import Added, Array, Indices, Rings
 from pg_edu.types import RolloutBatchProtocol
 
@@ -145,7 +145,9 @@ class ReplayBuffer:
     def sample(self, batch_size: int | None) -> tuple[RolloutBatchProtocol, Indices]:
         """A copy of the rows at `sample_indices(batch_size)`, and these indices."""
         indices = self.sample_indices(batch_size)
-        return self[:] if batch_size == 0 else self._rows(lambda leaf: leaf[indices]), indices
+        return self[:] if batch_size == 0 else self._rows(
+            lambda leaf: take_rows(leaf, indices)
+        ), indices
 
     def sample_indices(self, batch_size: int | None) -> Indices:
         """Chooses rows, by numpy's global generator.
@@ -235,24 +237,16 @@ class ReplayBuffer:
         storage = _with_room(self._storage, rows, len(self._rings.size) * self.ring_size)
         vars(self._storage).update(vars(storage))
         ids = self._own_rings.start + ids
-        row, index, *episodes = self._rings.advance(ids, rows.rew, rows.done, valid)
-        kept: Any = slice(None)
-        if len(valid) > self.ring_size:  # later rows may overwrite earlier ones
-            kept = (np.cumsum(valid[::-1], axis=0)[::-1] <= self.ring_size).reshape(-1)[row]
-        _write(self._storage, index[kept], rows, row[kept])
-        place = np.empty(valid.size, int)
-        place[row] = np.arange(len(row))
-        by_time = place[np.flatnonzero(valid)]
+        row, place, added = self._rings.advance(ids, rows.rew, rows.done, valid)
+        _write(self._storage, place, rows, row)
+        index, episode_return, episode_length, start = added
         first = self._own_rows().start
-        returns, lengths, starts = (values[by_time] for values in episodes)
-        return index[by_time] - first, returns, lengths, starts - first
+        return index - first, episode_return, episode_length, start - first
 
     def _checked_rows(self, batch: Rows, axes: int, lead: tuple[int, ...]) -> Batch:
         """What is to be stored, as arrays [T, N, ...]; rewards and flags in their dtypes."""
         given = vars(Batch(cast(Batch, batch)))
-        missing = [key for key in REQUIRED if key not in given]
-        if missing:
-            raise ValueError(f"a row needs {', '.join(REQUIRED)}; missing: {', '.join(missing)}")
+        validation.check_required(given, REQUIRED)
         rows = Batch()
         for key, value in given.items():
             if key != "done" and (self._stores_any_key or key in FIELDS):

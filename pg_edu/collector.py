@@ -27,7 +27,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
 from pg_edu import validation
-from pg_edu.batch import Batch, to_numpy
+from pg_edu.batch import Batch, to_numpy, wrap
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.policy import BasePolicy, torch_train_mode
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats
@@ -287,17 +287,19 @@ class Collector:
         """The raw actions with the policy's own entry, and the environments' actions."""
         if random:
             env_act = self.env.action_space.sample()
-            return {"act": _copy(self.policy.map_action_inverse(env_act))}, env_act
-        batch = Batch(obs=self._obs, info=self._info)
-        result = self.policy(batch, self._state)
+            return {"act": np.array(self.policy.map_action_inverse(env_act))}, env_act
+        obs = Batch(self._obs) if isinstance(self._obs, dict) else self._obs
+        batch = cast(ObsBatchProtocol, wrap({"obs": obs, "info": Batch(self._info)}))
+        result = self.policy.forward(batch, self._state)
         state = result.get("state")
-        # The first state is checked here, by the function that is to set rows of it to 0.
-        new = self._state is None and state is not None
-        self._state = _begin_anew(state, self._ended) if new else state
+        if state is not None and self._state is None:
+            # The first state is checked here, by the function that is to set rows of it to 0.
+            state = _begin_anew(state, self._ended)
+        self._state = state
         act = to_numpy(result.act)
         if self.exploration_noise:
-            act = self.policy.exploration_noise(act, cast(ObsBatchProtocol, batch))
-        row = {"act": _copy(act)}
+            act = self.policy.exploration_noise(act, batch)
+        row = {"act": np.array(act)}
         if isinstance(entry := result.get("policy"), Batch):
             row["policy"] = _copy(to_numpy(entry).to_dict())
         return row, self.policy.map_action(act).reshape(self._act_shape)

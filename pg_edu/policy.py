@@ -37,6 +37,7 @@ from pg_edu.types import TArr, TDistFnDiscrOrCont
 
 AnyArray = NDArray[Any]
 Indices = NDArray[np.int64]
+FOR_RETURNS = {"rew", "terminated", "truncated", "done", "obs_next"}  # not needed by `learn`
 TTrainingStats = TypeVar("TTrainingStats", bound=TrainingStats, default=TrainingStats)
 TPGTrainingStats = TypeVar("TPGTrainingStats", bound=PGTrainingStats, default=PGTrainingStats)
 
@@ -426,7 +427,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         self.rew_norm = reward_normalization
         self.ret_rms = RunningMeanStd()
         self.deterministic_eval = deterministic_eval
-        self._knows_actor = False  # the first forward after each `learn` checks what it returns
+        self._knows_actor = False  # after the first forward, which checks what the actor returns
+        self._learned = False  # since the last forward
         self._warned: set[str] = set()
         self.register_load_state_dict_pre_hook(_keep_statistics_if_absent)  # type: ignore[no-untyped-call]
 
@@ -453,8 +455,9 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         dist_input, hidden = output
         dist = validation.made_distribution(self.dist_fn, dist_input)
         greedy = self.deterministic_eval and not self.is_within_training_step
-        if unknown or greedy or torch.is_grad_enabled():  # collecting is spared the checks
-            self._check(dist, dist_input, batch)
+        if unknown or self._learned or greedy or torch.is_grad_enabled():
+            self._check(dist, dist_input, batch)  # collecting is spared all but the first
+            self._learned = False
         try:
             act = dist.mode if greedy else dist.sample()
         except RuntimeError:  # torch draws from no probabilities that are not finite
@@ -465,9 +468,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             self._knows_actor = True
         if isinstance(dist_input, tuple) and len({part.ndim for part in dist_input}) > 1:
             dist_input = torch.broadcast_tensors(*dist_input)  # type: ignore[no-untyped-call]
-        if isinstance(hidden, dict):
-            hidden = _with_dicts_as_batches(hidden)
-        result = wrap({"logits": dist_input, "act": act, "state": hidden, "dist": dist})
+        state = _with_dicts_as_batches(hidden)
+        result = wrap({"logits": dist_input, "act": act, "state": state, "dist": dist})
         return cast(types.DistBatchProtocol, result)
 
     def _check(self, dist: Distribution, dist_input: Any, batch: types.ObsBatchProtocol) -> None:
@@ -538,16 +540,17 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 step where it can be seen, else before the step in question.
         """
         validation.check_learnable(batch, batch_size)
+        columns = Batch({k: v for k, v in batch.items() if k not in FOR_RETURNS})
         losses = []
         for _ in range(repeat):
-            for minibatch in batch.split(batch_size or -1, merge_last=True):
+            for minibatch in columns.split(batch_size or -1, merge_last=True):
                 self.optim.zero_grad()
                 loss = self._loss(minibatch)
                 losses.append(loss.item())
                 validation.check_finite_loss(losses[-1])
                 loss.backward()  # type: ignore[no-untyped-call]
                 self.optim.step()
-        self._knows_actor = False
+        self._learned = True
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
 
@@ -556,9 +559,11 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         act = to_torch_as(minibatch.act, result.act)
         returns = to_torch(minibatch.returns, torch.float, result.act.device).flatten()
         log_prob = checked_log_prob(result.dist, act)
-        validation.warn_of_mean_over_dimensions(log_prob, self._warned)
-        weighted: torch.Tensor = log_prob.reshape(len(returns), -1).T * returns
-        return -weighted.mean()
+        if log_prob.ndim > 1:  # [B, 1] or [B, A, ...]
+            validation.warn_of_mean_over_dimensions(log_prob, self._warned)
+            log_prob = log_prob.reshape(len(returns), -1).T
+        loss: torch.Tensor = -(log_prob * returns).mean()
+        return loss
 
     def update(
         self, sample_size: int | None, buffer: ReplayBuffer | None, **kwargs: Any
@@ -623,9 +628,8 @@ def _order_of_time(
 
 def _with_dicts_as_batches(state: Any) -> Any:
     """The hidden state, its leaves as they are: `Batch(...)` would make one array of (h, c)."""
-    if not isinstance(state, dict):
-        return state
-    return wrap({key: _with_dicts_as_batches(value) for key, value in state.items()})
+    is_dict = isinstance(state, dict)
+    return wrap({k: _with_dicts_as_batches(v) for k, v in state.items()}) if is_dict else state
 
 
 def _flat(values: TArr, rows: int, name: str) -> AnyArray:

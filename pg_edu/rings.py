@@ -5,7 +5,7 @@ place of the next row, a ring knows of its running episode where it started, how
 it has returned. NumPy only: nothing here knows what a row holds.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +35,12 @@ class Rings:
 
     def advance(
         self, ids: Indices, rew: Array, done: NDArray[np.bool_], valid: NDArray[np.bool_]
-    ) -> tuple[Indices, Indices, Array, Indices, Indices]:
+    ) -> tuple[Indices, Indices, Added]:
         """Moves on by the valid ones of [T, N] rows, column n in ring ids[n].
 
         Returns:
-            For the valid rows, ring by ring: their number t N + n, and what `add` returns.
+            Which rows to write, by their number t N + n, ring by ring, and to which indices; and
+            for all valid rows, in the order of time, what `add` returns.
         """
         if self.episode_return.shape[1:] != rew.shape[2:]:
             self.episode_return = np.zeros((len(self.size), *rew.shape[2:]))
@@ -76,4 +77,11 @@ class Rings:
 
         episode_length, episode_return = np.zeros_like(row), np.zeros((len(row), *rew.shape[2:]))
         episode_length[end], episode_return[end] = lengths[ended], returns[ended]
-        return row, index, episode_return, episode_length, starts[episode]
+        place = np.empty(valid.size, int)
+        place[row] = np.arange(len(row))
+        by_time = place[np.flatnonzero(valid)]
+        added = (index, episode_return, episode_length, starts[episode])
+        if steps > self.ring_size:  # later rows may overwrite earlier ones
+            last = np.arange(len(row)) >= (stop - self.ring_size)[ring]
+            row, index = row[last], index[last]
+        return row, index, cast(Added, tuple(values[by_time] for values in added))

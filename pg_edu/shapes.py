@@ -13,6 +13,7 @@ first; `forbid_outer_broadcast` refuses both, and their like in anybody's code.
 from torch import Tensor
 from torch.distributions import Distribution
 
+from pg_edu import validation
 from pg_edu.broadcasting import OuterBroadcastError, allow_outer_broadcast, forbid_outer_broadcast
 
 __all__ = [
@@ -55,26 +56,19 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
             f"{list(dist.batch_shape)} and event_shape {list(dist.event_shape)} scores actions of "
             f"shape {list(expected)}. {_likely_cause(dist, act)}"
         )
-    if not _in_support(dist, act):
-        raise ValueError(
-            f"act holds actions that {type(dist).__name__} cannot draw: they lie outside of its "
-            f"support, {dist.support}."
-        )
-    log_prob: Tensor = dist.log_prob(act)
+    if not validation.torch_checks(dist):
+        validation.check_support(dist, act)
+    try:
+        log_prob: Tensor = dist.log_prob(act)
+    except ValueError:  # torch has checked, and says it in other words
+        validation.check_support(dist, act)
+        raise
     if log_prob.shape != dist.batch_shape:
         raise ValueError(
             f"log_prob of {type(dist).__name__} has shape {list(log_prob.shape)}, "
             f"but its batch_shape is {list(dist.batch_shape)}."
         )
     return log_prob
-
-
-def _in_support(dist: Distribution, act: Tensor) -> bool:
-    try:
-        support = dist.support
-    except NotImplementedError:  # a distribution need not say what its support is
-        support = None
-    return support is None or bool(support.check(act).all())  # type: ignore[no-untyped-call]
 
 
 def _likely_cause(dist: Distribution, act: Tensor) -> str:

@@ -46,6 +46,13 @@ def ring_numbers(buffer_ids: Sequence[int] | NDArray[np.int64], rings: int) -> N
     return ids
 
 
+def check_required(given: dict[str, Any], required: Sequence[str]) -> None:
+    """Of a row that is to be stored, the fields."""
+    missing = [key for key in required if key not in given]
+    if missing:
+        raise ValueError(f"a row needs {', '.join(required)}; missing: {', '.join(missing)}")
+
+
 def check_shape(name: str, array: NDArray[Any], expected: tuple[int, ...]) -> None:
     """The leading axes of what is stored in a buffer."""
     if array.shape[: len(expected)] != expected:
@@ -225,7 +232,8 @@ def check_distribution(
     # A Categorical has the attribute that it was built from, until the other is asked for.
     if isinstance(dist, Categorical) and "probs" in vars(dist) and torch.is_tensor(dist_input):
         _check_probabilities(dist.probs, dist_input, dist_fn, warned)
-    _check_parameters(dist)
+    if not torch_checks(dist):
+        _check_parameters(dist)
 
 
 def _check_probabilities(
@@ -251,8 +259,28 @@ def _check_probabilities(
         )
 
 
+def torch_checks(dist: Distribution) -> bool:
+    """Whether torch itself checks the distribution's parameters and what it scores."""
+    while isinstance(dist, Independent):
+        dist = dist.base_dist
+    return dist._validate_args
+
+
+def check_support(dist: Distribution, act: torch.Tensor) -> None:
+    """A stored action must be one that the distribution can draw."""
+    try:
+        support = dist.support
+    except NotImplementedError:  # a distribution need not say what its support is
+        return
+    if support is not None and not support.check(act).all():  # type: ignore[no-untyped-call]
+        raise ValueError(
+            f"act holds actions that {type(dist).__name__} cannot draw: they lie outside of its "
+            f"support, {support}."
+        )
+
+
 def _check_parameters(dist: Distribution) -> None:
-    """A distribution's parameters must be what they are called; torch checks unless under -O."""
+    """A distribution's parameters must be what they are called."""
     if isinstance(dist, Independent):
         return _check_parameters(dist.base_dist)
     for name, constraint in dist.arg_constraints.items():
