@@ -16,7 +16,7 @@ from pg_edu.lab.agent import pgpolicy_step
 from pg_edu.lab.budget import Settings, batches, budget, update
 from pg_edu.lab.judge import judge
 from pg_edu.lab.mdp import MDP
-from pg_edu.lab.tasks import invest, stop_or_go
+from pg_edu.lab.tasks import coins, invest, stop_or_go
 from pg_edu.stats import RunningMeanStd
 
 NEVER = -np.inf
@@ -85,6 +85,27 @@ def moments(settings, bootstrap):
     return mean, (sum(p * (G - mean) ** 2 for p, G in rows) / total) ** 0.5
 
 
+def spread(settings):
+    """The deviation of the weights of a batch without end: each as often as it is played."""
+    rows = [
+        (p, piece, returns(piece, settings.gamma, 0.0))
+        for p, pieces in plays(settings)
+        for piece in pieces
+    ]
+    everybody = sum(p for p, _, _ in rows)
+    weights = []
+    for p, (steps, _), row in rows:
+        for t, (G, (s, _, _)) in enumerate(zip(row, steps, strict=True)):
+            if settings.baseline == "value":
+                G -= values(settings.gamma)[s]
+            if settings.baseline == "leave-one-out":
+                G -= sum(q * other[t] for q, _, other in rows if t < len(other)) / everybody
+            weights.append((p, G))
+    total = sum(p for p, _ in weights)
+    mean = sum(p * w for p, w in weights) / total
+    return (sum(p * (w - mean) ** 2 for p, w in weights) / total) ** 0.5
+
+
 def settled_mean(settings):
     mean = 0.0
     for _ in range(60):
@@ -143,7 +164,7 @@ def step_by_hand(pieces, settings, mean, std):
 def by_hand(settings):
     """E[update], and E|update - E[update]|² of all four logits, over every ordered batch."""
     mean = settled_mean(settings) if settings.normaliser == "running" else 0.0
-    std = moments(settings, mean)[1]
+    std = spread(settings)
     games = settings.episodes * (1 if settings.window is None else settings.window / LENGTH)
     rows = []
     for chosen in product(plays(settings), repeat=settings.episodes):
@@ -276,6 +297,76 @@ def test_a_random_divisor_costs_less_with_more_environments():
     assert norms[1] < norms[0] / 1.8
 
 
+@pytest.mark.parametrize("baseline", ["value", "leave-one-out", "batch mean"])
+def test_a_deviation_is_measured_by_what_it_tends_to_also_behind_a_baseline(baseline):
+    """std(G - b) settles at a number of its own; what is left of the bias halves with 1/N."""
+    wanted = budget(ORCHARD, Settings(gamma=0.9)).expectation
+
+    def error(n):
+        settings = Settings(0.9, n, normaliser="batch", baseline=baseline)
+        g = update(ORCHARD, settings)
+        return np.linalg.norm(sum(p * g(b) for p, b in batches(ORCHARD, settings)) - wanted)
+
+    assert error(18) < 0.65 * error(9)
+
+
+@pytest.mark.parametrize("normaliser", ["batch", "running", None])
+def test_a_huge_constant_on_the_rewards_of_a_bandit_leaves_its_deviation_alone(normaliser):
+    """Var(c + R) = Var(R): E[R²] - E[R]² has no digit left of it for c = 1e8."""
+
+    def centred(c):
+        arms = MDP([1], np.zeros((1, 3, 1)), [[c, c + 1, c + 3]], [[0, 0, 0]])
+        settings = Settings(episodes=3, normaliser=normaliser, baseline="leave-one-out")
+        return budget(arms, settings).expectation
+
+    np.testing.assert_allclose(centred(1e8), centred(0.0), atol=1e-6)
+
+
+@pytest.mark.parametrize(("window", "games"), [(4, 1), (8, 2)])
+def test_windows_that_keep_step_with_the_games_hold_whole_games(window, games):
+    """Every game has four steps and the first window begins with one: so does every other."""
+    found = budget(coins(4), Settings(window=window))
+    whole = budget(coins(4), Settings(episodes=games))
+    assert found.noise == pytest.approx(whole.noise, rel=1e-12)
+    firsts = {batch[0].states[0] for _, batch in batches(coins(4), Settings(window=window))}
+    assert firsts == {0}
+
+
+def test_windows_of_half_a_game_begin_at_its_start_or_in_its_middle():
+    """A window of two steps in games of four: states 0 and 2, one half each."""
+    begin = np.zeros(4)
+    for p, batch in batches(coins(4), Settings(window=2)):
+        begin[batch[0].states[0]] += p
+    np.testing.assert_allclose(begin, [0.5, 0, 0.5, 0], atol=1e-15)
+
+
+def test_windows_begin_only_where_the_agent_comes():
+    """Who always sells at once has one way to play, and no noise."""
+    seller = ORCHARD.at([[0, NEVER], [0, 0], [NEVER, 0], [NEVER, 0]])
+    ((p, batch),) = batches(seller, Settings(window=3))
+    assert p == 1 and [e.states.tolist() for e in batch] == [[0], [0], [0]]
+
+
+STAGES = [(1, None), (2, "steps")]
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e60])
+def test_the_table_says_the_same_in_any_unit(scale):
+    """Lengths change with the unit, angles do not."""
+    world = replace(ORCHARD, reward=scale * COINS)
+    found = budget(world, Settings(gamma=0.9, episodes=2, divide_by="steps"))
+    rows = [line.split() for line in str(found).splitlines()[1:-1]]
+    stages = [
+        np.array([1 / 16, 3 / 16]),
+        *(by_hand(Settings(0.9, n, None, d))[0] for n, d in STAGES),
+    ]
+    for row, at in zip([rows[0], rows[3], rows[4]], stages, strict=True):
+        cosine = at @ np.array([1, 3]) / np.linalg.norm(at) / np.sqrt(10)
+        assert float(row[2]) == pytest.approx(cosine, abs=6e-4)
+    assert [float(row[1]) == 0 for row in rows] == [False] * 3 + [True, False, True, True]
+    assert float(rows[0][1]) == pytest.approx(scale * 0.2795, rel=0.01)
+
+
 def normalising(mean, std):
     class Settled(PGPolicy):
         def process_fn(self, batch, buffer, indices):
@@ -336,11 +427,17 @@ def test_the_printed_budget_is_a_table_of_lengths_and_angles():
     [
         ({"gamma": 1.5}, "gamma must be in"),
         ({"gamma": float("nan")}, "gamma must be in"),
-        ({"episodes": 0}, "at least 1"),
-        ({"window": 0}, "at least 1"),
+        ({"gamma": "0.9"}, "gamma must be in"),
+        ({"episodes": 0}, "episodes: expected a positive integer, got 0"),
+        ({"episodes": 1.5}, "episodes: expected a positive integer, got 1.5"),
+        ({"window": 0}, "window .* positive integer, got 0"),
+        ({"window": 2.5}, "window .* positive integer, got 2.5"),
         ({"divide_by": "games"}, "divide_by: one of steps, pieces"),
+        ({"divide_by": 5}, "divide_by: one of steps, pieces, or None; got 5"),
         ({"normaliser": "std"}, "normaliser: one of running, batch, episode"),
         ({"baseline": "V"}, "baseline: one of value, leave-one-out, batch mean"),
+        ({"baseline": float("nan")}, "a finite number, or None; got nan"),
+        ({"baseline": True}, "a finite number, or None; got True"),
     ],
 )
 def test_settings_that_are_none_are_refused(change, message):
@@ -359,3 +456,29 @@ def test_settings_that_are_none_are_refused(change, message):
 def test_what_cannot_be_looked_at_is_refused(world, settings, message):
     with pytest.raises(ValueError, match=message):
         list(batches(world, settings))
+
+
+ENDLESS = MDP([1.0], [[[1.0], [1.0]]], [[0.0, 1.0]], [[0.0, 0.0]], gamma=0.9)
+
+
+@pytest.mark.parametrize(
+    ("world", "settings", "objective", "message"),
+    [
+        (ENDLESS, Settings(gamma=0.9, window=3), "discounted", "may go on forever"),
+        (ENDLESS, Settings(gamma=0.9), "undiscounted", "may go on forever"),
+        (ORCHARD, Settings(window=3), "average", "objective: undiscounted or discounted"),
+        (replace(ORCHARD, reward=1e160 * COINS), Settings(), "undiscounted", "at most 1e[+]100"),
+    ],
+)
+def test_a_budget_that_has_no_meaning_is_refused(world, settings, objective, message):
+    with pytest.raises(ValueError, match=message):
+        budget(world, settings, objective)
+
+
+def test_a_life_without_end_has_a_budget_once_it_is_cut():
+    """Three steps, gamma .9 wanted, .9 learned: the part of the missing γᵗ, by hand."""
+    found = budget(replace(ENDLESS, limit=3), Settings(gamma=0.9), "discounted")
+    truth = 0.25 * (1 + 0.9 + 0.81)
+    np.testing.assert_allclose(found.truth, [[-truth, truth]], atol=1e-14)
+    np.testing.assert_allclose(found.parts["gamma^t"][0, 1], 0.75 - truth, atol=1e-14)
+    np.testing.assert_allclose(found.expectation[0, 1], 0.75, atol=1e-13)

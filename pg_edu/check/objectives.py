@@ -145,6 +145,14 @@ EXERCISES = [
                     _group_weights(rewards) / (rewards.std(axis=1, keepdims=True) + 1e-8)
                 )
             ),
+            "The sum is divided by N - 1, and all N are in it: leave the answer itself out.": (
+                lambda rewards: (
+                    rewards - rewards.sum(axis=1, keepdims=True) / (rewards.shape[1] - 1)
+                )
+            ),
+            "The mean over all answers is taken later; divided here, it is taken twice.": (
+                lambda rewards: _group_weights(rewards) / rewards.size
+            ),
             "That is the mean of all answers: it blames who got a hard question.": (
                 lambda rewards: rewards - rewards.mean()
             ),

@@ -90,6 +90,9 @@ EXERCISES = [
             ),
             "Every row was kept, and with it those in which nobody acted.": np.ones_like,
             "Those are the ignored rows. The others were asked for.": lambda done: ~_steps(done),
+            "The ignored rows are gone, and the last step of each game with them.": (
+                lambda done: _steps(done) & ~done
+            ),
         },
     ),
     Exercise(
@@ -124,6 +127,12 @@ EXERCISES = [
             "That is the total length; divide by the number of games.": (
                 lambda lengths, n: n * _fair(lengths, n)
             ),
+            "Those are the first games of all environments, whatever n is.": (
+                lambda lengths, n: float(lengths[:, 0].mean())
+            ),
+            "Those are all games that were played, whatever n is.": (
+                lambda lengths, n: float(lengths.mean())
+            ),
             "That many are too many: where n is no multiple of N, some play one game less.": (
                 lambda lengths, n: float(lengths[:, : -(-n // len(lengths))].mean())
             ),
@@ -147,6 +156,9 @@ EXERCISES = [
             "The last step of a game is paid, too.": _returns_without_the_last_reward,
             "Right numbers, wrong order: they are to come as the games end.": (
                 _returns_environment_by_environment
+            ),
+            "Those are the rewards of the last steps; the steps before were paid, too.": (
+                lambda rew, done: rew[done].tolist()
             ),
             "Games that are not over have no return yet.": (
                 lambda rew, done: _returns(rew, np.vstack([done[:-1], np.ones_like(done[-1:])]))

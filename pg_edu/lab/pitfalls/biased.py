@@ -192,7 +192,7 @@ PER_BATCH_STD = Pitfall(
     nuance="With rewards of 0 and 1 in one context the direction is exactly right. Done context by "
     "context it gives each a weight of its own, more where success is rare (or nearly certain).",
     half_true=_success_or_failure,
-    sources=("Liu et al. (2025)",),
+    sources=("Liu et al. (2025)", "notebook 08"),
 )
 
 

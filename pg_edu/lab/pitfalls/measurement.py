@@ -101,7 +101,11 @@ ARGMAX = Pitfall(
     nuance="It is another policy, which may be worse or better. On a bandit it is better as soon "
     "as the best arm is the likeliest; where states look alike, chance may be what arrives.",
     half_true=_it_can_be_worse_or_better,
-    sources=("Sutton & Barto (2018), example 13.1", "Singh, Jaakkola & Jordan (1994)"),
+    sources=(
+        "Sutton & Barto (2018), example 13.1",
+        "Singh, Jaakkola & Jordan (1994)",
+        "notebook 07",
+    ),
 )
 
 Interval = Callable[[Floats], tuple[Floats, Floats]]

@@ -79,7 +79,7 @@ GAMMA_T = Pitfall(
     nuance="With gamma = 1 there is nothing to drop. In a world that goes on it is nearly the "
     "gradient of the average reward if gamma is near 1. In general it is that of nothing.",
     half_true=_nearly_the_average_reward,
-    sources=("Sutton et al. (2000)", "Thomas (2014)", "Nota & Thomas (2020)"),
+    sources=("Sutton et al. (2000)", "Thomas (2014)", "Nota & Thomas (2020)", "notebook 08"),
 )
 
 
@@ -116,7 +116,7 @@ TRUNCATION = Pitfall(
     nuance="If the limit is a rule of the game, the cut return is unbiased for that game, and time "
     "need be seen only for its best policy to be within reach.",
     half_true=_the_limit_is_a_rule_of_the_game,
-    sources=("Pardo et al. (2018)",),
+    sources=("Pardo et al. (2018)", "notebook 08"),
 )
 
 
@@ -217,5 +217,5 @@ CENTRED_REWARDS = Pitfall(
     nuance="It is if all episodes have one length. Where the actions decide the length it pays for "
     "short episodes, or for long ones: another game.",
     half_true=_if_all_have_one_length,
-    sources=("Engstrom et al. (2020)", "notebook 08"),
+    sources=("Naik et al. (2024)", "notebook 08"),
 )
