@@ -1,6 +1,6 @@
 """Run both scripts of notebook 11, the one for Tianshou 2 and the one for 1.1 moved to pg_edu.
 
-In an environment that has Tianshou 2 and pg_edu (tried with Tianshou 2.0.1):
+`make parity` runs it with Tianshou 2.0.1. In another environment that has Tianshou 2 and pg_edu:
 
     python tests/parity/tianshou2.py       compare the weights; status 1 if they differ
 """
