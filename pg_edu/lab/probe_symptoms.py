@@ -84,8 +84,7 @@ def delay(runs: list[Run]) -> str:
         3: "Later rewards weigh more than early ones: discounted, or summed, from the wrong end.",
         4: "A loss counts as a gain: the sign of a return is lost (abs, square, unsigned).",
     }
-    failed = [run for run in runs if run.score < 0.5]
-    settled = {run.favourite if run.frequency[0].max() > 0.5 else 0 for run in failed}
+    settled = {run.favourite if run.frequency[0].max() > 0.7 else 0 for run in runs}
     if len(settled) == 1 and settled <= wrong.keys():
         return wrong[settled.pop()]
     return (
