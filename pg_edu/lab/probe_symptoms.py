@@ -73,7 +73,8 @@ def contexts(runs: list[Run]) -> str:
     return (
         "It does not learn each observation's own action: in the update an observation is paired "
         "with another row's action and return (shuffled, shifted by one, the next observation), "
-        "or it acts by another row's. Or it settles before it has tried all the actions."
+        "or it acts by another row's. Or the optimizer holds a part of the actor only; or it "
+        "settles before it has tried all the actions."
     )
 
 
