@@ -2,7 +2,7 @@
 # make test                     everything that continuous integration checks
 # make notebooks                rebuild the notebooks from notebooks/src (NAMES="00 02": only these)
 # make lab                      open them in JupyterLab
-# make parity                   compare with the real Tianshou 1.1.0, in an environment of its own
+# make parity                   compare with the real Tianshou 1.1.0 (and 2), in an environment of its own
 # make bench                    measure time and memory against bare loops, Tianshou and
 #                               Stable-Baselines3; writes tests/bench/RESULTS.md (PARTS="learning
 #                               memory": only these, printed)
@@ -38,6 +38,7 @@ lab: .venv/ready
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
+	PYTHONPATH=.venv-parity/tianshou2 .venv-parity/bin/python tests/parity/tianshou2.py
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python tests/bench/run.py $(PARTS)
@@ -69,6 +70,7 @@ TIANSHOU_NEEDS = numba h5py matplotlib overrides packaging pandas pettingzoo sen
 	$(PYTHON) -m venv .venv-parity
 	.venv-parity/bin/python -m pip install -q -c constraints.txt -e . $(TIANSHOU_NEEDS)
 	.venv-parity/bin/python -m pip install -q --no-deps tianshou==1.1.0
+	.venv-parity/bin/python -m pip install -q --no-deps --target .venv-parity/tianshou2 tianshou==2.0.1
 	@touch $@
 
 .venv-bench/ready: pyproject.toml constraints.txt

@@ -103,6 +103,20 @@ class EnvActionStored(PGPolicy):
         return np.asarray(act) if self.action_type == "continuous" else super().map_action(act)
 
 
+class HalfRange(PGPolicy):
+    def map_action(self, act):
+        act = np.clip(act, -0.5, 0.5) if self.action_type == "continuous" else act
+        return super().map_action(act)
+
+
+class ReversedScored(Base):
+    """The opposite of what was done is scored."""
+
+    def loss(self, dist, act, returns):
+        act = dist.logits.shape[1] - 1 - act if isinstance(dist, Categorical) else -act
+        return super().loss(dist, act, returns)
+
+
 class NotMapped(PGPolicy):
     def map_action(self, act):
         return np.asarray(act)
@@ -213,6 +227,39 @@ class ShiftedReward(OwnReturns):
 
     def own_returns(self, rew, end, *_):
         return discounted_returns(rew, end, self.gamma) - rew
+
+
+class AbsReturns(OwnReturns):
+    def own_returns(self, rew, end, *_):
+        return np.abs(discounted_returns(rew, end, self.gamma))
+
+
+class IntReturns(OwnReturns):
+    def own_returns(self, rew, end, *_):
+        return discounted_returns(rew, end, self.gamma).astype(int).astype(float)
+
+
+class RolledReturns(OwnReturns):
+    """Each row has the next row's return."""
+
+    def own_returns(self, rew, end, *_):
+        return np.roll(discounted_returns(rew, end, self.gamma), -1)
+
+
+class ValueAfterEnd(OwnReturns):
+    """A critic's answer is added after every end: the mean return, or what `guess` says."""
+
+    guess = None
+
+    def own_returns(self, rew, end, *_):
+        value = self.ret_rms.mean if self.guess is None else self.guess
+        returns = discounted_returns(rew, end, self.gamma, np.where(end, value, 0.0))
+        self.ret_rms.update(returns)
+        return returns
+
+
+class OneAfterEnd(ValueAfterEnd):
+    guess = 1.0
 
 
 class DoneIgnored(OwnReturns):

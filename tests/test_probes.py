@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env
 from pg_edu import BasePolicy, Batch, PGPolicy
 from pg_edu.experiment import Config, make_policy
 from pg_edu.lab import probes
-from pg_edu.lab.probe_worlds import DELAY, LIMIT, PAYMENTS, Motor, World
+from pg_edu.lab.probe_worlds import DELAY, LENGTHS, LIMIT, PAYMENTS, Motor, World
 from pg_edu.lab.probes import PROBES, probe
 from pg_edu.returns import discounted_returns
 from pg_edu.stats import TrainingStats
@@ -88,6 +88,27 @@ def test_the_motor_refuses_what_is_out_of_its_bounds(action):
 def test_every_wrong_way_to_weigh_rewards_has_an_arm_of_its_own(weights, arm):
     """Discounted, immediate, undiscounted, from the wrong end: argmaxₐ Σ wₖ rₖ(a) = 0, 1, 2, 3."""
     assert (np.array(PAYMENTS) @ weights).argmax() == arm
+
+
+def test_the_sizes_of_the_returns_have_an_arm_of_their_own_and_their_integers_have_none():
+    """|G| is largest for the last arm; cut to an integer the best arm's return is 0, like two more.
+
+    Step by step as well: int(4 - 5/2) = 1 and int(0 + 1/2) = 0.
+    """
+    returns = np.array(PAYMENTS) @ (1, 0.5, 0.25)
+    assert np.abs(returns).argmax() == 4
+    assert np.abs(returns).max() > 1.5 * np.sort(np.abs(returns))[-2]
+    assert returns.astype(int).tolist()[:3] == [0, 0, 0] == np.floor(returns).tolist()[:3]
+    by_steps = [int(now + int(soon + int(late) / 2) / 2) for now, soon, late in PAYMENTS]
+    assert by_steps[:3] == [0, 0, 0] and max(by_steps) == 0
+
+
+def test_a_value_after_the_end_makes_stopping_the_better_choice_in_lengths():
+    """1 + γv > .6 (1 + γ + γ² + γ³) + γ⁴v from v = .65 on."""
+    gamma = LENGTHS.gamma
+    stop, go = 1.0, 0.6 * sum(gamma**t for t in range(4))
+    assert go == pytest.approx(BY_NAME["lengths"].optimum) and go > stop
+    assert (go - stop) / (gamma - gamma**4) == pytest.approx(0.65, abs=0.005)
 
 
 def test_a_world_plays_its_mdp():
@@ -217,6 +238,8 @@ def test_with_one_episode_an_update_the_mean_over_steps_itself_learns_to_stop(mo
         ("NoReturns", "two actions", "weighed by its own return"),
         ("ReturnsShuffled", "two actions", "Are rows mixed up?"),
         ("ActShuffled", "two actions", "Are rows mixed up?"),
+        ("RolledReturns", "two actions", "Are rows mixed up?"),
+        ("ReversedScored", "two actions", "Is it this action that is scored?"),
         ("Uniform", "two actions", "drawn from what is scored?"),
         ("Argmax", "two actions", "acts by the mode (argmax)"),
         ("RateZero", "two actions", "a learning rate of 0"),
@@ -236,6 +259,10 @@ def test_with_one_episode_an_update_the_mean_over_steps_itself_learns_to_stop(mo
         ("Undiscounted", "delay", "the discount factor is not used"),
         ("WrongEnd", "delay", "or what came before is"),
         ("ReversedDiscount", "delay", "from the wrong end"),
+        ("AbsReturns", "delay", "the sign of a return is lost"),
+        ("IntReturns", "delay", "rounded to integers"),
+        ("ValueAfterEnd", "lengths", "or by a value"),
+        ("OneAfterEnd", "lengths", "or by a value"),
         ("DoneIgnored", "lengths", "the return goes on (into the next episode"),
         ("PerEpisodeMean", "lengths", "divided by its own length"),
         ("BootstrapAlways", "time limit", "a value is added where the episode terminated"),
@@ -243,6 +270,7 @@ def test_with_one_episode_an_update_the_mean_over_steps_itself_learns_to_stop(mo
         ("BootstrapNever", "time limit", "An interruption counts as an end"),
         ("ClippedScored", "bound", "the bounded action (clipped, or its tanh) is scored"),
         ("TanhScored", "bound", "the bounded action (clipped, or its tanh) is scored"),
+        ("HalfRange", "bound", "narrower than the environment's"),
         ("EnvActionStored", "bound", "in its units, is scored"),
         ("MappedTwice", "bound", "or it is mapped twice"),
         ("NotMapped", "bound", "not mapped?"),

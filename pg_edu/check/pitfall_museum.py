@@ -76,6 +76,7 @@ EXERCISES = [
         mistakes={
             "That is the true mean: who finishes late is missing among the first two.": 2.0,
             "That would be true if both were always short.": 1.0,
+            "That is the first one to finish. The second one is longer, on average.": 1.5,
             "That is the sum of the two lengths; asked for is their mean.": 3.5,
         },
     ),

@@ -85,7 +85,7 @@ EXERCISES = [
         mistakes={
             "That is for infinite groups and p = 1/2.": 2.0,
             "One in ten has sigma = 0.3, not 1.": 10.0,
-            "Nearly: sigma is the root of 1/10 times 9/10.": np.sqrt(10.0),
+            "Nearly: sigma, with the divisor G, is the root of 1/10 times 9/10.": np.sqrt(10.0),
             "That is sigma itself, for one right answer in ten; how often is there one, compared "
             "with p?": 0.3,
             "The root of it: it is the standard deviation that divides, not the variance.": 9.0,

@@ -1,6 +1,6 @@
 """What the wrong answers to a probe mean (`probes.py`): from what an agent did to what is broken.
 
-Each function reads the two plays of one probe, at least one of which failed, and says in a sentence
+Each function reads the plays of one probe, at least one of which failed, and says in a sentence
 which part of an agent does that. `general` knows the symptoms that have nothing to do with a probe.
 """
 
@@ -16,11 +16,12 @@ INTERRUPTION_IS_AN_END = (
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a policy did in one of the two plays of a probe.
+    """What a policy did in one of the plays of a probe.
 
     Args:
         reached: mean discounted return in the last updates, as the policy acts in training.
         score: the same, where 0 is chance and 1 the optimum.
+        best: the score of the best episode in the last updates.
         first_reward: mean reward of an episode's first step in the last updates.
         frequency: of each action for each observation in the last updates, [O, A].
         varies: whether the first batch has different actions for one observation.
@@ -31,6 +32,7 @@ class Run:
 
     reached: float
     score: float
+    best: float
     first_reward: float
     frequency: Floats
     varies: bool
@@ -59,8 +61,9 @@ def two(runs: list[Run]) -> str:
     return (
         "It stays near chance, or settles on an action whatever that pays: an action is not "
         "weighed by its own return. Is it multiplied row by row ([B, 1] * [B], a product of "
-        "means)? Are rows mixed up? Is the action drawn from what is scored? Or is an entropy "
-        "term too strong, the learning rate far too small, or the first step too large?"
+        "means)? Are rows mixed up? Is the action drawn from what is scored? Is it this action "
+        "that is scored? Or is an entropy term too strong, the learning rate far too small, or the "
+        "first step too large?"
     )
 
 
@@ -70,7 +73,8 @@ def contexts(runs: list[Run]) -> str:
     return (
         "It does not learn each observation's own action: in the update an observation is paired "
         "with another row's action and return (shuffled, shifted by one, the next observation), "
-        "or it acts by another row's. Or it settles before it has tried all the actions."
+        "or it acts by another row's. Or the optimizer holds a part of the actor only; or it "
+        "settles before it has tried all the actions."
     )
 
 
@@ -79,11 +83,15 @@ def delay(runs: list[Run]) -> str:
         1: "Only the immediate reward counts: what follows is not summed, or what came before is.",
         2: "Later rewards weigh as much as early ones: the discount factor is not used.",
         3: "Later rewards weigh more than early ones: discounted, or summed, from the wrong end.",
+        4: "A loss counts as a gain: the sign of a return is lost (abs, square, unsigned).",
     }
-    for run in runs:
-        if run.score < 0.5 and run.frequency[0, run.favourite] > 0.5 and run.favourite in wrong:
-            return wrong[run.favourite]
-    return "None of the arms for sure: returns that are far too noisy, or rounded to integers."
+    settled = {run.favourite if run.frequency[0].max() > 0.7 else 0 for run in runs}
+    if len(settled) == 1 and settled <= wrong.keys():
+        return wrong[settled.pop()]
+    return (
+        "Not the same arm each time: to the agent several of them pay alike. Are returns rounded "
+        "to integers (zeros_like of int rewards), or far too noisy?"
+    )
 
 
 def lengths(runs: list[Run]) -> str:
@@ -105,14 +113,19 @@ def limit(runs: list[Run]) -> str:
 
 
 def bound(runs: list[Run]) -> str:
-    low, high = sorted(run.score for run in runs)
+    low, high = min(run.score for run in runs), max(run.score for run in runs)
     if low < -0.3 and high > 0.3:
         return (
             "It goes to the same end, whichever pays: the action that the environment got, in its "
-            "units, is scored as if it had been drawn; or it is mapped twice."
+            "units, is scored as if it had been drawn; or it is mapped twice, or to a wrong range."
         )
     if high < -0.3:
         return "It goes to the worse end: the sign of the loss, or of the mapping."
+    if min(run.best for run in runs) < 0.9:
+        return (
+            "It turns the right way, and no action of its arrives: the bounds that it is clipped "
+            "or scaled to are narrower than the environment's."
+        )
     return (
         "It stays in the middle: the bounded action (clipped, or its tanh) is scored by the "
         "density of the raw one. Store and score what was drawn; bound what is sent."

@@ -169,13 +169,19 @@ def _two_bandits(estimator: Estimator) -> Verdict:
 
 
 def _success_or_failure() -> Verdict:
-    """0/1 rewards. One context: E[g] = E[√k(N-k)] / N · ∇p / q; two: each has its own factor."""
+    """0/1 rewards. One context: E[g] = E[√k(N-k)] / N · ∇p / q; two: each has its own factor.
+
+    The factor is the same for all p if N is 2 or 3, where k (N - k) is a constant unless it is 0.
+    """
     arms = MDP([1], np.zeros((1, 3, 1)), [[1, 0, 1]], [[0.5, -0.3, 0.1]])
     one = at_sizes(divided_by_std, arms, (2, 3, 4))
-    scales = [at_sizes(divided_by_std, _coin(p), (8,))[0].scale for p in (0.5, 0.1)]
+    three, scales = (
+        [at_sizes(divided_by_std, _coin(p), (n,))[0].scale for p in (0.5, 0.1)] for n in (3, 8)
+    )
     figures = {"cosine in one context": min(found.cosine for found in one)}
     figures |= {"scale where p is .5": scales[0], "where it is .1": scales[1]}
-    return Verdict(figures["cosine in one context"] > 1 - 1e-9 and scales[1] > scales[0], figures)
+    straight = figures["cosine in one context"] > 1 - 1e-9
+    return Verdict(straight and abs(three[1] - three[0]) < 1e-6 and scales[1] > scales[0], figures)
 
 
 def _coin(p: float) -> MDP:
@@ -190,7 +196,7 @@ PER_BATCH_STD = Pitfall(
     right=summed,
     check=_two_bandits,
     nuance="With rewards of 0 and 1 in one context the direction is exactly right. Done context by "
-    "context it gives each a weight of its own, more where success is rare (or nearly certain).",
+    "context it gives each a weight: from batches of 4 on, more where success is rare, or certain.",
     half_true=_success_or_failure,
     sources=("Liu et al. (2025)", "notebook 08"),
 )
