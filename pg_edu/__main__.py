@@ -52,7 +52,7 @@ from pg_edu.experiment import (
     trained_policy,
 )
 from pg_edu.intervals import t_interval
-from pg_edu.sweep import Outcome, Run, finished, grid, sweep
+from pg_edu.sweep import Outcome, Run, grid, sweep
 
 
 def _interpreter() -> str:
@@ -117,6 +117,7 @@ def _parser() -> _Parser:
 
     command = commands.add_parser(
         "sweep",
+        usage=f"{COMMAND} sweep [ENV ...] [--option VALUE ...]",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
         help="train many agents: settings times seeds",
@@ -268,18 +269,18 @@ def _sweep(arguments: argparse.Namespace) -> int:
     runs = list(dict.fromkeys(grid(range(arguments.seeds), **values)))
     folder = given.get("out") or _dated_folder("sweep")
 
-    progress = _Progress(runs, folder)
+    progress = _Progress(runs)
     try:
         outcomes = sweep(
             runs,
             folder,
             workers=arguments.workers,
             backend=arguments.backend,
-            on_finished=progress,
+            on_outcome=progress,
         )
         progress.close()
         print(_compare(outcomes, folder))
-        return 1 if progress.failed else 0
+        return 1 if any(outcome.result is None for outcome in outcomes) else 0
     except KeyboardInterrupt:
         progress.close()
         there = "" if "out" in given else f" --out {_quoted(folder)}"
@@ -351,20 +352,16 @@ class _Record:
         self._bar: Any = None
 
     def __call__(self, result: Result) -> None:
-        from tqdm import tqdm  # type: ignore[import-untyped]
-
         if self.result is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.result = result
             self._save()
-            self._bar = tqdm(
+            self._bar = _bar(
                 desc=result.config.env_id,
                 total=result.config.max_env_steps,
                 initial=result.env_steps,
                 unit="step",
                 unit_scale=True,
-                dynamic_ncols=True,
-                mininterval=0.1 if sys.stderr.isatty() else 10,
             )
         self.result = result
         if result.history:
@@ -393,34 +390,39 @@ class _Record:
 
 
 class _Progress:
-    """Called by `sweep` with each outcome: counts them, and reports a failure at once."""
+    """Called by `sweep` with the outcomes so far: counts them, and reports a failure at once."""
 
-    def __init__(self, runs: Sequence[Run], folder: Path) -> None:
-        from tqdm import tqdm
-
+    def __init__(self, runs: Sequence[Run]) -> None:
         from pg_edu.comparison import labels
 
-        self.finished = sum(finished(run, folder) is not None for run in runs)
-        self.failed = 0
+        self.finished = 0
         self._labels = labels(run.config for run in runs)
-        self._bar = tqdm(
-            desc="sweep", total=len(runs), initial=self.finished, unit="run", dynamic_ncols=True
-        )
+        self._runs = len(runs)
+        self._bar: Any = None
 
-    def __call__(self, outcome: Outcome) -> None:
-        run, result, failure = outcome
+    def __call__(self, outcomes: Sequence[Outcome]) -> None:
+        self.finished = sum(outcome.result is not None for outcome in outcomes)
+        if self._bar is None:
+            self._bar = _bar(desc="sweep", total=self._runs, initial=len(outcomes), unit="run")
+            return
+        (seed, config), result, failure = outcomes[-1]
         if result is None:
-            self.failed += 1
-            text = f"pg_edu: {self._labels[run.config]}, seed {run.seed} failed: {failure}"
+            text = f"pg_edu: {self._labels[config]}, seed {seed} failed: {failure}"
             self._bar.write(text, file=sys.stderr)
-            self._bar.set_postfix_str(f"{self.failed} failed", refresh=False)
-        else:
-            self.finished += 1
+            self._bar.set_postfix_str(f"{len(outcomes) - self.finished} failed", refresh=False)
         self._bar.update()
 
     def close(self) -> None:
         """End the bar's line."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _bar(**how: Any) -> Any:
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    mininterval = 0.1 if sys.stderr.isatty() else 10
+    return tqdm(dynamic_ncols=True, mininterval=mininterval, **how)
 
 
 def _load(path: Path) -> Result:

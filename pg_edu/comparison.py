@@ -97,7 +97,7 @@ def as_text(rows: Sequence[Row]) -> str:
             *(_number(steps, ",.0f") for steps in (row.env_steps_median, row.env_steps_worst)),
             *(_number(seconds, ".1f") for seconds in (row.seconds_median, row.seconds_worst)),
             _number(row.return_mean, ".1f"),
-            f"[{_number(row.return_low, '.1f')}, {_number(row.return_high, '.1f')}]",
+            _interval(row.return_low, row.return_high),
             _number(row.return_iqm, ".1f"),
         ]
         for row in rows
@@ -156,7 +156,7 @@ def _words(name: str, value: Any) -> str:
     if name == "env_id":
         return str(value)
     if isinstance(value, tuple):
-        value = ",".join(map(str, value))
+        value = ",".join(map(str, value)) or "none"
     elif isinstance(value, float) and float(f"{value:g}") == value:
         value = f"{value:g}"
     return f"{name} {value}"
@@ -164,3 +164,7 @@ def _words(name: str, value: Any) -> str:
 
 def _number(value: float, form: str) -> str:
     return format(value, form) if math.isfinite(value) else "-"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"[{low:.1f}, {high:.1f}]" if math.isfinite(low) else "-"

@@ -28,6 +28,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import tempfile
 import threading
 from collections import deque
@@ -136,7 +137,7 @@ def sweep(
     *,
     workers: int | None = None,
     backend: Literal["processes", "ray"] = "processes",
-    on_finished: Callable[[Outcome], object] | None = None,
+    on_outcome: Callable[[list[Outcome]], object] | None = None,
 ) -> list[Outcome]:
     """Run what is not in the folder yet, and return the outcomes of all.
 
@@ -148,14 +149,15 @@ def sweep(
         workers: how many runs at a time, each on one thread. None: as many as there are processors.
         backend: "processes" of this machine, or "ray": the cluster that the environment variable
             RAY_ADDRESS names, where pg_edu has to be installed, or else a Ray on this machine.
-        on_finished: called with every outcome that is new, as soon as it is known and written.
+        on_outcome: called with the outcomes so far: before the first run with those that are in the
+            folder already, then after each, when it is written.
 
     Returns:
         An outcome for each run, in their order.
 
     Raises:
         ValueError: an environment or device cannot be used, Ray is missing, or the worker processes
-            do not start. Nothing was written.
+            do not start. No run was begun.
         OSError: the folder cannot be written.
     """
     if workers is not None and workers < 1:
@@ -163,27 +165,31 @@ def sweep(
     if backend not in ("processes", "ray"):
         raise ValueError(f'backend must be "processes" or "ray", got {backend!r}')
     runs, folder = list(dict.fromkeys(runs)), Path(folder)
-    found = {run: Outcome(run, result) for run in runs if (result := finished(run, folder))}
-    missing = [run for run in runs if run not in found]
-    if not missing:
-        return list(found.values())
+    known = {run: Outcome(run, result) for run in runs if (result := finished(run, folder))}
+    missing = [run for run in runs if run not in known]
     for config in dict.fromkeys(run.config for run in missing):
         with make_env(config) as env, torch.random.fork_rng(devices=[]):
             make_policy(config, env.observation_space, env.action_space)
+    begin: type[_Processes | _Ray] = _Processes
+    if backend == "ray" and missing:
+        _import_ray()
+        begin = _Ray
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass  # better an error now than after the first run
 
-    new: dict[Run, Outcome] = {}
-    begin: type[_Processes | _Ray] = _Ray if backend == "ray" else _Processes
+    def tell() -> None:
+        if on_outcome is not None:
+            on_outcome(list(known.values()))
+
     with closing(begin(workers, len(missing))) as pool:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass  # better an error now than after the first run
+        tell()
         for outcome in _outcomes(missing, pool):
             if outcome.result is not None:
                 save_checkpoint(outcome.result, path_of(outcome.run, folder))
-            new[outcome.run] = outcome
-            if on_finished is not None:
-                on_finished(outcome)
-    return [(found | new)[run] for run in runs]
+            known[outcome.run] = outcome
+            tell()
+    return [known[run] for run in runs]
 
 
 class _Processes:
@@ -194,13 +200,9 @@ class _Processes:
 
     def __init__(self, workers: int | None, runs: int) -> None:
         self.count = min(workers or os.cpu_count() or 1, runs)
-        self._pools: list[ProcessPoolExecutor] = []
-        self._latest: list[Future[Any]] = []
+        self._pools = [self._pool() for _ in range(self.count)]
         try:
-            for _ in range(self.count):
-                pool, greeting = self._begun()
-                self._pools.append(pool)
-                self._latest.append(greeting)
+            self._latest: list[Future[Any]] = [self._begin(pool) for pool in self._pools]
             for greeting in self._latest:
                 greeting.result()
         except BaseException as error:
@@ -215,12 +217,13 @@ class _Processes:
     def start(self, run: Run) -> Future[Result | str]:
         """Give the run to a worker that is idle. If it is lost, the future has an exception."""
         slot = next(slot for slot, future in enumerate(self._latest) if future.done())
-        if self._latest[slot].exception() is not None:
-            self._pools[slot].shutdown(wait=False)
-            self._pools[slot], _ = self._begun()
-        future = self._pools[slot].submit(_work, run)
-        self._latest[slot] = future
-        return future
+        try:
+            self._latest[slot] = self._pools[slot].submit(_work, run)
+        except BrokenProcessPool:  # in the run before, or since
+            self._pools[slot] = self._pool()
+            self._begin(self._pools[slot])
+            self._latest[slot] = self._pools[slot].submit(_work, run)
+        return self._latest[slot]
 
     def close(self) -> None:
         """Stop at once what still runs."""
@@ -230,31 +233,28 @@ class _Processes:
             pool.shutdown()
 
     @staticmethod
-    def _begun() -> tuple[ProcessPoolExecutor, Future[int]]:
+    def _pool() -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
+        return ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
+
+    @staticmethod
+    def _begin(pool: ProcessPoolExecutor) -> Future[int]:
         with _ctrl_c_held_back():
-            return pool, pool.submit(os.getpid)
+            return pool.submit(os.getpid)
 
 
 class _Ray:
     """Tasks on a Ray cluster. It repeats none by itself: lost workers are counted here."""
 
     def __init__(self, workers: int | None, runs: int) -> None:
-        # Ray reads these when it is imported, and would print of lost workers what is said here.
-        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        try:
-            self._ray: Any = importlib.import_module("ray")
-        except ImportError as error:
-            raise ValueError(
-                'the backend "ray" needs another package: pip install "pg_edu[ray]"'
-            ) from error
+        self._ray = _import_ray()
         given: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if "RAY_ADDRESS" not in os.environ:
             count = min(workers or os.cpu_count() or 1, runs)
             given |= {"address": "local", "num_cpus": count, "include_dashboard": False}
             given |= {"object_store_memory": 100 * 2**20}
+            # As in a process of ours: what this one can import, its workers can.
+            given |= {"runtime_env": {"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}}}
         self._is_ours = not self._ray.is_initialized()
         if self._is_ours:
             try:
@@ -266,7 +266,7 @@ class _Ray:
         self._references: dict[Future[Any], Any] = {}
 
     def start(self, run: Run) -> Future[Result | str]:
-        """The same."""
+        """As in `_Processes`; the run begins when the cluster has a processor for it."""
         reference = self._task.remote(run)
         future: Future[Result | str] = reference.future()
         self._references = {f: ref for f, ref in self._references.items() if not f.done()}
@@ -274,12 +274,22 @@ class _Ray:
         return future
 
     def close(self) -> None:
-        """The same."""
+        """Stop at once what still runs, and leave the cluster."""
         for future, reference in self._references.items():
             if not future.done():
                 self._ray.cancel(reference, force=True)
         if self._is_ours:
             self._ray.shutdown()
+
+
+def _import_ray() -> Any:
+    # Ray reads these when it is imported, and would print of lost workers what is said here.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise ValueError('the backend "ray" needs a package: pip install "pg_edu[ray]"') from error
 
 
 def _outcomes(runs: Iterable[Run], workers: _Processes | _Ray) -> Iterator[Outcome]:
@@ -317,7 +327,7 @@ def _work(run: Run) -> Result | str:
     return result if math.isfinite(last) else f"the last mean return is {last}"
 
 
-def _begin() -> None:
+def _prepare() -> None:
     """In a worker process, at its start: Ctrl-C is its parent's affair, and it dies with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
