@@ -203,16 +203,15 @@ class _Processes:
         self._pools = [self._pool() for _ in range(self.count)]
         try:
             self._latest: list[Future[Any]] = [self._begin(pool) for pool in self._pools]
-            for greeting in self._latest:
-                greeting.result()
-        except BaseException as error:
+            lost = [greeting.exception() is not None for greeting in self._latest]
+            if lost and all(lost):
+                raise ValueError(
+                    "no worker process starts: is it killed? In a script, call sweep under "
+                    '`if __name__ == "__main__":`'
+                )
+        except BaseException:
             self.close()
-            if not isinstance(error, BrokenProcessPool):
-                raise
-            raise ValueError(
-                "the worker processes do not start. In a script, call sweep under "
-                '`if __name__ == "__main__":`'
-            ) from error
+            raise
 
     def start(self, run: Run) -> Future[Result | str]:
         """Give the run to a worker that is idle. If it is lost, the future has an exception."""

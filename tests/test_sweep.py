@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -382,6 +383,20 @@ def test_a_worker_that_dies_while_it_is_idle_is_replaced() -> None:
         workers.close()
 
 
+@pytest.mark.parametrize(("lost", "refused"), [([True, False], False), ([True, True], True)])
+def test_one_worker_that_starts_is_enough(
+    lost: list[bool], refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(pool: Any, fates: Iterator[bool] = iter(lost)) -> Future[int]:
+        future: Future[int] = Future()
+        future.set_exception(OSError("gone")) if next(fates) else future.set_result(1)
+        return future
+
+    monkeypatch.setattr(sweep_module._Processes, "_begin", staticmethod(begin))
+    with pytest.raises(ValueError, match="no worker process starts") if refused else nullcontext():
+        sweep_module._Processes(2, 2).close()
+
+
 def test_a_script_without_its_guard_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
@@ -390,7 +405,8 @@ def test_a_script_without_its_guard_is_told_so(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     *_, last = done.stderr.splitlines()
-    assert last.startswith("ValueError: the worker processes do not start. In a script, call sweep")
+    assert last.startswith("ValueError: no worker process starts: ")
+    assert last.endswith('In a script, call sweep under `if __name__ == "__main__":`')
 
 
 # The command line.
