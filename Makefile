@@ -7,6 +7,7 @@
 #                               Stable-Baselines3; writes tests/bench/RESULTS.md (PARTS="learning
 #                               memory": only these, printed)
 # make bench-quick              the same in two minutes, printed
+# make ray                      test sweeps on a local Ray, in an environment of its own
 # make publish REPO=owner/name  write the address of the repository wherever it is shown
 # make clean                    remove what the commands above made, runs/ excepted
 
@@ -18,7 +19,7 @@ REPO ?=
 
 RUN = .venv/bin/python -m
 
-.PHONY: train test notebooks lab parity bench bench-quick publish clean
+.PHONY: train test notebooks lab parity ray bench bench-quick publish clean
 
 train: .venv/ready
 	$(RUN) pg_edu train $(if $(SEED),--seed $(SEED))
@@ -46,11 +47,15 @@ bench: .venv-bench/ready
 bench-quick: .venv-bench/ready
 	.venv-bench/bin/python tests/bench/run.py --quick $(PARTS)
 
+ray: .venv-ray/ready
+	.venv-ray/bin/python -m pytest -o addopts= tests/ray_cluster.py
+
 publish: .venv/ready
 	.venv/bin/python notebooks/publish.py $(REPO)
 
 clean:
-	rm -rf .venv .venv-parity .venv-bench build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-parity .venv-ray .venv-bench build dist *.egg-info .pytest_cache .mypy_cache \
+	  .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment is ready when its stamp is newer than what it was installed from.
@@ -80,6 +85,12 @@ TIANSHOU_NEEDS = numba h5py matplotlib overrides packaging pandas pettingzoo sen
 	.venv-bench/bin/python -m pip install -q -c constraints.txt -e . $(TIANSHOU_NEEDS) \
 	  stable-baselines3 mujoco
 	.venv-bench/bin/python -m pip install -q --no-deps tianshou==1.1.0
+	@touch $@
+
+.venv-ray/ready: pyproject.toml constraints.txt
+	$(require-python)
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install -q -c constraints.txt -e ".[ray]" pytest
 	@touch $@
 
 define require-python

@@ -1,14 +1,21 @@
-"""The command line: `python -m pg_edu train`, `evaluate` and `probe`.
+"""The command line: `python -m pg_edu train`, `sweep`, `evaluate` and `probe`.
 
-It parses, calls `experiment` (or `lab.probes`), and writes what a run leaves in its folder:
+It parses, calls `experiment` (or `sweep`, or `lab.probes`), and writes what a run leaves in its
+folder:
 
     checkpoint.pt         the run as it stands; `evaluate` and `train --resume` read it
     run.csv               a row for each iteration
     learning_curve.png
     agent.png             the agent before and after training, an animation
 
-Exit status: 0 done; 1 a probe failed; 2 not possible, and one line has said what to do; 130 stopped
-by Ctrl-C, with the run saved.
+and what a sweep leaves:
+
+    ENV-...-seed0.pt ...  a checkpoint of each run
+    table.csv             a row for each setting
+    curves.png            their learning curves, with intervals over the seeds
+
+Exit status: 0 done; 1 a probe or a run of a sweep failed; 2 not possible, and one line has said
+what to do; 130 stopped by Ctrl-C, with the run, or what had ended of the sweep, saved.
 """
 
 import argparse
@@ -22,7 +29,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
@@ -45,6 +52,7 @@ from pg_edu.experiment import (
     trained_policy,
 )
 from pg_edu.intervals import t_interval
+from pg_edu.sweep import Outcome, Run, grid, sweep
 
 
 def _interpreter() -> str:
@@ -56,12 +64,15 @@ def _interpreter() -> str:
 
 COMMAND = f"{_interpreter()} -m pg_edu"
 CHECKPOINT, TABLE, CURVE, ANIMATION = "checkpoint.pt", "run.csv", "learning_curve.png", "agent.png"
+SWEEP_TABLE, SWEEP_CURVES = "table.csv", "curves.png"
 SECONDS_BETWEEN_SAVES = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status (of a bad argument: SystemExit with status 2)."""
+    argv = sys.argv[1:] if argv is None else argv
     arguments = _parser().parse_args(argv)
+    arguments.typed = shlex.join(argv)
     torch.set_num_threads(1)  # networks as small as these are slower on several
     try:
         status: int = arguments.command(arguments)
@@ -83,7 +94,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     parser = _Parser(prog=COMMAND, description="REINFORCE in Gymnasium's environments.")
-    commands = parser.add_subparsers(required=True, metavar="train | evaluate | probe")
+    commands = parser.add_subparsers(required=True, metavar="train | sweep | evaluate | probe")
 
     command = commands.add_parser(
         "train",
@@ -98,35 +109,35 @@ def _parser() -> _Parser:
         "not solved.",
     )
     command.set_defaults(command=_train)
+    _add_settings(command.add_argument)
     add = command.add_argument
-    add("env_id", nargs="?", metavar="ENV", help="a Gymnasium id (CartPole-v1)")
     add("--seed", type=int, help="the same seed gives the same agent (0)")
     add("--out", type=Path, metavar="FOLDER", help="a new folder (runs/ENV-DATE-TIME)")
     add("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
-    add("--target", type=float, help="mean return that counts as solved; inf: use up the limit")
-    add("--max-env-steps", type=int, metavar="N", help="stop after N steps (2000000)")
-    add("--max-updates", type=int, metavar="N", help="stop after N updates")
-    add("--max-seconds", type=float, metavar="S", help="stop training after S seconds")
-    add("--max-episode-steps", type=int, metavar="N", help="cut episodes after N steps")
-    add("--learning-rate", type=float, metavar="X", help="of Adam (0.01)")
-    add("--discount", type=float, dest="discount_factor", metavar="X", help="gamma (0.99)")
-    add(
-        "--reward-normalization",
-        action=argparse.BooleanOptionalAction,
-        help="normalise returns by their running mean and deviation (yes)",
+
+    command = commands.add_parser(
+        "sweep",
+        usage=f"{COMMAND} sweep [ENV ...] [--option VALUE ...]",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        help="train many agents: settings times seeds",
+        description="Train an agent with every combination of the values given, and with every "
+        "seed, and compare the settings. The same command again, with the same --out, runs what "
+        "is missing or has failed; more values or seeds extend it. Exit status 1 if a run failed.",
     )
-    add("--num-envs", type=int, metavar="N", help="environments that step together (16)")
-    add("--episodes-per-env", type=int, metavar="N", help="episodes of each for one update (1)")
-    add("--hidden-sizes", type=_widths, metavar="N,N", help="tanh layers; '': none (64,64)")
+    command.set_defaults(command=_sweep)
+    _add_settings(_of_several_values(command.add_argument))
+    add = command.add_argument
+    add("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (5)")
+    add("--out", type=Path, metavar="FOLDER", help="new or not (runs/sweep-DATE-TIME)")
+    add("--workers", type=int, default=None, metavar="N", help="runs at a time (one a processor)")
     add(
-        "--action-bound",
-        choices=("clip", "tanh", "none"),
-        dest="action_bound_method",
-        help="how continuous actions are kept within bounds (clip)",
+        "--backend",
+        choices=("processes", "ray"),
+        default="processes",
+        help="of this machine, or a Ray cluster: that of the environment variable RAY_ADDRESS, "
+        "else one on this machine (processes)",
     )
-    add("--batch-size", type=int, metavar="N", help="transitions for an optimizer step (all)")
-    add("--repeat", type=int, metavar="N", help="passes over them in an update (1)")
-    add("--device", help="a torch device (cpu)")
 
     command = commands.add_parser(
         "evaluate",
@@ -161,6 +172,52 @@ def _parser() -> _Parser:
     )
     command.add_argument("--seed", type=int, help="the same seed gives the same table (0)")
     return parser
+
+
+def _add_settings(add: Callable[..., object]) -> None:
+    """An option for each setting of a run."""
+    add("env_id", nargs="?", metavar="ENV", help="a Gymnasium id (CartPole-v1)")
+    add("--target", type=float, help="mean return that counts as solved; inf: use up the limit")
+    add("--max-env-steps", type=int, metavar="N", help="stop after N steps (2000000)")
+    add("--max-updates", type=int, metavar="N", help="stop after N updates")
+    add("--max-seconds", type=float, metavar="S", help="stop training after S seconds")
+    add("--max-episode-steps", type=int, metavar="N", help="cut episodes after N steps")
+    add("--learning-rate", type=float, metavar="X", help="of Adam (0.01)")
+    add("--discount", type=float, dest="discount_factor", metavar="X", help="gamma (0.99)")
+    add(
+        "--reward-normalization",
+        action=argparse.BooleanOptionalAction,
+        help="normalise returns by their running mean and deviation (yes)",
+    )
+    add("--num-envs", type=int, metavar="N", help="environments that step together (16)")
+    add("--episodes-per-env", type=int, metavar="N", help="episodes of each for one update (1)")
+    add("--hidden-sizes", type=_widths, metavar="N,N", help="tanh layers; '': none (64,64)")
+    add(
+        "--action-bound",
+        choices=("clip", "tanh", "none"),
+        dest="action_bound_method",
+        help="how continuous actions are kept within bounds (clip)",
+    )
+    add("--batch-size", type=int, metavar="N", help="transitions for an optimizer step (all)")
+    add("--repeat", type=int, metavar="N", help="passes over them in an update (1)")
+    add("--device", help="a torch device (cpu)")
+
+
+def _of_several_values(add: Callable[..., object]) -> Callable[..., object]:
+    """`add`, for options that may have several values each."""
+
+    def add_several(name: str, **how: Any) -> None:
+        if how.pop("action", None) is argparse.BooleanOptionalAction:
+            how |= {"type": _yes_or_no, "metavar": "yes|no"}
+        add(name, **{**how, "nargs": "+" if name.startswith("-") else "*"})
+
+    return add_several
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"expected yes or no, got {text!r}")
+    return text == "yes"
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -199,6 +256,41 @@ def _train(arguments: argparse.Namespace) -> int:
         return _fail(f"{saved}. Go on: {COMMAND} train --resume {_quoted(folder)}", 130)
     finally:
         record.close()
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    given = vars(arguments)
+    values = {field.name: given[field.name] for field in fields(Config) if field.name in given}
+    if "action_bound_method" in values:
+        methods = values["action_bound_method"]
+        values["action_bound_method"] = [None if m == "none" else m for m in methods]
+    if arguments.seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, got {arguments.seeds}")
+    runs = list(dict.fromkeys(grid(range(arguments.seeds), **values)))
+    folder = given.get("out") or _dated_folder("sweep")
+
+    progress = _Progress(runs)
+    try:
+        outcomes = sweep(
+            runs,
+            folder,
+            workers=arguments.workers,
+            backend=arguments.backend,
+            on_outcome=progress,
+        )
+        progress.close()
+        print(_compare(outcomes, folder))
+        return 1 if any(outcome.result is None for outcome in outcomes) else 0
+    except KeyboardInterrupt:
+        progress.close()
+        there = "" if "out" in given else f" --out {_quoted(folder)}"
+        return _fail(
+            f"stopped with {progress.finished} of {len(runs)} runs finished, which are saved. "
+            f"Go on: {COMMAND} {arguments.typed}{there}",
+            130,
+        )
+    finally:
+        progress.close()
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -260,20 +352,16 @@ class _Record:
         self._bar: Any = None
 
     def __call__(self, result: Result) -> None:
-        from tqdm import tqdm  # type: ignore[import-untyped]
-
         if self.result is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.result = result
             self._save()
-            self._bar = tqdm(
+            self._bar = _bar(
                 desc=result.config.env_id,
                 total=result.config.max_env_steps,
                 initial=result.env_steps,
                 unit="step",
                 unit_scale=True,
-                dynamic_ncols=True,
-                mininterval=0.1 if sys.stderr.isatty() else 10,
             )
         self.result = result
         if result.history:
@@ -299,6 +387,42 @@ class _Record:
             table.writerow(Iteration._fields)
             table.writerows(self.result.history)
         self._saved, self._saved_at = self.result, time.monotonic()
+
+
+class _Progress:
+    """Called by `sweep` with the outcomes so far: counts them, and reports a failure at once."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        from pg_edu.comparison import labels
+
+        self.finished = 0
+        self._labels = labels(run.config for run in runs)
+        self._runs = len(runs)
+        self._bar: Any = None
+
+    def __call__(self, outcomes: Sequence[Outcome]) -> None:
+        self.finished = sum(outcome.result is not None for outcome in outcomes)
+        if self._bar is None:
+            self._bar = _bar(desc="sweep", total=self._runs, initial=len(outcomes), unit="run")
+            return
+        (seed, config), result, failure = outcomes[-1]
+        if result is None:
+            text = f"pg_edu: {self._labels[config]}, seed {seed} failed: {failure}"
+            self._bar.write(text, file=sys.stderr)
+            self._bar.set_postfix_str(f"{len(outcomes) - self.finished} failed", refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """End the bar's line."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _bar(**how: Any) -> Any:
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    mininterval = 0.1 if sys.stderr.isatty() else 10
+    return tqdm(dynamic_ncols=True, mininterval=mininterval, **how)
 
 
 def _load(path: Path) -> Result:
@@ -390,6 +514,45 @@ def _draw(result: Result, folder: Path) -> str:
         files["no animation"] = " ".join(str(error).split())
     lines = [f"  {name:<20}{meaning}" for name, meaning in files.items()]
     return "\n".join([f"In {folder}:", *lines])
+
+
+def _compare(outcomes: Sequence[Outcome], folder: Path) -> str:
+    """Write the table and the picture of a sweep; what they show."""
+    from pg_edu.comparison import as_text, summarize
+
+    rows = summarize(outcomes)
+    with (folder / SWEEP_TABLE).open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(rows[0]._fields)
+        table.writerows(rows)
+    files = {"*.pt": "a checkpoint for each run, which `evaluate` reads", SWEEP_TABLE: "the table"}
+    if any(outcome.result for outcome in outcomes):
+        _draw_sweep(outcomes, folder)
+        files[SWEEP_CURVES] = "learning curves, with 95% t intervals over the seeds"
+    return "\n".join(
+        [
+            as_text(rows),
+            "env steps, seconds: to solve it, median and worst of the seeds; '-' is not solved.",
+            "return: that of the last iteration, its mean over the seeds and interquartile mean.",
+            f"In {folder}:",
+            *(f"  {name:<20}{meaning}" for name, meaning in files.items()),
+        ]
+    )
+
+
+def _draw_sweep(outcomes: Sequence[Outcome], folder: Path) -> None:
+    from pg_edu import plots
+    from pg_edu.comparison import curves
+
+    results = [outcome.result for outcome in outcomes if outcome.result]
+    targets = {result.config.target for result in results}
+    target = targets.pop() if len(targets) == 1 else None
+    figure = plots.compare_curves(
+        curves(outcomes),
+        target=None if target == math.inf else target,
+        title="REINFORCE on " + ", ".join({result.config.env_id: 0 for result in results}),
+    )
+    plots.save_figure(figure, folder / SWEEP_CURVES)
 
 
 def _what_next(result: Result, folder: Path) -> str:

@@ -39,6 +39,7 @@ MAX_FRAMES = 60
 
 # The colour-blind-safe palette of Okabe and Ito (2008), and what lies around it.
 BLUE, SKY, ORANGE, GREEN, VERMILION = "#0072B2", "#56B4E9", "#E69F00", "#009E73", "#D55E00"
+CURVE_COLORS = (BLUE, ORANGE, GREEN, VERMILION, SKY)
 INK, GREY, SAND, PAPER = "#3B4252", "#9AA0AC", "#E6E1D6", "#FAF8F4"
 
 WIDTH, HEIGHT, CAPTION_HEIGHT = 400, 220, 30
@@ -148,6 +149,51 @@ def curves_over_seeds(
     axes.plot(x, mean, color=BLUE, lw=2, label=f"mean of {len(rows)} seeds")
     axes.plot([], [], color=GREY, lw=1, label="single seeds")
     _label(figure, axes, title, xlabel)
+    return figure
+
+
+def compare_curves(
+    curves: Mapping[str, tuple[Floats, Floats]],
+    *,
+    xlabel: str = "environment steps",
+    target: float | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw for each setting the mean over its seeds, and the 95% t interval of that mean.
+
+    As in `curves_over_seeds` there is an interval for each point alone; one seed has none.
+
+    Args:
+        curves: by the setting's name, `x` [K] and `returns` [n, K], one row for each seed, n >= 1.
+        xlabel: what `x` counts.
+        target: the mean return that counts as solved.
+        title: what was trained.
+
+    Raises:
+        ValueError: `returns` is not [n, K] with n >= 1 and K as in `x`, or not finite.
+
+    Example:
+        >>> figure = compare_curves({"one": ([1, 2], [[20.0, 35.0]])}, xlabel="updates")
+        >>> figure.axes[0].get_xlabel()
+        'updates'
+    """
+    ncols = 3 if max(map(len, curves), default=0) < 20 else 1
+    height = 4.2 + 0.25 * (len(curves) // ncols)
+    figure = Figure(figsize=(8, height), layout="constrained", facecolor="white")
+    axes = figure.add_subplot(facecolor="white")
+    looks = ((line, color) for line in ("-", "--", ":", "-.") for color in CURVE_COLORS)
+    for (name, (x, returns)), (line, color) in zip(curves.items(), cycle(looks), strict=False):
+        rows = np.asarray(returns, dtype=float)
+        if rows.ndim != 2 or not rows.size:
+            raise ValueError(f"{name}: expected [n, K] with n >= 1, got shape {list(rows.shape)}")
+        seeds = f"{len(rows)} seeds" if len(rows) > 1 else "1 seed"
+        axes.plot(*_series(name, x, rows.mean(0)), line, color=color, label=f"{name} ({seeds})")
+        if len(rows) > 1:
+            _, low, high = np.array([t_interval(column) for column in rows.T]).T
+            axes.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
+    if target is not None:
+        axes.axhline(target, color=INK, linestyle="--", lw=1.2, label=f"target {target:g}")
+    _label(figure, axes, title, xlabel, ncols)
     return figure
 
 
@@ -494,7 +540,7 @@ def _spread(first: int, last: int, count: int) -> list[int]:
     return sorted(set(np.linspace(first, last, count).round().astype(int).tolist()))
 
 
-def _label(figure: Figure, axes: Axes, title: str, xlabel: str) -> None:
+def _label(figure: Figure, axes: Axes, title: str, xlabel: str, ncols: int = 3) -> None:
     axes.set_title(title, fontsize=13)
     axes.set_xlabel(xlabel, fontsize=12)
     axes.set_ylabel("return (sum of an episode's rewards)", fontsize=12)
@@ -503,7 +549,7 @@ def _label(figure: Figure, axes: Axes, title: str, xlabel: str) -> None:
     axes.grid(color=SAND, lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=11)
+    figure.legend(loc="outside lower center", ncols=ncols, frameon=False, fontsize=11)
 
 
 def _series(name: str, steps: Floats, values: Floats) -> tuple[Array, Array]:

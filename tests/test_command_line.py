@@ -265,7 +265,7 @@ def test_sigint_ends_the_process_with_status_130_and_no_traceback() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "required: train | evaluate | probe"),
+        ("", "required: train | sweep | evaluate | probe"),
         ("fly", "invalid choice: 'fly'"),
         ("train --fast", "unrecognized arguments: --fast"),
         ("train --seed one", "--seed: invalid int value: 'one'"),

@@ -22,6 +22,8 @@ FLOORS = [
     {"trainer"},
     {"plots"},
     {"experiment"},
+    {"sweep"},
+    {"comparison"},
     {"compat", "lab", "check", "pytest_plugin"},
     {"__init__", "__main__"},
 ]

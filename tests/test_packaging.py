@@ -23,6 +23,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 ]
 RUN_TIME = [Requirement(line) for line in PROJECT["dependencies"]]
 DEVELOPMENT = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
+CLUSTER = [Requirement(line) for line in PROJECT["optional-dependencies"]["ray"]]
 
 needs_make = pytest.mark.skipif(
     os.name == "nt" or shutil.which("make") is None, reason="make is for Unix; elsewhere use pip"
@@ -52,7 +53,7 @@ def test_the_conda_environment_has_the_name_that_the_readme_activates() -> None:
 
 def test_constraints_pin_every_dependency_within_its_bounds() -> None:
     pins = bounds(constraints())
-    for requirement in RUN_TIME + DEVELOPMENT:
+    for requirement in RUN_TIME + DEVELOPMENT + CLUSTER:
         pin = pins[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(pin.removeprefix("==")), requirement
 

@@ -17,6 +17,7 @@ from pg_edu.plots import (
     CannotDraw,
     animation,
     before_after,
+    compare_curves,
     curves_over_seeds,
     draw_frame,
     learning_curve,
@@ -137,6 +138,37 @@ def test_curves_over_seeds_refuse_what_is_not_a_table_of_seeds(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         curves_over_seeds(x, returns)
+
+
+def test_compared_curves_are_a_mean_each_and_its_interval_where_there_are_seeds() -> None:
+    """Margin as above. The second setting has one seed: a line, and no interval."""
+    curves = {"A": ([1, 2], [[20.0, 40.0], [30.0, 40.0]]), "B": ([3, 4], [[7.0, 9.0]])}
+    axes = compare_curves(curves, target=50, title="both").axes[0]
+    lines = {line.get_label(): np.asarray(line.get_ydata()).tolist() for line in axes.lines}
+    assert lines == {"A (2 seeds)": [25.0, 40.0], "B (1 seed)": [7.0, 9.0], "target 50": [50, 50]}
+    (band,) = axes.collections
+    corners = np.asarray(band.get_paths()[0].vertices)
+    at_first = corners[corners[:, 0] == 1, 1]
+    assert (at_first.min(), at_first.max()) == pytest.approx((25 - 63.53, 25 + 63.53), abs=0.01)
+
+
+def test_no_two_of_twenty_compared_curves_look_alike() -> None:
+    curves = {str(n): ([1, 2], [[1.0, 2.0]]) for n in range(20)}
+    lines = compare_curves(curves).axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 20
+
+
+@pytest.mark.parametrize(
+    ("x", "returns", "message"),
+    [
+        ([1, 2], [1.0, 2.0], r"A: expected \[n, K\] with n >= 1, got shape \[2\]"),
+        ([1], [[1.0, 2.0]], "A: expected one value per step"),
+        ([1], [[1.0], [np.nan]], "must be finite, got nan"),
+    ],
+)
+def test_compared_curves_refuse_what_does_not_fit(x: list[int], returns: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        compare_curves({"A": (x, returns)})
 
 
 def test_saved_figure_is_the_returned_png_without_a_date(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Environments that fail while they are played; importing this module registers them.
+
+Those that fail once leave a mark in the folder that FAULTY_ENVS names.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+
+class Unpicklable(Exception):
+    """Unpickling calls the class with one argument."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} and {two}")
+
+
+class Faulty(gym.Env[Any, Any]):
+    """One step, one point, if it gets that far."""
+
+    observation_space = gym.spaces.Box(-1, 1, (2,))
+    action_space = gym.spaces.Discrete(2)
+
+    def __init__(self, fault: str, render_mode: str | None = None) -> None:
+        self.fault = fault
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        if self.fault == "raises":
+            raise Unpicklable("this", "that")
+        if self.fault == "leaves":
+            raise SystemExit(3)
+        if self.fault == "dies":
+            os._exit(9)
+        if self.fault == "dies_once" and not mark("dead").exists():
+            mark("dead").touch()
+            os._exit(9)
+        if self.fault == "hangs_once" and not mark("pid").exists():
+            mark("part").write_text(str(os.getpid()))
+            mark("part").rename(mark("pid"))
+            time.sleep(600)
+        return np.zeros(2, np.float32), 1.0, True, False, {}
+
+
+def mark(name: str) -> Path:
+    """A file that tells the second attempt of the first."""
+    return Path(os.environ["FAULTY_ENVS"], name)
+
+
+for name in ("raises", "leaves", "dies", "dies_once", "hangs_once"):
+    gym.register(f"{name}-v0", Faulty, kwargs={"fault": name}, max_episode_steps=5)
