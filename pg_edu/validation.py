@@ -364,9 +364,10 @@ def check_learnable(batch: BatchWithReturnsProtocol, batch_size: int | None) -> 
             f"returns must have shape [{rows}] or [{rows}, 1], got {list(batch.returns.shape)}."
         )
     for name in ("returns", "act"):  # in float32, in which they are learned from
+        values = np.asarray(to_numpy(batch[name]))
         with np.errstate(over="ignore"):
-            values = np.asarray(to_numpy(batch[name]), np.float32)
-        if not np.isfinite(values).all():
+            finite = values.dtype.kind in "biu" or np.isfinite(values.astype(np.float32)).all()
+        if not finite:
             raise ValueError(f"{name} must be finite in float32, but it holds NaN or infinity.")
 
 
