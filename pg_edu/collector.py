@@ -39,7 +39,7 @@ Returns = NDArray[np.float64]
 Options = dict[str, Any] | None
 Row = dict[str, Any]  # the columns of one vector step, [N, ...]
 
-BLOCK_STEPS, BLOCK_BYTES = 64, 2**22  # a block is stored when it has this many steps or bytes
+BLOCK_STEPS, BLOCK_BYTES = 256, 2**19  # a block has at most so many steps, so many bytes of obs
 
 
 @dataclass(kw_only=True)
@@ -240,7 +240,7 @@ class Collector:
             act, env_act = self._act(random)
             obs, rew, terminated, truncated, self._info = self.env.step(env_act)
             row = {"obs": self._obs, "obs_next": _copy(obs), "rew": np.array(rew), **act}
-            row |= {"terminated": np.array(terminated), "truncated": np.array(truncated)}
+            row["terminated"], row["truncated"] = np.array(terminated), np.array(truncated)
             block.append(row)
             self._obs = row["obs_next"]
             done = row["terminated"] | row["truncated"]
