@@ -7,8 +7,9 @@
         update
 
 No random state passes from one iteration to the next. What lies between two of them is therefore
-all in the parameters, the optimizer's moments and the running statistics of the returns: a
-checkpoint holds these, and a resumed run ends with the same parameters as one never interrupted.
+all in the parameters, the optimizer's moments and learning rate, and the running statistics of the
+returns: a checkpoint holds these, and a resumed run ends with the same parameters as one never
+interrupted.
 
 Nothing here prints or draws. Config and Result can be pickled and `train` is a plain function, so
 `concurrent.futures` maps it over seeds as it is.
@@ -22,7 +23,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, Literal, NamedTuple, cast
 
 import gymnasium as gym
 import numpy as np
@@ -37,19 +38,28 @@ from torch.distributions import Categorical, Distribution, Independent, Normal
 from pg_edu.actions import BoundMethod
 from pg_edu.buffer import VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
+from pg_edu.leave_one_out import LeaveOneOut
 from pg_edu.nets import Actor, ActorProb, Net
 from pg_edu.policy import PGPolicy, policy_within_training_step
 from pg_edu.trainer import collect_and_update
 
 VectorEnv = gym.vector.VectorEnv[Any, Any, Any]
+Baseline = Literal["none", "leave_one_out"]
+POLICIES: dict[str, type[PGPolicy]] = {"none": PGPolicy, "leave_one_out": LeaveOneOut}
 
+AGAINST_OTHERS: dict[str, Any] = {"baseline": "leave_one_out", "reward_normalization": False}
 GOOD_SETTINGS: dict[str, dict[str, Any]] = {
-    "Acrobot-v1": {"num_envs": 32, "learning_rate": 3e-3},
+    "Acrobot-v1": AGAINST_OTHERS,
+    "CartPole-v1": {"num_envs": 48, "learning_rate": 2e-2},
+    "InvertedPendulum-v5": {**AGAINST_OTHERS, "learning_rate": 5e-3},
     "Pendulum-v1": {
-        "num_envs": 32,
+        **AGAINST_OTHERS,
+        "learning_rate": 2e-2,
+        "learning_rate_decay": 0.98,
+        "num_envs": 128,
         "discount_factor": 0.97,
         "target": -200.0,
-        "max_env_steps": 3_000_000,
+        "max_env_steps": 4_000_000,
     },
 }
 """Where an environment learns better with other settings than Config's."""
@@ -70,7 +80,10 @@ class Config:
         target: the mean return that counts as solved. None: the environment's own threshold, or
             infinity (the run goes to its limits) where it has none.
         learning_rate: Adam's.
+        learning_rate_decay: in (0, 1]; each update multiplies the learning rate by it.
         discount_factor: γ in [0, 1].
+        baseline: "none": plain REINFORCE, `PGPolicy`. "leave_one_out": `LeaveOneOut`, which weighs
+            each return against those of the other episodes.
         reward_normalization: whether returns are normalised by their running mean and deviation.
         num_envs: environments that step together.
         episodes_per_env: whole episodes that each of them plays for one update.
@@ -96,7 +109,9 @@ class Config:
     env_id: str = "CartPole-v1"
     target: float | None = None
     learning_rate: float = 1e-2
+    learning_rate_decay: float = 1.0
     discount_factor: float = 0.99
+    baseline: Baseline = "none"
     reward_normalization: bool = True
     num_envs: int = 16
     episodes_per_env: int = 1
@@ -124,12 +139,23 @@ class Config:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value}")
         if not all(isinstance(size, int) and size >= 1 for size in self.hidden_sizes):
             raise ValueError(f"hidden_sizes must be positive widths, got {self.hidden_sizes}")
+        if not 0 < self.learning_rate_decay <= 1:
+            raise ValueError(
+                f"learning_rate_decay must be in (0, 1], got {self.learning_rate_decay}"
+            )
         if not 0 <= self.discount_factor <= 1:
             raise ValueError(f"discount_factor must be in [0, 1], got {self.discount_factor}")
         if self.action_bound_method not in ("clip", "tanh", None):
             raise ValueError(
                 f'action_bound_method must be "clip", "tanh" or None, '
                 f"got {self.action_bound_method!r}"
+            )
+        if self.baseline not in POLICIES:
+            raise ValueError(f'baseline must be "none" or "leave_one_out", got {self.baseline!r}')
+        if self.baseline == "leave_one_out" and self.batch_size is not None:
+            raise ValueError(
+                f"batch_size must be None with the leave-one-out baseline, got {self.batch_size}: "
+                "the step is on all episodes together"
             )
         if self.target is not None and math.isnan(self.target):
             raise ValueError("target must be a number, got nan")
@@ -366,7 +392,7 @@ def trained_policy(result: Result) -> PGPolicy:
 def make_policy(
     config: Config, observation_space: gym.Space[Any], action_space: gym.Space[Any]
 ) -> PGPolicy:
-    """A PGPolicy with a tanh network and Adam.
+    """A PGPolicy (or LeaveOneOut, see `Config.baseline`) with a tanh network and Adam.
 
     The layers are orthogonal and the last one is small, so that the first policy hardly prefers any
     action (Andrychowicz et al. 2021, "What Matters for On-Policy Deep Actor-Critic Methods").
@@ -415,9 +441,12 @@ def make_policy(
     for layer in layers:
         nn.init.orthogonal_(layer.weight, 0.01 if layer is layers[-1] else math.sqrt(2))
         nn.init.zeros_(layer.bias)
-    return PGPolicy(
+    optim = torch.optim.Adam(actor.parameters(), lr=config.learning_rate)
+    # It multiplies the rate that the optimizer has, whose state is saved: it needs none itself.
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optim, config.learning_rate_decay)
+    return POLICIES[config.baseline](
         actor=actor,
-        optim=torch.optim.Adam(actor.parameters(), lr=config.learning_rate),
+        optim=optim,
         dist_fn=dist_fn,
         action_space=action_space,
         observation_space=observation_space,
@@ -425,6 +454,7 @@ def make_policy(
         reward_normalization=config.reward_normalization,
         action_scaling=bound_method is not None,
         action_bound_method=bound_method,
+        lr_scheduler=scheduler,
     )
 
 

@@ -147,6 +147,12 @@ def test_options_become_the_settings_of_the_run() -> None:
     assert config.reward_normalization is False
 
 
+def test_the_baseline_is_an_option() -> None:
+    options = ("--baseline", "leave_one_out", "--max-updates", "1", "--out", "x", *SMALL)
+    assert run("train", *options) == 0
+    assert load_checkpoint("x/checkpoint.pt").config.baseline == "leave_one_out"
+
+
 @pytest.mark.parametrize("env_id", ["Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0"])
 def test_the_named_environments_run_and_are_drawn(env_id: str, pictures: None) -> None:
     limits = ["--max-updates=1", "--num-envs=2", "--max-episode-steps=10", "--target=inf"]
@@ -384,6 +390,8 @@ def test_numbers_of_the_summary_are_those_of_the_agent(
         {"learning_rate": 0.02, "discount_factor": 0.9, "target": math.inf},
         {"reward_normalization": False, "hidden_sizes": (), "max_env_steps": 5000},
         {"env_id": "Pendulum-v1", "action_bound_method": None, "hidden_sizes": (8, 8)},
+        {"baseline": "leave_one_out", "learning_rate_decay": 0.9},
+        {"env_id": "Acrobot-v1", "baseline": "none"},
     ],
 )
 def test_the_settings_of_a_run_are_told_as_options_that_lead_back_to_it(changes: dict) -> None:

@@ -37,6 +37,7 @@ torch.set_num_threads(1)
 SMALL = Config(num_envs=4, hidden_sizes=(8,), max_updates=3, target=math.inf)
 PENDULUM = replace(SMALL, env_id="Pendulum-v1", num_envs=2)
 MINIBATCHES = replace(SMALL, batch_size=32, repeat=2)
+AGAINST_OTHERS = replace(SMALL, baseline="leave_one_out", learning_rate_decay=0.5)
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -72,7 +73,7 @@ def test_another_seed_gives_another_run() -> None:
     assert fingerprint(train(4, SMALL)) != fingerprint(train(3, SMALL))
 
 
-@pytest.mark.parametrize("config", [SMALL, PENDULUM, MINIBATCHES])
+@pytest.mark.parametrize("config", [SMALL, PENDULUM, MINIBATCHES, AGAINST_OTHERS])
 @pytest.mark.parametrize("updates", [0, 1, 2])
 def test_a_resumed_run_ends_as_the_undisturbed_one(
     config: Config, updates: int, tmp_path: Path
@@ -336,6 +337,8 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
     [
         ({"learning_rate": 0.0}, "learning_rate must be a positive number, got 0.0"),
         ({"learning_rate": math.nan}, "learning_rate must be a positive number, got nan"),
+        ({"learning_rate_decay": 0.0}, r"learning_rate_decay must be in \(0, 1\], got 0.0"),
+        ({"learning_rate_decay": math.nan}, "learning_rate_decay must be"),
         ({"max_seconds": -1.0}, "max_seconds must be a positive number"),
         ({"num_envs": 0}, "num_envs must be a whole number of at least 1, got 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
@@ -344,6 +347,8 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
         ({"discount_factor": 1.1}, r"discount_factor must be in \[0, 1\], got 1.1"),
         ({"discount_factor": math.nan}, r"discount_factor must be in \[0, 1\], got nan"),
         ({"action_bound_method": "fold"}, "action_bound_method must be"),
+        ({"baseline": "mean"}, 'baseline must be "none" or "leave_one_out", got \'mean\''),
+        ({"baseline": "leave_one_out", "batch_size": 64}, "batch_size must be None .*, got 64"),
         ({"target": math.nan}, "target must be a number, got nan"),
     ],
 )
@@ -411,6 +416,23 @@ def test_the_first_policy_hardly_prefers_any_action() -> None:
     obs = np.random.default_rng(0).normal(size=(50, 4))
     probs = policy(Batch(obs=obs)).dist.probs
     assert probs.detach().numpy() == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_learning_rate_decays_from_update_to_update() -> None:
+    """Three updates, and the rate that a fourth would have."""
+    result = train(0, replace(SMALL, learning_rate=0.08, learning_rate_decay=0.5))
+    assert result.optim_state["param_groups"][0]["lr"] == 0.01
+
+
+@pytest.mark.parametrize(("baseline", "moves"), [("none", True), ("leave_one_out", False)])
+def test_with_a_leave_one_out_baseline_episodes_that_all_return_the_same_teach_nothing(
+    baseline: Any, moves: bool
+) -> None:
+    """No pole falls within five steps."""
+    same = Config(num_envs=2, max_episode_steps=5, max_updates=1, target=math.inf)
+    result = train(0, replace(same, reward_normalization=False, baseline=baseline))
+    before = leaves(initial_policy(0, same).state_dict())
+    assert (leaves(result.policy_state) != before) is moves
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ FLOORS = [
     {"buffer"},
     {"nets"},
     {"policy"},
-    {"collector"},
+    {"collector", "leave_one_out"},
     {"trainer"},
     {"plots"},
     {"experiment"},

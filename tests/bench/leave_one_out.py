@@ -18,7 +18,7 @@ from scipy.stats import mannwhitneyu
 from torch.distributions import Categorical
 
 from pg_edu import Collector, Net, PGPolicy, VectorReplayBuffer, policy_within_training_step
-from pg_edu.lab.leave_one_out import LeaveOneOut
+from pg_edu.leave_one_out import LeaveOneOut
 
 EPISODES, MOST_UPDATES = 16, 150
 
