@@ -111,6 +111,8 @@ def test_a_grid_names_what_is_no_list_and_what_is_out_of_range(
 
 
 OTHERS: dict[str, Any] = {
+    "baseline": "leave_one_out",
+    "learning_rate_decay": 0.9,
     "env_id": "Acrobot-v1",
     "target": 3.0,
     "learning_rate": 0.5,
@@ -141,7 +143,7 @@ def test_the_name_stays_the_same() -> None:
     """Another name for the same run would let nobody go on with a sweep."""
     assert (
         path_of(Run(3, Config(hidden_sizes=(4, 5))), "x").name
-        == "CartPole-v1-7a3754c4005f-seed3.pt"
+        == "CartPole-v1-7bbebc040d5d-seed3.pt"
     )
     assert path_of(Run(0, Config(target=475)), "x") == path_of(Run(0, Config(target=475.0)), "x")
 
@@ -429,7 +431,8 @@ def test_every_setting_that_train_has_a_sweep_has_too() -> None:
         if field.name != "env_id":
             option = command_line._option(field.name)
             value = {bool: "yes", str: "cpu"}.get(type(getattr(SMALL, field.name)), "3")
-            value = "tanh" if field.name == "action_bound_method" else value
+            choices = {"action_bound_method": "tanh", "baseline": "leave_one_out"}
+            value = choices.get(field.name, value)
             assert len(getattr(parse(["sweep", option, value, value]), field.name)) == 2
 
 

@@ -20,10 +20,10 @@ from unittest import mock
 import gymnasium as gym
 import numpy as np
 import torch
-from bench.timing import Measurement, Row
 from torch import nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
+from bench.timing import Measurement, Row
 from pg_edu import experiment
 
 EPISODES, STEPS_BETWEEN = 20, 5000  # of the evaluations of the others
