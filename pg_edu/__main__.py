@@ -103,10 +103,10 @@ def _parser() -> _Parser:
         help="train an agent",
         description="Train an agent until it solves its environment or reaches a limit. What is "
         "not given has the value that suits the environment.",
-        epilog="With these settings plain REINFORCE solved CartPole-v1 with 20 seeds of 20, "
-        "Pendulum-v1 with 3 of 3 (a minute or so) and Acrobot-v1 with 5 of 8 (half a minute; the "
-        "others stayed near -500). MountainCarContinuous-v0 runs; with the one seed tried it was "
-        "not solved.",
+        epilog="With these settings plain REINFORCE solved CartPole-v1 with 40 seeds of 40. With "
+        "the leave-one-out baseline, which Acrobot, Pendulum and InvertedPendulum have, it solved "
+        "Acrobot-v1 with 5 of 5 (seconds) and Pendulum-v1 with 5 of 5 (a minute at most). "
+        "MountainCarContinuous-v0 runs; with the one seed tried it was not solved.",
     )
     command.set_defaults(command=_train)
     _add_settings(command.add_argument)
