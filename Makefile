@@ -83,7 +83,7 @@ TIANSHOU_NEEDS = numba h5py matplotlib overrides packaging pandas pettingzoo sen
 	$(PYTHON) -m venv .venv-bench
 	@echo "Installing into .venv-bench: pg_edu, Tianshou 1.1.0, Stable-Baselines3, MuJoCo."
 	.venv-bench/bin/python -m pip install -q -c constraints.txt -e . $(TIANSHOU_NEEDS) \
-	  stable-baselines3 mujoco
+	  stable-baselines3 mujoco imageio
 	.venv-bench/bin/python -m pip install -q --no-deps tianshou==1.1.0
 	@touch $@
 
