@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, cast
 
@@ -39,7 +40,7 @@ from pg_edu.actions import BoundMethod
 from pg_edu.buffer import VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.leave_one_out import LeaveOneOut
-from pg_edu.nets import Actor, ActorProb, Net
+from pg_edu.nets import ActorProb, Net
 from pg_edu.policy import PGPolicy, policy_within_training_step
 from pg_edu.trainer import collect_and_update
 
@@ -411,24 +412,25 @@ def make_policy(
     except Exception as error:  # torch raises errors of many types for devices
         reason = str(error).split("\n")[0]
         raise ValueError(f"device {config.device!r} cannot be used: {reason}") from error
-    net = Net(
+    net = partial(
+        Net,
         observation_space.shape or (),
         hidden_sizes=config.hidden_sizes,
         activation=nn.Tanh,
         device=config.device,
     )
     bound_method: BoundMethod = None
-    actor: Actor | ActorProb
+    actor: Net | ActorProb
     dist_fn: Callable[[Any], Distribution]
     if isinstance(action_space, Discrete):
-        actor = Actor(net, int(action_space.n), softmax_output=False, device=config.device)
+        actor = net(int(action_space.n))
         dist_fn = categorical
     elif isinstance(action_space, MultiDiscrete | MultiBinary) and len(action_space.shape) == 1:
         sizes = getattr(action_space, "nvec", np.full(action_space.shape, 2)).tolist()
-        actor = Actor(net, sum(sizes), softmax_output=False, device=config.device)
+        actor = net(sum(sizes))
         dist_fn = IndependentCategoricals(tuple(sizes))
     elif isinstance(action_space, Box) and len(action_space.shape) == 1:
-        actor = ActorProb(net, action_space.shape, unbounded=True, device=config.device)
+        actor = ActorProb(net(), action_space.shape, unbounded=True, device=config.device)
         dist_fn = gaussian
         if action_space.is_bounded():
             bound_method = config.action_bound_method

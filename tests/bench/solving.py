@@ -47,7 +47,7 @@ def measurements(quick: bool) -> list[Measurement]:
     if quick:
         return [partial(cartpole, range(5), range(2))]
     return [
-        partial(cartpole, range(40), range(5)),
+        partial(cartpole, range(40), range(15)),
         partial(others, "Pendulum-v1", -200.0, range(5), 1.0, tianshou_gaussian),
         partial(others, "Acrobot-v1", -100.0, range(5), 1.0, tianshou_categorical),
         partial(others, "InvertedPendulum-v5", 1000.0, range(10), 0.9, tianshou_gaussian),
