@@ -27,7 +27,6 @@ from pg_edu.lab import estimators
 from pg_edu.lab.agent import pgpolicy_step
 from pg_edu.lab.judge import cosine, judge
 from pg_edu.lab.laws import laws
-from pg_edu.lab.leave_one_out import LeaveOneOut
 from pg_edu.lab.mdp import MDP
 from pg_edu.lab.tasks import (
     bandit,
@@ -38,6 +37,7 @@ from pg_edu.lab.tasks import (
     stop_or_go,
     two_decisions,
 )
+from pg_edu.leave_one_out import LeaveOneOut
 
 # LeaveOneOut
 
