@@ -2,7 +2,9 @@
 
 A full batch in plain torch ("bare") is as_tensor, network, distribution, log_prob, mean, backward,
 Adam's step, loss.item(). That `learn` also permutes the rows, and that `forward` draws actions, is
-Tianshou's contract, so it is on our side alone. With minibatches bare permutes too.
+Tianshou's contract, so it is on our side alone. With minibatches bare permutes too. "bare + draw"
+permutes and draws: no `learn` that leaves torch's and numpy's generators as Tianshou's does can be
+faster than this, and what is left between it and ours is what pg_edu adds.
 """
 
 from collections.abc import Callable
@@ -74,9 +76,13 @@ def full_batch(kind: Callable[[int], Setting], rows: int, bound: float, repeats:
     optim = torch.optim.Adam(net.parameters(), lr=1e-3)
     times = 40_000 // rows
 
-    def bare() -> None:
+    def bare(draw: bool) -> None:
         for _ in range(times):
-            bare_step(net, dist_fn, optim, *map(torch.as_tensor, data.values()))
+            arrays = data.values()
+            if draw:
+                order = np.random.permutation(rows)
+                arrays = [array[order] for array in arrays]
+            bare_step(net, dist_fn, optim, *map(torch.as_tensor, arrays), draw)
 
     learn = learner(actor, dist_fn, space, data, batch_size=None, repeat=times)
     return compared(f"learn, {rows:,} rows, {kind.__name__}", learn, bare, times, bound, repeats)
@@ -88,11 +94,11 @@ def minibatches(rows: int, size: int, bound: float, repeats: int) -> list[Row]:
     times = 2
     starts = range(size, rows - size + 1, size)  # a smaller rest joins the last minibatch
 
-    def bare() -> None:
+    def bare(draw: bool) -> None:
         for _ in range(times):
             obs, act, returns = map(torch.as_tensor, data.values())
             for index in torch.randperm(rows).tensor_split(list(starts)):
-                bare_step(net, dist_fn, optim, obs[index], act[index], returns[index])
+                bare_step(net, dist_fn, optim, obs[index], act[index], returns[index], draw)
 
     learn = learner(actor, dist_fn, space, data, batch_size=size, repeat=times)
     what = f"learn, {rows:,} rows, minibatches of {size}"
@@ -100,9 +106,12 @@ def minibatches(rows: int, size: int, bound: float, repeats: int) -> list[Row]:
 
 
 def bare_step(
-    net: Any, dist_fn: Any, optim: Any, obs: Tensor, act: Tensor, returns: Tensor
+    net: Any, dist_fn: Any, optim: Any, obs: Tensor, act: Tensor, returns: Tensor, draw: bool
 ) -> float:
-    loss = -(dist_fn(net(obs)).log_prob(act) * returns.float()).mean()
+    dist = dist_fn(net(obs))
+    if draw:
+        dist.sample()
+    loss = -(dist.log_prob(act) * returns.float()).mean()
     optim.zero_grad()
     loss.backward()
     optim.step()
@@ -123,5 +132,10 @@ def learner(
 
 
 def compared(what: str, learn: Any, bare: Any, times: int, bound: float, repeats: int) -> list[Row]:
-    found = milliseconds(learn, bare, repeats, times)
-    return [Row(what, "bare", *found, "CPU ms", "at most", bound)]
+    without, with_draw = (
+        milliseconds(learn, partial(bare, draw), repeats, times) for draw in (False, True)
+    )
+    return [
+        Row(what, "bare", *without, "CPU ms", "at most", bound),
+        Row(what, "bare + draw", *with_draw, "CPU ms", "at most", None),
+    ]
