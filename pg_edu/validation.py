@@ -283,9 +283,9 @@ def _check_parameters(dist: Distribution) -> None:
     """A distribution's parameters must be what they are called."""
     if isinstance(dist, Independent):
         return _check_parameters(dist.base_dist)
-    for name, constraint in dist.arg_constraints.items():
-        value = vars(dist).get(name)
-        if value is not None and not constraint.check(value).all():  # type: ignore[no-untyped-call]
+    for name, value in vars(dist).items():  # what it was built from comes first
+        constraint = dist.arg_constraints.get(name)
+        if constraint is not None and not constraint.check(value).all():  # type: ignore[no-untyped-call]
             raise ValueError(
                 f"{name} of {type(dist).__name__} must satisfy {constraint}, but it holds other "
                 f"values, from {value.min()} to {value.max()}."

@@ -18,7 +18,7 @@ import pytest
 import torch
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from torch import nn
-from torch.distributions import Categorical, Normal
+from torch.distributions import Categorical, Distribution, Normal
 
 from pg_edu import (
     Batch,
@@ -454,6 +454,62 @@ def test_an_error_of_the_environment_ends_the_episodes_and_the_next_call_starts_
         collector.collect(n_step=5)
     np.testing.assert_array_equal(collector.buffer[:].truncated, [True])
     np.testing.assert_array_equal(collector.collect(n_episode=1).lens, [3])
+
+
+@pytest.fixture
+def torch_checks():
+    """Torch's own checks of distributions are on, as they are unless Python runs with -O."""
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(True)
+    yield
+    Distribution.set_default_validate_args(before)
+
+
+def test_torch_checks_distributions_again_when_collecting_is_over(torch_checks):
+    while_collecting = []
+
+    class Watched(FairCoin):
+        def forward(self, obs, state=None, info=None):
+            while_collecting.append(Distribution._validate_args)
+            return super().forward(obs, state)
+
+    class Breaks(Counter):
+        def step(self, action):
+            raise RuntimeError("broken")
+
+    Collector(coin_policy(Watched()), Counter(), ReplayBuffer(20)).collect(n_step=2)
+    assert while_collecting == [False, False] and Distribution._validate_args
+    with pytest.raises(RuntimeError, match="broken"):
+        Collector(coin_policy(), Breaks(), ReplayBuffer(20)).collect(n_step=1)
+    assert Distribution._validate_args
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+@pytest.mark.parametrize("steps_before", [0, 3])
+def test_an_actor_that_is_not_finite_is_named_while_collecting(torch_checks, greedy, steps_before):
+    """By its first forward, and later by the draw, which torch refuses, or by the mode's check."""
+    policy = coin_policy(deterministic_eval=greedy)
+    collector = Collector(policy, Counter(), ReplayBuffer(20))
+    if steps_before:
+        collector.collect(n_step=steps_before)
+    policy.actor.logits.data[0] = torch.nan
+    with pytest.raises(ValueError, match="logits of Categorical must"):
+        collector.collect(n_step=1)
+
+
+def test_logits_taken_for_probabilities_are_found_after_an_update(torch_checks):
+    """At first they are positive and pass for probabilities; -1 and -3 would pass for 1/4, 3/4."""
+    actor = FairCoin()
+    actor.logits.data[:] = 0.1
+    policy = coin_policy(actor)
+    policy.dist_fn = Categorical
+    collector = Collector(policy, Counter(lengths=(2,)), ReplayBuffer(20))
+    with policy_within_training_step(policy), pytest.warns(UserWarning, match="sum to 1"):
+        collector.collect(n_episode=4)
+        policy.update(0, collector.buffer, batch_size=None, repeat=1)
+    actor.logits.data[:] = torch.tensor([-1.0, -3.0])
+    with pytest.raises(ValueError, match="Categorical\\(logits=logits"):
+        collector.collect(n_step=1)
 
 
 # recurrent state
