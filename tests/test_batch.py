@@ -889,3 +889,26 @@ def test_a_shallow_copy_shares_values_but_not_keys() -> None:
     other.b = 3
     assert other.a is batch.a
     assert "b" not in batch
+
+
+@pytest.mark.parametrize("index", [[4, 0, 0, -1], []])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.arange(15, dtype=np.float32).reshape(5, 3),
+        np.arange(20, dtype=np.uint8).reshape(5, 2, 2),
+        np.arange(10).reshape(5, 2).astype(object),
+        np.arange(40, dtype=complex).reshape(10, 4)[::2, ::3],
+        np.arange(20.0).reshape(4, 5).T,
+        np.zeros((5, 0)),
+        np.arange(10) % 3 == 0,
+    ],
+    ids=["float32", "uint8", "object", "strided", "transposed", "empty rows", "bool"],
+)
+def test_rows_by_number_are_those_of_numpy_itself(rows, index):
+    """Short rows are gathered as items of so many bytes; nothing of that is to be seen."""
+    index = np.array(index, int)
+    taken = Batch(a=rows)[index].a
+    assert taken.dtype == rows.dtype
+    np.testing.assert_array_equal(taken, rows[index], strict=True)
+    assert not np.shares_memory(taken, rows)
