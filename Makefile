@@ -29,7 +29,7 @@ test: .venv/ready
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) pytest --nbval
+	$(RUN) pytest --nbval --numprocesses=auto --dist=loadfile
 
 notebooks: .venv/ready
 	.venv/bin/python notebooks/build.py $(NAMES)
