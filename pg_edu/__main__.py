@@ -79,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return _fail("stopped", 130)
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}. Is there another place for it (--out)?")
     except ValueError as error:
@@ -90,6 +93,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(_fail(f"{message}. All options: {self.prog} --help"))
+
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> tuple[Any, list[str]]:
+        """Here, lest the parser of all commands complains of what this command does not know."""
+        namespace, unknown = super().parse_known_args(*args, **kwargs)
+        if unknown:
+            self.error(f"unrecognized arguments: {shlex.join(unknown)}")
+        return namespace, unknown
 
 
 def _parser() -> _Parser:
@@ -279,6 +289,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
         raise ValueError(f"--seeds must be at least 1, got {arguments.seeds}")
     runs = list(dict.fromkeys(grid(range(arguments.seeds), **values)))
     folder = given.get("out") or _dated_folder("sweep")
+    if (folder / CHECKPOINT).exists():
+        raise ValueError(f"{folder} is the folder of one run. Give --out another one")
 
     progress = _Progress(runs)
     try:
@@ -438,6 +450,8 @@ def _bar(**how: Any) -> Any:
 
 def _load(path: Path) -> Result:
     """The checkpoint at this path, or in this folder."""
+    if not (path / CHECKPOINT).exists() and any(path.glob("*-seed*.pt")):
+        raise ValueError(f"{path} is the folder of a sweep. Give one of the .pt files in it")
     try:
         return load_checkpoint(path / CHECKPOINT if path.is_dir() else path)
     except OSError as error:
@@ -545,6 +559,7 @@ def _compare(outcomes: Sequence[Outcome], folder: Path) -> str:
             as_text(rows),
             "env steps, seconds: to solve it, median and worst of the seeds; '-' is not solved.",
             "return: that of the last iteration, its mean over the seeds and interquartile mean.",
+            "Of few seeds an interval is wide, and may go beyond what a return can be.",
             f"In {folder}:",
             *(f"  {name:<20}{meaning}" for name, meaning in files.items()),
         ]

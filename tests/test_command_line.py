@@ -268,12 +268,26 @@ def test_sigint_ends_the_process_with_status_130_and_no_traceback() -> None:
     assert load_checkpoint("here/checkpoint.pt").seed == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipe that breaks like this")
+def test_a_reader_that_has_gone_is_not_told_of_other_places() -> None:
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-u", "-m", "pg_edu", "evaluate", "here", "--episodes", "2"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("", "required: train | sweep | evaluate | probe"),
         ("fly", "invalid choice: 'fly'"),
-        ("train --fast", "unrecognized arguments: --fast"),
+        ("train --fast", "unrecognized arguments: --fast. All options: "),
+        ("train --lr 1", "python -m pg_edu train --help"),
+        ("evaluate swept", "swept is the folder of a sweep. Give one of the .pt files in it"),
+        ("sweep --out run", "run is the folder of one run. Give --out another one"),
         ("train --seed one", "--seed: invalid int value: 'one'"),
         ("train --seed -1", "seed must be a whole number of at least 0, got -1"),
         ("train --learning-rate 0", "learning_rate must be a positive number, got 0.0"),
@@ -298,15 +312,17 @@ def test_sigint_ends_the_process_with_status_130_and_no_traceback() -> None:
 def test_a_mistake_is_one_line_and_status_2_and_writes_nothing(
     arguments: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("taken").mkdir()
-    Path("taken/notes.txt").write_text("mine")
+    files = ["run/checkpoint.pt", "swept/CartPole-v1-0-seed0.pt", "taken/notes.txt"]
+    for file in map(Path, files):
+        file.parent.mkdir()
+        file.write_text("mine")
     assert run(*arguments.split()) == 2
     said = capsys.readouterr().err
     assert said.startswith("pg_edu: ")
     assert message in said
     assert said.count("\n") == 1
-    assert [path.as_posix() for path in Path().rglob("*")] == ["taken", "taken/notes.txt"]
-    assert Path("taken/notes.txt").read_text() == "mine"
+    assert sorted(path.as_posix() for path in Path().rglob("*.*")) == files
+    assert {Path(file).read_text() for file in files} == {"mine"}
 
 
 @pytest.mark.parametrize(

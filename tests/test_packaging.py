@@ -204,3 +204,12 @@ def test_make_with_an_old_python_says_which_one_is_needed(tmp_path: Path) -> Non
 @needs_make
 def test_make_without_venv_says_what_to_install(tmp_path: Path) -> None:
     assert "apt install python3-venv" in make_with_a_python_that_fails_on("ensurepip", tmp_path)
+
+
+def test_a_folder_of_the_same_name_beside_a_script_does_not_hide_the_package(
+    tmp_path: Path,
+) -> None:
+    """Such as a clone: without an __init__.py it is a namespace package, which must come last."""
+    (tmp_path / "pg_edu").mkdir()
+    (tmp_path / "script.py").write_text("from pg_edu import PGPolicy")
+    subprocess.run([sys.executable, "script.py"], cwd=tmp_path, check=True)
