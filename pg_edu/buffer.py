@@ -239,9 +239,8 @@ class ReplayBuffer:
         ids = self._own_rings.start + ids
         row, place, added = self._rings.advance(ids, rows.rew, rows.done, valid)
         _write(self._storage, place, rows, row)
-        index, episode_return, episode_length, start = added
         first = self._own_rows().start
-        return index - first, episode_return, episode_length, start - first
+        return added[0] - first, added[1], added[2], added[3] - first
 
     def _checked_rows(self, batch: Rows, axes: int, lead: tuple[int, ...]) -> Batch:
         """What is to be stored, as arrays [T, N, ...]; rewards and flags in their dtypes."""

@@ -66,10 +66,7 @@ class MultipleLRSchedulers:
 
     def load_state_dict(self, state_dict: list[dict[str, Any]]) -> None:
         """Load what `state_dict` returned, in the same order."""
-        if len(state_dict) != len(self.schedulers):
-            raise ValueError(
-                f"state_dict holds {len(state_dict)} states for {len(self.schedulers)} schedulers."
-            )
+        validation.check_states(len(state_dict), len(self.schedulers))
         for scheduler, state in zip(self.schedulers, state_dict, strict=True):
             scheduler.load_state_dict(state)
 

@@ -9,6 +9,7 @@ episodes can lie in one array, one behind the other, and `end` says where each o
 NumPy only: nothing here knows of networks.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -41,10 +42,9 @@ def discounted_returns(
         array([1.75, 1.5 , 1.  , 5.  ])
     """
     rewards, ends = _rewards_and_ends(rew, end)
-    last = np.flatnonzero(ends)
-    rewards = rewards.copy()
-    rewards[last] += gamma * np.broadcast_to(bootstrap, rewards.shape)[last]
-    return _backward_scan(rewards, np.where(ends, 0.0, gamma))
+    b, last = rewards.copy(), np.flatnonzero(ends)
+    b[last] += gamma * np.broadcast_to(bootstrap, b.shape)[last]
+    return _backward_scan(b, ends, gamma)
 
 
 def gae(
@@ -75,7 +75,7 @@ def gae(
     """
     rewards, ends = _rewards_and_ends(rew, end)
     delta = rewards + gamma * np.asarray(next_value, np.float64) - np.asarray(value, np.float64)
-    return _backward_scan(delta, np.where(ends, 0.0, gamma * gae_lambda))
+    return _backward_scan(delta, ends, gamma * gae_lambda)
 
 
 def nstep_return(
@@ -129,8 +129,8 @@ def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, NDArray[n
     return rewards, ends
 
 
-def _backward_scan(x: Floats, d: Floats) -> Floats:
-    """Solve xₜ = bₜ + dₜ xₜ₊₁ for all t, with nothing after the last step.
+def _backward_scan(x: Floats, end: NDArray[np.bool_], decay: float) -> Floats:
+    """Solve xₜ = bₜ + dₜ xₜ₊₁ for all t, with d = 0 at an end, and nothing after the last step.
 
     The recursion is sequential but linear. Cut into blocks of S steps, a block is what it would be
     if nothing followed it, plus (product of its d) times the first x of the next block. So K blocks
@@ -139,20 +139,24 @@ def _backward_scan(x: Floats, d: Floats) -> Floats:
 
     Args:
         x: b, float64 [T], which becomes the result.
-        d: float64 [T], which is used up.
+        end: bool [T].
+        decay: d elsewhere.
     """
-    # 0 * NaN is NaN: blocks would mix the episodes.
-    rest, following = len(x) % BLOCK if np.isfinite(x).all() else len(x), 0.0
+    rest, following = len(x) % BLOCK, 0.0
     for stop in range(len(x), rest, -BLOCK * AT_ONCE):
         now = slice(max(rest, stop - BLOCK * AT_ONCE), stop)
-        xs, ds = x[now].reshape(-1, BLOCK).T, d[now].reshape(-1, BLOCK).T  # views [S, K]
-        for s in range(BLOCK - 2, -1, -1):
-            xs[s] += ds[s] * xs[s + 1]
-            ds[s] *= ds[s + 1]
-        first = _scan_step_by_step(xs[0], ds[0], following)
-        xs += ds * np.append(first[1:], following)
-        following = first[0]
-    x[:rest] = _scan_step_by_step(x[:rest], d[:rest], following)
+        d = np.where(end[now], 0.0, decay)
+        if math.isfinite(following) and np.isfinite(x[now]).all():
+            xs, ds = x[now].reshape(-1, BLOCK).T, d.reshape(-1, BLOCK).T  # views [S, K]
+            for s in range(BLOCK - 2, -1, -1):
+                xs[s] += ds[s] * xs[s + 1]
+                ds[s] *= ds[s + 1]
+            first = _scan_step_by_step(xs[0], ds[0], following)
+            xs += ds * np.append(first[1:], following)
+        else:  # 0 * NaN is NaN: blocks would mix the episodes
+            x[now] = _scan_step_by_step(x[now], d, following)
+        following = float(x[now.start])
+    x[:rest] = _scan_step_by_step(x[:rest], np.where(end[:rest], 0.0, decay), following)
     return x
 
 

@@ -128,6 +128,12 @@ def check_action_space(space: gym.Space[Any], scaling: bool, bound_method: Bound
         )
 
 
+def check_states(states: int, schedulers: int) -> None:
+    """Of several learning-rate schedulers, as many."""
+    if states != schedulers:
+        raise ValueError(f"state_dict holds {states} states for {schedulers} schedulers.")
+
+
 def check_discount_factor(discount_factor: float) -> None:
     """In [0, 1]."""
     if not 0.0 <= discount_factor <= 1.0:

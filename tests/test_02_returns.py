@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.distributions import Categorical
 
 from pg_edu import Batch, Net, PGPolicy, VectorReplayBuffer
-from pg_edu.returns import discounted_returns, gae, nstep_return
+from pg_edu.returns import AT_ONCE, BLOCK, discounted_returns, gae, nstep_return
 
 
 def returns_by_definition(rew, end, gamma, bootstrap):
@@ -373,3 +373,20 @@ def test_nstep_returns_stop_at_the_end_of_an_episode():
     np.testing.assert_array_equal(total, [2.0, 4.0, 4.0, 16.0, 24.0])
     np.testing.assert_array_equal(last, [1, 2, 2, 4, 4])
     np.testing.assert_array_equal(weight, [0.25, 0.25, 0.5, 0.25, 0.25])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_reward_that_is_not_finite_stays_in_its_episode_where_long_arrays_are_cut(bad):
+    """As many blocks as the cache holds go together; what follows them may be NaN, too."""
+    lot = BLOCK * AT_ONCE
+    steps = 2 * lot + 5
+    end = np.arange(steps) % 10 == 3
+    clean = discounted_returns(np.ones(steps), end, 0.9)
+    for t in (steps - lot - 1, steps - lot, steps - lot + 1, 4, steps - 1):
+        rew = np.ones(steps)
+        rew[t] = bad
+        begin = np.flatnonzero(end[:t])[-1] + 1
+        found = discounted_returns(rew, end, 0.9)
+        assert not np.isfinite(found[begin : t + 1]).any()
+        others = np.delete(np.arange(steps), np.arange(begin, t + 1))
+        np.testing.assert_allclose(found[others], clean[others], rtol=1e-15)
