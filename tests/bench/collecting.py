@@ -3,9 +3,11 @@
 The loop ("bare") asks the same network, draws from the same distribution, steps the same
 environments, and stores nothing. A repeat is one long collect, so what is measured is the steady
 state; emptying the buffer is part of it. Bare makes its distributions as everybody does, so torch
-checks their arguments at each step; "bare, unchecked" goes without. Of AsyncVectorEnv the CPU
-seconds are the main process's: what the workers do is the same for both and would only hide the
-difference.
+checks their arguments at each step; "bare, unchecked" goes without, as the Collector does after
+its first step. "play" is bare with `policy(Batch(obs=obs)).act` in place of network, distribution
+and draw, checks on: what it lacks is what a policy costs, and from there to "collect" it is what
+storing costs, less the checks. Of AsyncVectorEnv the CPU seconds are the main process's: what the
+workers do is the same for both and would only hide the difference.
 """
 
 from collections.abc import Callable
@@ -70,7 +72,32 @@ def cartpole_against_bare(n: int, bound: float, repeats: int) -> list[Row]:
     return [
         against_bare(*how, bound, repeats),
         against_bare(*how, None, repeats, checks=False),
+        play_against_bare(n, actor, ask, 1000, repeats),
     ]
+
+
+def play_against_bare(
+    n: int, actor: torch.nn.Module, ask: Callable[[Any], torch.Tensor], steps: int, repeats: int
+) -> Row:
+    envs, own = (gym.make_vec("CartPole-v1", num_envs=n) for _ in range(2))
+    policy = policy_of(pg_edu, actor, envs.single_action_space)
+    ours = loop(envs, lambda obs: policy(pg_edu.Batch(obs=obs)).act, steps)
+    bare = loop(own, lambda obs: Categorical(logits=ask(obs)).sample(), steps)
+    found = rates(ours, bare, repeats)
+    return Row(f"play, {n} CartPole", "bare", *found, RATE, "at least", None)
+
+
+def loop(envs: VectorEnv, act: Callable[[Any], torch.Tensor], steps: int) -> Callable[[], int]:
+    obs, _ = envs.reset(seed=0)
+
+    def play() -> int:
+        nonlocal obs
+        with torch.no_grad():
+            for _ in range(steps):
+                obs, _, _, _, _ = envs.step(act(obs).numpy())
+        return steps
+
+    return play
 
 
 def others_against_bare(
@@ -104,22 +131,16 @@ def against_bare(
         pg_edu.VectorReplayBuffer(n * steps, n),
     )
     collector.reset(gym_reset_kwargs={"seed": 0})
-    state = {"obs": own.reset(seed=0)[0]}
 
     def ours() -> int:
         collector.reset_buffer()
         collector.collect(n_step=n * steps)
         return steps
 
-    def bare() -> int:
-        obs = state["obs"]
-        with torch.no_grad():
-            for _ in range(steps):
-                act = Categorical(logits=ask(obs), validate_args=checks).sample().numpy()
-                obs, _, _, _, _ = own.step(act)
-        state["obs"] = obs
-        return steps
+    def act(obs: Any) -> torch.Tensor:
+        return Categorical(logits=ask(obs), validate_args=checks).sample()
 
+    bare = loop(own, act, steps)
     found = rates(ours, bare, repeats)
     envs.close(), own.close()
     against = "bare" if checks else "bare, unchecked"
