@@ -247,8 +247,11 @@ def _waiting(estimator: Estimator) -> Verdict:
 def _more_noise_with_two() -> Verdict:
     two, three = at_sizes(minus_others, THREE_ARMS, (2, 3))
     (plain,) = at_sizes(summed, THREE_ARMS, (1,))
-    figures = {"N x variance with N of 2": 2 * two.variance, "with N of 3": 3 * three.variance}
-    figures["without a baseline, for any N"] = plain.variance
+    figures = {
+        "leave-one-out, 2 episodes: 2 x variance": 2 * two.variance,
+        "3 episodes: 3 x variance": 3 * three.variance,
+    }
+    figures["no baseline, N episodes: N x variance"] = plain.variance
     return Verdict(3 * three.variance < plain.variance < 2 * two.variance, figures)
 
 
