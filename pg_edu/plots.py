@@ -119,7 +119,7 @@ def learning_curve(
 def curves_over_seeds(
     x: Floats, returns: Floats, *, xlabel: str = "environment steps", title: str = ""
 ) -> Figure:
-    """Draw one faint curve for each seed, their mean, and the 95% t interval of that mean.
+    """Draw one thin curve for each seed, their mean, and the 95% t interval of that mean.
 
     There is an interval for each point alone: the band as a whole promises less than 95%.
 
@@ -143,11 +143,11 @@ def curves_over_seeds(
     figure = Figure(figsize=(8, 4.2), layout="constrained", facecolor="white")
     axes = figure.add_subplot(facecolor="white")
     for row in rows:
-        axes.plot(*_series("returns", x, row), color=GREY, alpha=0.6, lw=1)
+        axes.plot(*_series("returns", x, row), color=INK, alpha=0.55, lw=1.2)
     mean, low, high = np.array([t_interval(column) for column in rows.T]).T
     axes.fill_between(x, low, high, color=SKY, alpha=0.4, lw=0, label="its 95% t interval")
     axes.plot(x, mean, color=BLUE, lw=2, label=f"mean of {len(rows)} seeds")
-    axes.plot([], [], color=GREY, lw=1, label="single seeds")
+    axes.plot([], [], color=INK, alpha=0.55, lw=1.2, label="single seeds")
     _label(figure, axes, title, xlabel)
     return figure
 

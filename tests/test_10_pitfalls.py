@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from pg_edu.check import exercise
 from pg_edu.lab.pitfalls import PITFALLS, ROOMS
 from pg_edu.lab.pitfalls.entry import Kind, Pitfall, Verdict
 
@@ -507,3 +508,16 @@ def test_the_figures_of_an_exhibit_are_those_of_another_computation(name):
     for verdict, expected in zip((verdicts[0], verdicts[-1]), FIGURES[name](), strict=True):
         found = [*verdict.figures.values()]
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_the_answer_of_10_1_is_that_of_all_orders():
+    """The first three episodes of each of three copies, 2^9 cases: no fourth one can be counted."""
+    shares = []
+    for lengths in itertools.product((1, 10), repeat=9):
+        ends = [
+            (sum(own[: k + 1]), own[k])
+            for own in (lengths[:3], lengths[3:6], lengths[6:])
+            for k in range(3)
+        ]
+        shares.append(sum(length == 1 for _, length in sorted(ends)[:3]) / 3)
+    assert statistics.fmean(shares) == pytest.approx(exercise("10.1").key, abs=1e-12)

@@ -1,6 +1,7 @@
 """Exercises of 10_pitfall_museum."""
 
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -65,19 +66,42 @@ def _bug(**switch: bool) -> Callable[..., Tensor]:
     return lambda log_prob, rewards, end, gamma: _loss(log_prob, rewards, end, gamma, **switch)
 
 
-ALL_BUGS = {"ends": False, "whole_actions": False, "per_episode": False, "floats": False}
+BUGS = {
+    "floats": "the returns are cut to integers",
+    "ends": "the returns run on into the next episode",
+    "whole_actions": "the mean over action dimensions is not the log-probability of an action",
+    "per_episode": "the mean over steps, whose number the actions decide",
+}
+
+
+def _left_over() -> dict[str, Callable[..., Tensor]]:
+    """What to say -> the loss, for every one, two or three of the four bugs."""
+    return {
+        f"{number} left: {'; '.join(BUGS[bug] for bug in left)}.": _bug(
+            **dict.fromkeys(left, False)
+        )
+        for n, number in enumerate(("One is", "Two are", "Three are"), 1)
+        for left in combinations(BUGS, n)
+    }
+
 
 EXERCISES = [
     Exercise(
         "10.1",
-        hint="count the short episodes that end before both environments are in a long one; two "
-        "are enough.",
-        key=1.75,
+        hint="count the successes that come before all three copies are in a failure; three are "
+        "enough.",
+        key=11 / 16,
         mistakes={
-            "That is the true mean: who finishes late is missing among the first two.": 2.0,
-            "That would be true if both were always short.": 1.0,
-            "That is the first one to finish. The second one is longer, on average.": 1.5,
-            "That is the sum of the two lengths; asked for is their mean.": 3.5,
+            "That is the true share, and how often all three are successes; one or two of three "
+            "add to it.": 0.5,
+            "Failures are reported too, if all copies are in one.": 1.0,
+            "That is the first one to end. The second and the third are successes less often.": (
+                7 / 8
+            ),
+            "That is the share with two copies. With three the race is worse.": 5 / 8,
+            "That is the number of successes; asked for is their share among three.": 33 / 16,
+            "That is the share of failures.": 5 / 16,
+            "A share, please, not a percentage.": 68.75,
         },
     ),
     Exercise(
@@ -100,6 +124,9 @@ EXERCISES = [
             "That is twice as much: divide the difference by the whole distance, 2 h.": (
                 lambda field, x: 2 * _asymmetry(field, x)
             ),
+            "That is half of it, as in (J - Jᵀ) / 2; asked for is the difference itself.": (
+                lambda field, x: _asymmetry(field, x) / 2
+            ),
             "That is the sum of all differences; asked for is the largest.": (
                 lambda field, x: float(abs(_jacobian(field, x) - _jacobian(field, x).T).sum())
             ),
@@ -114,7 +141,7 @@ EXERCISES = [
         cases=[
             (
                 torch.tensor([[-0.5, -1.0], [-2.0, -0.25], [-1.0, -3.0]]),
-                np.array([1, 3, 2]),
+                np.array([1, 3, 3]),
                 np.array([False, True, True]),
                 0.5,
             ),
@@ -126,14 +153,8 @@ EXERCISES = [
             ),
         ],
         mistakes={
-            "That is still the suspect, with all four.": _bug(**ALL_BUGS),
-            "One is left: the returns are cut to integers.": _bug(floats=False),
-            "One is left: the returns run on into the next episode.": _bug(ends=False),
-            "One is left: the mean over action dimensions is not the log-probability of an "
-            "action.": _bug(whole_actions=False),
-            "One is left: the mean over steps, whose number the actions decide.": (
-                _bug(per_episode=False)
-            ),
+            "That is still the suspect, with all four.": _bug(**dict.fromkeys(BUGS, False)),
+            **_left_over(),
             "The minus is lost: the optimizer goes down, and we want to go up.": (
                 lambda *given: -_loss(*given)
             ),

@@ -31,7 +31,7 @@ Example:
     ...     print(f"{version:<9} {verdict}")
     wrong     ✗ update of stop / q = 0.4; with 8 episodes = -0.4713; truth = -1.4
     right     ✓ update of stop / q = -1.4; with 8 episodes = -1.4; truth = -1.4
-    half true ✓ scale with 3 steps each = 0.3333; cosine = 1
+    half true ✓ scale if all have 3 steps = 0.3333; cosine then = 1
 """
 
 from pg_edu.lab.pitfalls import (

@@ -28,7 +28,7 @@ def _minus(b: float) -> Estimator:
 def _a_constant_biases() -> Verdict:
     found = [at_sizes(_minus(b), length_bias(), (1,))[0] for b in (-7.0, 1.0, 100.0)]
     bias = max(float(np.linalg.norm(one.bias)) for one in found)
-    return Verdict(bias > 1e-9, {"largest bias for -7, 1, 100": bias})
+    return Verdict(bias > 1e-9, {"largest bias of the sum, minus -7, 1 or 100": bias})
 
 
 def _under_a_mean_over_steps() -> Verdict:
@@ -41,7 +41,10 @@ def _under_a_mean_over_steps() -> Verdict:
             (1,),
         )
         updates.append(found.expectation[0, 0] / 0.25)
-    figures = {"update of stop / q without": updates[0], "minus 1": updates[1]}
+    figures = {
+        "mean over steps, update of stop / q": updates[0],
+        "with returns minus 1": updates[1],
+    }
     return Verdict(updates[0] > 0 > updates[1], figures)
 
 
@@ -70,13 +73,15 @@ def _reward(u: Any) -> Any:
 def _the_jacobian_changes_the_gradient() -> Verdict:
     found = [gaussian_gradient(score, _reward, 0.5, 1.0) for score in (_with_jacobian, raw)]
     gap = float(np.abs(found[0] - found[1]).max())
-    return Verdict(gap > 1e-9, {"by the mean, with it": found[0][0], "without": found[1][0]})
+    figures = {"by the mean, with the Jacobian": found[0][0], "without it": found[1][0]}
+    return Verdict(gap > 1e-9, figures)
 
 
 def _the_entropy_needs_it() -> Verdict:
     """d/dlog σ H(u) = 1, and of H(tanh u) = H(u) + E[log(1 - tanh² u)] it is 1 - 2 E[u tanh u]."""
     slope = 1 - 2 * float(gaussian_expectation(lambda u: u * np.tanh(u), 0.0, 2.0))
-    return Verdict(slope < 0, {"slope of the entropy by log sigma": slope, "of the raw one": 1})
+    figures = {"slope of the entropy of tanh(u) by log sigma": slope, "of the entropy of u": 1}
+    return Verdict(slope < 0, figures)
 
 
 TANH_JACOBIAN = Pitfall(
@@ -105,7 +110,9 @@ def _the_sum_may() -> Verdict:
     _, (arm_0, _, arm_2) = PLUS_HALF.episodes()
     batch = [arm_0, arm_2]
     moved = float(sum_per_episode(batch, reward_to_go(batch))[0, 0])
-    return Verdict(moved < 0, {"its logit moves, beside a return of 5.5": moved})
+    return Verdict(
+        moved < 0, {"update of the logit of the return 1.5, beside a return of 5.5": moved}
+    )
 
 
 LOW_RETURN = Pitfall(
@@ -136,7 +143,9 @@ def _never_noisier() -> Verdict:
 
 def _coins() -> Verdict:
     to_go, total = _variances(coins(4))
-    return Verdict(to_go < total, {"four coins, reward-to-go": to_go, "total": total})
+    return Verdict(
+        to_go < total, {"four coins, variance of reward-to-go": to_go, "of the total": total}
+    )
 
 
 REWARD_TO_GO = Pitfall(

@@ -47,7 +47,7 @@ def _stop_or_go(estimator: Estimator) -> Verdict:
 def _one_length() -> Verdict:
     (found,) = at_sizes(mean_over_steps, coins(3), (2,))
     third = abs(found.scale - 1 / 3) < 1e-12 and found.cosine > 1 - 1e-12
-    return Verdict(third, {"scale with 3 steps each": found.scale, "cosine": found.cosine})
+    return Verdict(third, {"scale if all have 3 steps": found.scale, "cosine then": found.cosine})
 
 
 MEAN_OVER_STEPS = Pitfall(
@@ -74,8 +74,9 @@ def _long_or_short(estimator: Estimator) -> Verdict:
 def _only_the_mean_over_all_steps_recovers() -> Verdict:
     first, *_, last = at_sizes(mean_over_steps, length_bias(), (1, 2, 3, 4))
     (per_episode,) = at_sizes(mean_per_episode, coins(3), (2,))
-    figures = {"mean over all steps, 1 episode": first.cosine, "4 episodes": last.cosine}
-    figures["mean per episode, one length"] = per_episode.cosine
+    figures = {"cosine of the mean over all steps, 1 episode": first.cosine}
+    figures["with 4 episodes"] = last.cosine
+    figures["cosine of the mean per episode, if all have one length"] = per_episode.cosine
     return Verdict(first.cosine < last.cosine < 1 and per_episode.cosine > 1 - 1e-12, figures)
 
 
@@ -141,7 +142,7 @@ def _first(transform: Transform, returns: list[float]) -> float:
 def _units_do_not_matter() -> Verdict:
     G = torch.tensor([3.0, 1.0, 2.0], dtype=torch.float64)
     gap = float((standardised(5 + 100 * G) - standardised(G)).abs().max())
-    return Verdict(gap < 1e-6, {"change if all returns are 5 + 100 G": gap})
+    return Verdict(gap < 1e-6, {"change of the weights if every G is 5 + 100 G": gap})
 
 
 PER_EPISODE_STD = Pitfall(
@@ -178,10 +179,12 @@ def _success_or_failure() -> Verdict:
     three, scales = (
         [at_sizes(divided_by_std, _coin(p), (n,))[0].scale for p in (0.5, 0.1)] for n in (3, 8)
     )
-    figures = {"cosine in one context": min(found.cosine for found in one)}
-    figures |= {"scale where p is .5": scales[0], "where it is .1": scales[1]}
-    straight = figures["cosine in one context"] > 1 - 1e-9
-    return Verdict(straight and abs(three[1] - three[0]) < 1e-6 and scales[1] > scales[0], figures)
+    straight = min(found.cosine for found in one)
+    figures = {"cosine with rewards 0 and 1 in one context": straight}
+    figures |= {"scale with 8 episodes where success has probability .5": scales[0]}
+    figures |= {"where it has .1": scales[1]}
+    alike = abs(three[1] - three[0]) < 1e-6
+    return Verdict(straight > 1 - 1e-9 and alike and scales[1] > scales[0], figures)
 
 
 def _coin(p: float) -> MDP:
@@ -213,7 +216,7 @@ def minus_others(batch: Batch) -> Floats:
 def _it_fades() -> Verdict:
     found = at_sizes(minus_mean_of_all_steps, length_bias(), (1, 2, 3, 4))
     cosines = [one.cosine for one in found]
-    figures = {"cosine with 4": cosines[3]}
+    figures = {"cosine with 4 episodes": cosines[3]}
     return Verdict(cosines == sorted(cosines), figures)
 
 
@@ -244,8 +247,11 @@ def _waiting(estimator: Estimator) -> Verdict:
 def _more_noise_with_two() -> Verdict:
     two, three = at_sizes(minus_others, THREE_ARMS, (2, 3))
     (plain,) = at_sizes(summed, THREE_ARMS, (1,))
-    figures = {"2 x variance with 2": 2 * two.variance, "3 x with 3": 3 * three.variance}
-    figures["without a baseline"] = plain.variance
+    figures = {
+        "leave-one-out, 2 episodes: 2 x variance": 2 * two.variance,
+        "3 episodes: 3 x variance": 3 * three.variance,
+    }
+    figures["no baseline, N episodes: N x variance"] = plain.variance
     return Verdict(3 * three.variance < plain.variance < 2 * two.variance, figures)
 
 
@@ -283,7 +289,10 @@ def _actions_that_lead_nowhere() -> Verdict:
     """Coins: the next state comes whatever is done."""
     world = coins(3)
     (found,) = at_sizes(lambda batch: value_of_the_next_state(batch, world.value()), world, (1,))
-    return Verdict(found.unbiased, {"cosine for coins": found.cosine})
+    return Verdict(
+        found.unbiased,
+        {"cosine for coins, where every action leads to the same place": found.cosine},
+    )
 
 
 NEXT_VALUE = Pitfall(

@@ -59,7 +59,7 @@ def _nothing_terminates() -> Verdict:
         return behind_a_cut(returns, world, 3).expectation
 
     gap = float(np.abs(constant(100.0) - constant(0.0)).max())
-    return Verdict(gap < 1e-12, {"change by a bootstrap of 100": gap})
+    return Verdict(gap < 1e-12, {"change by a bootstrap of 100 where nothing terminates": gap})
 
 
 CONSTANT_BOOTSTRAP = Pitfall(
@@ -106,7 +106,8 @@ def _collected(pieces: Pieces) -> Verdict:
 
 def _longer_windows() -> Verdict:
     cosines = [_cut_sum(lambda b, n=n: estimators.cut(b, n), n).cosine for n in (3, 4, 5)]  # type: ignore[misc]
-    figures = {"3 steps": cosines[0], "4 steps": cosines[1], "5 steps": cosines[2]}
+    figures = {"cosine with a window of 3 steps": cosines[0]}
+    figures |= {"of 4 steps": cosines[1], "of 5 steps": cosines[2]}
     return Verdict(cosines == sorted(cosines), figures)
 
 
@@ -157,7 +158,8 @@ def _with_lr_1(look: Look) -> Verdict:
 def _small_steps_or_an_unused_batch() -> Verdict:
     small = cosine(*_second_step(the_same_batch, 0.1))
     unused = cosine(*_second_step(a_new_batch, 1.0, fresh_is_old=True))
-    figures = {"cosine with lr .1": small, "old but unused batch, lr 1": unused}
+    figures = {"cosine of the second step, with lr .1": small}
+    figures["cosine with lr 1 and a batch as old, but unused"] = unused
     return Verdict(small > 0.98 and unused > 0.95, figures)
 
 
@@ -195,7 +197,7 @@ def _four_rows(loss: Loss) -> Verdict:
 
 def _one_state() -> Verdict:
     (found,) = at_sizes(by_autograd(scored_as_column), THREE_ARMS, (3,))
-    return Verdict(found.unbiased, {"cosine on a bandit": found.cosine})
+    return Verdict(found.unbiased, {"cosine with one state only, a bandit": found.cosine})
 
 
 COLUMN_OF_ACTIONS = Pitfall(
@@ -246,8 +248,8 @@ def _with_point_masses(policy: Any, u: Tensor) -> Tensor:
 def _never_at_the_bound_or_under_its_own_law() -> Verdict:
     """With sigma = .1 one draw in 10^23 is clipped."""
     cases = {
-        "bias with mean 0, sigma .1": (clipped, 0.0, 0.1),
-        "with point masses, mean 1, sigma .6": (_with_point_masses, 1.0, 0.6),
+        "bias if no draw reaches the bound, mean 0 and sigma .1": (clipped, 0.0, 0.1),
+        "bias with point masses at the bounds, mean 1 and sigma .6": (_with_point_masses, 1.0, 0.6),
     }
     figures = {}
     for name, (score, mu, sigma) in cases.items():
@@ -298,7 +300,7 @@ def _near_0_tanh_is_straight() -> Verdict:
     for size in (0.5, 0.005):
         found = gaussian_gradient(squashed, _tanh_reward, size, size)
         cosines.append(cosine(found, pathwise_gradient(_tanh_slope, size, size)))
-    figures = {"cosine, mean and sigma .5": cosines[0], ".005": cosines[1]}
+    figures = {"cosine with mean and sigma .5": cosines[0], "with both .005": cosines[1]}
     return Verdict(cosines[0] < 0.999 < 0.99999 < cosines[1], figures)
 
 

@@ -48,7 +48,7 @@ def _eight_of_eight(choose: Chosen) -> Verdict:
 
 def _equal_lengths() -> Verdict:
     found = _mean_length(first_to_finish, envs=4, each=4, long=10.0)
-    return Verdict(found == 10, {"if all have length 10": found})
+    return Verdict(found == 10, {"expected mean length if all have length 10": found})
 
 
 FIRST_N = Pitfall(
@@ -87,7 +87,8 @@ def _it_can_be_worse_or_better() -> Verdict:
     world = THREE_ARMS.at([[0.5, -0.3, 1.5]])
     before = THREE_ARMS.at(greedy(THREE_ARMS.logits)).J() - THREE_ARMS.J()
     after = world.at(greedy(world.logits)).J() - world.J()
-    figures = {"argmax gains, early in training": before, "later": after}
+    figures = {"what argmax gains on a bandit, early in training": before}
+    figures["what it gains once the best arm is the likeliest"] = after
     return Verdict(before < 0 < after, figures)
 
 
@@ -145,7 +146,9 @@ def _of_two_kinds_of_seeds() -> Verdict:
     for ends in itertools.product(((0.7, 500.0), (0.3, 100.0)), repeat=3):
         low, high = student_t(np.array([[value] for _, value in ends]))
         total += math.prod(p for p, _ in ends) * float(low[0] <= 380 <= high[0])
-    return Verdict(total < 0.75, {"coverage of the t interval": total})
+    return Verdict(
+        total < 0.75, {"coverage of the t interval for seeds that succeed or fail": total}
+    )
 
 
 THREE_SEEDS = Pitfall(
@@ -189,7 +192,8 @@ def _choosing_helps_if_agents_differ() -> Verdict:
     chosen = 0.0
     for noise in itertools.product((-150.0, 150.0), repeat=2):
         chosen += (200.0, 400.0)[int(np.argmax(np.array([200.0, 400.0]) + noise))] / 4
-    return Verdict(chosen > 300, {"worth of the chosen one": chosen, "of a random one": 300})
+    figures = {"worth of the agent that tests best": chosen, "of a random one": 300}
+    return Verdict(chosen > 300, figures)
 
 
 BEST_OF_K = Pitfall(

@@ -44,7 +44,9 @@ def _every_constant_is_unbiased() -> Verdict:
     constants = (-100.0, 0.0, 10.0)
     found = [_with_baseline(lambda w, _, b=b: minus_constant(w, b)) for b in constants]  # type: ignore[misc]
     bias = max(float(np.linalg.norm(one.bias)) for one in found)
-    return Verdict(all(one.unbiased for one in found), {"largest bias": bias})
+    return Verdict(
+        all(one.unbiased for one in found), {"largest bias for the baselines -100, 0, 10": bias}
+    )
 
 
 ANY_BASELINE = Pitfall(
@@ -102,7 +104,9 @@ def _as_noisy_as_two_games(estimator: Rows) -> Verdict:
 
 def _its_contribution_is_0() -> Verdict:
     gap = float(np.linalg.norm(_on_two_games(row_kept).bias))
-    return Verdict(gap < 1e-12, {"bias of the sum": gap, "rows that .mean() divides by": 3})
+    figures = {"bias of the sum with the row": gap}
+    figures["rows that .mean() divides by, for 2 decisions"] = 3
+    return Verdict(gap < 1e-12, figures)
 
 
 AUTO_RESET_ROW = Pitfall(
@@ -149,8 +153,8 @@ def _two_coins_twice(returns: Returns) -> Verdict:
 def _biased_if_lengths_differ() -> Verdict:
     at_1 = _two_in_one_array(leaking, stop_or_go())
     at_half = _two_in_one_array(leaking, replace(stop_or_go(), gamma=0.5))
-    figures = {"bias for gamma 1": float(np.linalg.norm(at_1.bias))}
-    figures["for gamma 1/2"] = float(np.linalg.norm(at_half.bias))
+    figures = {"bias in stop-or-go with gamma 1": float(np.linalg.norm(at_1.bias))}
+    figures["with gamma 1/2"] = float(np.linalg.norm(at_half.bias))
     return Verdict(at_1.unbiased and not at_half.unbiased, figures)
 
 

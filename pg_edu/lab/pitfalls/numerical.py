@@ -39,7 +39,8 @@ def _three_coins_of_1(returns: Backwards) -> Verdict:
 def _float_rewards_or_no_discount() -> Verdict:
     floats = float(into_zeros_like(np.array([1.0, 1.0, 1.0]), 0.9)[0])
     undiscounted = float(into_zeros_like(np.array([1, 1, 1]), 1.0)[0])
-    figures = {"from floats": floats, "from int, gamma 1": undiscounted}
+    figures = {"first return from float rewards": floats}
+    figures["from int rewards with gamma 1"] = undiscounted
     return Verdict(abs(floats - 2.71) < 1e-12 and undiscounted == 3.0, figures)
 
 
@@ -89,8 +90,8 @@ def _by_categorical(logits: Tensor) -> Tensor:
 def _smaller_gaps() -> Verdict:
     value, slope = _of_the_rare_action(log_of_softmax, 80.0)
     clamped, flat = _of_the_rare_action(_by_categorical, 20.0)
-    figures = {"at a gap of 80": value, "slope": slope}
-    figures |= {"Categorical(probs=softmax) at 20": clamped, "its slope": flat}
+    figures = {"log-probability at a gap of 80": value, "slope there": slope}
+    figures |= {"by Categorical(probs=softmax(x)) at a gap of 20": clamped, "its slope": flat}
     held = abs(value + 80) < 1e-3 and abs(slope - 1) < 1e-3
     return Verdict(held and abs(clamped + 15.94) < 0.01 and flat == 0, figures)
 
@@ -134,7 +135,7 @@ def _ten_thousand_steps(returns: Vectorised) -> Verdict:
 
 def _five_hundred_steps() -> Verdict:
     error = _error(cumsum_over_gamma_t, 500, 0.99)
-    return Verdict(error < 1e-9, {"with 500 steps and gamma .99": error})
+    return Verdict(error < 1e-9, {"largest relative error with 500 steps, gamma .99": error})
 
 
 CUMSUM = Pitfall(

@@ -65,7 +65,8 @@ def _nearly_the_average_reward() -> Verdict:
         visits = x.occupancy("average")[:, None]
         update = visits * x.policy * (x.q() - x.value()[:, None])
         cosines.append(cosine(update, x.gradient("average")))
-    figures = {"cosine for gamma .3": cosines[0], "for gamma .99": cosines[1]}
+    figures = {"cosine to the gradient of the average reward, gamma .3": cosines[0]}
+    figures["with gamma .99"] = cosines[1]
     return Verdict(cosines[0] < 0.95 and cosines[1] > 0.9999, figures)
 
 
@@ -99,7 +100,9 @@ def _investing(returns: Callable[..., Floats]) -> Verdict:
 
 def _the_limit_is_a_rule_of_the_game() -> Verdict:
     (found,) = at_sizes(without_discount, replace(invest(6), gamma=1.0), (1,))
-    return Verdict(found.unbiased, {"cosine to the gradient of six steps": found.cosine})
+    return Verdict(
+        found.unbiased, {"cosine to the gradient of the game of six steps": found.cosine}
+    )
 
 
 def without_discount(batch: Batch) -> Floats:
@@ -152,7 +155,8 @@ def _temptation(loss: Loss) -> Verdict:
 def _one_step_only() -> Verdict:
     found = at_sizes(by_autograd(all_pairs), THREE_ARMS, (2, 4, 6))
     scaled = [abs(n * one.scale - 1) < 1e-12 for n, one in zip((2, 4, 6), found, strict=True)]
-    figures = {f"signal/noise with {n}": one.snr for n, one in zip((2, 4, 6), found, strict=True)}
+    names = ("signal/noise in games of one step, 2 episodes", "with 4 episodes", "with 6 episodes")
+    figures = {name: one.snr for name, one in zip(names, found, strict=True)}
     falling = found[0].snr > found[1].snr > found[2].snr
     return Verdict(all(scaled) and falling and found[2].cosine > 1 - 1e-12, figures)
 
@@ -204,7 +208,7 @@ def _stop_or_go_anywhere(update: Centred) -> Verdict:
 def _if_all_have_one_length() -> Verdict:
     found, truth = _centred(centred_rewards, coins(3))
     gap = float(np.abs(found - truth).max())
-    return Verdict(gap < 1e-12, {"bias with 3 steps each": gap})
+    return Verdict(gap < 1e-12, {"bias if all have 3 steps": gap})
 
 
 CENTRED_REWARDS = Pitfall(
