@@ -260,11 +260,7 @@ class Collector:
             if len(block) == size or not playing:
                 staged = _map(_stacked, *block)
                 done = staged["terminated"] | staged["truncated"]
-                valid = np.ones_like(done)
-                if next_step:
-                    valid = ~np.concatenate([skip[None], done[:-1]])
-                if quota is not None:
-                    valid &= ended_before + np.cumsum(done, axis=0) - done < quota
+                valid = self._valid(done, skip, quota, ended_before)
                 rows += valid.sum(axis=0)
                 self._check_room(rows)
                 _, episode_return, episode_length, _ = self.buffer.extend(Batch(staged), valid)
@@ -272,6 +268,13 @@ class Collector:
                 lens.append(episode_length[episode_length > 0])
                 block, skip, ended_before = [], self._ended, ended
         return np.concatenate(returns), np.concatenate(lens), int(rows.sum())
+
+    def _valid(self, done: Flags, skip: Flags, quota: Counts | None, ended_before: Counts) -> Flags:
+        """Which rows of a block are stored, [T, N]: those that are steps of an episode, and of an
+        environment that has not yet played its quota. `skip`: where the first row is no step."""
+        no_step = np.concatenate([skip[None], done[:-1]]) & (self._mode is AutoresetMode.NEXT_STEP)
+        already_ended = ended_before + np.cumsum(done, axis=0) - done
+        return ~no_step & (quota is None or already_ended < quota)
 
     def _go_on(self, row: Row, done: Flags) -> None:
         """Where episodes ended: the true last observation into the row, the next ones begin."""

@@ -67,7 +67,7 @@ DOUBLE = Exercise(
 
 def test_the_first_failing_case_is_shown_with_what_came_and_what_was_expected():
     said = verdict(DOUBLE, lambda x: x + 1)
-    assert said == "✗ 00.0 for ([1.0, 2.0]): expected [2.0, 4.0], got [2.0, 3.0]."
+    assert said == "✗ 00.0 for (x=[1.0, 2.0]): expected [2.0, 4.0], got [2.0, 3.0]."
 
 
 def test_a_diagnosis_is_given_where_a_mistake_leads_to_the_same_result():
@@ -76,7 +76,7 @@ def test_a_diagnosis_is_given_where_a_mistake_leads_to_the_same_result():
 
 def test_an_answer_that_raises_is_told_what_it_raised():
     said = verdict(DOUBLE, lambda x: x.missing)
-    assert said.startswith("✗ 00.0 for ([1.0, 2.0]): AttributeError: ")
+    assert said.startswith("✗ 00.0 for (x=[1.0, 2.0]): AttributeError: ")
 
 
 def test_an_answer_of_another_shape_is_wrong_even_if_it_would_broadcast():
@@ -100,8 +100,33 @@ PREDICTION = Exercise("00.1", hint="count them.", key=(4, 4), mistakes={"Only on
 
 
 def test_a_predicted_value_is_not_given_away():
-    assert verdict(PREDICTION, (4, 1)) == "✗ 00.1: [4.0, 1.0] is not it. count them."
-    assert verdict(PREDICTION, (4,)) == "✗ 00.1: [4.0] is not it. Only one axis?"
+    assert verdict(PREDICTION, (4, 1)) == "✗ 00.1: [4, 1] is not it. count them."
+    assert verdict(PREDICTION, (4,)) == "✗ 00.1: [4] is not it. Only one axis?"
+
+
+def test_a_predicted_number_in_quotes_is_told_from_a_wrong_one():
+    assert verdict(PREDICTION, "4, 4") == "✗ 00.1: '4, 4' is a text, not a number."
+
+
+@every_exercise
+def test_the_numbers_that_went_wrong_are_printed(exercise):
+    for mistake in exercise.mistakes.values():
+        assert "array of shape" not in verdict(exercise, mistake)
+
+
+def test_flags_are_printed_as_flags_and_counts_as_counts():
+    def first(done, n):
+        return done[:n]
+
+    task = Exercise("00.2", hint="slice", key=first, cases=[(np.array([True, False, True]), 2)])
+    said = verdict(task, lambda done, n: ~done[:n])
+    assert said.startswith("✗ 00.2 for (done=[True, False, True], n=2): ")
+    assert said.endswith("expected [True, False], got [False, True].")
+
+
+def test_a_large_array_is_named_by_its_shape():
+    said = verdict(DOUBLE, lambda x: np.zeros((3, 6)))
+    assert said.endswith("expected [2.0, 4.0], got array of shape [3, 6].")
 
 
 def test_check_prints_the_verdict(capsys):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from importlib import import_module
+from inspect import signature
 from pkgutil import iter_modules
 from typing import Any
 
@@ -30,7 +31,8 @@ class Exercise:
         name: "02.1" is the first exercise of notebook 02.
         hint: what to say to somebody who has not begun.
         key: the right answer: the function itself, or the value.
-        cases: argument tuples to call the answer with; none if the answer is a value.
+        cases: argument tuples to call the answer with; none if the answer is a value. A failing
+            case is printed with the names that the key has for its arguments.
         mistakes: what to say -> a wrong answer that deserves it.
         tolerance: the largest difference that counts as none, relative to max(1, |expected|).
     """
@@ -89,7 +91,9 @@ def verdict(exercise: Exercise, answer: Any) -> str:
         return _verdict_on_a_value(exercise, answer)
     for case in exercise.cases:
         expected = _result(exercise.key, case)
-        line = f"✗ {exercise.name} for ({', '.join(map(_short, case))}): "
+        named = zip(signature(exercise.key).parameters, case, strict=False)  # may have defaults
+        given = ", ".join(f"{name}={_short(argument)}" for name, argument in named)
+        line = f"✗ {exercise.name} for ({given}): "
         try:
             found = _result(answer, case)
         except NotImplementedError:
@@ -107,6 +111,8 @@ def _verdict_on_a_value(exercise: Exercise, answer: Any) -> str:
     """The expected value is not shown: the reader is to find it."""
     if _same(answer, exercise.key, exercise.tolerance):
         return f"✓ {exercise.name} correct"
+    if isinstance(answer, str) and not isinstance(exercise.key, str):
+        return f"✗ {exercise.name}: {answer!r} is a text, not a number."
     diagnosis = _diagnosis(exercise.mistakes, answer, exercise.tolerance)
     return f"✗ {exercise.name}: {_short(answer)} is not it." + (diagnosis or f" {exercise.hint}")
 
@@ -161,8 +167,10 @@ def _short(value: Any) -> str:
         return getattr(value, "__name__", "a function")
     if not _is_numeric(value):
         return repr(value)
-    array = _array(value)
-    if array.size > 8:
+    array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    if array.size > 16:
         return f"array of shape {list(array.shape)}"
+    if array.dtype.kind in "biu":
+        return str(array.tolist())
     rounded = np.vectorize(lambda number: float(f"{number:.4g}") + 0.0, otypes=[float])(array)
     return str(rounded.tolist()) if array.size else "[]"

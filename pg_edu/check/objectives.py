@@ -57,6 +57,9 @@ EXERCISES = [
                     terminated | truncated, 0.0, value
                 )
             ),
+            "`terminated` was not looked at: behind a game that is over nothing follows.": (
+                lambda terminated, truncated, value, rule: np.where(truncated & rule, 0.0, value)
+            ),
             "After a terminated game nothing follows, also if the clock strikes with it.": (
                 lambda terminated, truncated, value, rule: np.where(
                     (terminated & ~truncated) | (truncated & rule), 0.0, value

@@ -123,17 +123,15 @@ class Budget:
     def __str__(self) -> str:
         """A table; what is less than 1e-12 of the largest number in it is rounding, and shown as 0.
 
-        Lengths have three decimals, or three digits where the largest is tiny or huge.
+        Lengths are those of the parts alone, with three decimals, or three digits where the largest
+        is tiny or huge. The cosine is between the truth and the sum of all lines down to this one.
         """
         parts, noise = {"truth": self.truth, **self.parts}, math.sqrt(self.noise)
         lengths = [float(np.linalg.norm(part)) for part in parts.values()]
         largest = max(*lengths, noise)
         least = 1e-12 * largest
         digits = "9.3f" if largest == 0 or 0.1 <= largest < 1e5 else "9.2e"
-        lines, sofar = (
-            ["part            length  cosine to the truth from here on"],
-            0.0 * self.truth,
-        )
+        lines, sofar = ["part            length  cosine of the sum so far"], 0.0 * self.truth
         for (name, part), length in zip(parts.items(), lengths, strict=True):
             sofar = sofar + part
             angle = cosine(np.where(np.abs(sofar) > least, sofar, 0.0), self.truth)
@@ -161,7 +159,7 @@ def budget(world: MDP, settings: Settings, objective: Objective = "undiscounted"
 
         >>> from pg_edu.lab.tasks import stop_or_go
         >>> print(budget(stop_or_go(), Settings(divide_by="steps")))
-        part            length  cosine to the truth from here on
+        part            length  cosine of the sum so far
         truth            0.495   1.000
         discount         0.000   1.000
         gamma^t          0.000   1.000
