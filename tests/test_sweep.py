@@ -536,8 +536,8 @@ def test_sigint_to_all_processes_is_one_line_and_status_130(tmp_path: Path) -> N
         said = begun + process.communicate(timeout=60)[1]  # ends when all have closed stderr
     assert process.returncode == 130
     assert "Traceback" not in said
-    *_, last = said.splitlines()
-    assert last.startswith("pg_edu: stopped with 0 of 3 runs finished, which are saved. Go on: ")
+    *_, last = said.splitlines()  # the signal may have cut off the bar in mid-word
+    assert "pg_edu: stopped with 0 of 3 runs finished, which are saved. Go on: " in last
 
 
 @pytest.mark.parametrize(

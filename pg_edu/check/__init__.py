@@ -145,7 +145,10 @@ def _same(found: Any, expected: Any, tolerance: float) -> bool:
         return False
     got, wanted = _array(found), _array(expected)
     return got.shape == wanted.shape and bool(
-        (np.abs(got - wanted) <= tolerance * np.maximum(1.0, np.abs(wanted))).all()
+        (
+            (np.abs(got - wanted) <= tolerance * np.maximum(1.0, np.abs(wanted)))
+            | (np.isnan(got) & np.isnan(wanted))  # a mistake may lead to NaN
+        ).all()
     )
 
 

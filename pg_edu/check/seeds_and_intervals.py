@@ -15,6 +15,10 @@ def _without(values: Floats, at_each_end: int) -> float:
     return float(np.mean(values[at_each_end : len(values) - at_each_end]))
 
 
+def _up_to_minus_k(values: Floats, k: int) -> float:
+    return float(np.mean(values[k:-k])) if k else np.nan  # without numpy's warning
+
+
 def _ends(values: Floats, factor: float, ddof: int) -> tuple[float, float]:
     margin = factor * np.std(values, ddof=ddof) / len(values) ** 0.5
     return float(np.mean(values) - margin), float(np.mean(values) + margin)
@@ -49,6 +53,9 @@ EXERCISES = [
         mistakes={
             "Sort first: the lowest and the highest are left out, not the first and the last.": (
                 lambda values: _without(values, len(values) // 4)
+            ),
+            "With k = 0, x[k:-k] is x[0:0], which is empty: keep x[k : n - k].": (
+                lambda values: _up_to_minus_k(np.sort(values), len(values) // 4)
             ),
             "That is the mean: nothing was left out.": lambda values: np.mean(values),
             "That is the median, the middle one alone.": lambda values: np.median(values),
