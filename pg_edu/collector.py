@@ -271,10 +271,9 @@ class Collector:
 
     def _valid(self, done: Flags, skip: Flags, quota: Counts | None, ended_before: Counts) -> Flags:
         """Which rows of a block are stored, [T, N]: those that are steps of an episode, and of an
-        environment that has not yet played its quota. `skip`: where the first row is no step."""
+        environment that has ended fewer episodes than its quota. `skip`: first row no step."""
         no_step = np.concatenate([skip[None], done[:-1]]) & (self._mode is AutoresetMode.NEXT_STEP)
-        already_ended = ended_before + np.cumsum(done, axis=0) - done
-        return ~no_step & (quota is None or already_ended < quota)
+        return ~no_step & (quota is None or ended_before + np.cumsum(done, 0) - done < quota)
 
     def _go_on(self, row: Row, done: Flags) -> None:
         """Where episodes ended: the true last observation into the row, the next ones begin."""
