@@ -271,7 +271,7 @@ class Collector:
 
     def _valid(self, done: Flags, skip: Flags, quota: Counts | None, ended_before: Counts) -> Flags:
         """Which rows of a block are stored, [T, N]: those that are steps of an episode, and of an
-        environment that has ended fewer episodes than its quota. `skip`: first row no step."""
+        environment below its quota of ended episodes. `skip`: where the first row is no step."""
         no_step = np.concatenate([skip[None], done[:-1]]) & (self._mode is AutoresetMode.NEXT_STEP)
         return ~no_step & (quota is None or ended_before + np.cumsum(done, 0) - done < quota)
 
