@@ -39,7 +39,9 @@ Returns = NDArray[np.float64]
 Options = dict[str, Any] | None
 Row = dict[str, Any]  # the columns of one vector step, [N, ...]
 
-BLOCK_STEPS, BLOCK_BYTES = 256, 2**19  # a block has at most so many steps, so many bytes of obs
+# Rows are stored in blocks: few enough calls, yet small enough for the cache. So a block has as
+# many steps as this many bytes hold observations, within these limits.
+BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**17, 16, 256
 
 
 @dataclass(kw_only=True)
@@ -231,7 +233,8 @@ class Collector:
         """Step until `steps` vector steps are taken or every environment has its episodes."""
         returns, lens, rows = [np.empty(0)], [np.empty(0, np.int64)], np.zeros(self.env_num, int)
         self._obs, self._fresh = _copy(self._obs), False
-        size = min(BLOCK_STEPS, max(1, BLOCK_BYTES // max(1, _bytes(self._obs))))
+        size = BLOCK_BYTES // max(1, _bytes(self._obs))
+        size = min(max(size, FEWEST_STEPS), MOST_STEPS)
         block: list[Row] = []
         skip = self._ended  # the environments whose coming step is no transition
         ended, ended_before = np.zeros(self.env_num, int), np.zeros(self.env_num, int)
