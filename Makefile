@@ -6,7 +6,7 @@
 # make bench                    measure time and memory against bare loops, Tianshou and
 #                               Stable-Baselines3; writes tests/bench/RESULTS.md (PARTS="learning
 #                               memory": only these, printed)
-# make bench-quick              the same in two minutes, printed
+# make bench-quick              the same in less than three minutes, printed
 # make ray                      test sweeps on a local Ray, in an environment of its own
 # make publish REPO=owner/name  write the address of the repository wherever it is shown
 # make clean                    remove what the commands above made, runs/ excepted

@@ -4,7 +4,7 @@ In an environment that has them all (`make bench` makes it):
 
     python tests/bench/run.py                        everything; writes RESULTS.md and results.png
     python tests/bench/run.py collecting learning    these families, printed only
-    python tests/bench/run.py --quick                all, in two minutes, printed only
+    python tests/bench/run.py --quick                all, in three minutes, printed only
 
 Everything is measured in turns, one torch thread, CPU seconds: see timing.py. Names of families
 are those of the modules beside this file.
