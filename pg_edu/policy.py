@@ -525,7 +525,9 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         not proportional to the policy gradient.
 
         Args:
-            batch: with `obs`, `act` (raw) and `returns`, B rows.
+            batch: with `obs`, `act` (raw) and `returns`, B rows. `forward` gets these and whatever
+                else is in it, but not the columns of which the returns were made (rewards, flags,
+                next observations).
             batch_size: rows of a minibatch; None, 0 or -1: all. A smaller rest joins the last one.
             repeat: passes over the batch, each in a new random order.
 
