@@ -9,15 +9,15 @@ episodes can lie in one array, one behind the other, and `end` says where each o
 NumPy only: nothing here knows of networks.
 """
 
-import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-BLOCK, AT_ONCE = 31, 1024  # steps, blocks: 0.25 MB; by an odd stride they spread over the cache
+BLOCK, AT_ONCE, FEW = 15, 2048, 500  # steps of a block, blocks at once (0.25 MB), few steps
 
 
 def discounted_returns(
@@ -42,9 +42,11 @@ def discounted_returns(
         array([1.75, 1.5 , 1.  , 5.  ])
     """
     rewards, ends = _rewards_and_ends(rew, end)
-    b, last = rewards.copy(), np.flatnonzero(ends)
-    b[last] += gamma * np.broadcast_to(bootstrap, b.shape)[last]
-    return _backward_scan(b, ends, gamma)
+    if np.any(bootstrap):
+        last = np.flatnonzero(ends)
+        rewards = rewards.copy()
+        rewards[last] += gamma * np.broadcast_to(bootstrap, rewards.shape)[last]
+    return _backward_scan(rewards, ends, gamma)
 
 
 def gae(
@@ -129,40 +131,50 @@ def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, NDArray[n
     return rewards, ends
 
 
-def _backward_scan(x: Floats, end: NDArray[np.bool_], decay: float) -> Floats:
+def _backward_scan(b: Floats, end: NDArray[np.bool_], decay: float) -> Floats:
     """Solve xₜ = bₜ + dₜ xₜ₊₁ for all t, with d = 0 at an end, and nothing after the last step.
 
-    The recursion is sequential but linear. Cut into blocks of S steps, a block is what it would be
-    if nothing followed it, plus (product of its d) times the first x of the next block. So K blocks
-    go side by side, S vector operations for all of them; one after the other go only their first
-    steps, and as many blocks at a time as the cache holds.
+    The recursion is sequential. But cut into K blocks of S steps, all blocks can go side by side,
+    in S vector operations, and they do so twice: first as if nothing followed a block. What that
+    gives for the first steps obeys a recursion of the same kind, with d = 0 where the block holds
+    an end and decay to the power of S elsewhere. It is solved by this function; then it is known
+    what follows each block, and the second time all steps come out right.
 
     Args:
-        x: b, float64 [T], which becomes the result.
+        b: float64 [T].
         end: bool [T].
         decay: d elsewhere.
     """
-    rest, following = len(x) % BLOCK, 0.0
-    for stop in range(len(x), rest, -BLOCK * AT_ONCE):
-        now = slice(max(rest, stop - BLOCK * AT_ONCE), stop)
-        d = np.where(end[now], 0.0, decay)
-        if math.isfinite(following) and np.isfinite(x[now]).all():
-            xs, ds = x[now].reshape(-1, BLOCK).T, d.reshape(-1, BLOCK).T  # views [S, K]
-            for s in range(BLOCK - 2, -1, -1):
-                xs[s] += ds[s] * xs[s + 1]
-                ds[s] *= ds[s + 1]
-            first = _scan_step_by_step(xs[0], ds[0], following)
-            xs += ds * np.append(first[1:], following)
-        else:  # 0 * NaN is NaN: blocks would mix the episodes
-            x[now] = _scan_step_by_step(x[now], d, following)
-        following = float(x[now.start])
-    x[:rest] = _scan_step_by_step(x[:rest], np.where(end[:rest], 0.0, decay), following)
+    if len(b) < FEW:
+        return _scan_step_by_step(b, end, decay, 0.0)
+    x, rest = np.empty_like(b), len(b) % BLOCK
+    xs, bs = (array[rest:].reshape(-1, BLOCK).T for array in (x, b))  # views [S, K]
+    ends = end[rest:].reshape(-1, BLOCK).T.copy()
+    lots = [slice(k, k + AT_ONCE) for k in range(0, ends.shape[1], AT_ONCE)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        first = [_side_by_side(bs[:, k], ends[:, k], decay, 0.0)[0].copy() for k in lots]
+        following = _backward_scan(np.concatenate(first), np.logical_or.reduce(ends), decay**BLOCK)
+        following = np.append(following[1:], 0.0)
+        for k in lots:
+            xs[:, k] = _side_by_side(bs[:, k], ends[:, k], decay, following[k])
+    x[:rest] = _scan_step_by_step(b[:rest], end[:rest], decay, x[rest].item())
+    # 0 * NaN is NaN, so a NaN or an infinity would have got past the end of its episode.
+    return x if np.isfinite(x).all() else _scan_step_by_step(b, end, decay, 0.0)
+
+
+def _side_by_side(b: Floats, end: NDArray[np.bool_], decay: float, following: Any) -> Floats:
+    """x of K blocks, [S, K], a block in each column; `following` them are a number or K of them."""
+    x, d = b.copy(), np.where(end, 0.0, decay)
+    for x_s, d_s in zip(x[::-1], d[::-1], strict=True):
+        d_s *= following
+        x_s += d_s
+        following = x_s
     return x
 
 
-def _scan_step_by_step(b: Floats, d: Floats, following: float) -> Floats:
+def _scan_step_by_step(b: Floats, end: NDArray[np.bool_], decay: float, following: float) -> Floats:
     x = []
-    for b_t, d_t in zip(b[::-1].tolist(), d[::-1].tolist(), strict=True):
-        following = b_t + d_t * following if d_t else b_t
+    for b_t, end_t in zip(b[::-1].tolist(), end[::-1].tolist(), strict=True):
+        following = b_t if end_t or not decay else b_t + decay * following
         x.append(following)
     return np.array(x[::-1], np.float64)
