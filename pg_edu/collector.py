@@ -37,7 +37,8 @@ Flags = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Returns = NDArray[np.float64]
 Options = dict[str, Any] | None
-Row = dict[str, Any]  # the columns of one vector step, [N, ...]
+Row = dict[str, Any]  # what belongs to one vector step, [N, ...]
+Columns = dict[str, Any]  # the same of several, [T, N, ...]
 
 # Rows are stored in blocks: few enough calls, yet small enough for the cache. So a block has as
 # many steps as this many bytes hold observations, within these limits.
@@ -232,25 +233,25 @@ class Collector:
     ) -> tuple[Returns, Counts, int]:
         """Step until `steps` vector steps are taken or every environment has its episodes."""
         returns, lens, rows = [np.empty(0)], [np.empty(0, np.int64)], np.zeros(self.env_num, int)
-        self._obs, self._fresh = _copy(self._obs), False
         size = BLOCK_BYTES // max(1, _bytes(self._obs))
-        size = min(max(size, FEWEST_STEPS), MOST_STEPS)
-        block: list[Row] = []
+        size = min(max(size, FEWEST_STEPS), MOST_STEPS, steps or MOST_STEPS)
+        self._fresh = False
+        block: Columns = {}
         skip = self._ended  # the environments whose coming step is no transition
         ended, ended_before = np.zeros(self.env_num, int), np.zeros(self.env_num, int)
         next_step, playing, taken = self._mode is AutoresetMode.NEXT_STEP, True, 0
         while playing:
+            t = taken % size
             act, env_act = self._act(random)
-            obs, rew, terminated, truncated, self._info = self.env.step(env_act)
-            row = {"obs": self._obs, "obs_next": _copy(obs), "rew": np.array(rew), **act}
-            row["terminated"], row["truncated"] = np.array(terminated), np.array(truncated)
-            block.append(row)
-            self._obs = row["obs_next"]
-            done = row["terminated"] | row["truncated"]
+            _put(block, t, size, {"obs": self._obs, **act})
+            self._obs, rew, terminated, truncated, self._info = self.env.step(env_act)
+            came = {"terminated": terminated, "truncated": truncated, "obs_next": self._obs}
+            _put(block, t, size, {"rew": np.asarray(rew, np.float64), **came})
+            done = block["terminated"][t] | block["truncated"][t]
             if np.count_nonzero(done):
                 ended = ended + done
                 if not next_step:
-                    self._go_on(row, done)
+                    self._go_on(block["obs_next"], t, done)
             if next_step:
                 done, self._ended = self._ended, done  # the hidden state too begins anew later
             if self._state is not None and np.count_nonzero(done):
@@ -260,8 +261,8 @@ class Collector:
                 time.sleep(render)
             taken += 1
             playing = taken != steps and (quota is None or bool((ended < quota).any()))
-            if len(block) == size or not playing:
-                staged = _map(_stacked, *block)
+            if t + 1 == size or not playing:
+                staged = _map(lambda column, steps=t + 1: column[:steps], block)
                 done = staged["terminated"] | staged["truncated"]
                 valid = self._valid(done, skip, quota, ended_before)
                 rows += valid.sum(axis=0)
@@ -269,7 +270,7 @@ class Collector:
                 _, episode_return, episode_length, _ = self.buffer.extend(Batch(staged), valid)
                 returns.append(episode_return[episode_length > 0])
                 lens.append(episode_length[episode_length > 0])
-                block, skip, ended_before = [], self._ended, ended
+                skip, ended_before = self._ended, ended
         return np.concatenate(returns), np.concatenate(lens), int(rows.sum())
 
     def _valid(self, done: Flags, skip: Flags, quota: Counts | None, ended_before: Counts) -> Flags:
@@ -278,21 +279,20 @@ class Collector:
         no_step = np.concatenate([skip[None], done[:-1]]) & (self._mode is AutoresetMode.NEXT_STEP)
         return ~no_step & (quota is None or ended_before + np.cumsum(done, 0) - done < quota)
 
-    def _go_on(self, row: Row, done: Flags) -> None:
-        """Where episodes ended: the true last observation into the row, the next ones begin."""
+    def _go_on(self, obs_next: Any, t: int, done: Flags) -> None:
+        """Where episodes ended: the true last observation into row t, the next ones begin."""
         if self._mode is AutoresetMode.SAME_STEP:
-            row["obs_next"] = _map(np.copy, self._obs)
             for n in np.flatnonzero(done):
-                _set_row(row["obs_next"], n, _map(itemgetter(n), self._info["final_obs"]))
+                last = _map(itemgetter(n), self._info["final_obs"])
+                _map(lambda column, obs, n=n: column.__setitem__((t, n), obs), obs_next, last)
         elif self._mode is AutoresetMode.DISABLED:
-            obs, self._info = self.env.reset(options={"reset_mask": done})
-            self._obs = _copy(obs)
+            self._obs, self._info = self.env.reset(options={"reset_mask": done})
 
     def _act(self, random: bool) -> tuple[Row, Any]:
         """The raw actions with the policy's own entry, and the environments' actions."""
         if random:
             env_act = self.env.action_space.sample()
-            return {"act": np.array(self.policy.map_action_inverse(env_act))}, env_act
+            return {"act": np.asarray(self.policy.map_action_inverse(env_act))}, env_act
         obs = Batch(self._obs) if isinstance(self._obs, dict) else self._obs
         batch = cast(ObsBatchProtocol, wrap({"obs": obs, "info": Batch(self._info)}))
         result = self.policy.forward(batch, self._state)
@@ -304,9 +304,9 @@ class Collector:
         act = to_numpy(result.act)
         if self.exploration_noise:
             act = self.policy.exploration_noise(act, batch)
-        row = {"act": np.array(act)}
+        row = {"act": np.asarray(act)}
         if isinstance(entry := result.get("policy"), Batch):
-            row["policy"] = _copy(to_numpy(entry).to_dict())
+            row["policy"] = to_numpy(entry).to_dict()
         return row, self.policy.map_action(act).reshape(self._act_shape)
 
     def _check_room(self, rows: NDArray[np.int64]) -> None:
@@ -328,21 +328,16 @@ def _map(function: Callable[..., Any], *trees: Any) -> Any:
     return function(*trees)
 
 
-def _copy(tree: Any) -> Any:
-    """An environment or a policy may write into its arrays at the next step."""
-    if isinstance(tree, dict):
-        return {key: _copy(value) for key, value in tree.items()}
-    validation.check_numeric_array(tree)
-    return tree.copy()
-
-
-def _stacked(*leaves: NDArray[Any]) -> NDArray[Any]:
-    """np.stack, without a call for each leaf."""
-    return np.concatenate(leaves).reshape(len(leaves), *leaves[0].shape)
-
-
-def _set_row(rows: Any, n: Any, row: Any) -> None:
-    _map(lambda leaf, new: leaf.__setitem__(n, new), rows, row)
+def _put(block: Columns, t: int, size: int, row: Row) -> None:
+    """A copy of a row into row t of a block; what came for the first time becomes a column."""
+    for key, value in row.items():
+        if isinstance(value, dict):
+            _put(block.setdefault(key, {}), t, size, value)
+            continue
+        if key not in block:
+            validation.check_numeric_array(value)
+            block[key] = np.empty((size, *value.shape), value.dtype)
+        block[key][t] = value
 
 
 def _bytes(value: Any) -> int:
