@@ -25,6 +25,7 @@ Rows = RolloutBatchProtocol | Batch
 
 REQUIRED = ("obs", "act", "rew", "terminated", "truncated")
 OPTIONAL = ("obs_next", "info", "policy")
+LARGE = 1024  # bytes of a row
 FIELDS = (*REQUIRED, "done", *OPTIONAL)
 
 EMPTY = "the buffer is empty, collect first"
@@ -403,7 +404,11 @@ def _write(held: Batch, index: Indices, rows: Batch, source: Indices) -> None:
         else:
             lead = new.shape[0] * new.shape[1]
             flat = np.ascontiguousarray(new, inner.dtype).reshape(lead, *new.shape[2:])
-            as_items(inner)[index] = as_items(flat)[source]
+            if flat[:1].nbytes < LARGE:
+                as_items(inner)[index] = as_items(flat)[source]
+            else:  # one by one: gathered and then scattered they would be copied twice
+                for to, row in zip(index.tolist(), source.tolist(), strict=True):
+                    inner[to] = flat[row]
 
 
 def _with_room(storage: Batch, rows: Batch, size: int, path: str = "") -> Batch:

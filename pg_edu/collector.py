@@ -42,7 +42,7 @@ Columns = dict[str, Any]  # the same of several, [T, N, ...]
 
 # Rows are stored in blocks: few enough calls, yet small enough for the cache. So a block has as
 # many steps as this many bytes hold observations, within these limits.
-BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**17, 16, 256
+BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**18, 32, 256
 
 
 @dataclass(kw_only=True)
@@ -248,10 +248,10 @@ class Collector:
             came = {"terminated": terminated, "truncated": truncated, "obs_next": self._obs}
             _put(block, t, size, {"rew": np.asarray(rew, np.float64), **came})
             done = block["terminated"][t] | block["truncated"][t]
-            if np.count_nonzero(done):
+            if quota is not None:
                 ended = ended + done
-                if not next_step:
-                    self._go_on(block["obs_next"], t, done)
+            if not next_step and np.count_nonzero(done):
+                self._go_on(block["obs_next"], t, done)
             if next_step:
                 done, self._ended = self._ended, done  # the hidden state too begins anew later
             if self._state is not None and np.count_nonzero(done):
@@ -294,7 +294,8 @@ class Collector:
             env_act = self.env.action_space.sample()
             return {"act": np.asarray(self.policy.map_action_inverse(env_act))}, env_act
         obs = Batch(self._obs) if isinstance(self._obs, dict) else self._obs
-        batch = cast(ObsBatchProtocol, wrap({"obs": obs, "info": Batch(self._info)}))
+        info = Batch(self._info) if self._info else wrap({})
+        batch = cast(ObsBatchProtocol, wrap({"obs": obs, "info": info}))
         result = self.policy.forward(batch, self._state)
         state = result.get("state")
         if state is not None and self._state is None:
