@@ -16,8 +16,9 @@ environments differ in what comes next:
 import time
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import itemgetter, setitem
 from typing import Any, cast
 
 import gymnasium as gym
@@ -39,6 +40,7 @@ Returns = NDArray[np.float64]
 Options = dict[str, Any] | None
 Row = dict[str, Any]  # what belongs to one vector step, [N, ...]
 Columns = dict[str, Any]  # the same of several, [T, N, ...]
+Lasts = list[tuple[Any, Any]]  # (t, n), or t for all n, and the last observation of an episode
 
 # Rows are stored in blocks: few enough calls, yet small enough for the cache. So a block has as
 # many steps as this many bytes hold observations, within these limits.
@@ -237,6 +239,7 @@ class Collector:
         size = min(max(size, FEWEST_STEPS), MOST_STEPS, steps or MOST_STEPS)
         self._fresh = False
         block: Columns = {}
+        lasts: Lasts = []
         skip = self._ended  # the environments whose coming step is no transition
         ended, ended_before = np.zeros(self.env_num, int), np.zeros(self.env_num, int)
         next_step, playing, taken = self._mode is AutoresetMode.NEXT_STEP, True, 0
@@ -245,13 +248,13 @@ class Collector:
             act, env_act = self._act(random)
             _put(block, t, size, {"obs": self._obs, **act})
             self._obs, rew, terminated, truncated, self._info = self.env.step(env_act)
-            came = {"terminated": terminated, "truncated": truncated, "obs_next": self._obs}
-            _put(block, t, size, {"rew": np.asarray(rew, np.float64), **came})
+            flags = {"terminated": terminated, "truncated": truncated}
+            _put(block, t, size, {"rew": np.asarray(rew, np.float64), **flags})
             done = block["terminated"][t] | block["truncated"][t]
             if quota is not None:
                 ended = ended + done
             if not next_step and np.count_nonzero(done):
-                self._go_on(block["obs_next"], t, done)
+                lasts += self._go_on(t, done)
             if next_step:
                 done, self._ended = self._ended, done  # the hidden state too begins anew later
             if self._state is not None and np.count_nonzero(done):
@@ -262,7 +265,8 @@ class Collector:
             taken += 1
             playing = taken != steps and (quota is None or bool((ended < quota).any()))
             if t + 1 == size or not playing:
-                staged = _map(lambda column, steps=t + 1: column[:steps], block)
+                _put(block, t + 1, size, {"obs": self._obs})
+                staged, lasts = _staged(block, t + 1, lasts), []
                 done = staged["terminated"] | staged["truncated"]
                 valid = self._valid(done, skip, quota, ended_before)
                 rows += valid.sum(axis=0)
@@ -279,14 +283,14 @@ class Collector:
         no_step = np.concatenate([skip[None], done[:-1]]) & (self._mode is AutoresetMode.NEXT_STEP)
         return ~no_step & (quota is None or ended_before + np.cumsum(done, 0) - done < quota)
 
-    def _go_on(self, obs_next: Any, t: int, done: Flags) -> None:
-        """Where episodes ended: the true last observation into row t, the next ones begin."""
+    def _go_on(self, t: int, done: Flags) -> Lasts:
+        """Where episodes ended: their last observations, and the first ones of the next."""
         if self._mode is AutoresetMode.SAME_STEP:
-            for n in np.flatnonzero(done):
-                last = _map(itemgetter(n), self._info["final_obs"])
-                _map(lambda column, obs, n=n: column.__setitem__((t, n), obs), obs_next, last)
-        elif self._mode is AutoresetMode.DISABLED:
-            self._obs, self._info = self.env.reset(options={"reset_mask": done})
+            last = self._info["final_obs"]
+            return [((t, n), deepcopy(_map(itemgetter(n), last))) for n in np.flatnonzero(done)]
+        last = deepcopy(self._obs)
+        self._obs, self._info = self.env.reset(options={"reset_mask": done})
+        return [(t, last)]
 
     def _act(self, random: bool) -> tuple[Row, Any]:
         """The raw actions with the policy's own entry, and the environments' actions."""
@@ -330,15 +334,26 @@ def _map(function: Callable[..., Any], *trees: Any) -> Any:
 
 
 def _put(block: Columns, t: int, size: int, row: Row) -> None:
-    """A copy of a row into row t of a block; what came for the first time becomes a column."""
+    """A copy of a row into row t of a block of `size` steps, and one more for the last obs_next;
+    what comes for the first time becomes a column."""
     for key, value in row.items():
         if isinstance(value, dict):
             _put(block.setdefault(key, {}), t, size, value)
             continue
         if key not in block:
             validation.check_numeric_array(value)
-            block[key] = np.empty((size, *value.shape), value.dtype)
+            block[key] = np.empty((size + 1, *value.shape), value.dtype)
         block[key][t] = value
+
+
+def _staged(block: Columns, steps: int, lasts: Lasts) -> Columns:
+    """The first steps of a block with obs_next: the obs of the row behind, or an episode's last."""
+    obs_next = _map(lambda obs: obs[1 : steps + 1], block["obs"])
+    if lasts:
+        obs_next = _map(np.copy, obs_next)
+        for where, last in lasts:
+            _map(lambda obs, new, at=where: setitem(obs, at, new), obs_next, last)
+    return {**_map(lambda column: column[:steps], block), "obs_next": obs_next}
 
 
 def _bytes(value: Any) -> int:
