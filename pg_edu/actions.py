@@ -10,7 +10,7 @@ is, to the policy gradient, a part of the environment, and its derivative appear
 NumPy only. The arithmetic runs in the wider of the action's and the space's dtype.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from gymnasium.spaces import Box
@@ -169,8 +169,7 @@ def _arithmetic(act: AnyArray, space: Box) -> np.dtype[Any]:
 
 def _to_dtype(value: FloatArray, space: Box, scaling: bool) -> AnyArray:
     dtype: np.dtype[Any] = space.dtype
-    low: AnyArray | int = space.low
-    high: AnyArray | int = space.high
+    low, high = cast(tuple[Any, Any], (space.low, space.high))
     if np.issubdtype(dtype, np.integer):
         value = np.rint(value)
         if not scaling:

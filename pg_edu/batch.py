@@ -186,9 +186,7 @@ class Batch:
         length = len(self)
         step = length if size == -1 else size
         if step < 1:
-            raise ValueError(
-                f"split: size must be at least 1, or -1 for all, got {size} of {length}"
-            )
+            raise ValueError(f"split: size must be at least 1, or -1 (all), got {size} of {length}")
         order = np.random.permutation(length) if shuffle else np.arange(length)
         starts = list(range(0, length, step))
         if merge_last and len(starts) > 1 and length % step:

@@ -146,9 +146,8 @@ class ReplayBuffer:
     def sample(self, batch_size: int | None) -> tuple[RolloutBatchProtocol, Indices]:
         """A copy of the rows at `sample_indices(batch_size)`, and these indices."""
         indices = self.sample_indices(batch_size)
-        return self[:] if batch_size == 0 else self._rows(
-            lambda leaf: take_rows(leaf, indices)
-        ), indices
+        rows = self[:] if batch_size == 0 else self._rows(lambda leaf: take_rows(leaf, indices))
+        return rows, indices
 
     def sample_indices(self, batch_size: int | None) -> Indices:
         """Chooses rows, by numpy's global generator.

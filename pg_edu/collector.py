@@ -38,8 +38,7 @@ Flags = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Returns = NDArray[np.float64]
 Options = dict[str, Any] | None
-Row = dict[str, Any]  # what belongs to one vector step, [N, ...]
-Columns = dict[str, Any]  # the same of several, [T, N, ...]
+Columns = dict[str, Any]  # what belongs to one vector step, [N, ...], or to several, [T, N, ...]
 Lasts = list[tuple[Any, Any]]  # (t, n), or t for all n, and the last observation of an episode
 
 # Rows are stored in blocks: few enough calls, yet small enough for the cache. So a block has as
@@ -225,8 +224,7 @@ class Collector:
         validation.check_how_much(n_step, n_episode, n)
         if n_episode is not None:
             return None, np.bincount(np.arange(n_episode) % n, minlength=n)
-        n_step = cast(int, n_step)
-        steps = -(-n_step // n)
+        steps = -(-cast(int, n_step) // n)
         self._check_room(np.full(n, steps))
         return steps, None
 
@@ -238,8 +236,7 @@ class Collector:
         size = BLOCK_BYTES // max(1, _bytes(self._obs))
         size = min(max(size, FEWEST_STEPS), MOST_STEPS, steps or MOST_STEPS)
         self._fresh = False
-        block: Columns = {}
-        lasts: Lasts = []
+        block, lasts = Columns(), Lasts()
         skip = self._ended  # the environments whose coming step is no transition
         ended, ended_before = np.zeros(self.env_num, int), np.zeros(self.env_num, int)
         next_step, playing, taken = self._mode is AutoresetMode.NEXT_STEP, True, 0
@@ -292,7 +289,7 @@ class Collector:
         self._obs, self._info = self.env.reset(options={"reset_mask": done})
         return [(t, last)]
 
-    def _act(self, random: bool) -> tuple[Row, Any]:
+    def _act(self, random: bool) -> tuple[Columns, Any]:
         """The raw actions with the policy's own entry, and the environments' actions."""
         if random:
             env_act = self.env.action_space.sample()
@@ -333,7 +330,7 @@ def _map(function: Callable[..., Any], *trees: Any) -> Any:
     return function(*trees)
 
 
-def _put(block: Columns, t: int, size: int, row: Row) -> None:
+def _put(block: Columns, t: int, size: int, row: Columns) -> None:
     """A copy of a row into row t of a block of `size` steps, and one more for the last obs_next;
     what comes for the first time becomes a column."""
     for key, value in row.items():

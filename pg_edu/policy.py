@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from gymnasium.spaces import Box, Discrete
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import TypeVar
@@ -316,7 +316,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         batch: types.RolloutBatchProtocol,
         buffer: ReplayBuffer,
         indices: Indices,
-        target_q_fn: Callable[[ReplayBuffer, Indices], torch.Tensor],
+        target_q_fn: Callable[[ReplayBuffer, Indices], Tensor],
         gamma: float = 0.99,
         n_step: int = 1,
         rew_norm: bool = False,
@@ -447,9 +447,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         if unknown:
             validation.check_actor_signature(self.actor, batch.obs, state, info)
         output = self.actor(batch.obs, state=state, info=info)
-        if unknown:
-            validation.check_actor_output(output)
-        dist_input, hidden = output
+        dist_input, hidden = validation.checked_actor_output(output)
         dist = validation.made_distribution(self.dist_fn, dist_input)
         greedy = self.deterministic_eval and not self.is_within_training_step
         if unknown or self._learned or greedy or torch.is_grad_enabled():
@@ -470,8 +468,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         return cast(types.DistBatchProtocol, result)
 
     def _check(self, dist: Distribution, dist_input: Any, batch: types.ObsBatchProtocol) -> None:
-        rows = len(batch.obs)
-        validation.check_distribution(dist, dist_input, self.dist_fn, rows, self._warned)
+        validation.check_distribution(dist, dist_input, self.dist_fn, len(batch.obs), self._warned)
 
     def process_fn(
         self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
@@ -497,11 +494,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         rew, end = np.asarray(batch.rew, np.float64), _episode_ends(batch, buffer, indices)
         validation.check_finite_rewards(rew, indices)
         bootstrap = np.where(buffer.terminated[indices], 0.0, self.ret_rms.mean)
-        if _in_order_of_time(indices, end, buffer):
-            returns = discounted_returns(rew, end, self.gamma, bootstrap)
-        else:
-            rows, inverse = _order_of_time(indices, end, buffer)
-            returns = discounted_returns(rew[rows], end[rows], self.gamma, bootstrap[rows])[inverse]
+        rows, back = _order_of_time(indices, end, buffer)
+        returns = discounted_returns(rew[rows], end[rows], self.gamma, bootstrap[rows])[back]
         if not np.isfinite(returns).all():
             raise ValueError("the returns are not finite: the rewards are too large to be summed.")
         if self.rew_norm:
@@ -553,16 +547,15 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
 
-    def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> torch.Tensor:
+    def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
         result = self(minibatch)
         act = to_torch_as(minibatch.act, result.act)
-        returns = to_torch(minibatch.returns, torch.float, result.act.device).flatten()
+        returns: Tensor = to_torch(minibatch.returns, torch.float, result.act.device).flatten()
         log_prob = checked_log_prob(result.dist, act)
         if log_prob.ndim > 1:  # [B, 1] or [B, A, ...]
             validation.warn_of_mean_over_dimensions(log_prob, self._warned)
             log_prob = log_prob.reshape(len(returns), -1).T
-        loss: torch.Tensor = -(log_prob * returns).mean()
-        return loss
+        return -(log_prob * returns).mean()
 
     def update(
         self, sample_size: int | None, buffer: ReplayBuffer | None, **kwargs: Any
@@ -613,10 +606,10 @@ def _in_order_of_time(indices: Indices, end: NDArray[np.bool_], buffer: ReplayBu
     return bool(follows.all())
 
 
-def _order_of_time(
-    indices: Indices, end: NDArray[np.bool_], buffer: ReplayBuffer
-) -> tuple[Indices, Indices]:
-    """Rows in the order of time, each once, and where each given row went."""
+def _order_of_time(indices: Indices, end: NDArray[np.bool_], buffer: ReplayBuffer) -> Any:
+    """Which rows to take, that they be in the order of time, each once; and the way back."""
+    if _in_order_of_time(indices, end, buffer):
+        return slice(None), slice(None)
     stored = buffer.sample_indices(0)
     age = np.full(buffer.maxsize, -1)
     age[stored] = np.arange(len(stored))
@@ -643,10 +636,10 @@ def _action_to_numpy(act: Any) -> AnyArray:
         return act
     if isinstance(act, Batch | dict):
         raise ValueError(f"act must be an array, a tensor or a list, got {type(act).__name__}.")
-    return np.asarray(to_numpy(act) if isinstance(act, torch.Tensor) else act)
+    return np.asarray(to_numpy(act) if isinstance(act, Tensor) else act)
 
 
 def _with_batch_axis(obs: Any) -> Any:
     if isinstance(obs, dict | Batch):
         return Batch({key: _with_batch_axis(value) for key, value in obs.items()})
-    return obs[None] if isinstance(obs, torch.Tensor) else np.asarray(obs)[None]
+    return obs[None] if isinstance(obs, Tensor) else np.asarray(obs)[None]

@@ -125,8 +125,7 @@ def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, NDArray[n
     rewards, ends = np.asarray(rew, np.float64), np.asarray(end, bool)
     if rewards.ndim != 1 or rewards.shape != ends.shape:
         raise ValueError(
-            f"rew and end must be one-dimensional and of equal length, "
-            f"but rew has shape {rewards.shape} and end has shape {ends.shape}."
+            f"expected [T] twice, but rew has shape {rewards.shape} and end has shape {ends.shape}."
         )
     return rewards, ends
 

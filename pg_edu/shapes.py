@@ -14,14 +14,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from pg_edu import validation
-from pg_edu.broadcasting import OuterBroadcastError, allow_outer_broadcast, forbid_outer_broadcast
-
-__all__ = [
-    "OuterBroadcastError",
-    "allow_outer_broadcast",
-    "checked_log_prob",
-    "forbid_outer_broadcast",
-]
+from pg_edu.broadcasting import OuterBroadcastError as OuterBroadcastError
+from pg_edu.broadcasting import allow_outer_broadcast as allow_outer_broadcast
+from pg_edu.broadcasting import forbid_outer_broadcast as forbid_outer_broadcast
 
 
 def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:

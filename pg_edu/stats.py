@@ -77,12 +77,9 @@ class TrainingStats(DataclassPPrintMixin):
     def get_loss_stats_dict(self) -> dict[str, Any]:
         """The losses by name: a summary as its mean, without None and names that begin with _."""
         no_loss = {"train_time", "smoothed_loss"}
-        losses = {k: v for k, v in vars(self).items() if k[0] != "_" and k not in no_loss}
-        return {
-            name: loss.mean if isinstance(loss, SequenceSummaryStats) else loss
-            for name, loss in losses.items()
-            if loss is not None
-        }
+        names = [k for k, v in vars(self).items() if v is not None and k[0] != "_"]
+        losses = {k: getattr(self, k) for k in names if k not in no_loss}
+        return {k: v.mean if isinstance(v, SequenceSummaryStats) else v for k, v in losses.items()}
 
 
 @dataclass(kw_only=True)
@@ -152,8 +149,8 @@ class TrainingStatsWrapper(TrainingStats):
             setattr(self._wrapped_stats, name, value)
         else:
             raise AttributeError(
-                f"{type(self).__name__} has no attribute {name!r} to set, nor have the stats that "
-                "it wraps. A subclass sets its own fields before it calls super().__init__()."
+                f"{type(self).__name__} has no attribute {name!r} to set, nor has what it wraps. "
+                "A subclass sets its own fields before super().__init__()."
             )
 
 

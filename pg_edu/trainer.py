@@ -308,8 +308,8 @@ class OnpolicyTrainer:
 
     def _save_and_test(self) -> CollectStats | None:
         info = self._info
-        now = self.epoch, self.env_step, info.gradient_step
-        self.logger.save_data(*now, self.save_checkpoint_fn)
+        hook = self.save_checkpoint_fn
+        self.logger.save_data(self.epoch, self.env_step, info.gradient_step, hook)
         tested = self._test()
         if tested is None:
             return None
@@ -317,11 +317,9 @@ class OnpolicyTrainer:
         if mean > info.best_reward:
             self._keep_as_best(tested)
         if self.verbose:
-            print(
-                f"Epoch #{self.epoch}: test_reward: {mean:.6f} ± {std:.6f}, best_reward: "
-                f"{info.best_reward:.6f} ± {info.best_reward_std:.6f} in #{self.best_epoch}",
-                flush=True,
-            )
+            best = f"{info.best_reward:.6f} ± {info.best_reward_std:.6f} in #{self.best_epoch}"
+            text = f"Epoch #{self.epoch}: test_reward: {mean:.6f} ± {std:.6f}, best_reward: {best}"
+            print(text, flush=True)
         self._stopped = self._is_enough(info.best_reward)
         return tested
 

@@ -200,13 +200,14 @@ def check_fits_space(act: torch.Tensor, dist: Distribution, space: gym.Space[Any
     )
 
 
-def check_actor_output(output: Any) -> None:
+def checked_actor_output(output: Any) -> tuple[Any, Any]:
     """What an actor returns: (dist_input, state)."""
     if not isinstance(output, tuple) or len(output) != 2:
         raise ValueError(
             f"actor must return the tuple (dist_input, state), got {type(output).__name__}. "
             "An actor without memory returns (dist_input, None)."
         )
+    return output
 
 
 def made_distribution(dist_fn: Callable[[Any], Distribution], dist_input: Any) -> Distribution:
