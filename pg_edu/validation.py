@@ -5,6 +5,7 @@ expected, or warns. None of them changes anything.
 """
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -390,7 +391,7 @@ def check_finite_rewards(rew: NDArray[np.float64], indices: NDArray[np.int64]) -
 
 def check_finite_loss(loss: float) -> None:
     """A loss that is not finite would make the parameters so."""
-    if not np.isfinite(loss):
+    if not math.isfinite(loss):
         raise ValueError(
             f"the loss is {loss}: look for actions of probability 0, observations or parameters "
             "that are not finite."
