@@ -29,6 +29,7 @@ from pg_edu import (
     VectorReplayBuffer,
     policy_within_training_step,
 )
+from pg_edu.collector import MOST_STEPS
 from pg_edu.experiment import Config, _seed_generators, initial_policy, train
 from pg_edu.lab.tasks import short_corridor
 from pg_edu.returns import discounted_returns
@@ -67,6 +68,36 @@ class DictCounter(Counter):
     def obs(self):
         n, episode, t = super().obs()
         return {"place": np.array([n, episode], np.float32), "time": int(t)}
+
+
+class Reuses(gym.vector.VectorWrapper):
+    """Writes what a step brings into the arrays that it gave out before, and over the actions."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.held = {}
+
+    def reset(self, *, seed=None, options=None):
+        obs, info = self.env.reset(seed=seed, options=options)
+        return self.over((0,), obs), info
+
+    def step(self, actions):
+        outcome = self.env.step(actions.copy())
+        actions[:] = 1 - actions
+        return tuple(self.over((place,), value) for place, value in enumerate(outcome))
+
+    def over(self, path, new):
+        if isinstance(new, dict):
+            return {key: self.over((*path, key), value) for key, value in new.items()}
+        if not isinstance(new, np.ndarray):
+            return new
+        if new.dtype == object:  # final_obs
+            for n, value in enumerate(new):
+                new[n] = self.over((*path, n), value)
+            return new
+        held = self.held.setdefault(path, new.copy())
+        held[...] = new
+        return held
 
 
 class FairCoin(nn.Module):
@@ -132,7 +163,8 @@ def test_one_environment_gives_the_rows_of_a_loop_by_hand(env_id):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_each_row_has_the_action_that_its_own_step_was_taken_with(mode):
+@pytest.mark.parametrize("given", [lambda envs: envs, Reuses], ids=["as it is", "reuses arrays"])
+def test_each_row_has_the_action_that_its_own_step_was_taken_with(mode, given):
     """The environment shows the action that it got: obs_next = (n, action)."""
 
     class Echo(Counter):
@@ -141,7 +173,7 @@ def test_each_row_has_the_action_that_its_own_step_was_taken_with(mode):
             return np.array([self.n, self.episode, 100 + action], np.float32), *outcome
 
     buffer = VectorReplayBuffer(120, 3)
-    Collector(coin_policy(), counters(mode, env=Echo), buffer).collect(n_step=120)
+    Collector(coin_policy(), given(counters(mode, env=Echo)), buffer).collect(n_step=120)
     rows = buffer[:]
     np.testing.assert_array_equal(rows.obs_next[:, 2], 100 + rows.act)
     assert set(rows.act) == {0, 1}
@@ -149,11 +181,12 @@ def test_each_row_has_the_action_that_its_own_step_was_taken_with(mode):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("env", [Counter, DictCounter])
-@pytest.mark.parametrize("steps", [1, 7, 150])
-def test_every_row_is_a_transition_of_its_environment(mode, env, steps):
+@pytest.mark.parametrize("steps", [1, 7, 2 * MOST_STEPS + 5])
+@pytest.mark.parametrize("given", [lambda envs: envs, Reuses], ids=["as it is", "reuses arrays"])
+def test_every_row_is_a_transition_of_its_environment(mode, env, steps, given):
     """(s, a, r, s') with the true last s', no row between two episodes, and none missing."""
-    buffer = VectorReplayBuffer(3 * 200, 3)
-    collector = Collector(coin_policy(), counters(mode, env=env), buffer)
+    buffer = VectorReplayBuffer(3 * 1000, 3)
+    collector = Collector(coin_policy(), given(counters(mode, env=env)), buffer)
     stats = collector.collect(n_step=3 * steps)
     assert stats.n_collected_steps == len(buffer)
     for n, ring in enumerate(buffer.buffers):
@@ -182,6 +215,20 @@ def test_collecting_goes_on_where_the_last_call_stopped(mode):
     np.testing.assert_array_equal(pieces[:].obs, whole[:].obs)
     np.testing.assert_array_equal(np.concatenate([s.returns for s in stats]), at_once.returns)
     np.testing.assert_array_equal(np.concatenate([s.lens for s in stats]), at_once.lens)
+
+
+def test_rewards_are_kept_whole_though_the_first_is_an_integer():
+    class Grades(gym.vector.VectorWrapper):
+        rewards = iter([np.array([1, 2, 3]), np.array([0.5, 1.5, 2.5])])
+
+        def step(self, actions):
+            obs, _, *rest = self.env.step(actions)
+            return obs, next(self.rewards), *rest
+
+    buffer = VectorReplayBuffer(6, 3)
+    envs = Grades(counters(AutoresetMode.SAME_STEP, lengths=[(9,)] * 3))
+    Collector(coin_policy(), envs, buffer).collect(n_step=6)
+    np.testing.assert_array_equal(buffer[:].rew, [1, 0.5, 2, 1.5, 3, 2.5])
 
 
 def test_truncation_is_not_termination():
