@@ -43,7 +43,7 @@ Lasts = list[tuple[Any, Any]]  # (t, n), or t for all n, and the last observatio
 
 # Rows are stored in blocks: few enough calls, yet small enough for the cache. So a block has as
 # many steps as this many bytes hold observations, within these limits.
-BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**18, 32, 256
+BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**18, 64, 256
 
 
 @dataclass(kw_only=True)
