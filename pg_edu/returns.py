@@ -10,12 +10,12 @@ NumPy only: nothing here knows of networks.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 BLOCK, AT_ONCE, FEW = 15, 2048, 500  # steps of a block, blocks at once (0.25 MB), few steps
 
@@ -121,7 +121,7 @@ def nstep_return(
     return total, indices, weight
 
 
-def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, Flags]:
     rewards, ends = np.asarray(rew, np.float64), np.asarray(end, bool)
     if rewards.ndim != 1 or rewards.shape != ends.shape:
         raise ValueError(
@@ -130,48 +130,50 @@ def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, NDArray[n
     return rewards, ends
 
 
-def _backward_scan(b: Floats, end: NDArray[np.bool_], decay: float) -> Floats:
-    """Solve xₜ = bₜ + dₜ xₜ₊₁ for all t, with d = 0 at an end, and nothing after the last step.
+def _backward_scan(b: Floats, end: Flags, decay: float, following: float = 0.0) -> Floats:
+    """Solve xₜ = bₜ + dₜ xₜ₊₁ for all t, with d = 0 at an end.
 
     The recursion is sequential. But cut into K blocks of S steps, all blocks can go side by side,
     in S vector operations, and they do so twice: first as if nothing followed a block. What that
     gives for the first steps obeys a recursion of the same kind, with d = 0 where the block holds
     an end and decay to the power of S elsewhere. It is solved by this function; then it is known
-    what follows each block, and the second time all steps come out right.
+    what follows each block, and the second time all steps come out right. Of a long array only as
+    many blocks go at a time as the cache holds, the last ones first.
 
     Args:
         b: float64 [T].
         end: bool [T].
         decay: d elsewhere.
+        following: x of the step behind the last one.
     """
     if len(b) < FEW:
-        return _scan_step_by_step(b, end, decay, 0.0)
-    x, rest = np.empty_like(b), len(b) % BLOCK
-    xs, bs = (array[rest:].reshape(-1, BLOCK).T for array in (x, b))  # views [S, K]
-    ends = end[rest:].reshape(-1, BLOCK).T.copy()
-    lots = [slice(k, k + AT_ONCE) for k in range(0, ends.shape[1], AT_ONCE)]
+        return _scan_step_by_step(b, end, decay, following)
+    x, rest, behind = np.empty_like(b), len(b) % BLOCK, following
     with np.errstate(over="ignore", invalid="ignore"):
-        first = [_side_by_side(bs[:, k], ends[:, k], decay, 0.0)[0].copy() for k in lots]
-        following = _backward_scan(np.concatenate(first), np.logical_or.reduce(ends), decay**BLOCK)
-        following = np.append(following[1:], 0.0)
-        for k in lots:
-            xs[:, k] = _side_by_side(bs[:, k], ends[:, k], decay, following[k])
-    x[:rest] = _scan_step_by_step(b[:rest], end[:rest], decay, x[rest].item())
+        for stop in range(len(b), rest, -BLOCK * AT_ONCE):
+            lot = slice(max(rest, stop - BLOCK * AT_ONCE), stop)
+            bs, ends = b[lot].reshape(-1, BLOCK).T.copy(), end[lot].reshape(-1, BLOCK).T.copy()
+            ds = np.where(ends, 0.0, decay)  # [S, K], like bs and ends
+            first = _side_by_side(bs, ds, 0.0)[0]
+            first = _backward_scan(first, np.logical_or.reduce(ends), decay**BLOCK, behind)
+            x[lot].reshape(-1, BLOCK).T[:] = _side_by_side(bs, ds, np.append(first[1:], behind))
+            behind = first[0].item()
+        x[:rest] = _scan_step_by_step(b[:rest], end[:rest], decay, behind)
     # 0 * NaN is NaN, so a NaN or an infinity would have got past the end of its episode.
-    return x if np.isfinite(x).all() else _scan_step_by_step(b, end, decay, 0.0)
+    return x if np.isfinite(x).all() else _scan_step_by_step(b, end, decay, following)
 
 
-def _side_by_side(b: Floats, end: NDArray[np.bool_], decay: float, following: Any) -> Floats:
-    """x of K blocks, [S, K], a block in each column; `following` them are a number or K of them."""
-    x, d = b.copy(), np.where(end, 0.0, decay)
-    for x_s, d_s in zip(x[::-1], d[::-1], strict=True):
-        d_s *= following
-        x_s += d_s
-        following = x_s
-    return x
+def _side_by_side(bs: Floats, ds: Floats, following: Floats | float) -> Floats:
+    """x of K blocks, [S, K], a block in each column, and what follows each of them."""
+    xs = np.empty_like(bs)
+    for x, b, d in zip(xs[::-1], bs[::-1], ds[::-1], strict=True):
+        np.multiply(d, following, out=x)
+        x += b
+        following = x
+    return xs
 
 
-def _scan_step_by_step(b: Floats, end: NDArray[np.bool_], decay: float, following: float) -> Floats:
+def _scan_step_by_step(b: Floats, end: Flags, decay: float, following: float) -> Floats:
     x = []
     for b_t, end_t in zip(b[::-1].tolist(), end[::-1].tolist(), strict=True):
         following = b_t if end_t or not decay else b_t + decay * following
