@@ -245,7 +245,7 @@ class Collector:
             act, env_act = self._act(random)
             _put(block, t, size, {"obs": self._obs, **act})
             self._obs, rew, terminated, truncated, self._info = self.env.step(env_act)
-            flags = {"terminated": terminated, "truncated": truncated}
+            flags = {"terminated": np.asarray(terminated), "truncated": np.asarray(truncated)}
             _put(block, t, size, {"rew": np.asarray(rew, np.float64), **flags})
             done = block["terminated"][t] | block["truncated"][t]
             if quota is not None:
@@ -337,9 +337,10 @@ def _put(block: Columns, t: int, size: int, row: Columns) -> None:
         if isinstance(value, dict):
             _put(block.setdefault(key, {}), t, size, value)
             continue
-        if key not in block:
+        if key not in block or block[key].dtype != value.dtype:
             validation.check_numeric_array(value)
-            block[key] = np.empty((size + 1, *value.shape), value.dtype)
+            column = block.get(key, np.empty((size + 1, *value.shape), value.dtype))
+            block[key] = column.astype(np.result_type(column, value), copy=False)
         block[key][t] = value
 
 

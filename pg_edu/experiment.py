@@ -55,12 +55,12 @@ GOOD_SETTINGS: dict[str, dict[str, Any]] = {
     "InvertedPendulum-v5": {**AGAINST_OTHERS, "learning_rate": 5e-3},
     "Pendulum-v1": {
         **AGAINST_OTHERS,
-        "learning_rate": 2e-2,
         "learning_rate_decay": 0.98,
         "num_envs": 128,
+        "hidden_sizes": (64, 64, 64, 64),
         "discount_factor": 0.97,
         "target": -200.0,
-        "max_env_steps": 4_000_000,
+        "max_env_steps": 6_000_000,
     },
 }
 """Where an environment learns better with other settings than Config's."""

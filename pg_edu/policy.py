@@ -238,8 +238,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         act = self.map_action(act[0])
         if isinstance(self.action_space, Discrete):
             return int(act.item())
-        space = self.action_space
-        return act.astype(space.dtype, copy=False).reshape(space.shape)
+        return act.astype(self.action_space.dtype, copy=False).reshape(self.action_space.shape)
 
     def map_action(self, act: ArrayLike | TArr) -> AnyArray:
         """The environment's action for a raw one: bounded and scaled (Box), shifted (start).

@@ -231,6 +231,23 @@ def test_rewards_are_kept_whole_though_the_first_is_an_integer():
     np.testing.assert_array_equal(buffer[:].rew, [1, 0.5, 2, 1.5, 3, 2.5])
 
 
+def test_observations_are_kept_whole_though_the_first_are_integers():
+    class Halves(gym.vector.VectorWrapper):
+        def reset(self, **kwargs):
+            obs, info = self.env.reset(**kwargs)
+            return obs.astype(int), info
+
+        def step(self, actions):
+            obs, *rest = self.env.step(actions)
+            return obs + 0.5, *rest
+
+    buffer = VectorReplayBuffer(9, 3)
+    envs = Halves(counters(AutoresetMode.SAME_STEP, lengths=[(9,)] * 3))
+    Collector(coin_policy(), envs, buffer).collect(n_step=9)
+    np.testing.assert_array_equal(buffer.buffers[0][:].obs[:, 2], [0, 1.5, 2.5])
+    np.testing.assert_array_equal(buffer.buffers[0][:].obs_next[:, 2], [1.5, 2.5, 3.5])
+
+
 def test_truncation_is_not_termination():
     buffer = ReplayBuffer(10)
     Collector(coin_policy(), Counter(lengths=(2,), truncates=True), buffer).collect(n_step=4)
