@@ -871,10 +871,10 @@ def test_the_policy_acts_in_eval_mode_and_without_gradients():
 
 def test_image_observations_keep_their_dtype():
     class Camera(Counter):
-        observation_space = gym.spaces.Box(0, 255, (8, 8, 3), np.uint8)
+        observation_space = gym.spaces.Box(0, 255, (32, 32, 3), np.uint8)
 
         def obs(self):
-            return np.full((8, 8, 3), self.t, np.uint8)
+            return np.full((32, 32, 3), self.t, np.uint8)
 
     buffer = ReplayBuffer(10)
     Collector(coin_policy(), Camera(), buffer).collect(n_step=4)
