@@ -5,14 +5,15 @@ those of greedy and of sampled episodes reach the goal: 100 of each on CartPole-
 The others have the settings that their own projects publish, and are done at the first evaluation
 of 20 greedy episodes whose mean reaches the goal; there is one every 5000 steps. Imports, what is
 made once a process, and evaluations count on neither side. A run that reaches its step limit is
-not solved; the time until then is what it counts with, less than it would need.
+not solved; the time until then is what it counts with, less than it would need. "its steps, bare"
+is what the loop of "Collecting" takes for as many vector steps, without buffer and update.
 """
 
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 from unittest import mock
@@ -23,7 +24,9 @@ import torch
 from torch import nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
-from bench.timing import Measurement, Row
+from bench.collecting import loop
+from bench.timing import Measurement, Row, milliseconds
+from bench.worlds import mlp
 from pg_edu import experiment
 
 EPISODES, STEPS_BETWEEN = 20, 5000  # of the evaluations of the others
@@ -33,11 +36,16 @@ LIMIT = 300_000
 
 @dataclass(frozen=True)
 class Run:
-    """One seed: whether it solved the task, after how many CPU seconds and environment steps."""
+    """One seed: whether it solved the task, after how many CPU seconds and environment steps.
+
+    `vector_steps` are those of ours on CartPole-v1, where the longest episode of an iteration is
+    its largest return.
+    """
 
     solved: bool
     seconds: float
     steps: int
+    vector_steps: float = 0.0
 
 
 Solver = Callable[[int], Run]
@@ -64,6 +72,8 @@ def cartpole(seeds: Sequence[int], few: Sequence[int]) -> list[Row]:
     )
     what, seconds = f"solve {env}", [run.seconds for run in plain]
     worst, median = [max(seconds)], [statistics.median(seconds)]
+    step = bare_step_seconds(experiment.good_config(env).num_envs)
+    bare = [replace(run, seconds=step * run.vector_steps) for run in loo]
     return [
         solved(what, plain, 1.0),
         compared(what, "SB3 A2C", plain, a2c, "CPU s", 0.6),
@@ -71,7 +81,17 @@ def cartpole(seeds: Sequence[int], few: Sequence[int]) -> list[Row]:
         Row(f"{what}, our worst", "our median", worst, median, "CPU s", "at most", 3.0),
         solved(f"{what}, LeaveOneOut", loo, 1.0),
         compared(f"{what}, LeaveOneOut", "SB3 A2C", loo, a2c, "CPU s", 0.45),
+        compared(f"{what}, LeaveOneOut, its steps, bare", "SB3 A2C", bare, a2c, "CPU s", None),
     ]
+
+
+def bare_step_seconds(n: int) -> float:
+    """CPU seconds of a vector step in the shortest loop, the median of five times 1000."""
+    net, _ = mlp(4, 2), torch.manual_seed(0)
+    envs = gym.make_vec("CartPole-v1", num_envs=n)
+    play = loop(envs, lambda obs: Categorical(logits=net(torch.as_tensor(obs))).sample(), 1000)
+    times, _ = milliseconds(play, lambda: None, 5, 1000)
+    return statistics.median(times) / 1000
 
 
 def others(
@@ -158,7 +178,8 @@ def ours_on(env: str, goal: float, episodes: int, **changes: Any) -> Solver:
 
         with mock.patch.object(experiment, "evaluate", unpaid):
             result = experiment.train(max(seed, 0), config)
-        return Run(result.solved, clock.seconds(), result.env_steps)
+        vector_steps = sum(row.return_max for row in result.history)
+        return Run(result.solved, clock.seconds(), result.env_steps, vector_steps)
 
     return solve
 
