@@ -56,7 +56,7 @@ GOOD_SETTINGS: dict[str, dict[str, Any]] = {
     "Pendulum-v1": {
         **AGAINST_OTHERS,
         "learning_rate_decay": 0.98,
-        "num_envs": 128,
+        "num_envs": 192,
         "hidden_sizes": (64, 64, 64, 64),
         "discount_factor": 0.97,
         "target": -200.0,
