@@ -5,7 +5,7 @@ place of the next row, a ring knows of its running episode where it started, how
 it has returned. NumPy only: nothing here knows what a row holds.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,49 +39,42 @@ class Rings:
         """Moves on by the valid ones of [T, N] rows, column n in ring ids[n].
 
         Returns:
-            Which rows to write, by their number t N + n, ring by ring, and to which indices; and
-            for all valid rows, in the order of time, what `add` returns.
+            Which rows to write, by their number t N + n, and to which indices; and for all valid
+            rows what `add` returns. All in the order of time.
         """
         if self.episode_return.shape[1:] != rew.shape[2:]:
             self.episode_return = np.zeros((len(self.size), *rew.shape[2:]))
-        steps, rings = valid.shape
-        count = valid.sum(axis=0)
-        stop = np.cumsum(count)
-        ring = np.repeat(np.arange(rings), count)
-        row = (np.flatnonzero(valid.T) - ring * steps) * rings + ring
-        slot = np.arange(len(row)) + (self.next[ids] - stop + count)[ring]
+        row, end = np.flatnonzero(valid), done & valid
+        count, ends = valid.sum(axis=0), end.sum(axis=0)
+        slot = self.next[ids] - 1 + np.cumsum(valid, axis=0)
         if slot.max(initial=0) >= self.ring_size:
             slot %= self.ring_size
-        index = self.first[ids][ring] + slot
+        index = (self.first[ids] + slot).reshape(-1)[row]
 
         # A list of episodes: of each ring the one that is running, then a new one after each end.
-        end = np.flatnonzero(done.reshape(-1)[row])
-        ends = np.bincount(ring[end], minlength=rings)
-        new = np.arange(rings) + np.cumsum(ends)
+        new = np.cumsum(ends + 1) - 1
         old = new - ends
-        ended = np.ones(rings + len(end), bool)
-        ended[new] = False
-        stops = np.empty(len(ended), int)
-        stops[ended], stops[new] = end + 1, stop
-        lengths = np.diff(stops, prepend=0)
-        episode = np.repeat(np.arange(len(ended)), lengths)
-        starts, returns = np.empty_like(lengths), np.zeros((len(ended), *rew.shape[2:]))
-        starts[1:][ended[:-1]] = index[end] - slot[end] + (slot[end] + 1) % self.ring_size
-        starts[old], returns[old] = self.start[ids], self.episode_return[ids]
+        episode = (old + np.cumsum(end, axis=0) - end).reshape(-1)[row]
+        at_end = np.flatnonzero(end.reshape(-1)[row])
+        ended = episode[at_end]
+        lengths = np.bincount(episode, minlength=len(old) + len(ended))
         lengths[old] += self.length[ids]
+        returns = np.zeros((len(lengths), *rew.shape[2:]))
+        returns[old] = self.episode_return[ids]
         np.add.at(returns, episode, rew.reshape(-1, *rew.shape[2:])[row])
-        self.start[ids], self.episode_return[ids] = starts[new], returns[new]
-        self.length[ids] = lengths[new]
+        starts = np.empty_like(lengths)
+        starts[old] = self.start[ids]
+        first, slot = np.divmod(index[at_end], self.ring_size)
+        starts[ended + 1] = first * self.ring_size + (slot + 1) % self.ring_size
+        self.start[ids], self.length[ids] = starts[new], lengths[new]
+        self.episode_return[ids] = returns[new]
         self.next[ids] = (self.next[ids] + count) % self.ring_size
         self.size[ids] = np.minimum(self.size[ids] + count, self.ring_size)
 
         episode_length, episode_return = np.zeros_like(row), np.zeros((len(row), *rew.shape[2:]))
-        episode_length[end], episode_return[end] = lengths[ended], returns[ended]
-        place = np.empty(valid.size, int)
-        place[row] = np.arange(len(row))
-        by_time = place[np.flatnonzero(valid)]
+        episode_length[at_end], episode_return[at_end] = lengths[ended], returns[ended]
         added = (index, episode_return, episode_length, starts[episode])
-        if steps > self.ring_size:  # later rows may overwrite earlier ones
-            last = np.arange(len(row)) >= (stop - self.ring_size)[ring]
+        if len(valid) > self.ring_size:  # later rows may overwrite earlier ones
+            last = (np.cumsum(valid, axis=0) > count - self.ring_size).reshape(-1)[row]
             row, index = row[last], index[last]
-        return row, index, cast(Added, tuple(values[by_time] for values in added))
+        return row, index, added
