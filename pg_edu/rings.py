@@ -39,8 +39,8 @@ class Rings:
         """Moves on by the valid ones of [T, N] rows, column n in ring ids[n].
 
         Returns:
-            Which rows to write, by their number t N + n, and to which indices; and for all valid
-            rows what `add` returns. All in the order of time.
+            Which rows to write, by their number t N + n, and to which indices; and for these rows
+            what `add` returns. In the order of time, so the later of two rows at one index stays.
         """
         if self.episode_return.shape[1:] != rew.shape[2:]:
             self.episode_return = np.zeros((len(self.size), *rew.shape[2:]))
@@ -73,8 +73,4 @@ class Rings:
 
         episode_length, episode_return = np.zeros_like(row), np.zeros((len(row), *rew.shape[2:]))
         episode_length[at_end], episode_return[at_end] = lengths[ended], returns[ended]
-        added = (index, episode_return, episode_length, starts[episode])
-        if len(valid) > self.ring_size:  # later rows may overwrite earlier ones
-            last = (np.cumsum(valid, axis=0) > count - self.ring_size).reshape(-1)[row]
-            row, index = row[last], index[last]
-        return row, index, added
+        return row, index, (index, episode_return, episode_length, starts[episode])
