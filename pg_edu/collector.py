@@ -281,7 +281,7 @@ class Collector:
         return ~no_step & (quota is None or ended_before + np.cumsum(done, 0) - done < quota)
 
     def _go_on(self, t: int, done: Flags) -> Lasts:
-        """Where episodes ended: their last observations, and the first ones of the next."""
+        """The last observations of the episodes that ended, with their places; the next begin."""
         if self._mode is AutoresetMode.SAME_STEP:
             last = self._info["final_obs"]
             return [((t, n), deepcopy(_map(itemgetter(n), last))) for n in np.flatnonzero(done)]
@@ -331,8 +331,8 @@ def _map(function: Callable[..., Any], *trees: Any) -> Any:
 
 
 def _put(block: Columns, t: int, size: int, row: Columns) -> None:
-    """A copy of a row into row t of a block of `size` steps, and one more for the last obs_next;
-    what comes for the first time becomes a column."""
+    """Copy a row into row t of a block. What comes for the first time becomes a column, with one
+    row more than the block has steps, for the last obs_next."""
     for key, value in row.items():
         if isinstance(value, dict):
             _put(block.setdefault(key, {}), t, size, value)

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-BLOCK, AT_ONCE, FEW = 15, 2048, 500  # steps of a block, blocks at once (0.25 MB), few steps
+BLOCK, AT_ONCE = 15, 2048  # steps of a block; blocks that go together, 0.25 MB of rewards
+FEW = 500  # steps that may as well go one by one
 
 
 def discounted_returns(
@@ -43,9 +44,7 @@ def discounted_returns(
     """
     rewards, ends = _rewards_and_ends(rew, end)
     if np.any(bootstrap):
-        last = np.flatnonzero(ends)
-        rewards = rewards.copy()
-        rewards[last] += gamma * np.broadcast_to(bootstrap, rewards.shape)[last]
+        rewards = rewards + gamma * np.where(ends, np.broadcast_to(bootstrap, ends.shape), 0.0)
     return _backward_scan(rewards, ends, gamma)
 
 
@@ -154,28 +153,25 @@ def _backward_scan(b: Floats, end: Flags, decay: float, following: float = 0.0) 
             lot = slice(max(rest, stop - BLOCK * AT_ONCE), stop)
             bs, ends = b[lot].reshape(-1, BLOCK).T.copy(), end[lot].reshape(-1, BLOCK).T.copy()
             ds = np.where(ends, 0.0, decay)  # [S, K], like bs and ends
-            first = _side_by_side(bs, ds, 0.0)[0]
+            first = np.zeros(bs.shape[1])
+            for b_s, d_s in zip(bs[::-1], ds[::-1], strict=True):
+                first *= d_s
+                first += b_s
             first = _backward_scan(first, np.logical_or.reduce(ends), decay**BLOCK, behind)
-            x[lot].reshape(-1, BLOCK).T[:] = _side_by_side(bs, ds, np.append(first[1:], behind))
+            x_s = np.append(first[1:], behind)
+            for b_s, d_s in zip(bs[::-1], ds[::-1], strict=True):
+                d_s *= x_s
+                b_s += d_s
+                x_s = b_s
+            if not np.isfinite(x_s).all():  # 0 * NaN is NaN, which gets past an episode's end
+                return _scan_step_by_step(b, end, decay, following)
+            x[lot].reshape(-1, BLOCK).T[:] = bs
             behind = first[0].item()
-        x[:rest] = _scan_step_by_step(b[:rest], end[:rest], decay, behind)
-    # 0 * NaN is NaN, so a NaN or an infinity would have got past the end of its episode.
-    return x if np.isfinite(x).all() else _scan_step_by_step(b, end, decay, following)
-
-
-def _side_by_side(bs: Floats, ds: Floats, following: Floats | float) -> Floats:
-    """x of K blocks, [S, K], a block in each column, and what follows each of them."""
-    xs = np.empty_like(bs)
-    for x, b, d in zip(xs[::-1], bs[::-1], ds[::-1], strict=True):
-        np.multiply(d, following, out=x)
-        x += b
-        following = x
-    return xs
+    x[:rest] = _scan_step_by_step(b[:rest], end[:rest], decay, behind)
+    return x
 
 
 def _scan_step_by_step(b: Floats, end: Flags, decay: float, following: float) -> Floats:
-    x = []
-    for b_t, end_t in zip(b[::-1].tolist(), end[::-1].tolist(), strict=True):
-        following = b_t if end_t or not decay else b_t + decay * following
-        x.append(following)
+    steps = zip(b[::-1].tolist(), end[::-1].tolist(), strict=True)
+    x = [(following := b_t + decay * following if decay and not e_t else b_t) for b_t, e_t in steps]
     return np.array(x[::-1], np.float64)
