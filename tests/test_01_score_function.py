@@ -35,7 +35,7 @@ V = sum(PI * REWARDS)
 GRADIENT = PI * (REWARDS - V)
 MACHINE = bandit(REWARDS, LOGITS)
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 some_logits = st.lists(st.floats(-3, 3), min_size=2, max_size=5)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Categorical, Independent, Normal
 from torch.overrides import get_testing_overrides
@@ -277,7 +277,6 @@ def test_probabilities_taken_for_logits_bound_the_certainty_of_the_policy(A):
 # The guard: forbid_outer_broadcast
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 3), max_size=3).map(tuple), min_size=2, max_size=3))
 def test_refused_is_what_makes_every_operand_grow(shapes):
     """Each operand of at least one axis has fewer elements than torch's broadcast of all."""

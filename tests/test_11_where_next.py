@@ -91,7 +91,7 @@ def test_the_weights_of_two_games_by_hand():
     np.testing.assert_array_equal(found, [4, 4, 2, -4])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=5), min_size=1, max_size=5),
     st.sampled_from([Fraction(1), Fraction(1, 2)]),
