@@ -90,7 +90,7 @@ TIANSHOU_NEEDS = numba h5py matplotlib overrides packaging pandas pettingzoo sen
 .venv-ray/ready: pyproject.toml constraints.txt
 	$(require-python)
 	$(PYTHON) -m venv .venv-ray
-	.venv-ray/bin/python -m pip install -q -c constraints.txt -e ".[ray]" pytest
+	.venv-ray/bin/python -m pip install -q -c constraints.txt -e ".[ray]" pytest hypothesis
 	@touch $@
 
 define require-python
