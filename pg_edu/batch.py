@@ -28,6 +28,7 @@ from torch.distributions import Distribution, Independent
 from pg_edu.types import BatchProtocol, Device, IndexType
 
 BatchLike = BatchProtocol | dict[str, Any]
+AT_ONCE = 2048  # rows of a split Batch that are gathered together, for pieces below that
 
 
 class Batch:
@@ -191,8 +192,12 @@ class Batch:
         starts = list(range(0, length, step))
         if merge_last and len(starts) > 1 and length % step:
             starts.pop()
-        for start, stop in zip(starts, [*starts[1:], length], strict=False):
-            yield self[order[start:stop]]
+        stops, pieces = [*starts[1:], length], max(1, AT_ONCE // step)
+        for i in range(0, len(starts), pieces):
+            first, lot = starts[i], slice(i, i + pieces)
+            rows = self[order[first : stops[lot][-1]]]
+            for start, stop in zip(starts[lot], stops[lot], strict=True):
+                yield rows[start - first : stop - first]
 
     @staticmethod
     def cat(batches: Sequence[BatchLike] | np.ndarray[Any, Any]) -> "Batch":
@@ -410,18 +415,11 @@ def zeros_of(value: Any, shape: tuple[int, ...]) -> Any:
 
 
 def as_items(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A contiguous array with each row as one item, [B]: numpy gathers these ten times faster."""
+    """A contiguous array with each row as one item, [B]: numpy scatters these ten times faster."""
     size = rows.itemsize * math.prod(rows.shape[1:])
     if rows.ndim == 1 or size == 0 or rows.dtype == object:
         return rows
     return rows.reshape(len(rows), size // rows.itemsize).view(np.dtype((np.void, size)))[:, 0]
-
-
-def take_rows(rows: np.ndarray[Any, Any], index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """rows[index] for row numbers [B]."""
-    items = as_items(rows) if rows.flags.c_contiguous else rows
-    taken: np.ndarray[Any, Any] = items[index]
-    return taken if items is rows else taken.view(rows.dtype).reshape(-1, *rows.shape[1:])
 
 
 def _length(value: Any) -> int | None:
@@ -440,9 +438,8 @@ def _length(value: Any) -> int | None:
 def _index(value: Any, index: Any) -> Any:
     if isinstance(value, Distribution):
         return _index_distribution(value, index)
-    if isinstance(value, np.ndarray) and value.ndim > 1 and isinstance(index, np.ndarray):
-        is_row_numbers = index.ndim == 1 and index.dtype.kind == "i"
-        return take_rows(value, index) if is_row_numbers else value[index]
+    if isinstance(value, np.ndarray) and isinstance(index, np.ndarray) and index.dtype.kind == "i":
+        return value.take(index, axis=0)  # as value[index], but several times faster
     return value if value is None or isinstance(value, str) else value[index]
 
 

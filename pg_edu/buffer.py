@@ -17,7 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from pg_edu import validation
-from pg_edu.batch import Batch, as_items, is_empty, map_leaves, take_rows, to_numpy, zeros_of
+from pg_edu.batch import Batch, as_items, is_empty, map_leaves, to_numpy, zeros_of
 from pg_edu.rings import Added, Array, Indices, Rings
 from pg_edu.types import RolloutBatchProtocol
 
@@ -146,7 +146,7 @@ class ReplayBuffer:
     def sample(self, batch_size: int | None) -> tuple[RolloutBatchProtocol, Indices]:
         """A copy of the rows at `sample_indices(batch_size)`, and these indices."""
         indices = self.sample_indices(batch_size)
-        rows = self[:] if batch_size == 0 else self._rows(lambda leaf: take_rows(leaf, indices))
+        rows = self[:] if batch_size == 0 else self._rows(lambda leaf: leaf.take(indices, axis=0))
         return rows, indices
 
     def sample_indices(self, batch_size: int | None) -> Indices:
@@ -404,7 +404,7 @@ def _write(held: Batch, index: Indices, rows: Batch, source: Indices) -> None:
             lead = new.shape[0] * new.shape[1]
             flat = np.ascontiguousarray(new, inner.dtype).reshape(lead, *new.shape[2:])
             if flat[:1].nbytes < LARGE:
-                as_items(inner)[index] = as_items(flat)[source]
+                as_items(inner)[index] = as_items(flat.take(source, axis=0))
             else:  # one by one: gathered and then scattered they would be copied twice
                 for to, row in zip(index.tolist(), source.tolist(), strict=True):
                     inner[to] = flat[row]

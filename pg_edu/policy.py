@@ -28,7 +28,7 @@ from typing_extensions import TypeVar
 
 from pg_edu import types, validation
 from pg_edu.actions import BoundMethod, from_box, to_box
-from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as, wrap
+from pg_edu.batch import Batch, to_numpy, to_torch_as, wrap
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.returns import discounted_returns, gae, nstep_return
 from pg_edu.shapes import checked_log_prob
@@ -548,8 +548,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
 
     def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
         result = self(minibatch)
-        act = to_torch_as(minibatch.act, result.act)
-        returns: Tensor = to_torch(minibatch.returns, torch.float, result.act.device).flatten()
+        act = torch.as_tensor(minibatch.act, dtype=result.act.dtype, device=result.act.device)
+        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
         log_prob = checked_log_prob(result.dist, act)
         if log_prob.ndim > 1:  # [B, 1] or [B, A, ...]
             validation.warn_of_mean_over_dimensions(log_prob, self._warned)

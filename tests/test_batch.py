@@ -23,7 +23,7 @@ from torch.distributions import (
     transforms,
 )
 
-from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
+from pg_edu.batch import AT_ONCE, Batch, to_numpy, to_torch, to_torch_as
 
 
 def rollout(rows: int) -> Batch:
@@ -500,6 +500,20 @@ def test_a_shuffled_split_draws_one_permutation(
     whole = Batch.cat(list(batch.split(size, merge_last=merge_last)))
     assert np.random.rand() == next_number
     assert whole == batch[expected]
+
+
+@pytest.mark.parametrize("size", [1, AT_ONCE // 3, AT_ONCE, AT_ONCE + 1])
+@pytest.mark.parametrize("rows", [AT_ONCE - 1, AT_ONCE, 5 * AT_ONCE + 1])
+@pytest.mark.parametrize("merge_last", [False, True])
+def test_pieces_of_many_rows_are_cut_from_one_permutation(
+    size: int, rows: int, merge_last: bool
+) -> None:
+    """More rows than are gathered together."""
+    np.random.seed(0)
+    cut = pieces(Batch(a=np.arange(rows)), size, merge_last=merge_last)
+    order = np.random.RandomState(0).permutation(rows).tolist()
+    assert [row for piece in cut for row in piece] == order
+    assert {len(piece) for piece in cut[:-1]} <= {size}
 
 
 def test_a_split_without_shuffle_draws_nothing() -> None:
