@@ -84,8 +84,7 @@ class MLP(nn.Module):
             layers.append(nn.Linear(width, output_dim))
             width = output_dim
         self.model = nn.Sequential(*layers).to(device)
-        self.input_dim = input_dim
-        self.output_dim = width
+        self.input_dim, self.output_dim = input_dim, width
         self.device = device
 
     def forward(self, obs: TArr) -> Tensor:
@@ -94,7 +93,8 @@ class MLP(nn.Module):
         Integers [B] from 0 to input_dim - 1, the numbers of Discrete states, are one-hot encoded if
         input_dim > 1.
         """
-        x, n = torch.as_tensor(obs), self.input_dim
+        x = obs if isinstance(obs, Tensor) else torch.from_numpy(np.asarray(obs))
+        n = self.input_dim
         if x.dim() == 1 and n > 1 and not x.is_floating_point() and ((x >= 0) & (x < n)).all():
             x = nn.functional.one_hot(x.long(), n)
         if x.dim() != 2:
