@@ -193,6 +193,7 @@ def _add_settings(add: Callable[..., object]) -> None:
     add("--max-seconds", type=float, metavar="S", help="stop training after S seconds")
     add("--max-episode-steps", type=int, metavar="N", help="cut episodes after N steps")
     add("--learning-rate", type=float, metavar="X", help="of Adam (0.01; CartPole-v1: 0.02)")
+    add("--momentum", type=float, metavar="X", help="of Adam, its beta_1 (0.9; CartPole-v1: 0)")
     add("--learning-rate-decay", type=float, metavar="X", help="a factor for each update (1)")
     add("--discount", type=float, dest="discount_factor", metavar="X", help="gamma (0.99)")
     add(

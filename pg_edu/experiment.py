@@ -81,6 +81,7 @@ class Config:
         target: the mean return that counts as solved. None: the environment's own threshold, or
             infinity (the run goes to its limits) where it has none.
         learning_rate: Adam's.
+        momentum: Adam's β₁ in [0, 1), the weight of earlier gradients in a step.
         learning_rate_decay: in (0, 1]; each update multiplies the learning rate by it.
         discount_factor: γ in [0, 1].
         baseline: "none": plain REINFORCE, `PGPolicy`. "leave_one_out": `LeaveOneOut`, which weighs
@@ -110,6 +111,7 @@ class Config:
     env_id: str = "CartPole-v1"
     target: float | None = None
     learning_rate: float = 1e-2
+    momentum: float = 0.9
     learning_rate_decay: float = 1.0
     discount_factor: float = 0.99
     baseline: Baseline = "none"
@@ -140,6 +142,8 @@ class Config:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value}")
         if not all(isinstance(size, int) and size >= 1 for size in self.hidden_sizes):
             raise ValueError(f"hidden_sizes must be positive widths, got {self.hidden_sizes}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be in [0, 1), got {self.momentum}")
         if not 0 < self.learning_rate_decay <= 1:
             raise ValueError(
                 f"learning_rate_decay must be in (0, 1], got {self.learning_rate_decay}"
@@ -443,7 +447,8 @@ def make_policy(
     for layer in layers:
         nn.init.orthogonal_(layer.weight, 0.01 if layer is layers[-1] else math.sqrt(2))
         nn.init.zeros_(layer.bias)
-    optim = torch.optim.Adam(actor.parameters(), lr=config.learning_rate)
+    betas = config.momentum, 0.999
+    optim = torch.optim.Adam(actor.parameters(), lr=config.learning_rate, betas=betas)
     # It multiplies the rate that the optimizer has, whose state is saved: it needs none itself.
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optim, config.learning_rate_decay)
     return POLICIES[config.baseline](

@@ -403,7 +403,7 @@ def test_numbers_of_the_summary_are_those_of_the_agent(
     "changes",
     [
         {},
-        {"learning_rate": 0.02, "discount_factor": 0.9, "target": math.inf},
+        {"learning_rate": 0.05, "momentum": 0.5, "discount_factor": 0.9, "target": math.inf},
         {"reward_normalization": False, "hidden_sizes": (), "max_env_steps": 5000},
         {"env_id": "Pendulum-v1", "action_bound_method": None, "hidden_sizes": (8, 8)},
         {"baseline": "leave_one_out", "learning_rate_decay": 0.9},

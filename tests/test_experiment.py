@@ -337,6 +337,8 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
     [
         ({"learning_rate": 0.0}, "learning_rate must be a positive number, got 0.0"),
         ({"learning_rate": math.nan}, "learning_rate must be a positive number, got nan"),
+        ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1.0"),
+        ({"momentum": math.nan}, r"momentum must be in \[0, 1\), got nan"),
         ({"learning_rate_decay": 0.0}, r"learning_rate_decay must be in \(0, 1\], got 0.0"),
         ({"learning_rate_decay": math.nan}, "learning_rate_decay must be"),
         ({"max_seconds": -1.0}, "max_seconds must be a positive number"),
@@ -422,6 +424,18 @@ def test_the_learning_rate_decays_from_update_to_update() -> None:
     """Three updates, and the rate that a fourth would have."""
     result = train(0, replace(SMALL, learning_rate=0.08, learning_rate_decay=0.5))
     assert result.optim_state["param_groups"][0]["lr"] == 0.01
+
+
+def test_without_momentum_a_step_depends_on_the_last_gradient_alone() -> None:
+    """With momentum Adam's moving average of gradients is not the last gradient."""
+    for momentum, is_last in ((0.0, True), (0.5, False)):
+        policy = initial_policy(0, Config(momentum=momentum))
+        weight = next(policy.actor.parameters())
+        for size in (1.0, 3.0):
+            weight.grad = torch.full_like(weight, size)
+            policy.optim.step()
+        average = policy.optim.state[weight]["exp_avg"]
+        assert torch.equal(average, torch.full_like(weight, 3.0)) is is_last
 
 
 @pytest.mark.parametrize(("baseline", "moves"), [("none", True), ("leave_one_out", False)])

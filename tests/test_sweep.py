@@ -116,6 +116,7 @@ OTHERS: dict[str, Any] = {
     "env_id": "Acrobot-v1",
     "target": 3.0,
     "learning_rate": 0.5,
+    "momentum": 0.5,
     "discount_factor": 0.5,
     "reward_normalization": False,
     "num_envs": 3,
@@ -143,7 +144,7 @@ def test_the_name_stays_the_same() -> None:
     """Another name for the same run would let nobody go on with a sweep."""
     assert (
         path_of(Run(3, Config(hidden_sizes=(4, 5))), "x").name
-        == "CartPole-v1-7bbebc040d5d-seed3.pt"
+        == "CartPole-v1-74e537cb13cf-seed3.pt"
     )
     assert path_of(Run(0, Config(target=475)), "x") == path_of(Run(0, Config(target=475.0)), "x")
 
