@@ -192,9 +192,14 @@ def _add_settings(add: Callable[..., object]) -> None:
     add("--max-updates", type=int, metavar="N", help="stop after N updates")
     add("--max-seconds", type=float, metavar="S", help="stop training after S seconds")
     add("--max-episode-steps", type=int, metavar="N", help="cut episodes after N steps")
-    add("--learning-rate", type=float, metavar="X", help="of Adam (0.01; CartPole-v1: 0.02)")
+    add("--learning-rate", type=float, metavar="X", help="of Adam (0.01; CartPole-v1: 0.04)")
     add("--momentum", type=float, metavar="X", help="of Adam, its beta_1 (0.9; CartPole-v1: 0)")
-    add("--learning-rate-decay", type=float, metavar="X", help="a factor for each update (1)")
+    add(
+        "--learning-rate-decay",
+        type=float,
+        metavar="X",
+        help="a factor for each update (1; CartPole-v1: 0.97)",
+    )
     add("--discount", type=float, dest="discount_factor", metavar="X", help="gamma (0.99)")
     add(
         "--baseline",
@@ -210,7 +215,7 @@ def _add_settings(add: Callable[..., object]) -> None:
         "--num-envs",
         type=int,
         metavar="N",
-        help="environments that step together (16; CartPole-v1: 48)",
+        help="environments that step together (16; CartPole-v1: 80)",
     )
     add("--episodes-per-env", type=int, metavar="N", help="episodes of each for one update (1)")
     add("--hidden-sizes", type=_widths, metavar="N,N", help="tanh layers; '': none (64,64)")

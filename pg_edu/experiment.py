@@ -50,9 +50,14 @@ POLICIES: dict[str, type[PGPolicy]] = {"none": PGPolicy, "leave_one_out": LeaveO
 
 AGAINST_OTHERS: dict[str, Any] = {"baseline": "leave_one_out", "reward_normalization": False}
 GOOD_SETTINGS: dict[str, dict[str, Any]] = {
-    "Acrobot-v1": AGAINST_OTHERS,
-    "CartPole-v1": {"num_envs": 48, "learning_rate": 2e-2},
-    "InvertedPendulum-v5": {**AGAINST_OTHERS, "learning_rate": 5e-3},
+    "Acrobot-v1": {**AGAINST_OTHERS, "momentum": 0.0},
+    "CartPole-v1": {
+        "learning_rate": 4e-2,
+        "momentum": 0.0,
+        "learning_rate_decay": 0.97,
+        "num_envs": 80,
+    },
+    "InvertedPendulum-v5": {**AGAINST_OTHERS, "learning_rate": 5e-3, "momentum": 0.0},
     "Pendulum-v1": {
         **AGAINST_OTHERS,
         "learning_rate_decay": 0.98,
@@ -81,7 +86,8 @@ class Config:
         target: the mean return that counts as solved. None: the environment's own threshold, or
             infinity (the run goes to its limits) where it has none.
         learning_rate: Adam's.
-        momentum: Adam's β₁ in [0, 1), the weight of earlier gradients in a step.
+        momentum: Adam's β₁ in [0, 1), the weight of earlier gradients in a step. Where a run takes
+            few updates, they come from policies long gone.
         learning_rate_decay: in (0, 1]; each update multiplies the learning rate by it.
         discount_factor: γ in [0, 1].
         baseline: "none": plain REINFORCE, `PGPolicy`. "leave_one_out": `LeaveOneOut`, which weighs
