@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-BLOCK, AT_ONCE = 20, 3072  # steps of a block; blocks that go together, 0.5 MB of rewards
+BLOCK, AT_ONCE = 20, 2048  # steps of a block; blocks that go together, 0.3 MB of rewards
 FEW = 500  # steps that may as well go one by one
 
 
