@@ -115,7 +115,7 @@ def _parser() -> _Parser:
         "not given has the value that suits the environment.",
         epilog="With these settings plain REINFORCE solved CartPole-v1 with 40 seeds of 40. With "
         "the leave-one-out baseline, which Acrobot, Pendulum and InvertedPendulum have, it solved "
-        "Acrobot-v1 with 10 of 10 (seconds) and Pendulum-v1 with 10 of 10 (a minute at most). "
+        "Acrobot-v1 with 20 of 20 (seconds) and Pendulum-v1 with 10 of 10 (a minute at most). "
         "MountainCarContinuous-v0 runs; with the one seed tried it was not solved.",
     )
     command.set_defaults(command=_train)

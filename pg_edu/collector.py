@@ -41,8 +41,8 @@ Options = dict[str, Any] | None
 Columns = dict[str, Any]  # what belongs to one vector step, [N, ...], or to several, [T, N, ...]
 Lasts = list[tuple[Any, Any]]  # (t, n), or t for all n, and the last observation of an episode
 
-# Rows are stored in blocks: few enough calls, yet small enough for the cache. So a block has as
-# many steps as this many bytes hold observations, within these limits.
+# Rows are stored in blocks: few enough calls, yet (but for images) small enough for the cache. So a
+# block has as many steps as this many bytes hold observations, within these limits.
 BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**18, 64, 256
 
 
