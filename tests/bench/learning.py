@@ -4,7 +4,8 @@ A full batch in plain torch ("bare") is as_tensor, network, distribution, log_pr
 Adam's step, loss.item(). That `learn` also permutes the rows, and that `forward` draws actions, is
 Tianshou's contract, so it is on our side alone. With minibatches bare permutes too. "bare + draw"
 permutes and draws: no `learn` that leaves torch's and numpy's generators as Tianshou's does can be
-faster than this, and what is left between it and ours is what pg_edu adds.
+faster than this, and what is left between it and ours is what pg_edu adds: with minibatches partly
+`Batch.split` ("bare + draw + split" takes its rows from there), partly `forward`.
 """
 
 from collections.abc import Callable
@@ -100,9 +101,18 @@ def minibatches(rows: int, size: int, bound: float, repeats: int) -> list[Row]:
             for index in torch.randperm(rows).tensor_split(list(starts)):
                 bare_step(net, dist_fn, optim, obs[index], act[index], returns[index], draw)
 
+    def split() -> None:
+        for _ in range(times):
+            for piece in pg_edu.Batch(data).split(size, merge_last=True):
+                bare_step(net, dist_fn, optim, *map(torch.as_tensor, piece.values()), True)
+
     learn = learner(actor, dist_fn, space, data, batch_size=size, repeat=times)
     what = f"learn, {rows:,} rows, minibatches of {size}"
-    return compared(what, learn, bare, times, bound, repeats)
+    found = milliseconds(learn, split, repeats, times)
+    return [
+        *compared(what, learn, bare, times, bound, repeats),
+        Row(what, "bare + draw + split", *found, "CPU ms", "at most", None),
+    ]
 
 
 def bare_step(
