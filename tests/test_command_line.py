@@ -330,7 +330,7 @@ def test_a_mistake_is_one_line_and_status_2_and_writes_nothing(
     [
         (["--seed", "1"], "seed was 0 in the run to resume and cannot become 1"),
         (["Acrobot-v1"], "env_id was CartPole-v1 in the run to resume"),
-        (["--learning-rate", "0.5"], "learning_rate was 0.02 in the run to resume"),
+        (["--learning-rate", "0.5"], "learning_rate was 0.04 in the run to resume"),
     ],
 )
 def test_a_run_is_not_resumed_as_another_one(
