@@ -48,7 +48,7 @@ bench-quick: .venv-bench/ready
 	.venv-bench/bin/python tests/bench/run.py --quick $(PARTS)
 
 ray: .venv-ray/ready
-	.venv-ray/bin/python -m pytest -o addopts= tests/ray_cluster.py
+	.venv-ray/bin/python -m pytest -o addopts= tests/runs/ray_cluster.py
 
 publish: .venv/ready
 	.venv/bin/python notebooks/publish.py $(REPO)

@@ -11,14 +11,7 @@ The public names, in the order in which data meets them. They are those of Tians
 from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
-from pg_edu.compat import (
-    BaseLogger,
-    DummyVectorEnv,
-    LazyLogger,
-    SpaceInfo,
-    SubprocVectorEnv,
-    TensorboardLogger,
-)
+from pg_edu.guard import OuterBroadcastError, allow_outer_broadcast, forbid_outer_broadcast
 from pg_edu.nets import MLP, Actor, ActorProb, Net
 from pg_edu.policy import (
     BasePolicy,
@@ -34,6 +27,14 @@ from pg_edu.stats import (
     SequenceSummaryStats,
     TrainingStats,
     TrainingStatsWrapper,
+)
+from pg_edu.tianshou import (
+    BaseLogger,
+    DummyVectorEnv,
+    LazyLogger,
+    SpaceInfo,
+    SubprocVectorEnv,
+    TensorboardLogger,
 )
 from pg_edu.trainer import EpochStats, InfoStats, OnpolicyTrainer
 from pg_edu.types import (
@@ -73,6 +74,7 @@ __all__ = [
     "Net",
     "ObsBatchProtocol",
     "OnpolicyTrainer",
+    "OuterBroadcastError",
     "PGPolicy",
     "PGTrainingStats",
     "ReplayBuffer",
@@ -87,6 +89,8 @@ __all__ = [
     "TrainingStats",
     "TrainingStatsWrapper",
     "VectorReplayBuffer",
+    "allow_outer_broadcast",
+    "forbid_outer_broadcast",
     "policy_within_training_step",
     "to_numpy",
     "to_torch",

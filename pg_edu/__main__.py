@@ -38,7 +38,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from pg_edu.experiment import (
+from pg_edu.runs.experiment import (
     Config,
     Iteration,
     Result,
@@ -51,8 +51,8 @@ from pg_edu.experiment import (
     train,
     trained_policy,
 )
-from pg_edu.intervals import t_interval
-from pg_edu.sweep import Outcome, Run, grid, sweep
+from pg_edu.runs.intervals import t_interval
+from pg_edu.runs.sweep import Outcome, Run, grid, sweep
 
 
 def _interpreter() -> str:
@@ -422,7 +422,7 @@ class _Progress:
     """Called by `sweep` with the outcomes so far: counts them, and reports a failure at once."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        from pg_edu.comparison import labels
+        from pg_edu.runs.comparison import labels
 
         self.finished = 0
         self._labels = labels(run.config for run in runs)
@@ -509,7 +509,7 @@ def _summary(result: Result) -> str:
 
 def _draw(result: Result, folder: Path) -> str:
     """Write the pictures; which files there are, and why one may be missing."""
-    from pg_edu import plots
+    from pg_edu.figures import plots
 
     config, rows = result.config, result.history
     figure = plots.learning_curve(
@@ -549,7 +549,7 @@ def _draw(result: Result, folder: Path) -> str:
 
 def _compare(outcomes: Sequence[Outcome], folder: Path) -> str:
     """Write the table and the picture of a sweep; what they show."""
-    from pg_edu.comparison import as_text, summarize
+    from pg_edu.runs.comparison import as_text, summarize
 
     rows = summarize(outcomes)
     with (folder / SWEEP_TABLE).open("w", newline="", encoding="utf-8") as file:
@@ -573,8 +573,8 @@ def _compare(outcomes: Sequence[Outcome], folder: Path) -> str:
 
 
 def _draw_sweep(outcomes: Sequence[Outcome], folder: Path) -> None:
-    from pg_edu import plots
-    from pg_edu.comparison import curves
+    from pg_edu.figures import plots
+    from pg_edu.runs.comparison import curves
 
     results = [outcome.result for outcome in outcomes if outcome.result]
     targets = {result.config.target for result in results}

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from pg_edu import validation
+from pg_edu import checks
 from pg_edu.batch import Batch, as_items, is_empty, map_leaves, to_numpy, zeros_of
-from pg_edu.rings import Added, Array, Indices, Rings
+from pg_edu.sub_buffers import Added, Array, Indices, Rings
 from pg_edu.types import RolloutBatchProtocol
 
 Rows = RolloutBatchProtocol | Batch
@@ -61,7 +61,7 @@ class ReplayBuffer:
     _stores_any_key = True
 
     def __init__(self, size: int) -> None:
-        self._set_up(1, validation.positive_integer("size", size))
+        self._set_up(1, checks.positive_integer("size", size))
 
     def _set_up(self, buffer_num: int, ring_size: int) -> None:
         self.buffer_num = buffer_num
@@ -112,7 +112,7 @@ class ReplayBuffer:
             (array([0, 5, 1]), array([0., 0., 4.]), array([0, 0, 2]), array([0, 5, 0]))
         """
         mask = np.asarray(valid)
-        validation.check_mask(mask, self.buffer_num)
+        checks.check_mask(mask, self.buffer_num)
         return self._append(rows, 2, mask, np.arange(mask.shape[1]))
 
     def update(self, buffer: "ReplayBuffer") -> Indices:
@@ -131,7 +131,7 @@ class ReplayBuffer:
         Raises:
             ValueError: ids that are not distinct numbers of rings.
         """
-        ids = validation.ring_numbers(buffer_ids, self.buffer_num)
+        ids = checks.ring_numbers(buffer_ids, self.buffer_num)
         cut = np.intersect1d(self.unfinished_index(), self._last_index()[ids])
         if len(cut):
             self.truncated[cut] = self.done[cut] = True
@@ -245,7 +245,7 @@ class ReplayBuffer:
     def _checked_rows(self, batch: Rows, axes: int, lead: tuple[int, ...]) -> Batch:
         """What is to be stored, as arrays [T, N, ...]; rewards and flags in their dtypes."""
         given = vars(Batch(cast(Batch, batch)))
-        validation.check_required(given, REQUIRED)
+        checks.check_required(given, REQUIRED)
         rows = Batch()
         for key, value in given.items():
             if key != "done" and (self._stores_any_key or key in FIELDS):
@@ -339,8 +339,8 @@ class VectorReplayBuffer(ReplayBuffer):
     _stores_any_key = False
 
     def __init__(self, total_size: int, buffer_num: int) -> None:
-        rows = validation.positive_integer("total_size", total_size)
-        rings = validation.positive_integer("buffer_num", buffer_num)
+        rows = checks.positive_integer("total_size", total_size)
+        rings = checks.positive_integer("buffer_num", buffer_num)
         self._set_up(rings, -(-rows // rings))
 
     def add(self, batch: Rows, buffer_ids: Sequence[int] | Indices | None = None) -> Added:
@@ -357,7 +357,7 @@ class VectorReplayBuffer(ReplayBuffer):
             ValueError: as `ReplayBuffer.add`, or ids that are not distinct numbers of rings.
         """
         given = range(self.buffer_num) if buffer_ids is None else buffer_ids
-        ids = validation.ring_numbers(given, self.buffer_num)
+        ids = checks.ring_numbers(given, self.buffer_num)
         return self._append(batch, 1, np.ones((1, len(ids)), bool), ids)
 
     def update(self, buffer: ReplayBuffer) -> Indices:
@@ -387,7 +387,7 @@ def _lifted(value: Any, axes: int, lead: tuple[int, ...], name: str) -> Any:
     else:
         array = np.empty((), object)
         array[()] = value
-    validation.check_shape(name, array, lead[2 - axes :])
+    checks.check_shape(name, array, lead[2 - axes :])
     return array.reshape((1,) * (2 - axes) + array.shape)
 
 

@@ -27,7 +27,7 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
-from pg_edu import validation
+from pg_edu import checks
 from pg_edu.batch import Batch, to_numpy, wrap
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.policy import BasePolicy, torch_train_mode
@@ -125,7 +125,7 @@ class Collector:
         self._state: Any = None
         self._fresh = False  # every environment stands at the start of an episode
         self._ended = np.zeros(self.env_num, bool)  # NEXT_STEP: the coming step is no transition
-        validation.check_collector_arguments(policy, self.env, self.buffer.buffer_num)
+        checks.check_collector_arguments(policy, self.env, self.buffer.buffer_num)
 
     def reset(
         self, reset_buffer: bool = True, reset_stats: bool = True, gym_reset_kwargs: Options = None
@@ -194,7 +194,7 @@ class Collector:
             with (
                 torch.no_grad(),
                 torch_train_mode(self.policy, False),
-                validation.torch_does_not_check(),
+                checks.torch_does_not_check(),
             ):
                 returns, lens, rows = self._play(steps, quota, random, render)
         except BaseException:
@@ -221,7 +221,7 @@ class Collector:
         """How many vector steps to take, or how many episodes of each environment to store (None:
         no limit): episode k belongs to environment k mod N."""
         n = self.env_num
-        validation.check_how_much(n_step, n_episode, n)
+        checks.check_how_much(n_step, n_episode, n)
         if n_episode is not None:
             return None, np.bincount(np.arange(n_episode) % n, minlength=n)
         steps = -(-cast(int, n_step) // n)
@@ -314,7 +314,7 @@ class Collector:
     def _check_room(self, rows: NDArray[np.int64]) -> None:
         """Rows of an environment that one call collects must not overwrite one another."""
         if not self._overwrites:
-            validation.check_room(self.buffer.ring_size, self.buffer.buffer_num, int(rows.max()))
+            checks.check_room(self.buffer.ring_size, self.buffer.buffer_num, int(rows.max()))
 
     def _abandon(self) -> None:
         """Leave the running episodes: what is stored of them ends here."""
@@ -338,7 +338,7 @@ def _put(block: Columns, t: int, size: int, row: Columns) -> None:
             _put(block.setdefault(key, {}), t, size, value)
             continue
         if key not in block or block[key].dtype != value.dtype:
-            validation.check_numeric_array(value)
+            checks.check_numeric_array(value)
             column = block.get(key, np.empty((size + 1, *value.shape), value.dtype))
             block[key] = column.astype(np.result_type(column, value), copy=False)
         block[key][t] = value
@@ -366,7 +366,7 @@ def _begin_anew(state: Any, where: Flags) -> Any:
         return type(state)({key: _begin_anew(child, where) for key, child in state.items()})
     if not isinstance(state, torch.Tensor | np.ndarray):
         return state
-    validation.check_hidden_state(tuple(state.shape), len(where))
+    checks.check_hidden_state(tuple(state.shape), len(where))
     rows = where.reshape(-1, *[1] * (state.ndim - 1))
     if isinstance(state, torch.Tensor):
         return state.masked_fill(torch.as_tensor(rows, device=state.device), 0)

@@ -32,9 +32,9 @@ class LeaveOneOut(PGPolicy[PGTrainingStats]):
     Source: Kool, van Hoof & Welling (2019); Ahmadian et al. (2024).
 
     Example:
-        >>> from pg_edu.lab.agent import pgpolicy_step
-        >>> from pg_edu.lab.judge import judge
-        >>> from pg_edu.lab.tasks import stop_or_go
+        >>> from pg_edu.lab.exact.agent import pgpolicy_step
+        >>> from pg_edu.lab.exact.judge import judge
+        >>> from pg_edu.lab.exact.tasks import stop_or_go
         >>> task = stop_or_go()
         >>> for policy in PGPolicy, LeaveOneOut:
         ...     found = judge(pgpolicy_step(policy), task.batches(2), task.gradient())

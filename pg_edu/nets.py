@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pg_edu import validation
+from pg_edu import checks
 from pg_edu.types import Device, TArr
 
 Shape = int | np.integer[Any] | Sequence[int]
@@ -100,7 +100,7 @@ class MLP(nn.Module):
         if x.dim() != 2:
             x = x.flatten(1) if x.dim() > 2 else x.reshape(-1, 1)
         if x.shape[1] != n and len(self.model) > 0:
-            validation.refuse_width(obs, n)
+            checks.refuse_width(obs, n)
         y: Tensor = self.model(x.to(self.device, torch.float32))
         return y
 
@@ -146,7 +146,7 @@ class Net(nn.Module):
 
     def forward(self, obs: TArr, state: Any = None, info: Any = None) -> tuple[Tensor, Any]:
         """obs [B, *state_shape] or Discrete states [B] -> (output [B, output_dim], given state)."""
-        validation.check_one_array(obs)
+        checks.check_one_array(obs)
         y = self.model(obs)
         return (torch.softmax(y, dim=-1) if self.softmax else y), state
 
@@ -185,7 +185,7 @@ class Actor(nn.Module):
         super().__init__()
         self.preprocess = preprocess_net
         self.output_dim = _size(action_shape)
-        features = validation.output_width(preprocess_net, preprocess_net_output_dim)
+        features = checks.output_width(preprocess_net, preprocess_net_output_dim)
         self.last = MLP(features, self.output_dim, hidden_sizes, device=device)
         self.softmax_output = softmax_output
 
@@ -238,7 +238,7 @@ class ActorProb(nn.Module):
             max_action = 1.0
         self.preprocess = preprocess_net
         self.output_dim = _size(action_shape)
-        features = validation.output_width(preprocess_net, preprocess_net_output_dim)
+        features = checks.output_width(preprocess_net, preprocess_net_output_dim)
         self.mu = MLP(features, self.output_dim, hidden_sizes, device=device)
         if conditioned_sigma:
             self.sigma = MLP(features, self.output_dim, hidden_sizes, device=device)

@@ -26,12 +26,12 @@ from torch.distributions import Distribution
 from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import TypeVar
 
-from pg_edu import types, validation
+from pg_edu import checks, types
 from pg_edu.actions import BoundMethod, from_box, to_box
 from pg_edu.batch import Batch, to_numpy, to_torch_as, wrap
 from pg_edu.buffer import ReplayBuffer
+from pg_edu.log_probs import checked_log_prob
 from pg_edu.returns import discounted_returns, gae, nstep_return
-from pg_edu.shapes import checked_log_prob
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats, TrainingStats
 from pg_edu.types import TArr, TDistFnDiscrOrCont
 
@@ -66,7 +66,7 @@ class MultipleLRSchedulers:
 
     def load_state_dict(self, state_dict: list[dict[str, Any]]) -> None:
         """Load what `state_dict` returned, in the same order."""
-        validation.check_states(len(state_dict), len(self.schedulers))
+        checks.check_states(len(state_dict), len(self.schedulers))
         for scheduler, state in zip(self.schedulers, state_dict, strict=True):
             scheduler.load_state_dict(state)
 
@@ -127,7 +127,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         action_bound_method: BoundMethod = "clip",
         lr_scheduler: LRScheduler | MultipleLRSchedulers | None = None,
     ) -> None:
-        validation.check_action_space(action_space, action_scaling, action_bound_method)
+        checks.check_action_space(action_space, action_scaling, action_bound_method)
         super().__init__()
         self.action_space = action_space
         self.observation_space = observation_space
@@ -170,7 +170,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
             RuntimeError: not within a training step. If anything is raised, flags and modes are as
                 before; gradient steps that were already taken stay.
         """
-        validation.check_within_training_step(self.is_within_training_step)
+        checks.check_within_training_step(self.is_within_training_step)
         if buffer is None:
             return cast(TTrainingStats, TrainingStats())
         start = time.perf_counter()
@@ -299,7 +299,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         """
         rew = np.asarray(batch.rew, np.float64)
         if v_s_ is None:
-            validation.check_lambda_without_values(gae_lambda)
+            checks.check_lambda_without_values(gae_lambda)
             next_value = np.zeros_like(rew)
         else:
             # Not a product: 0 * NaN is NaN.
@@ -332,7 +332,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
         Source: Sutton & Barto (2018), equation 7.1; Tianshou v1.1.0.
         """
-        validation.check_nstep_arguments(rew_norm, n_step, len(batch), len(indices))
+        checks.check_nstep_arguments(rew_norm, n_step, len(batch), len(indices))
         end = cast(AnyArray, buffer.done).copy()
         end[buffer.unfinished_index()] = True
         rew_sum, last, weight = nstep_return(
@@ -412,10 +412,10 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             action_bound_method=action_bound_method,
             lr_scheduler=lr_scheduler,
         )
-        validation.check_discount_factor(discount_factor)
-        validation.check_optimizer(actor, optim)
+        checks.check_discount_factor(discount_factor)
+        checks.check_optimizer(actor, optim)
         if isinstance(action_space, Box):
-            validation.warn_of_double_bounding(actor, action_scaling, action_bound_method)
+            checks.warn_of_double_bounding(actor, action_scaling, action_bound_method)
         self.actor = actor
         self.optim = optim
         self.dist_fn = dist_fn
@@ -444,10 +444,10 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         info = batch.info if "info" in batch else Batch()
         unknown = not self._knows_actor
         if unknown:
-            validation.check_actor_signature(self.actor, batch.obs, state, info)
+            checks.check_actor_signature(self.actor, batch.obs, state, info)
         output = self.actor(batch.obs, state=state, info=info)
-        dist_input, hidden = validation.checked_actor_output(output)
-        dist = validation.made_distribution(self.dist_fn, dist_input)
+        dist_input, hidden = checks.checked_actor_output(output)
+        dist = checks.made_distribution(self.dist_fn, dist_input)
         greedy = self.deterministic_eval and not self.is_within_training_step
         if unknown or self._learned or greedy or torch.is_grad_enabled():
             self._check(dist, dist_input, batch)  # collecting is spared all but the first
@@ -458,7 +458,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             self._check(dist, dist_input, batch)
             raise
         if unknown:
-            validation.check_fits_space(act, dist, self.action_space)
+            checks.check_fits_space(act, dist, self.action_space)
             self._knows_actor = True
         if isinstance(dist_input, tuple) and len({part.ndim for part in dist_input}) > 1:
             dist_input = torch.broadcast_tensors(*dist_input)  # type: ignore[no-untyped-call]
@@ -467,7 +467,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         return cast(types.DistBatchProtocol, result)
 
     def _check(self, dist: Distribution, dist_input: Any, batch: types.ObsBatchProtocol) -> None:
-        validation.check_distribution(dist, dist_input, self.dist_fn, len(batch.obs), self._warned)
+        checks.check_distribution(dist, dist_input, self.dist_fn, len(batch.obs), self._warned)
 
     def process_fn(
         self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
@@ -491,7 +491,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         Source: Sutton & Barto (2018), equation 3.8; Tianshou v1.1.0, PGPolicy.process_fn.
         """
         rew, end = np.asarray(batch.rew, np.float64), _episode_ends(batch, buffer, indices)
-        validation.check_finite_rewards(rew, indices)
+        checks.check_finite_rewards(rew, indices)
         bootstrap = np.where(buffer.terminated[indices], 0.0, self.ret_rms.mean)
         rows, back = _order_of_time(indices, end, buffer)
         returns = discounted_returns(rew[rows], end[rows], self.gamma, bootstrap[rows])[back]
@@ -531,7 +531,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             ValueError: shapes or values that would train on something else; before the first
                 step where it can be seen, else before the step in question.
         """
-        validation.check_learnable(batch, batch_size)
+        checks.check_learnable(batch, batch_size)
         columns = Batch({k: v for k, v in batch.items() if k not in FOR_RETURNS})
         losses = []
         for _ in range(repeat):
@@ -539,7 +539,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 self.optim.zero_grad()
                 loss = self._loss(minibatch)
                 losses.append(loss.item())
-                validation.check_finite_loss(losses[-1])
+                checks.check_finite_loss(losses[-1])
                 loss.backward()  # type: ignore[no-untyped-call]
                 self.optim.step()
         self._learned = True
@@ -552,7 +552,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
         log_prob = checked_log_prob(result.dist, act)
         if log_prob.ndim > 1:  # [B, 1] or [B, A, ...]
-            validation.warn_of_mean_over_dimensions(log_prob, self._warned)
+            checks.warn_of_mean_over_dimensions(log_prob, self._warned)
             log_prob = log_prob.reshape(len(returns), -1).T
         return -(log_prob * returns).mean()
 
@@ -613,7 +613,7 @@ def _order_of_time(indices: Indices, end: NDArray[np.bool_], buffer: ReplayBuffe
     age = np.full(buffer.maxsize, -1)
     age[stored] = np.arange(len(stored))
     _, rows, inverse = np.unique(age[indices], return_index=True, return_inverse=True)
-    validation.check_complete(_in_order_of_time(indices[rows], end[rows], buffer))
+    checks.check_complete(_in_order_of_time(indices[rows], end[rows], buffer))
     return rows, inverse
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pg_edu import validation
+from pg_edu import checks
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.policy import BasePolicy, policy_within_training_step
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats, TrainingStats
@@ -228,7 +228,7 @@ class OnpolicyTrainer:
     update_per_step: float = 1.0
 
     def __post_init__(self) -> None:
-        validation.check_trainer_arguments(vars(self))
+        checks.check_trainer_arguments(vars(self))
         # Returns of another policy say nothing about this one.
         self.test_in_train &= self.train_collector.policy is self.policy
 

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 import torch
+from bench.timing import Measurement, Row, rates
+from bench.worlds import DictActor, Dot, LinearPixelActor, PixelActor, Reach
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 from torch.distributions import Categorical
 
 import pg_edu
-from bench.timing import Measurement, Row, rates
-from bench.worlds import DictActor, Dot, LinearPixelActor, PixelActor, Reach
 
 RATE = "vector steps / CPU s"
 

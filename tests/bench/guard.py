@@ -8,7 +8,7 @@ import time
 import torch
 from torch.distributions import Categorical
 
-from pg_edu.shapes import forbid_outer_broadcast
+from pg_edu.guard import forbid_outer_broadcast
 
 
 def trainer(rows: int, width: int):

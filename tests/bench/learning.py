@@ -15,12 +15,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from bench.timing import Measurement, Row, milliseconds
+from bench.worlds import mlp
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
 import pg_edu
-from bench.timing import Measurement, Row, milliseconds
-from bench.worlds import mlp
 
 
 def measurements(quick: bool) -> list[Measurement]:

@@ -39,9 +39,9 @@ def measure() -> tuple[float, float, float]:
     import gymnasium as gym
     import numpy as np
     import torch
+    from bench.collecting import cart_actor, policy_of
 
     import pg_edu
-    from bench.collecting import cart_actor, policy_of
 
     torch.set_num_threads(1)
     policy = policy_of(pg_edu, cart_actor(), gym.spaces.Discrete(2))

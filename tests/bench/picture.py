@@ -5,9 +5,8 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt
-
 from bench.timing import Row
+from matplotlib import pyplot as plt
 
 TICKS = (0.2, 0.5, 1, 2, 5, 10)
 BLUE, VERMILION = "#0072B2", "#D55E00"  # Okabe and Ito's: told apart by the colour-blind

@@ -13,10 +13,10 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-
-import pg_edu
 from bench.collecting import cart_actor, policy_of
 from bench.timing import Measurement, Row, milliseconds, rates
+
+import pg_edu
 from pg_edu.returns import discounted_returns
 
 GAMMA, EPISODE = 0.99, 200  # steps of an episode, on average

@@ -24,10 +24,9 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read by torch and by the processes that a
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where the package `bench` lies
 
 import torch
-from tqdm import tqdm
-
 from bench.picture import draw
 from bench.timing import Row
+from tqdm import tqdm
 
 FAMILIES = ("starting", "collecting", "returns", "learning", "memory", "solving")
 PEERS = ("torch", "numpy", "gymnasium", "tianshou", "stable-baselines3")

@@ -1,6 +1,6 @@
 """Solving: CPU seconds and environment steps until an environment is solved, over seeds.
 
-Ours is `pg_edu.experiment.train` as it is. It is done when the mean return of a training batch and
+Ours is `pg_edu.runs` as it is. It is done when the mean return of a training batch and
 those of greedy and of sampled episodes reach the goal: 100 of each on CartPole-v1, 20 elsewhere.
 The others have the settings that their own projects publish, and are done at the first evaluation
 of 20 greedy episodes whose mean reaches the goal; there is one every 5000 steps. Imports, what is
@@ -21,13 +21,13 @@ from unittest import mock
 import gymnasium as gym
 import numpy as np
 import torch
-from torch import nn
-from torch.distributions import Categorical, Distribution, Independent, Normal
-
 from bench.collecting import loop
 from bench.timing import Measurement, Row, milliseconds
 from bench.worlds import mlp
-from pg_edu import experiment
+from torch import nn
+from torch.distributions import Categorical, Distribution, Independent, Normal
+
+from pg_edu.runs import experiment
 
 EPISODES, STEPS_BETWEEN = 20, 5000  # of the evaluations of the others
 LIMIT = 300_000

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from parity import cases_data, cases_policy, cases_script  # noqa: F401  they register areas
 from parity.compare import Leaf, leaves
 from parity.dice import AREAS, Dice

@@ -7,9 +7,8 @@ from typing import Any, get_type_hints
 
 import numpy as np
 import torch
-from torch.distributions import Categorical, Distribution, Independent, Normal
-
 from parity.dice import Dice, area
+from torch.distributions import Categorical, Distribution, Independent, Normal
 
 
 def outcome(call: Callable[[], Any]) -> Any:

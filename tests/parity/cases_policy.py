@@ -10,6 +10,15 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+from parity.cases_data import (
+    RowMaker,
+    add_rows,
+    filled_buffer,
+    outcome,
+    parameters_of,
+    random_buffer,
+)
+from parity.dice import Dice, area
 from torch import nn
 from torch.distributions import (
     Bernoulli,
@@ -20,16 +29,6 @@ from torch.distributions import (
     Normal,
 )
 from torch.optim.lr_scheduler import ExponentialLR, LambdaLR, StepLR
-
-from parity.cases_data import (
-    RowMaker,
-    add_rows,
-    filled_buffer,
-    outcome,
-    parameters_of,
-    random_buffer,
-)
-from parity.dice import Dice, area
 
 # -- policies to try -----------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from parity.dice import Dice, area
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "src" / "11_where_next.md"

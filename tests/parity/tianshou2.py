@@ -19,9 +19,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where the package `parity` lies
 
+from parity.cases_script import NOTEBOOK, script
 from tianshou.algorithm import Reinforce
 
-from parity.cases_script import NOTEBOOK, script
 from pg_edu import PGPolicy
 
 

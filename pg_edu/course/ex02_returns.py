@@ -1,0 +1,245 @@
+"""Exercises of 02_returns."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pg_edu.course import Exercise
+from pg_edu.returns import discounted_returns
+from pg_edu.stats import RunningMeanStd
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def _of_one_game(rew: Floats, gamma: float) -> Floats:
+    return discounted_returns(rew, np.arange(len(rew)) == len(rew) - 1, gamma)
+
+
+def _without_the_unfinished(rew: Floats, end: Bools, gamma: float) -> Floats:
+    finished = np.arange(len(end)) <= np.flatnonzero(end).max(initial=-1)
+    return np.where(finished, discounted_returns(rew, end, gamma), 0.0)
+
+
+def _last_reward_dropped(rew: Floats, end: Bools, gamma: float) -> Floats:
+    return discounted_returns(np.where(end, 0.0, rew), end, gamma)
+
+
+def _cut_or_over(
+    rew: Floats, terminated: Bools, truncated: Bools, next_value: Floats, gamma: float
+) -> Floats:
+    value = np.where(terminated, 0.0, next_value)
+    return discounted_returns(rew, terminated | truncated, gamma, value)
+
+
+def _normalised(batches: list[Floats]) -> list[Floats]:
+    seen, normalised = RunningMeanStd(), []
+    for returns in batches:
+        normalised.append((returns - seen.mean) / np.sqrt(seen.var + 1e-8))
+        seen.update(returns)
+    return normalised
+
+
+def _with_this_batch_in_the_statistics(batches: list[Floats]) -> list[Floats]:
+    seen, normalised = RunningMeanStd(), []
+    for returns in batches:
+        seen.update(returns)
+        normalised.append((returns - seen.mean) / np.sqrt(seen.var + 1e-8))
+    return normalised
+
+
+def _with_the_last_batch_alone(batches: list[Floats]) -> list[Floats]:
+    before = [(0.0, 1.0)] + [(returns.mean(), returns.var()) for returns in batches]
+    pairs = zip(batches, before[:-1], strict=True)
+    return [(returns - mean) / np.sqrt(var + 1e-8) for returns, (mean, var) in pairs]
+
+
+def _divided_by_the_variance(batches: list[Floats]) -> list[Floats]:
+    seen, normalised = RunningMeanStd(), []
+    for returns in batches:
+        normalised.append((returns - seen.mean) / (seen.var + 1e-8))
+        seen.update(returns)
+    return normalised
+
+
+def _flags(*values: int) -> Bools:
+    return np.array(values, bool)
+
+
+def _in_whole_numbers(returns: Floats, rew: ArrayLike) -> Floats:
+    return returns.astype(np.asarray(rew).dtype)
+
+
+EXERCISES = [
+    Exercise(
+        "02.1",
+        hint="start with the last reward and go backwards: the return of a step is its reward plus "
+        "gamma times the return of the step behind it.",
+        key=_of_one_game,
+        cases=[
+            (np.array([1.0]), 0.5),
+            (np.array([2.0, 0.0, 4.0]), 0.5),
+            (np.array([1, 1, 1]), 0.5),
+            (np.arange(5.0), 1.0),
+        ],
+        mistakes={
+            "A step's own reward is missing: it came after the action of that step.": (
+                lambda rew, gamma: np.append(_of_one_game(rew, gamma)[1:], 0.0)
+            ),
+            "A step's own reward counts in full; the discount begins with the next one.": (
+                lambda rew, gamma: gamma * _of_one_game(rew, gamma)
+            ),
+            "These are sums of the rewards before each step, not of those after it.": (
+                lambda rew, gamma: _of_one_game(rew[::-1], gamma)[::-1]
+            ),
+            "The rewards are added without their discount.": (
+                lambda rew, gamma: _of_one_game(rew, 1.0)
+            ),
+            "The discount counts from the start of the game; it must count from step t.": (
+                lambda rew, gamma: gamma ** np.arange(len(rew)) * _of_one_game(rew, gamma)
+            ),
+            "Every step got the return of the first; each step's sum begins at that step.": (
+                lambda rew, gamma: np.full(len(rew), _of_one_game(rew, gamma)[0])
+            ),
+            "Discounted, an integer reward is no integer: give the result a float dtype.": (
+                lambda rew, gamma: _in_whole_numbers(_of_one_game(rew, gamma), rew)
+            ),
+        },
+    ),
+    Exercise(
+        "02.2",
+        hint="go backwards as before; where end[t] is True, nothing follows step t, so forget what "
+        "you carry before you use it.",
+        key=discounted_returns,
+        cases=[
+            (np.array([1.0, 1.0, 1.0]), _flags(0, 0, 1), 0.5),
+            (np.array([1.0, 0.0, 4.0, 1.0, 1.0]), _flags(0, 0, 1, 0, 1), 0.5),
+            (np.array([1, 1, 1]), _flags(0, 0, 1), 0.5),
+            (np.array([1.0, 2.0, 4.0, 4.0]), _flags(0, 1, 0, 0), 0.5),
+        ],
+        mistakes={
+            "The second game leaks into the first: the flags are not used.": (
+                lambda rew, end, gamma: _of_one_game(rew, gamma)
+            ),
+            "The flag is read one step too late: what follows a game must be forgotten before "
+            "the game's last step is computed, not after it.": (
+                lambda rew, end, gamma: discounted_returns(rew, np.append(end[1:], True), gamma)
+            ),
+            "The flag of step t - 1 is used for step t: so the first reward of a game goes to "
+            "the game before it.": (
+                lambda rew, end, gamma: discounted_returns(rew, np.append(False, end[:-1]), gamma)
+            ),
+            "The last reward of a game is lost: the flag stops what comes behind the step, not "
+            "the step's own reward.": _last_reward_dropped,
+            "Discounted, an integer reward is no integer: give the result a float dtype.": (
+                lambda rew, end, gamma: _in_whole_numbers(discounted_returns(rew, end, gamma), rew)
+            ),
+            "The rows behind the last flag are a game too, one that is still being played.": (
+                _without_the_unfinished
+            ),
+        },
+    ),
+    Exercise(
+        "02.3",
+        hint="what follows a game that is really over, and what would have followed one that was "
+        "only cut off? The two flags must not be treated alike.",
+        key=_cut_or_over,
+        cases=[
+            (np.ones(4), _flags(0, 1, 0, 0), _flags(0, 0, 0, 1), np.full(4, 8.0), 0.5),
+            (np.ones(2), _flags(0, 1), _flags(0, 1), np.full(2, 8.0), 0.5),
+            (
+                np.array([1.0, 2.0, 3.0, 4.0]),
+                _flags(0, 0, 0, 1),
+                _flags(0, 1, 0, 0),
+                np.array([5.0, 6.0, 7.0, 8.0]),
+                0.5,
+            ),
+        ],
+        mistakes={
+            "Both flags at once: the clock ran out at the very step that ended the game. It is "
+            "over, and nothing follows.": (
+                lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
+                    rew, terminated | truncated, gamma, np.where(truncated, next_value, 0.0)
+                )
+            ),
+            "That is the suspect as it was: a game that is over still gets a value for what "
+            "follows, and nothing follows.": (
+                lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
+                    rew, terminated | truncated, gamma, next_value
+                )
+            ),
+            "Now no game gets a value, not even the one that was cut off and would have gone on.": (
+                lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
+                    rew, terminated | truncated, gamma
+                )
+            ),
+            "The value lies one step behind the last reward, so it is discounted once: gamma "
+            "times next_value.": (
+                lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
+                    rew + np.where(truncated & ~terminated, next_value, 0.0),
+                    terminated | truncated,
+                    gamma,
+                )
+            ),
+            "The value was swapped: it goes to the game that was cut off, not to the one that is "
+            "over.": (
+                lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
+                    rew, terminated | truncated, gamma, np.where(terminated, next_value, 0.0)
+                )
+            ),
+            "Nothing follows a game that is over, not even the game that lies behind it in the "
+            "array.": (
+                lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
+                    rew, truncated & ~terminated, gamma, next_value
+                )
+            ),
+            "After a cut another game begins, and its rewards are no part of this one.": (
+                lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
+                    rew + gamma * np.where(truncated & ~terminated, next_value, 0.0),
+                    terminated,
+                    gamma,
+                )
+            ),
+        },
+    ),
+    Exercise(
+        "02.4",
+        hint="the smallest positive float32 is 2 to the power of -149. What becomes of half of it?",
+        key=150,
+        mistakes={
+            "Nearly: 2 to the power of -149 is the smallest positive float32, and not yet 0.": 149,
+            "That is where the normal numbers stop. Smaller ones, with fewer digits, go on to "
+            "2 to the power of -149.": 127,
+            "There too the normal numbers stop, but smaller ones with fewer digits go on to "
+            "2 to the power of -149.": 126,
+            "That is float64.": 1075,
+            "That is float64, and 2 to the power of -1074 is its smallest positive number, not "
+            "yet 0.": 1074,
+            "24 binary digits say how exact a float32 is, not how small it can be.": 24,
+        },
+    ),
+    Exercise(
+        "02.5",
+        hint="keep a list of all earlier returns. Normalise first, by the mean and the variance of "
+        "that list (0 and 1 while it is empty), and append the new ones afterwards.",
+        key=_normalised,
+        cases=[
+            ([np.array([1.0, 3.0, 8.0]), np.array([5.0, 6.0])],),
+            ([np.array([1.0, 3.0, 8.0]), np.array([6.0]), np.array([2.0, 4.0])],),
+        ],
+        mistakes={
+            "A batch is normalised by what was seen before it; it joins the statistics "
+            "afterwards.": _with_this_batch_in_the_statistics,
+            "The first batch is measured by its own mean and spread: before it there is only "
+            "mean 0 and variance 1.": (
+                lambda batches: [(G - G.mean()) / np.sqrt(G.var() + 1e-8) for G in batches]
+            ),
+            "Divide by the standard deviation, the square root of the variance.": (
+                _divided_by_the_variance
+            ),
+            "The statistics are those of all earlier batches together, not of the last one.": (
+                _with_the_last_batch_alone
+            ),
+            "Nothing was normalised.": lambda batches: batches,
+        },
+    ),
+]

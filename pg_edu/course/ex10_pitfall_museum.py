@@ -1,0 +1,163 @@
+"""Exercises of 10_pitfall_museum."""
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pg_edu.course import Exercise
+from pg_edu.returns import discounted_returns
+
+Floats = NDArray[np.float64]
+Field = Callable[[Floats], Floats]
+
+
+def _jacobian(field: Field, x: Floats, h: float = 1e-5) -> Floats:
+    nudges = h * np.eye(len(x))
+    return np.array([(field(x + n) - field(x - n)) / (2 * h) for n in nudges])
+
+
+def _asymmetry(field: Field, x: Floats) -> float:
+    jacobian = _jacobian(field, x)
+    return float(abs(jacobian - jacobian.T).max())
+
+
+def bowl(x: Floats) -> Floats:
+    return np.array([-2 * x[0] + x[1], x[0] - 4 * x[1]])
+
+
+def whirl(x: Floats) -> Floats:
+    return np.array([-x[1], x[0]])
+
+
+def product(x: Floats) -> Floats:
+    return np.array([x[1] * x[2], x[0] * x[2], 2 * x[0] * x[1]])
+
+
+def _loss(
+    log_prob: Tensor,
+    rewards: NDArray[np.int64],
+    end: NDArray[np.bool_],
+    gamma: float,
+    ends: bool = True,
+    whole_actions: bool = True,
+    per_episode: bool = True,
+    floats: bool = True,
+) -> Tensor:
+    """Sum over steps and action dimensions, mean over episodes; each switch turns one bug on."""
+    stops = end if ends else np.arange(len(end)) == len(end) - 1
+    G = discounted_returns(rewards, stops, gamma) if floats else _cut(rewards, stops, gamma)
+    scored = log_prob.sum(dim=1) if whole_actions else log_prob.mean(dim=1)
+    terms = scored * torch.as_tensor(G, dtype=log_prob.dtype)
+    return -terms.sum() / int(end.sum()) if per_episode else -terms.mean()
+
+
+def _cut(rewards: NDArray[np.int64], end: NDArray[np.bool_], gamma: float) -> Floats:
+    G = np.zeros_like(rewards)
+    for t in reversed(range(len(G))):
+        G[t] = rewards[t] + (0 if end[t] else gamma * G[t + 1])
+    return G.astype(float)
+
+
+def _bug(**switch: bool) -> Callable[..., Tensor]:
+    return lambda log_prob, rewards, end, gamma: _loss(log_prob, rewards, end, gamma, **switch)
+
+
+BUGS = {
+    "floats": "the returns are cut to integers",
+    "ends": "the returns run on into the next episode",
+    "whole_actions": "the mean over action dimensions is not the log-probability of an action",
+    "per_episode": "the mean over steps, whose number the actions decide",
+}
+
+
+def _left_over() -> dict[str, Callable[..., Tensor]]:
+    """What to say -> the loss, for every one, two or three of the four bugs."""
+    return {
+        f"{number} left: {'; '.join(BUGS[bug] for bug in left)}.": _bug(
+            **dict.fromkeys(left, False)
+        )
+        for n, number in enumerate(("One is", "Two are", "Three are"), 1)
+        for left in combinations(BUGS, n)
+    }
+
+
+EXERCISES = [
+    Exercise(
+        "10.1",
+        hint="count the successes that come before all three copies are in a failure; three are "
+        "enough.",
+        key=11 / 16,
+        mistakes={
+            "That is the true share, and how often all three are successes; one or two of three "
+            "add to it.": 0.5,
+            "Failures are reported too, if all copies are in one.": 1.0,
+            "That is the first one to end. The second and the third are successes less often.": (
+                7 / 8
+            ),
+            "That is the share with two copies. With three the race is worse.": 5 / 8,
+            "That is the number of successes; asked for is their share among three.": 33 / 16,
+            "That is the share of failures.": 5 / 16,
+            "A share, please, not a percentage.": 68.75,
+        },
+    ),
+    Exercise(
+        "10.2",
+        hint="the derivative of component i by coordinate j is a quotient of differences; make a "
+        "matrix of all, and compare it with its transpose.",
+        key=_asymmetry,
+        cases=[
+            (bowl, np.array([0.3, -0.2])),
+            (product, np.array([1.0, 2.0, -5.0])),
+            (whirl, np.array([0.3, -0.2])),
+        ],
+        mistakes={
+            "That is the largest entry of the Jacobian; compare it with its transpose.": (
+                lambda field, x: float(abs(_jacobian(field, x)).max())
+            ),
+            "The sign does not matter: take the absolute value, then the largest.": (
+                lambda field, x: float((np.triu(_jacobian(field, x) - _jacobian(field, x).T)).min())
+            ),
+            "That is twice as much: divide the difference by the whole distance, 2 h.": (
+                lambda field, x: 2 * _asymmetry(field, x)
+            ),
+            "That is half of it, as in (J - Jᵀ) / 2; asked for is the difference itself.": (
+                lambda field, x: _asymmetry(field, x) / 2
+            ),
+            "That is the sum of all differences; asked for is the largest.": (
+                lambda field, x: float(abs(_jacobian(field, x) - _jacobian(field, x).T).sum())
+            ),
+        },
+        tolerance=1e-4,
+    ),
+    Exercise(
+        "10.3",
+        hint="look at the array for G, at what follows the last step of an episode, and at what "
+        "each .mean() divides by.",
+        key=lambda log_prob, rewards, end, gamma: _loss(log_prob, rewards, end, gamma),
+        cases=[
+            (
+                torch.tensor([[-0.5, -1.0], [-2.0, -0.25], [-1.0, -3.0]]),
+                np.array([1, 3, 3]),
+                np.array([False, True, True]),
+                0.5,
+            ),
+            (
+                torch.tensor([[-1.0], [-2.0], [-4.0], [-8.0]]),
+                np.array([1, 1, 1, 5]),
+                np.array([False, False, True, True]),
+                0.9,
+            ),
+        ],
+        mistakes={
+            "That is still the suspect, with all four.": _bug(**dict.fromkeys(BUGS, False)),
+            **_left_over(),
+            "The minus is lost: the optimizer goes down, and we want to go up.": (
+                lambda *given: -_loss(*given)
+            ),
+        },
+    ),
+]

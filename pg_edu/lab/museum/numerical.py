@@ -1,0 +1,152 @@
+"""A number is lost on the way; the formula was right."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Categorical
+
+from pg_edu.lab.exact.mdp import Floats
+from pg_edu.lab.museum.entry import Pitfall, Verdict
+from pg_edu.returns import discounted_returns
+
+Backwards = Callable[[Any, float], Any]
+
+
+def into_zeros_like(rew: Any, gamma: float) -> Any:
+    G = np.zeros_like(rew)
+    for t in reversed(range(len(rew))):
+        G[t] = rew[t] + (gamma * G[t + 1] if t + 1 < len(rew) else 0)
+    return G
+
+
+def into_floats(rew: Any, gamma: float) -> Any:
+    G = np.zeros(len(rew))
+    for t in reversed(range(len(rew))):
+        G[t] = rew[t] + (gamma * G[t + 1] if t + 1 < len(rew) else 0)
+    return G
+
+
+def _three_coins_of_1(returns: Backwards) -> Verdict:
+    exact = 1 + Fraction(9, 10) + Fraction(81, 100)
+    found = float(returns(np.array([1, 1, 1]), 0.9)[0])
+    return Verdict(abs(found - float(exact)) < 1e-12, {"first return": found, "exact": 2.71})
+
+
+def _float_rewards_or_no_discount() -> Verdict:
+    floats = float(into_zeros_like(np.array([1.0, 1.0, 1.0]), 0.9)[0])
+    undiscounted = float(into_zeros_like(np.array([1, 1, 1]), 1.0)[0])
+    figures = {"first return from float rewards": floats}
+    figures["from int rewards with gamma 1"] = undiscounted
+    return Verdict(abs(floats - 2.71) < 1e-12 and undiscounted == 3.0, figures)
+
+
+INT_RETURNS = Pitfall(
+    name="int returns",
+    kind="numerical",
+    believed="zeros_like(rewards) is an array for the returns.",
+    wrong=into_zeros_like,
+    right=into_floats,
+    check=_three_coins_of_1,
+    nuance="It is if the rewards are floats, or if there is no discount. Of int rewards it cuts "
+    "every fraction off, silently, at every step.",
+    half_true=_float_rewards_or_no_discount,
+    sources=("Sutton & Barto (2018), equation 3.8", "notebook 02"),
+)
+
+LogProb = Callable[[Tensor], Tensor]
+
+
+def log_of_softmax(logits: Tensor) -> Tensor:
+    return torch.softmax(logits, dim=-1).log()
+
+
+def log_softmax(logits: Tensor) -> Tensor:
+    return torch.log_softmax(logits, dim=-1)
+
+
+def _of_the_rare_action(log_prob: LogProb, gap: float) -> tuple[float, float]:
+    """log π of an action whose logit is `gap` lower, and its derivative by that logit: -gap, 1."""
+    logits = torch.tensor([0.0, gap], dtype=torch.float32, requires_grad=True)
+    value = log_prob(logits)[0]
+    (slope,) = torch.autograd.grad(value, logits)
+    return float(value.detach()), float(slope[0])
+
+
+def _gap_of_200(log_prob: LogProb) -> Verdict:
+    value, slope = _of_the_rare_action(log_prob, 200.0)
+    return Verdict(value == -200 and slope == 1, {"log-probability": value, "its slope": slope})
+
+
+def _by_categorical(logits: Tensor) -> Tensor:
+    policy: Any = Categorical(probs=torch.softmax(logits, dim=-1))
+    log_prob: Tensor = policy.log_prob(torch.arange(2))
+    return log_prob
+
+
+def _smaller_gaps() -> Verdict:
+    value, slope = _of_the_rare_action(log_of_softmax, 80.0)
+    clamped, flat = _of_the_rare_action(_by_categorical, 20.0)
+    figures = {"log-probability at a gap of 80": value, "slope there": slope}
+    figures |= {"by Categorical(probs=softmax(x)) at a gap of 20": clamped, "its slope": flat}
+    held = abs(value + 80) < 1e-3 and abs(slope - 1) < 1e-3
+    return Verdict(held and abs(clamped + 15.94) < 0.01 and flat == 0, figures)
+
+
+SOFTMAX_THEN_LOG = Pitfall(
+    name="softmax, then log",
+    kind="numerical",
+    believed="log(softmax(x)) and log_softmax(x) are the same.",
+    wrong=log_of_softmax,
+    right=log_softmax,
+    check=_gap_of_200,
+    nuance="On paper; and in float32 while logits are less than about 88 apart. "
+    "Categorical(probs=softmax(x)) never says inf: it stops at -15.94, where nothing is learned.",
+    half_true=_smaller_gaps,
+    sources=("PyTorch's documentation of log_softmax", "notebook 04"),
+)
+
+Vectorised = Callable[[Floats, float], Any]
+
+
+def cumsum_over_gamma_t(rew: Floats, gamma: float) -> Any:
+    weight = gamma ** np.arange(len(rew))
+    return np.cumsum((rew * weight)[::-1])[::-1] / weight
+
+
+def backward_scan(rew: Floats, gamma: float) -> Any:
+    return discounted_returns(rew, np.arange(len(rew)) == len(rew) - 1, gamma)
+
+
+def _error(returns: Vectorised, steps: int, gamma: float) -> float:
+    """The largest relative error, for a reward of 1 at every step."""
+    exact = (1 - gamma ** np.arange(steps, 0, -1)) / (1 - gamma)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.abs(returns(np.ones(steps), gamma) / exact - 1).max())
+
+
+def _ten_thousand_steps(returns: Vectorised) -> Verdict:
+    error = _error(returns, 10_000, 0.9)
+    return Verdict(error < 1e-9, {"largest relative error": error})
+
+
+def _five_hundred_steps() -> Verdict:
+    error = _error(cumsum_over_gamma_t, 500, 0.99)
+    return Verdict(error < 1e-9, {"largest relative error with 500 steps, gamma .99": error})
+
+
+CUMSUM = Pitfall(
+    name="cumsum over gamma^t",
+    kind="numerical",
+    believed="Dividing a cumulative sum by gamma^t does without the loop.",
+    wrong=cumsum_over_gamma_t,
+    right=backward_scan,
+    check=_ten_thousand_steps,
+    nuance="So it does while gamma^T is far from 0. With gamma = .9 it is 0 in float64 after some "
+    "7000 steps, and 0/0 is NaN; float32 gives up after 1000.",
+    half_true=_five_hundred_steps,
+    sources=("notebook 02",),
+)

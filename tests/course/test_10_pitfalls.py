@@ -1,0 +1,523 @@
+"""The museum of pitfalls: every wrong version is told apart, every right one passes.
+
+The first tests are made from the registry, so a new exhibit is tried as soon as it is there. Below,
+`FIGURES` holds what the checks have to find, from formulas and sums that share no code with them.
+"""
+
+import ast
+import inspect
+import itertools
+import math
+import statistics
+from typing import get_args
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from pg_edu.course import exercise
+from pg_edu.lab.museum import PITFALLS, ROOMS
+from pg_edu.lab.museum.entry import Kind, Pitfall, Verdict
+
+WITH_CODE = {name: entry for name, entry in PITFALLS.items() if entry.kind != "belief"}
+BELIEFS = {name: entry for name, entry in PITFALLS.items() if entry.kind == "belief"}
+
+
+# From the registry.
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
+def test_the_wrong_version_is_told_apart(name):
+    entry = PITFALLS[name]
+    assert not entry.check(entry.wrong).passes
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
+def test_the_right_version_passes(name):
+    entry = PITFALLS[name]
+    assert entry.check(entry.right).passes
+
+
+@pytest.mark.parametrize("name", BELIEFS)
+def test_the_belief_does_not_survive_its_check(name):
+    assert not PITFALLS[name].check().passes
+
+
+@pytest.mark.parametrize("name", PITFALLS)
+def test_where_it_is_half_true_is_computed(name):
+    assert PITFALLS[name].half_true().passes
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
+def test_both_versions_are_short_and_take_the_same_arguments(name):
+    entry = PITFALLS[name]
+    wrong, right = (inspect.signature(code) for code in (entry.wrong, entry.right))
+    assert list(wrong.parameters) == list(right.parameters)
+    for code in (entry.wrong, entry.right):
+        assert len(inspect.getsource(code).splitlines()) <= 6
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
+def test_both_versions_say_something_else(name):
+    entry = PITFALLS[name]
+    bodies = [
+        [ast.dump(line) for line in ast.parse(inspect.getsource(code)).body[0].body]
+        for code in (entry.wrong, entry.right)
+    ]
+    assert bodies[0] != bodies[1]
+
+
+@pytest.mark.parametrize("name", PITFALLS)
+def test_a_label_is_short_and_complete(name):
+    entry = PITFALLS[name]
+    assert entry.kind in get_args(Kind)
+    assert 10 < len(entry.believed) < 90 and entry.believed.endswith(".")
+    assert 20 < len(entry.nuance) < 230 and entry.nuance.endswith((".", ".)"))
+    assert entry.sources and all(entry.sources)
+    assert (entry.kind == "belief") == (entry.wrong is None) == (entry.right is None)
+
+
+def test_there_are_at_least_twenty_five_exhibits_and_none_hides_another():
+    shown = [x for room in ROOMS for x in vars(room).values() if isinstance(x, Pitfall)]
+    assert len(shown) == len(PITFALLS) >= 25
+
+
+def test_there_is_an_exhibit_of_each_kind():
+    assert {entry.kind for entry in PITFALLS.values()} == set(get_args(Kind))
+
+
+def test_every_exhibit_has_figures_of_an_independent_origin():
+    assert set(FIGURES) == set(PITFALLS)
+
+
+def test_a_verdict_prints_nothing_that_depends_on_rounding():
+    assert str(Verdict(True, {"a": -1e-17, "b": 2 / 3, "n": 12})) == "✓ a = 0; b = 0.6667; n = 12"
+
+
+@pytest.mark.parametrize("name", PITFALLS)
+def test_no_figure_is_so_near_to_a_rounding_edge_that_machines_print_it_differently(name):
+    for verdict in PITFALLS[name].verdicts().values():
+        printed = [str(verdict)]
+        for nudge in (1 - 1e-7, 1 + 1e-7):
+            nudged = {n: v if isinstance(v, int) else v * nudge for n, v in verdict.figures.items()}
+            printed.append(str(Verdict(verdict.passes, nudged)))
+        assert len(set(printed)) == 1
+
+
+def test_the_answers_to_all_versions_come_together():
+    assert list(PITFALLS["mean over steps"].verdicts()) == ["wrong", "right", "half true"]
+    assert list(PITFALLS["a low return pushes down"].verdicts()) == ["believed", "half true"]
+
+
+# The figures, once more: games as lists of what can happen, policies that toss fair coins.
+#
+# A game is (probability, [(place, action, reward), ...]); the score of a fair coin is +1/2 in the
+# place and action taken, and -1/2 in the other action there.
+
+STOP_OR_GO = [(0.5, [(0, 0, 1.0)]), (0.5, [(0, 1, 0.6)] + [(None, 1, 0.6)] * 3)]
+LONG_OR_SHORT = [(0.5, [(0, 0, 1.0)])] + [
+    (1 / 16, [(0, 1, 0.4), *((1, coin, 0.4 * coin) for coin in coins)])
+    for coins in itertools.product((0, 1), repeat=3)
+]
+WAITING = [
+    (0.5, [(0, 0, 1.0)]),
+    (0.25, [(0, 1, 0.0), (1, 0, 1.0)]),
+    (0.125, [(0, 1, 0.0), (1, 1, 0.0), (2, 0, 1.0)]),
+    (0.125, [(0, 1, 0.0), (1, 1, 0.0), (2, 1, 4.0)]),
+]
+TWO_COINS = [
+    (0.25, [(0, one, float(one)), (1, two, float(two))])
+    for one, two in itertools.product((0, 1), repeat=2)
+]
+LOAN = [
+    (0.25, [(0, one, 5.0 * one), (1 + one, two, 0.5 * two - 5.0 * one)])
+    for one, two in itertools.product((0, 1), repeat=2)
+]
+
+
+def to_go(steps, gamma=1.0):
+    r = [reward for _, _, reward in steps]
+    return [sum(gamma ** (k - t) * r[k] for k in range(t, len(r))) for t in range(len(r))]
+
+
+def pushed(steps, weights):
+    g = np.zeros((3, 2))
+    for (place, act, _), weight in zip(steps, weights, strict=True):
+        if place is not None:  # a forced step
+            g[place] -= weight / 2
+            g[place, act] += weight
+    return g
+
+
+def moments(games, n, update):
+    """E[update] and the trace of its covariance, over all batches of n games."""
+    batches = list(itertools.product(games, repeat=n))
+    chance = np.array([math.prod(p for p, _ in batch) for batch in batches])
+    found = np.array([update([steps for _, steps in batch]) for batch in batches])
+    mean = np.tensordot(chance, found, axes=1)
+    return mean, float(chance @ ((found - mean) ** 2).sum(axis=(1, 2)))
+
+
+def right(batch):
+    return sum(pushed(steps, to_go(steps)) for steps in batch) / len(batch)
+
+
+def truth(games):
+    return moments(games, 1, right)[0]
+
+
+def angle(a, b):
+    return float((a * b).sum() / math.sqrt((a * a).sum() * (b * b).sum()))
+
+
+def cosines(games, update, sizes):
+    return [angle(moments(games, n, update)[0], truth(games)) for n in sizes]
+
+
+def per_episode(batch):
+    return sum(pushed(s, np.array(to_go(s)) / len(s)) for s in batch) / len(batch)
+
+
+def per_step(batch):
+    return len(batch) * right(batch) / sum(map(len, batch))
+
+
+def minus_mean_of_steps(batch):
+    b = statistics.fmean(G for steps in batch for G in to_go(steps))
+    return sum(pushed(s, [G - b for G in to_go(s)]) for s in batch) / len(batch)
+
+
+def lonely_dropped(batch):
+    g = np.zeros((3, 2))
+    for i, steps in enumerate(batch):
+        weights = []
+        for t, G in enumerate(to_go(steps)):
+            others = [to_go(o)[t] for j, o in enumerate(batch) if j != i and len(o) > t]
+            weights.append(G - statistics.fmean(others) if others else 0.0)
+        g += pushed(steps, weights)
+    return g / len(batch)
+
+
+def window(batch, steps, finished_only=False):
+    g, left = np.zeros((3, 2)), steps
+    for game in batch:
+        seen = game[:left]
+        if seen and not (finished_only and len(seen) < len(game)):
+            g += pushed(seen, to_go(seen))
+        left = max(0, left - len(game))
+    return g
+
+
+# Three arms, in numpy.
+
+REWARD, LOGITS = np.array([1.0, 0.0, 5.0]), np.array([0.5, -0.3, 0.1])
+
+
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+
+
+PI = softmax(LOGITS)
+GRADIENT = PI * (REWARD - PI @ REWARD)
+
+
+def arms(n, update, reward=REWARD, pi=PI):
+    """E[update] and the trace of its covariance, over all batches of n pulls."""
+    mean, square = np.zeros(3), 0.0
+    for pulls in itertools.product(range(3), repeat=n):
+        g = update(np.eye(3)[list(pulls)] - pi, reward[list(pulls)])
+        mean += pi[list(pulls)].prod() * g
+        square += pi[list(pulls)].prod() * float(g @ g)
+    return mean, square - float(mean @ mean)
+
+
+def minus(b):
+    return lambda s, G: ((G - b)[:, None] * s).mean(axis=0)
+
+
+def signs(s, G):
+    """Two returns, standardised: their signs about the middle."""
+    return (np.sign(G - G.mean())[:, None] * s).mean(axis=0)
+
+
+def others(s, G):
+    return ((G - (G.sum() - G) / (len(G) - 1))[:, None] * s).mean(axis=0)
+
+
+def pairs(s, G):
+    return s.mean(axis=0) * G.mean()
+
+
+def snr(n):
+    mean, variance = arms(n, pairs)
+    return float(np.linalg.norm(mean)) / math.sqrt(variance)
+
+
+def second_step(lr, fresh=False):
+    """Cosine of E[the second step on a batch of 4] to E[∇J there]."""
+    pulls = np.array(list(itertools.product(range(3), repeat=4)))
+    chance = PI[pulls].prod(axis=1)
+    after = LOGITS + lr * (REWARD[pulls][..., None] * (np.eye(3)[pulls] - PI)).mean(axis=1)
+    pi = softmax(after)
+    gradient = chance @ (pi * (REWARD - (pi @ REWARD)[:, None]))
+    if fresh:
+        step = chance @ (PI * REWARD - (PI @ REWARD) * pi)
+    else:
+        step = chance @ (REWARD[pulls][..., None] * (np.eye(3)[pulls] - pi[:, None])).mean(axis=1)
+    return angle(step, gradient)
+
+
+# Gaussians, by scipy.
+
+
+def expect(f, mu, sigma):
+    kinks = [k for k in (-1, 1) if abs(k - mu) < 12 * sigma]
+    edges = [mu - 12 * sigma, *kinks, mu + 12 * sigma]
+    return sum(
+        integrate.quad(lambda u: f(u) * stats.norm.pdf(u, mu, sigma), a, b, epsabs=1e-12)[0]
+        for a, b in itertools.pairwise(edges)
+    )
+
+
+def clip(u):
+    return min(max(u, -1.0), 1.0)
+
+
+def scored(bound, x, mu, sigma):
+    """E[R(bound(u)) ∇ log p(x(u))] with R(v) = -(v - .2)²: by mu and by log sigma."""
+    return [
+        expect(lambda u: -((bound(u) - 0.2) ** 2) * (x(u) - mu) / sigma**2, mu, sigma),
+        expect(lambda u: -((bound(u) - 0.2) ** 2) * (((x(u) - mu) / sigma) ** 2 - 1), mu, sigma),
+    ]
+
+
+def itself(u):
+    return u
+
+
+# Single computations.
+
+
+def bits(p, n):
+    """E√(k (n - k)) / (n p q): the scale of the standardised update of a coin."""
+    law = stats.binom(n, p)
+    return sum(law.pmf(k) * math.sqrt(k * (n - k)) for k in range(n + 1)) / (n * p * (1 - p))
+
+
+def chain_of_waiting(gamma):
+    """Cosine of Σ μ(s) ∇π Q_γ to ∇ρ, where ρ's gradient is a difference quotient."""
+
+    def world(p):
+        P = np.diag(p / 2) + np.diag(p[:2] / 2, 1)
+        P[:, 0] += 1 - P.sum(axis=1)
+        r = (1 - p) + p * np.array([0, 0, 4])
+        mu = np.linalg.matrix_power(P, 4096)[0]
+        return P, r, mu
+
+    P, r, mu = world(np.full(3, 0.5))
+    V = np.linalg.inv(np.eye(3) - gamma * P) @ r
+    stop = np.array([1, 1, 1]) + gamma * V[0]
+    wait = np.array([0, 0, 4]) + gamma * (V + np.array([V[1], V[2], V[0]])) / 2
+    update = mu * (wait - stop) / 4
+    h = 1e-5
+    slope = []
+    for s in range(3):
+        up, down = (world(0.5 + sign * h * np.eye(3)[s]) for sign in (1, -1))
+        slope.append((up[2] @ up[1] - down[2] @ down[1]) / (2 * h) / 4)
+    return angle(update, np.array(slope))
+
+
+def corridor(p_right, steps):
+    """-E[number of steps], at most `steps`, of Sutton & Barto's short corridor."""
+    P = np.array([[1 - p_right, p_right, 0], [p_right, 0, 1 - p_right], [0, 1 - p_right, 0]])
+    alive, total = np.array([1.0, 0, 0]), 0.0
+    for _ in range(steps):
+        total -= alive.sum()
+        alive = alive @ P
+    return total
+
+
+def first_finishers():
+    """The number of short ones until all 8 environments are in a long one is negative binomial."""
+    shorts = sum(stats.nbinom(8, 0.5).pmf(k) * min(k, 8) for k in range(200))
+    return (10 * shorts + 100 * (8 - shorts)) / 8
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def stop_update(n, stop=1.0, go=2.4):
+    total = 0.0
+    for k in range(n + 1):
+        chance = math.comb(n, k) * 0.5**n
+        total += chance * (k * 0.5 * stop - (n - k) * 0.5 * go) / (k + 4 * (n - k))
+    return 4 * total
+
+
+def leaked(games):
+    """Variance of the update of two games in one array, without a flag between them."""
+
+    def update(batch):
+        one, two = batch
+        G = to_go(one + two)
+        return (pushed(one, G[: len(one)]) + pushed(two, G[len(one) :])) / 2
+
+    return moments(games, 2, update)[1]
+
+
+NAN, INF = math.nan, math.inf
+V_NEXT = [1.75, 2.5]  # of the second and the third state of WAITING
+P0, P1 = sigmoid(0.3), sigmoid(-0.2)
+INVEST = 3 * 0.95**5
+ARM_PUSHES = (REWARD + 0.5) * (1 - PI)
+COLUMN = np.array([p * (1 + 3 * (2 * p - 1)) for p in (0.7, 0.3)])
+VARIANCE = arms(1, minus(0.0))[1]
+LATER = softmax(np.array([0.5, -0.3, 1.5]))
+
+# name -> (figures of the wrong version or of the belief, figures of the nuance), in their order.
+FIGURES = {
+    "mean over steps": lambda: ([0.4, stop_update(8), -1.4], [1 / 3, 1]),
+    "mean per episode": lambda: (
+        cosines(LONG_OR_SHORT, per_episode, (1, 2, 3)),
+        [*cosines(LONG_OR_SHORT, per_step, (1, 4)), 1],
+    ),
+    "standardised per episode": lambda: (
+        [0, NAN, (0.81 - 2.71 / 3) / statistics.stdev([0.81, 0.9, 1])],
+        [0],
+    ),
+    "standardised per batch": lambda: (
+        [
+            angle(arms(2, signs)[0], GRADIENT),
+            angle(
+                arms(2, signs, np.array([1.0, 0, 50]), softmax(np.array([1.5, 0, -3])))[0],
+                arms(1, minus(0), np.array([1.0, 0, 50]), softmax(np.array([1.5, 0, -3])))[0],
+            ),
+        ],
+        [1, bits(0.5, 8), bits(0.1, 8)],
+    ),
+    "own mean over steps": lambda: (
+        cosines(LONG_OR_SHORT, minus_mean_of_steps, (1, 2, 3)),
+        cosines(LONG_OR_SHORT, minus_mean_of_steps, (4,)),
+    ),
+    "leave-one-out, steps dropped": lambda: (
+        cosines(WAITING, lonely_dropped, (2, 3)),
+        [2 * arms(2, others)[1], 3 * arms(3, others)[1], VARIANCE],
+    ),
+    "value of the next state": lambda: (
+        cosines(
+            WAITING,
+            lambda b: pushed(
+                b[0],
+                [G - (V_NEXT[t] if t + 1 < len(b[0]) else 0) for t, G in enumerate(to_go(b[0]))],
+            ),
+            (1,),
+        ),
+        [1],
+    ),
+    "constant bootstrap": lambda: ([3 + (3.5 + 3) / 2 - 3.5, 3 - 3.5], [0]),
+    "the collector's cut": lambda: (
+        [
+            *cosines(WAITING, lambda b: window(b, 2), (2,)),
+            *cosines(WAITING, lambda b: window(b, 2, finished_only=True), (2,)),
+        ],
+        [cosines(WAITING, lambda b, n=n: window(b, n), (n,))[0] for n in (3, 4, 5)],
+    ),
+    "the batch used twice": lambda: (
+        [second_step(1.0)],
+        [second_step(0.1), second_step(1.0, fresh=True)],
+    ),
+    "a column of actions": lambda: (
+        [0.3 / 4 * (1 + 3 * (2 * 0.3 - 1)), 0.3, angle(COLUMN, np.array([0.7, 0.3]))],
+        [1],
+    ),
+    "the clipped action scored": lambda: (
+        [
+            scored(clip, clip, 1.0, 0.6)[0],
+            scored(clip, itself, 1.0, 0.6)[0],
+            angle(*(np.array(scored(clip, x, 1.0, 0.6)) for x in (clip, itself))),
+        ],
+        [0, 0],
+    ),
+    "tanh scored as a Normal": lambda: (
+        [
+            *np.array([scored(math.tanh, x, 0.5, 1.0) for x in (math.tanh, itself)]).T.ravel(),
+            angle(*(np.array(scored(math.tanh, x, 0.5, 1.0)) for x in (math.tanh, itself))),
+        ],
+        [
+            angle(*(np.array(scored(math.tanh, x, size, size)) for x in (math.tanh, itself)))
+            for size in (0.5, 0.005)
+        ],
+    ),
+    "own mean per time": lambda: ([1 / 2, 2 / 3, 1], [0, 3 / 4]),
+    "mean over action dimensions": lambda: ([1 / 3, 1], [0, 1.2**17]),
+    "any baseline": lambda: ([arms(1, minus(10))[1], VARIANCE], [0]),
+    "the auto-reset row": lambda: (
+        [
+            2 * VARIANCE + 0.99**2 * (1 - PI @ PI) * (PI @ REWARD**2),
+            2 * VARIANCE,
+        ],
+        [0, 3],
+    ),
+    "the forgotten end flag": lambda: (
+        [leaked(TWO_COINS), moments(TWO_COINS, 2, right)[1]],
+        [0, math.sqrt(2) * 0.25 / 2 * (0.5 - 0.5**4) * (1 + 0.6 * 1.875) / 2],
+    ),
+    "gamma^t dropped": lambda: (
+        [0.5 * P0 * (1 - P0) * P1 * (1 - P1), round(2 * 0.3 - 2.5 * 0.3**4, 2), 2 - 2.5],
+        [chain_of_waiting(0.3), chain_of_waiting(0.99)],
+    ),
+    "truncation as termination": lambda: (
+        [(-6 + INVEST) / 6, (-9 + 4 * INVEST) / 9, INVEST - 1],
+        [1],
+    ),
+    "[B, 1] * [B]": lambda: ([(1 - 2 * 0.6) / (2 * 2**2), (1 - 0.6) / 2], [snr(2), snr(4), snr(6)]),
+    "centred rewards": lambda: ([9], [0]),
+    "int returns": lambda: ([1, 2.71], [2.71, 3]),
+    "softmax, then log": lambda: ([-INF, NAN], [-80, 1, math.log(2.0**-23), 0]),
+    "cumsum over gamma^t": lambda: ([NAN], [0]),
+    "the first n to finish": lambda: ([first_finishers(), 55], [10]),
+    "argmax is the agent": lambda: (
+        [-100, corridor(2 - math.sqrt(2), 100)],
+        [1 - PI @ REWARD, 5 - LATER @ REWARD],
+    ),
+    "three seeds and a band": lambda: ([1 - 2 * 0.5**3], [1 - 0.7**3 - 0.3**3]),
+    "best of k": lambda: ([(500 * 19 + 300 * 7 + 100) / 27, 300], [0.75 * 400 + 0.25 * 200, 300]),
+    "a running mean has no grounding": lambda: ([0], [0.4, 0.4 - 0.75]),
+    "tanh needs the Jacobian": lambda: (
+        [scored(math.tanh, itself, 0.5, 1.0)[0]] * 2,
+        [1 - 2 * expect(lambda u: u * math.tanh(u), 0.0, 2.0), 1],
+    ),
+    "a low return pushes down": lambda: (
+        [ARM_PUSHES[0], ARM_PUSHES.min()],
+        [(1.5 * (1 - PI[0]) - 5.5 * PI[0]) / 2],
+    ),
+    "reward-to-go is less noisy": lambda: (
+        [
+            moments(LOAN, 1, right)[1],
+            moments(LOAN, 1, lambda b: pushed(b[0], [to_go(b[0])[0]] * 2))[1],
+        ],
+        [(4**2 + 3 * 4 - 1) / 3 * 4 / 8, (4**2 + 4 - 1) * 4 / 8],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PITFALLS)
+def test_the_figures_of_an_exhibit_are_those_of_another_computation(name):
+    verdicts = list(PITFALLS[name].verdicts().values())
+    for verdict, expected in zip((verdicts[0], verdicts[-1]), FIGURES[name](), strict=True):
+        found = [*verdict.figures.values()]
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_the_answer_of_10_1_is_that_of_all_orders():
+    """The first three episodes of each of three copies, 2^9 cases: no fourth one can be counted."""
+    shares = []
+    for lengths in itertools.product((1, 10), repeat=9):
+        ends = [
+            (sum(own[: k + 1]), own[k])
+            for own in (lengths[:3], lengths[3:6], lengths[6:])
+            for k in range(3)
+        ]
+        shares.append(sum(length == 1 for _, length in sorted(ends)[:3]) / 3)
+    assert statistics.fmean(shares) == pytest.approx(exercise("10.1").key, abs=1e-12)

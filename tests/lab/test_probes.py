@@ -1,0 +1,334 @@
+"""The probes: their optima by brute force, right agents, and agents with one broken part each."""
+
+import itertools
+from dataclasses import replace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_env
+
+from pg_edu import BasePolicy, Batch, PGPolicy
+from pg_edu.lab.probes import PROBES, probe, probes
+from pg_edu.lab.probes.worlds import DELAY, LENGTHS, LIMIT, PAYMENTS, Motor, World
+from pg_edu.returns import discounted_returns
+from pg_edu.runs.experiment import Config, make_policy
+from pg_edu.stats import TrainingStats
+from tests.lab import broken_agents
+
+BY_NAME = {p.name: p for p in PROBES}
+TABULAR = [p for p in PROBES if p.mdp is not None]
+
+
+def value(mdp, policy, steps=200):
+    """Σ γᵗ E[rₜ] of a policy [S, A], step by step, with no time limit."""
+    transition = np.einsum("sa,sap->sp", policy, mdp.transition)
+    reward, here, total = (policy * mdp.reward).sum(axis=1), mdp.start, 0.0
+    for t in range(steps):
+        total += mdp.gamma**t * here @ reward
+        here = here @ transition
+    return total
+
+
+# The environments.
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("each", PROBES, ids=lambda p: p.name)
+def test_an_environment_obeys_gymnasium(each, mirror):
+    check_env(each.make(mirror), skip_render_check=True)
+
+
+@pytest.mark.parametrize("each", TABULAR, ids=lambda p: p.name)
+def test_the_optimum_is_the_best_of_all_policies(each):
+    """max over policies of Σ γᵗ E[rₜ]: all deterministic ones, and a grid of mixtures."""
+    mdp, actions = each.mdp, each.mdp.logits.shape[1]
+    if each.blind:
+        grid = np.arange(0, 1.001, 0.05)
+        mixtures = [(p, q, 1 - p - q) for p, q in itertools.product(grid, grid) if p + q <= 1]
+        policies = [np.tile(mixture, (len(mdp.start), 1)) for mixture in mixtures]
+    else:
+        # Where all states look alike only the first one has something to choose.
+        free = [s for s in range(len(mdp.start)) if each.name in ("contexts", "memory") or s == 0]
+        rows = np.zeros(len(mdp.start), int)
+        policies = []
+        for chosen in itertools.product(range(actions), repeat=len(free)):
+            rows[free] = chosen
+            policies.append(np.eye(actions)[rows])
+    assert each.optimum == pytest.approx(max(value(mdp, policy) for policy in policies), abs=1e-12)
+
+
+@pytest.mark.parametrize("each", TABULAR, ids=lambda p: p.name)
+def test_chance_is_what_uniform_actions_bring(each):
+    uniform = np.full(each.mdp.reward.shape, 1 / each.mdp.reward.shape[1])
+    assert each.chance == pytest.approx(value(each.mdp, uniform), abs=1e-12)
+
+
+@pytest.mark.parametrize("best_is_low", [True, False])
+def test_the_motor_pays_most_at_one_end_and_chance_is_the_middle(best_is_low):
+    motor = Motor(best_is_low)
+    rewards = [motor.reward(a) for a in np.linspace(2, 6, 41)]
+    assert max(rewards) == BY_NAME["bound"].optimum == motor.reward(motor.best)
+    assert np.mean(rewards) == pytest.approx(BY_NAME["bound"].chance)
+
+
+@pytest.mark.parametrize("action", [1.9, 6.1, np.nan])
+def test_the_motor_refuses_what_is_out_of_its_bounds(action):
+    with pytest.raises(ValueError, match="not mapped"):
+        Motor().step(np.array([action]))
+
+
+@pytest.mark.parametrize(
+    ("weights", "arm"),
+    [((1, 0.5, 0.25), 0), ((1, 0, 0), 1), ((1, 1, 1), 2), ((0.25, 0.5, 1), 3)],
+)
+def test_every_wrong_way_to_weigh_rewards_has_an_arm_of_its_own(weights, arm):
+    """Discounted, immediate, undiscounted, from the wrong end: argmaxₐ Σ wₖ rₖ(a) = 0, 1, 2, 3."""
+    assert (np.array(PAYMENTS) @ weights).argmax() == arm
+
+
+def test_the_sizes_of_the_returns_have_an_arm_of_their_own_and_their_integers_have_none():
+    """|G| is largest for the last arm; cut to an integer the best arm's return is 0, like two more.
+
+    Step by step as well: int(4 - 5/2) = 1 and int(0 + 1/2) = 0.
+    """
+    returns = np.array(PAYMENTS) @ (1, 0.5, 0.25)
+    assert np.abs(returns).argmax() == 4
+    assert np.abs(returns).max() > 1.5 * np.sort(np.abs(returns))[-2]
+    assert returns.astype(int).tolist()[:3] == [0, 0, 0] == np.floor(returns).tolist()[:3]
+    by_steps = [int(now + int(soon + int(late) / 2) / 2) for now, soon, late in PAYMENTS]
+    assert by_steps[:3] == [0, 0, 0] and max(by_steps) == 0
+
+
+def test_a_value_after_the_end_makes_stopping_the_better_choice_in_lengths():
+    """1 + γv > .6 (1 + γ + γ² + γ³) + γ⁴v from v = .65 on."""
+    gamma = LENGTHS.gamma
+    stop, go = 1.0, 0.6 * sum(gamma**t for t in range(4))
+    assert go == pytest.approx(BY_NAME["lengths"].optimum) and go > stop
+    assert (go - stop) / (gamma - gamma**4) == pytest.approx(0.65, abs=0.005)
+
+
+def test_a_world_plays_its_mdp():
+    for arm, payments in enumerate(PAYMENTS):
+        env = World(DELAY)
+        env.reset(seed=0)
+        steps = [env.step(arm) for _ in range(3)]
+        assert [step[1] for step in steps] == list(payments)
+        assert [step[2] for step in steps] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("arm", "flags"), [(0, [(True, False)]), (1, [(True, False)]), (2, [(False, True)])]
+)
+def test_a_limit_interrupts_what_would_go_on_and_ends_nothing_that_ends(arm, flags):
+    env = World(LIMIT)
+    env.reset(seed=0)
+    done = False
+    while not done:
+        *_, terminated, truncated, _ = env.step(arm)
+        done = terminated or truncated
+    assert [(terminated, truncated)] == flags
+
+
+def test_after_the_limit_comes_the_value_of_going_on_forever():
+    """.95 + .8 · .95 + ... = .95 / (1 - .8)"""
+    assert BY_NAME["time limit"].after_limit == pytest.approx(0.95 / 0.2)
+
+
+# The right agent.
+
+
+def test_pgpolicy_passes_every_probe_and_the_same_seed_gives_the_same_table():
+    report = probe(PGPolicy)
+    assert [row.verdict for row in report.rows] == ["passed"] * len(PROBES)
+    assert "Nothing is broken" in repr(report)
+    assert (
+        repr(probe(PGPolicy, probes=PROBES[:3])).splitlines()[:4] == repr(report).splitlines()[:4]
+    )
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("SumLoss", "lengths"),
+        ("BatchStandardised", "contexts"),
+        ("Entropy", "alias"),
+        ("TanhRight", "bound"),
+        ("TotalReturn", "delay"),
+        ("BootstrapRight", "time limit"),
+    ],
+)
+def test_another_right_agent_is_not_accused(agent, name):
+    report = probe(getattr(broken_agents, agent), probes=[BY_NAME[name]])
+    assert report[name].verdict == "passed", report
+
+
+def test_a_function_of_the_spaces_is_probed_too_and_need_not_remember():
+    def make(observation_space, action_space):
+        return make_policy(Config(reward_normalization=False), observation_space, action_space)
+
+    chosen = ["single action", "contexts", "time limit", "memory"]
+    report = probe(make, probes=[BY_NAME[name] for name in chosen])
+    assert [row.verdict for row in report.rows] == ["passed", "passed", "passed", "skipped"]
+
+
+class OfAnotherMake(BasePolicy):
+    """A policy with a loss of its own that does not discount and hands out actions only."""
+
+    def __init__(self, observation_space, action_space):
+        super().__init__(action_space=action_space)
+        self.layer = torch.nn.Linear(observation_space.shape[0], int(action_space.n))
+        self.optim = torch.optim.Adam(self.parameters(), lr=0.1)
+
+    def logits(self, obs):
+        return torch.log_softmax(self.layer(torch.as_tensor(obs)), dim=-1)
+
+    def forward(self, batch, state=None, **kwargs):
+        probabilities = self.logits(batch.obs).exp()
+        return Batch(act=torch.multinomial(probabilities, 1)[:, 0], state=None)
+
+    def learn(self, batch, *args, **kwargs):
+        returns = discounted_returns(batch.rew, batch.terminated | batch.truncated, 1.0)
+        log_prob = self.logits(batch.obs)[range(len(batch.act)), batch.act]
+        loss = -(log_prob * torch.as_tensor(returns)).sum()
+        self.optim.zero_grad()
+        loss.backward()
+        self.optim.step()
+        return TrainingStats()
+
+
+def test_a_policy_that_is_no_pgpolicy_is_probed_too():
+    names = ["contexts", "delay", "time limit", "memory"]
+    report = probe(OfAnotherMake, probes=[BY_NAME[name] for name in names])
+    verdicts = ["passed", "passed", "skipped", "skipped"]
+    assert [row.verdict for row in report.rows] == verdicts, report
+    assert report["delay"].optimum == 0.0  # nothing is discounted: the third arm is the best
+
+
+def test_the_generators_are_left_as_they_were():
+    torch.manual_seed(0)
+    np.random.seed(0)
+    expected = torch.rand(1).item(), np.random.rand()
+    torch.manual_seed(0)
+    np.random.seed(0)
+    probe(PGPolicy, probes=PROBES[:1], updates=25, seed=7)
+    assert (torch.rand(1).item(), np.random.rand()) == expected
+
+
+def test_with_one_episode_an_update_the_mean_over_steps_itself_learns_to_stop(monkeypatch):
+    """The known bias of the loss: with N = 1 it is a mean over each episode's own steps."""
+    monkeypatch.setattr(probes, "EPISODES", 1)
+    report = probe(PGPolicy, probes=[BY_NAME["lengths"]], updates=300)
+    assert "divided by its own length" in report["lengths"].meaning
+
+
+# Broken agents.
+
+
+@pytest.mark.parametrize(
+    ("agent", "name", "meaning"),
+    [
+        ("Crashes", "single action", "KeyError in Crashes.process_fn: 'returns'"),
+        ("SignFlipped", "two actions", "the sign of the loss"),
+        ("Broadcast", "two actions", "[B, 1] with [B]"),
+        ("TwoMeans", "two actions", "weighed by its own return"),
+        ("NoReturns", "two actions", "weighed by its own return"),
+        ("ReturnsShuffled", "two actions", "Are rows mixed up?"),
+        ("ActShuffled", "two actions", "Are rows mixed up?"),
+        ("RolledReturns", "two actions", "Are rows mixed up?"),
+        ("ReversedScored", "two actions", "Is it this action that is scored?"),
+        ("Uniform", "two actions", "drawn from what is scored?"),
+        ("Argmax", "two actions", "acts by the mode (argmax)"),
+        ("RateZero", "two actions", "a learning rate of 0"),
+        ("RateTiny", "two actions", "far too small"),
+        ("OtherNetwork", "two actions", "an optimizer that holds other parameters"),
+        ("Detached", "two actions", "cut off from them (detach"),
+        ("PerEpisodeStandardised", "two actions", "standardised within an episode"),
+        ("ShiftedReward", "two actions", "without their own reward"),
+        ("EntropyTooStrong", "two actions", "entropy term too strong"),
+        ("NaN", "two actions", "ValueError in NaN.learn: returns must be finite"),
+        ("ObsZeroed", "contexts", "does not reach the output"),
+        ("ObsConstant", "contexts", "does not reach the output"),
+        ("ObsShuffled", "contexts", "paired with another row's action"),
+        ("ObsShifted", "contexts", "paired with another row's action"),
+        ("NextObs", "contexts", "the next observation"),
+        ("RewardOnly", "delay", "Only the immediate reward counts"),
+        ("Undiscounted", "delay", "the discount factor is not used"),
+        ("WrongEnd", "delay", "or what came before is"),
+        ("ReversedDiscount", "delay", "from the wrong end"),
+        ("AbsReturns", "delay", "the sign of a return is lost"),
+        ("IntReturns", "delay", "rounded to integers"),
+        ("ValueAfterEnd", "lengths", "or by a value"),
+        ("OneAfterEnd", "lengths", "or by a value"),
+        ("DoneIgnored", "lengths", "the return goes on (into the next episode"),
+        ("PerEpisodeMean", "lengths", "divided by its own length"),
+        ("BootstrapAlways", "time limit", "a value is added where the episode terminated"),
+        ("BootstrapSwapped", "time limit", "a value is added where the episode terminated"),
+        ("BootstrapNever", "time limit", "An interruption counts as an end"),
+        ("ClippedScored", "bound", "the bounded action (clipped, or its tanh) is scored"),
+        ("TanhScored", "bound", "the bounded action (clipped, or its tanh) is scored"),
+        ("HalfRange", "bound", "narrower than the environment's"),
+        ("EnvActionStored", "bound", "in its units, is scored"),
+        ("MappedTwice", "bound", "or it is mapped twice"),
+        ("NotMapped", "bound", "not mapped?"),
+        ("RateHuge", "alias", "settles on one action where only a mixture pays: steps that"),
+        ("NoZeroGrad", "alias", "gradients that add up over updates (zero_grad)"),
+        ("StateNotPassed", "memory", "not handed on"),
+        ("StateDropped", "memory", "not handed on"),
+        ("StateOfAnother", "memory", "handed to another environment"),
+        ("StateNeverReset", "memory", "not set to 0 where an episode begins"),
+    ],
+)
+def test_the_table_points_at_the_broken_part(agent, name, meaning):
+    row = probe(getattr(broken_agents, agent), probes=[BY_NAME[name]])[name]
+    assert row.broken
+    assert meaning in row.meaning, row
+
+
+def test_what_follows_from_an_earlier_failure_says_so():
+    report = probe(broken_agents.SignFlipped, probes=[PROBES[0], PROBES[1], PROBES[6]])
+    assert report.failed == ("two actions", "bound")
+    assert report["bound"].meaning == "See two actions first."
+    assert repr(report).endswith("Look first at: two actions.")
+
+
+def test_an_interruption_is_an_end_for_who_has_no_value_to_add_and_that_is_known():
+    class NoValue(PGPolicy):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            del self.rew_norm
+
+        def process_fn(self, batch, buffer, indices):
+            self.rew_norm = False
+            try:
+                return super().process_fn(batch, buffer, indices)
+            finally:
+                del self.rew_norm
+
+    report = probe(NoValue, probes=[BY_NAME["time limit"]])
+    assert report["time limit"].verdict == "known"
+    assert report.failed == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"make_policy": "PGPolicy"}, "got str"),
+        ({"make_policy": torch.nn.Linear(1, 1)}, "each probe needs a policy of its own"),
+        ({"make_policy": PGPolicy, "updates": 3}, "updates must be at least 25"),
+        ({"make_policy": PGPolicy, "seed": -1}, "seed 0: got 100 and -1"),
+    ],
+)
+def test_bad_arguments_are_named(given, message):
+    with pytest.raises(ValueError, match=message):
+        probe(**given)
+
+
+def test_a_policy_that_cannot_be_made_is_a_row_and_no_crash():
+    def nothing(observation_space: gym.Space, action_space: gym.Space) -> None:
+        raise RuntimeError("no policy\nfor these spaces")
+
+    row = probe(nothing, probes=PROBES[:1])["single action"]
+    assert row == replace(row, verdict="ERROR", meaning="RuntimeError: no policy for these spaces")

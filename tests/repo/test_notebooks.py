@@ -1,0 +1,207 @@
+"""What a notebook must be beside reproducible, which `pytest --nbval` sees to.
+
+A notebook stripped of its outputs, or full of paths and addresses of one machine, would pass there.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import build
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).parents[2]
+SOURCES = build.sources([])
+INSTALL = """\
+import importlib.util
+if importlib.util.find_spec("pg_edu") is None:
+    %pip install -q {}"""
+
+CHECK = re.compile(r"^check\(\"(.*?)\", (\w+)\)", re.MULTILINE)
+
+every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+
+
+def executed(source: Path) -> Any:
+    return nbformat.read(built(source), as_version=4)
+
+
+def built(source: Path) -> Path:
+    return build.FOLDER / f"{source.stem}.ipynb"
+
+
+def code_cells(source: Path) -> list[Any]:
+    return [cell for cell in executed(source).cells if cell.cell_type == "code"]
+
+
+def printed(cell: Any) -> str:
+    """All text that a reader sees below a cell: streams, results, tables, tracebacks."""
+    texts: list[str] = []
+    for output in cell.outputs:
+        texts.append(output.get("text", ""))
+        texts += output.get("traceback", [])
+        texts += [v for kind, v in output.get("data", {}).items() if kind.startswith("text/")]
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(texts))  # without colours
+
+
+def test_each_source_has_its_notebook_and_each_notebook_its_source() -> None:
+    notebooks = sorted(path.stem for path in build.FOLDER.glob("*.ipynb"))
+    assert notebooks == [source.stem for source in SOURCES] != []
+
+
+@every_notebook
+def test_the_readme_and_the_map_of_the_course_lead_to_it(source: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    course = SOURCES[0].read_text(encoding="utf-8")
+    assert f"](notebooks/{source.stem}.ipynb)" in readme
+    assert f"]({source.stem}.ipynb)" in course or source == SOURCES[0]
+
+
+@every_notebook
+def test_cells_are_those_of_the_source(source: Path) -> None:
+    def cells(notebook: Any) -> list[tuple[str, str, str, Any]]:
+        return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells]
+
+    assert cells(executed(source)) == cells(build.read(source)), (
+        f"run: python notebooks/build.py {source.stem}"
+    )
+
+
+@every_notebook
+def test_every_cell_was_executed_in_order(source: Path) -> None:
+    counts = [cell.execution_count for cell in code_cells(source)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@every_notebook
+def test_every_claim_left_its_verdict(source: Path) -> None:
+    claiming = [c for c in code_cells(source) if re.search(r"^\s*claim\(", c.source, re.MULTILINE)]
+    assert claiming, "a notebook proves at least one claim"
+    for cell in claiming:
+        assert "✓" in printed(cell)
+
+
+@every_notebook
+def test_nothing_was_written_to_stderr(source: Path) -> None:
+    outputs = [output for cell in code_cells(source) for output in cell.outputs]
+    assert not [output.text for output in outputs if output.get("name") == "stderr"]
+
+
+@every_notebook
+def test_outputs_name_no_memory_address_and_no_path_of_a_machine(source: Path) -> None:
+    for cell in code_cells(source):
+        assert not re.findall(r"\b0x[0-9a-f]{4,}", printed(cell))
+        assert not absolute_paths(printed(cell))
+
+
+def absolute_paths(text: str) -> list[str]:
+    return re.findall(r"(?<![\w.:/<])/[\w.-]+/[\w./-]*|\b[A-Za-z]:\\\S*", text)
+
+
+@pytest.mark.parametrize("text", ["see /home/ada/x.py:3", "'/usr/lib'", r"File C:\Users\ada"])
+def test_an_absolute_path_is_noticed(text: str) -> None:
+    assert absolute_paths(text)
+
+
+@pytest.mark.parametrize("text", ["https://example.org/a/b", "runs/x/y.png", "</b></p>", "3 / 4/5"])
+def test_what_only_looks_like_an_absolute_path_is_not(text: str) -> None:
+    assert not absolute_paths(text)
+
+
+@every_notebook
+def test_no_cell_is_hidden_from_the_comparison(source: Path) -> None:
+    for cell in executed(source).cells:
+        assert set(cell.metadata.get("tags", [])) <= {"raises-exception"}
+        assert not re.search(r"#\s*(NBVAL|PYTEST_VALIDATE)_", cell.source)
+
+
+@every_notebook
+def test_no_code_cell_ends_in_a_semicolon(source: Path) -> None:
+    assert not [c.source for c in code_cells(source) if c.source.rstrip().endswith(";")]
+
+
+@every_notebook
+def test_code_cells_are_short(source: Path) -> None:
+    assert max(cell.source.count("\n") + 1 for cell in code_cells(source)) <= 30
+
+
+@every_notebook
+def test_metadata_is_the_bare_kernelspec(source: Path) -> None:
+    notebook = executed(source)
+    assert notebook.metadata == {"kernelspec": build.KERNELSPEC}  # no widget state, no version
+    assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags"}
+
+
+@every_notebook
+def test_file_is_small(source: Path) -> None:
+    assert built(source).stat().st_size < 500_000
+
+
+@every_notebook
+def test_first_code_cell_installs_the_package_where_it_is_missing(source: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    address = project["urls"].get("Repository")
+    where = f"{address}/archive/refs/heads/main.zip" if address else ".."
+    assert code_cells(source)[0].source == INSTALL.format(where)
+    assert code_cells(source)[0].outputs == []
+
+
+def names_in(code: str) -> set[str]:
+    nodes = list(ast.walk(ast.parse(code)))
+    return {n.id for n in nodes if isinstance(n, ast.Name)} | {
+        n.name for n in nodes if isinstance(n, ast.FunctionDef)
+    }
+
+
+@every_notebook
+def test_every_exercise_can_be_solved(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the right answer in its place the check says correct, and no other cell knows of it."""
+    cells = [cell.source for cell in code_cells(source)]
+    asked = [(cell, *found) for cell in cells for found in CHECK.findall(cell)]
+    for cell, name, answer in asked:
+        stub = re.compile(rf"^(def {answer}\(|{answer} = None)", re.MULTILINE)
+        users = [other for other in cells[1:] if answer in names_in(other)]
+        assert len(users) == 2 and stub.search(users[0]) and users[1] == cell
+        exec(
+            f"from pg_edu.course import check, exercise\n{answer} = exercise({name!r}).key\n{cell}"
+        )
+        assert capsys.readouterr().out == f"✓ {name} correct\n"
+
+
+def test_the_same_source_is_built_into_the_same_bytes(tmp_path: Path) -> None:
+    source = tmp_path / "toy.md"
+    source.write_text(
+        "# Toy\n\n```python\nfor number in range(3):\n    print(number, flush=True)\n```\n\n"
+        "```python\nimport matplotlib.pyplot as plt\n\nplt.plot([1, 2])\nplt.show()\n```\n",
+        encoding="utf-8",
+    )
+    for name in ("once.ipynb", "twice.ipynb"):
+        notebook = build.read(source)
+        build.execute(notebook, tmp_path)
+        build.write(notebook, tmp_path / name)
+    once = (tmp_path / "once.ipynb").read_bytes()
+    assert b"image/png" in once
+    assert once == (tmp_path / "twice.ipynb").read_bytes()
+
+
+def test_a_false_claim_stops_the_build(tmp_path: Path) -> None:
+    source = tmp_path / "toy.md"
+    source.write_text(
+        "```python\nfrom pg_edu.course import claim\n\nclaim('no', False)\n```\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(CellExecutionError, match="✗ no"):
+        build.execute(build.read(source), tmp_path)
+
+
+def test_a_notebook_that_does_not_exist_is_named_together_with_those_that_do() -> None:
+    command = [sys.executable, str(build.FOLDER / "build.py"), "99_nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("no notebook is called 99_nothing; there are: 00_quickstart")

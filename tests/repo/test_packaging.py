@@ -1,0 +1,215 @@
+"""What is installed from where, and what `make` does: each fact has one home, the rest follows."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from publish import publish
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
+RUN_TIME = [Requirement(line) for line in PROJECT["dependencies"]]
+DEVELOPMENT = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
+CLUSTER = [Requirement(line) for line in PROJECT["optional-dependencies"]["ray"]]
+
+needs_make = pytest.mark.skipif(
+    os.name == "nt" or shutil.which("make") is None, reason="make is for Unix; elsewhere use pip"
+)
+
+
+def bounds(requirements: list[Requirement]) -> dict[str, str]:
+    return {canonicalize_name(r.name): str(r.specifier) for r in requirements}
+
+
+def test_environment_yml_names_the_packages_and_bounds_of_pyproject() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    *packages, from_pip = environment["dependencies"]
+    conda = bounds([Requirement(line) for line in packages])
+    conda["torch"] = conda.pop("pytorch")
+    assert conda.pop("python") == PROJECT["requires-python"]
+    assert conda.pop("pip") == ""
+    assert conda == bounds(RUN_TIME) | bounds(DEVELOPMENT)
+    assert from_pip == {"pip": ["-e ."]}
+
+
+def test_the_conda_environment_has_the_name_that_the_readme_activates() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert re.findall(r"conda activate ([\w-]+)", readme) == [environment["name"]]
+
+
+def test_constraints_pin_every_dependency_within_its_bounds() -> None:
+    pins = bounds(constraints())
+    for requirement in RUN_TIME + DEVELOPMENT + CLUSTER:
+        pin = pins[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(pin.removeprefix("==")), requirement
+
+
+def test_constraints_are_exact_and_of_no_particular_platform() -> None:
+    for requirement in constraints():
+        assert re.fullmatch(r"==[\w.]+", str(requirement.specifier)), requirement  # no +cpu
+        assert requirement.url is None
+
+
+def constraints() -> list[Requirement]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if not line.startswith("#")]
+
+
+def test_colab_has_what_is_needed_so_pip_replaces_nothing_there() -> None:
+    """Versions of Colab's runtime of August 2026."""
+    colab = {"torch": "2.11.0", "numpy": "2.1.0", "gymnasium": "1.3.0", "matplotlib": "3.10.0"}
+    lower = {r.name: r.specifier for r in RUN_TIME if r.name in colab}
+    assert all(lower[name].contains(version) for name, version in colab.items())
+    assert all(spec.operator == ">=" for r in RUN_TIME for spec in r.specifier)
+
+
+def test_continuous_integration_covers_every_supported_python_on_three_systems() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))
+    matrix = workflow["jobs"]["test"]["strategy"]["matrix"]
+    prefix = "Programming Language :: Python :: "
+    supported = [c.removeprefix(prefix) for c in PROJECT["classifiers"] if c.startswith(prefix)]
+    assert matrix["python"] == supported
+    assert PROJECT["requires-python"] == f">={min(supported, key=Version)}"
+    assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
+
+
+def addresses(root: Path) -> set[str]:
+    """Every owner/name that the tree under `root` gives as this repository's own."""
+    name = r"([\w.-]+/[\w.-]+)"
+    own = re.compile(
+        rf"github\.com/{name}/(?:archive|actions)/|colab\.research\.google\.com/github/{name}/"
+        rf'|Repository = "https://github\.com/{name}"|github\.com/([\w.-]+/pg[-_]edu)\b'
+    )
+    files = [root / "README.md", root / "pyproject.toml", root / "environment.yml"]
+    files += [
+        p for folder in ("notebooks", ".github", "pg_edu") for p in (root / folder).rglob("*")
+    ]
+    texts = [p.read_text(encoding="utf-8", errors="ignore") for p in files if p.is_file()]
+    return {"".join(found) for text in texts for found in own.findall(text)}
+
+
+def test_no_address_is_shown_but_the_one_that_is_set() -> None:
+    address = PROJECT["urls"].get("Repository")
+    assert addresses(ROOT) == ({address.removeprefix("https://github.com/")} if address else set())
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the tree, without what git ignores."""
+    for name in ("pyproject.toml", "README.md", "environment.yml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("notebooks", ".github", "pg_edu"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def contents(root: Path) -> dict[Path, bytes]:
+    return {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def test_publishing_writes_the_address_wherever_it_is_shown(copy: Path) -> None:
+    publish("ada/gradients", copy)
+    assert addresses(copy) == {"ada/gradients"}
+    project = tomllib.loads((copy / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["urls"] == {"Repository": "https://github.com/ada/gradients"}
+    readme = (copy / "README.md").read_text(encoding="utf-8")
+    assert "(https://github.com/ada/gradients/actions/workflows/test.yml)" in readme
+    for notebook in (copy / "notebooks").glob("*.ipynb"):
+        text = notebook.read_text(encoding="utf-8")
+        assert "%pip install -q https://github.com/ada/gradients/archive/refs/heads/main" in text
+        assert f"/github/ada/gradients/blob/main/notebooks/{notebook.name})" in text
+        assert "-q .." not in text
+
+
+def test_publishing_changes_no_output_of_a_notebook(copy: Path) -> None:
+    before = contents(copy)
+    publish("ada/gradients", copy)
+    after = contents(copy)
+    for path in before:
+        if path.suffix == ".ipynb":
+            assert outputs(before[path]) == outputs(after[path])
+
+
+def outputs(notebook: bytes) -> list[Any]:
+    cells = yaml.safe_load(notebook)["cells"]
+    return [(cell.get("execution_count"), cell.get("outputs")) for cell in cells]
+
+
+def test_publishing_twice_is_publishing_once(copy: Path) -> None:
+    publish("ada/gradients", copy)
+    once = contents(copy)
+    publish("ada/gradients", copy)
+    assert contents(copy) == once
+
+
+def test_publishing_under_another_name_leaves_nothing_of_the_first(copy: Path) -> None:
+    publish("ada/gradients", copy)
+    once = contents(copy)
+    publish("emmy/invariants", copy)
+    assert addresses(copy) == {"emmy/invariants"}
+    publish("ada/gradients", copy)
+    assert contents(copy) == once
+
+
+@pytest.mark.parametrize("arguments", [[], ["https://github.com/a/b"]])
+def test_publishing_without_owner_and_name_says_how(copy: Path, arguments: list[str]) -> None:
+    before = contents(copy)
+    command = [sys.executable, "-B", str(copy / "notebooks/publish.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "Which repository? make publish REPO=owner/name\n"
+    assert contents(copy) == before
+
+
+def test_publishing_is_one_command(copy: Path) -> None:
+    command = [sys.executable, "-B", str(copy / "notebooks/publish.py"), "ada/gradients"]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert addresses(copy) == {"ada/gradients"}
+
+
+def make_with_a_python_that_fails_on(word: str, folder: Path) -> str:
+    """What `make` says where the system's Python fails if `word` is in its arguments."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder / name)
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\ncase "$*" in *{word}*) exit 1;; esac\n', encoding="utf-8")
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    done = subprocess.run(
+        ["make", f"PYTHON={python}"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert not (folder / ".venv").exists()
+    return done.stdout + done.stderr
+
+
+@needs_make
+def test_make_with_an_old_python_says_which_one_is_needed(tmp_path: Path) -> None:
+    assert "needs Python 3.11" in make_with_a_python_that_fails_on("version_info", tmp_path)
+
+
+@needs_make
+def test_make_without_venv_says_what_to_install(tmp_path: Path) -> None:
+    assert "apt install python3-venv" in make_with_a_python_that_fails_on("ensurepip", tmp_path)
+
+
+def test_a_folder_of_the_same_name_beside_a_script_does_not_hide_the_package(
+    tmp_path: Path,
+) -> None:
+    """Such as a clone: without an __init__.py it is a namespace package, which must come last."""
+    (tmp_path / "pg_edu").mkdir()
+    (tmp_path / "script.py").write_text("from pg_edu import PGPolicy")
+    subprocess.run([sys.executable, "script.py"], cwd=tmp_path, check=True)

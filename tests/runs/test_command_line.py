@@ -1,0 +1,500 @@
+"""The command line: what it writes and says, how it stops, and one line for every mistake."""
+
+import csv
+import math
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pg_edu import PGPolicy
+from pg_edu.runs import experiment
+from pg_edu import __main__ as command_line
+from pg_edu.runs.experiment import Result, evaluate, good_config, load_checkpoint, trained_policy
+from pg_edu.runs.intervals import t_interval
+from pg_edu.lab import probes
+
+SMALL = ["--num-envs", "4", "--hidden-sizes", "8", "--target", "inf"]
+DRAW = command_line._draw
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without pictures, which take most of the time of a small run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command_line, "_draw", lambda result, folder: "")
+
+
+@pytest.fixture
+def pictures(in_an_empty_folder: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_line, "_draw", DRAW)
+
+
+def run(*arguments: str) -> int:
+    """The exit status."""
+    try:
+        return command_line.main(arguments)
+    except SystemExit as exit:
+        return int(exit.code or 0)
+
+
+def interrupt_at(call: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with a Ctrl-C in the middle of one of its calls."""
+    calls = 0
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        result = function(*args, **kwargs)
+        if calls == call:
+            raise KeyboardInterrupt
+        return result
+
+    return interrupted
+
+
+def parameters(folder: str) -> list[Any]:
+    result = load_checkpoint(Path(folder, "checkpoint.pt"))
+    tensors = [value for key, value in result.policy_state.items() if key.startswith("actor")]
+    moments = [m for state in result.optim_state["state"].values() for m in state.values()]
+    return [tensor.tolist() for tensor in (*tensors, *moments)]
+
+
+def test_train_leaves_its_four_files_in_a_new_dated_folder(pictures: None) -> None:
+    assert run("train", "--max-updates", "2", *SMALL) == 0
+    (folder,) = Path("runs").iterdir()
+    assert folder.name.startswith("CartPole-v1-20")
+    files = {file.name for file in folder.iterdir()}
+    assert files == {"checkpoint.pt", "run.csv", "learning_curve.png", "agent.png"}
+
+
+def test_two_runs_in_one_second_have_a_folder_each() -> None:
+    for _ in range(2):
+        assert run("train", "--max-updates", "1", *SMALL) == 0
+    assert len(list(Path("runs").iterdir())) == 2
+
+
+def test_the_table_has_a_row_for_each_iteration() -> None:
+    assert run("train", "--max-updates", "3", "--out", "here", *SMALL) == 0
+    rows = list(csv.DictReader(Path("here/run.csv").read_text().splitlines()))
+    history = load_checkpoint("here/checkpoint.pt").history
+    assert [float(row["return_mean"]) for row in rows] == [row.return_mean for row in history]
+    assert [int(row["env_steps"]) for row in rows] == [row.env_steps for row in history]
+
+
+def test_the_animation_moves_and_the_curve_is_a_picture(pictures: None) -> None:
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+    with Image.open("here/agent.png") as agent, Image.open("here/learning_curve.png") as curve:
+        assert getattr(agent, "n_frames", 1) > 5
+        assert curve.size > (400, 200)
+
+
+def test_solving_is_said_with_both_means_and_what_to_try_next(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("train", "--target", "30", "--out", "my run") == 0
+    said = capsys.readouterr().out
+    last = load_checkpoint("my run/checkpoint.pt").history[-1]
+    assert said.startswith("Solved after ")
+    assert f"{last.greedy:.1f} greedy, {last.sampled:.1f} as trained (target 30)" in said
+    assert "python -m pg_edu evaluate 'my run'" in said
+
+
+def test_a_run_that_ends_at_its_limit_says_which_and_how_to_go_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("train", "--max-updates", "2", "--out", "here", *SMALL) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Stopped by --max-updates after 2 updates, ")
+    assert "python -m pg_edu train --resume here --max-updates 4 " in said
+
+
+def test_the_bar_shows_the_return_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "--max-updates", "2", "--out", "here", *SMALL) == 0
+    last = load_checkpoint("here/checkpoint.pt").history[-1]
+    assert f"return {last.return_mean:.1f}" in capsys.readouterr().err
+
+
+def test_options_become_the_settings_of_the_run() -> None:
+    options = {
+        "--learning-rate": "0.02",
+        "--discount": "0.9",
+        "--hidden-sizes": "5,6",
+        "--episodes-per-env": "2",
+        "--action-bound": "none",
+        "--batch-size": "16",
+        "--repeat": "2",
+        "--max-episode-steps": "9",
+        "--seed": "12",
+    }
+    flat = [part for option in options.items() for part in option]
+    assert run("train", "--no-reward-normalization", "--max-updates=1", "--out=x", *flat) == 0
+    result = load_checkpoint("x/checkpoint.pt")
+    config = result.config
+    assert (result.seed, config.learning_rate, config.discount_factor) == (12, 0.02, 0.9)
+    assert (config.hidden_sizes, config.episodes_per_env, config.batch_size) == ((5, 6), 2, 16)
+    assert (config.repeat, config.max_episode_steps, config.action_bound_method) == (2, 9, None)
+    assert config.reward_normalization is False
+
+
+def test_the_baseline_is_an_option() -> None:
+    options = ("--baseline", "leave_one_out", "--max-updates", "1", "--out", "x", *SMALL)
+    assert run("train", *options) == 0
+    assert load_checkpoint("x/checkpoint.pt").config.baseline == "leave_one_out"
+
+
+@pytest.mark.parametrize("env_id", ["Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0"])
+def test_the_named_environments_run_and_are_drawn(env_id: str, pictures: None) -> None:
+    limits = ["--max-updates=1", "--num-envs=2", "--max-episode-steps=10", "--target=inf"]
+    assert run("train", env_id, "--out=here", *limits) == 0
+    assert Path("here/agent.png").exists()
+
+
+class Unseen(gym.Env[Any, Any]):
+    """An environment without pictures."""
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    observation_space, action_space = gym.spaces.Discrete(2), gym.spaces.Discrete(2)
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
+        return 0, {}
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        return 1, float(action), True, False, {}
+
+
+@pytest.mark.filterwarnings("ignore:.*not in the possible render_modes")
+def test_where_there_is_no_animation_a_line_says_why(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pictures: None
+) -> None:
+    spec = gym.envs.registration.EnvSpec("Unseen-v0", entry_point=Unseen)
+    monkeypatch.setitem(gym.registry, "Unseen-v0", spec)
+    assert run("train", "Unseen-v0", "--max-updates=1", "--out=here") == 0
+    assert not Path("here/agent.png").exists()
+    assert "no animation" in capsys.readouterr().out
+
+
+def test_evaluate_prints_both_means_with_their_intervals(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("train", "--max-updates", "1", "--out", "here", *SMALL)
+    capsys.readouterr()
+    assert run("evaluate", "here", "--episodes", "20", "--seed", "3") == 0
+    said = capsys.readouterr().out
+    result = load_checkpoint("here/checkpoint.pt")
+    for name, greedy in (("greedy", True), ("as trained", False)):
+        policy = trained_policy(result)
+        returns = evaluate(policy, result.config, greedy=greedy, episodes=20, seed=3)
+        mean, low, high = t_interval(returns)
+        (line,) = [line for line in said.splitlines() if line.startswith(f"  {name}")]
+        assert line.split()[-3:] == [f"{mean:.1f}", f"[{low:.1f},", f"{high:.1f}]"]
+
+
+def test_evaluate_takes_the_checkpoint_itself_too(capsys: pytest.CaptureFixture[str]) -> None:
+    run("train", "--max-updates", "1", "--out", "here", *SMALL)
+    capsys.readouterr()
+    answers = []
+    for path in ("here", "here/checkpoint.pt"):
+        assert run("evaluate", path, "--episodes", "5") == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1]
+
+
+def test_an_interrupted_and_resumed_run_ends_as_the_undisturbed_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = ["--max-updates", "4", *SMALL]
+    assert run("train", "--out", "whole", *limits) == 0
+    with monkeypatch.context() as patch:
+        interrupted = interrupt_at(3, experiment.collect_and_update)
+        patch.setattr(experiment, "collect_and_update", interrupted)
+        capsys.readouterr()
+        assert run("train", "--out", "cut", *limits) == 130
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("pg_edu: stopped after 2 updates")
+    assert "Go on: " in last and last.endswith("python -m pg_edu train --resume cut")
+    assert run("train", "--resume", "cut") == 0
+    assert parameters("cut") == parameters("whole")
+
+
+def test_a_run_can_go_on_in_another_folder() -> None:
+    assert run("train", "--max-updates", "1", "--out", "first", *SMALL) == 0
+    before = Path("first/checkpoint.pt").read_bytes()
+    assert run("train", "--resume", "first", "--max-updates", "2", "--out", "second") == 0
+    assert Path("first/checkpoint.pt").read_bytes() == before
+    assert len(load_checkpoint("second/checkpoint.pt").history) == 2
+
+
+def test_ctrl_c_before_training_writes_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "make_policy", interrupt_at(1, experiment.make_policy))
+    assert run("train") == 130
+    assert "nothing was written" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
+def test_ctrl_c_while_drawing_keeps_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(command_line, "_draw", interrupt_at(1, command_line._draw))
+        assert run("train", "--max-updates", "2", "--out", "here", *SMALL) == 130
+    assert load_checkpoint("here/checkpoint.pt").stopped == "max_updates"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that is like Ctrl-C")
+def test_sigint_ends_the_process_with_status_130_and_no_traceback() -> None:
+    command = [sys.executable, "-m", "pg_edu", "train", "--out", "here", *SMALL]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not Path("here/run.csv").exists() and process.poll() is None:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "Go on: " in said and "python -m pg_edu train --resume here" in said
+    assert load_checkpoint("here/checkpoint.pt").seed == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipe that breaks like this")
+def test_a_reader_that_has_gone_is_not_told_of_other_places() -> None:
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-u", "-m", "pg_edu", "evaluate", "here", "--episodes", "2"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "required: train | sweep | evaluate | probe"),
+        ("fly", "invalid choice: 'fly'"),
+        ("train --fast", "unrecognized arguments: --fast. All options: "),
+        ("train --lr 1", "python -m pg_edu train --help"),
+        ("evaluate swept", "swept is the folder of a sweep. Give one of the .pt files in it"),
+        ("sweep --out run", "run is the folder of one run. Give --out another one"),
+        ("train --seed one", "--seed: invalid int value: 'one'"),
+        ("train --seed -1", "seed must be a whole number of at least 0, got -1"),
+        ("train --learning-rate 0", "learning_rate must be a positive number, got 0.0"),
+        ("train --discount 2", "discount_factor must be in [0, 1], got 2.0"),
+        ("train --num-envs 0", "num_envs must be a whole number of at least 1, got 0"),
+        ("train --hidden-sizes 64,wide", "expected widths such as 64,64, got '64,wide'"),
+        ("train --action-bound fold", "--action-bound: invalid choice: 'fold'"),
+        ("train --target nan", "target must be a number, got nan"),
+        ("train --device abacus", "device 'abacus' cannot be used"),
+        ("train NoSuchEnv-v0", "environment 'NoSuchEnv-v0' cannot be made"),
+        ("train --out taken", "--out taken is there already and not an empty folder"),
+        ("train --out taken/notes.txt", "is there already and not an empty folder"),
+        ("train --out taken/notes.txt/x", "Is there another place for it (--out)?"),
+        ("train --resume nowhere", "nowhere: No such file or directory"),
+        ("train --resume taken", "checkpoint.pt: No such file or directory"),
+        ("train --resume taken/notes.txt", "is not a checkpoint of pg_edu, or is damaged"),
+        ("evaluate", "required: checkpoint"),
+        ("evaluate nowhere", "nowhere: No such file or directory"),
+        ("evaluate taken/notes.txt", "is not a checkpoint of pg_edu, or is damaged"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2_and_writes_nothing(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["run/checkpoint.pt", "swept/CartPole-v1-0-seed0.pt", "taken/notes.txt"]
+    for file in map(Path, files):
+        file.parent.mkdir()
+        file.write_text("mine")
+    assert run(*arguments.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("pg_edu: ")
+    assert message in said
+    assert said.count("\n") == 1
+    assert sorted(path.as_posix() for path in Path().rglob("*.*")) == files
+    assert {Path(file).read_text() for file in files} == {"mine"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--seed", "1"], "seed was 0 in the run to resume and cannot become 1"),
+        (["Acrobot-v1"], "env_id was CartPole-v1 in the run to resume"),
+        (["--learning-rate", "0.5"], "learning_rate was 0.04 in the run to resume"),
+    ],
+)
+def test_a_run_is_not_resumed_as_another_one(
+    change: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+    before = {path: path.read_bytes() for path in Path("here").iterdir()}
+    capsys.readouterr()
+    assert run("train", "--resume", "here", *change) == 2
+    assert message in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path("here").iterdir()} == before
+
+
+@pytest.mark.parametrize("option", [["--episodes", "1"], ["--seed", "-1"]])
+def test_evaluate_names_a_number_out_of_its_range(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("train", "--max-updates", "1", "--out", "here", *SMALL)
+    capsys.readouterr()
+    assert run("evaluate", "here", *option) == 2
+    assert f"{option[0]} must be at least" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Result, path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(command_line, "save_checkpoint", refused)
+    assert run("train", "--out", "here", *SMALL) == 2
+    assert "checkpoint.pt: Permission denied" in capsys.readouterr().err
+
+
+def test_training_that_breaks_down_says_so_and_keeps_the_run_until_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, calls = experiment.collect_and_update, []
+
+    def diverging(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 3:
+            raise ValueError("the loss is nan")
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(experiment, "collect_and_update", diverging)
+    assert run("train", "--out", "here", *SMALL) == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last == "pg_edu: the loss is nan"
+    assert len(load_checkpoint("here/checkpoint.pt").history) == 2
+
+
+def test_the_command_uses_one_thread() -> None:
+    torch.set_num_threads(2)
+    run("train", "--max-updates", "1", *SMALL)
+    assert torch.get_num_threads() == 1
+
+
+def test_numbers_of_the_summary_are_those_of_the_agent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+    result = load_checkpoint("here/checkpoint.pt")
+    policy = trained_policy(result)
+    means = [np.mean(evaluate(policy, result.config, greedy=g, seed=0)) for g in (True, False)]
+    assert f"{means[0]:.1f} greedy, {means[1]:.1f} as trained." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"learning_rate": 0.05, "momentum": 0.5, "discount_factor": 0.9, "target": math.inf},
+        {"reward_normalization": False, "hidden_sizes": (), "max_env_steps": 5000},
+        {"env_id": "Pendulum-v1", "action_bound_method": None, "hidden_sizes": (8, 8)},
+        {"baseline": "leave_one_out", "learning_rate_decay": 0.9},
+        {"env_id": "Acrobot-v1", "baseline": "none"},
+    ],
+)
+def test_the_settings_of_a_run_are_told_as_options_that_lead_back_to_it(changes: dict) -> None:
+    config = good_config(**changes)
+    options = ["train", config.env_id, *shlex.split(command_line._settings(config))]
+    given = vars(command_line._parser().parse_args(options))
+    again = {name: value for name, value in given.items() if name != "command"}
+    if again.get("action_bound_method") == "none":
+        again["action_bound_method"] = None
+    assert good_config(**again) == config
+
+
+AGENT = """
+import torch
+from pg_edu import PGPolicy
+
+class Turned(PGPolicy):
+    def _loss(self, minibatch):
+        return -super()._loss(minibatch)
+
+def plain(observation_space, action_space):
+    raise RuntimeError("not yet written")
+
+policy = torch.nn.Linear(1, 1)
+"""
+
+
+@pytest.fixture
+def agent_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("my_agent.py").write_text(AGENT)
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    monkeypatch.delitem(sys.modules, "my_agent", raising=False)
+
+
+def test_probe_takes_pgpolicy_by_default_and_ends_with_0_if_all_is_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def passed(make_policy: Any, **kwargs: Any) -> probes.Report:
+        asked.append((make_policy, kwargs))
+        return probes.Report((probes.Row("delay", "?", 1.0, 1.0, "passed"),))
+
+    monkeypatch.setattr(probes, "probe", passed)
+    assert run("probe") == 0
+    assert run("probe", "--updates", "200", "--seed", "3") == 0
+    assert asked == [(PGPolicy, {}), (PGPolicy, {"updates": 200, "seed": 3})]
+    assert "Nothing is broken" in capsys.readouterr().out
+
+
+def test_probe_prints_the_table_of_a_broken_agent_and_ends_with_1(
+    capsys: pytest.CaptureFixture[str], agent_module: None
+) -> None:
+    assert run("probe", "my_agent:Turned", "--updates", "40") == 1
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "the sign of the loss" in said.out
+    assert said.out.endswith("Look first at: two actions.\n")
+
+
+def test_an_agent_that_cannot_be_made_is_a_table_of_errors_and_no_traceback(
+    capsys: pytest.CaptureFixture[str], agent_module: None
+) -> None:
+    assert run("probe", "my_agent:plain") == 1
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.count("RuntimeError: not yet written") == len(probes.PROBES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("probe my_agent", "expected MODULE:NAME, such as my_agent:MyPolicy, got 'my_agent'"),
+        ("probe my_agent:Missing", "cannot be imported: AttributeError"),
+        ("probe no_such_module:Policy", "cannot be imported: ModuleNotFoundError"),
+        ("probe my_agent:policy", "each probe needs a policy of its own, got Linear"),
+        ("probe --updates 3", "updates must be at least 25"),
+        ("probe --updates many", "--updates: invalid int value: 'many'"),
+        ("probe --seed -1", "and seed 0: got 100 and -1"),
+    ],
+)
+def test_a_mistake_in_probe_is_one_line_and_status_2(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str], agent_module: None
+) -> None:
+    assert run(*arguments.split()) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("pg_edu: ") and message in said.err
+    assert said.err.count("\n") == 1

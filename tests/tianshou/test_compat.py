@@ -1,0 +1,220 @@
+"""What a Tianshou script finds: vector environments, spaces, and the scalars that v1.1.0 logs."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+
+from pg_edu.tianshou import (
+    BaseLogger,
+    DummyVectorEnv,
+    LazyLogger,
+    SpaceInfo,
+    SubprocVectorEnv,
+    TensorboardLogger,
+)
+
+
+def make_cartpole() -> gym.Env:
+    return gym.make("CartPole-v1")
+
+
+@pytest.mark.parametrize(
+    ("vectorise", "kind"), [(DummyVectorEnv, SyncVectorEnv), (SubprocVectorEnv, AsyncVectorEnv)]
+)
+def test_environment_i_is_seeded_with_s_plus_i(vectorise: Any, kind: type) -> None:
+    """After seed(s) a further reset() draws what gym.make(...) draws after reset(seed=s + i)."""
+    envs = vectorise([make_cartpole] * 3)
+    assert isinstance(envs, kind)
+    assert len(envs) == 3
+    assert envs.seed(5) == [5, 6, 7]
+    obs, _ = envs.reset()
+    envs.close()
+    for i in range(3):
+        env = make_cartpole()
+        env.reset(seed=5 + i)
+        assert obs[i].tolist() == env.reset()[0].tolist()
+
+
+def test_seed_also_decides_random_actions() -> None:
+    envs = DummyVectorEnv([make_cartpole] * 8)
+    envs.seed(5)
+    first = envs.action_space.sample().tolist()
+    envs.action_space.sample()
+    envs.seed(5)
+    assert envs.action_space.sample().tolist() == first
+
+
+def test_seed_without_a_number_only_resets() -> None:
+    assert DummyVectorEnv([make_cartpole] * 2).seed() == [None, None]
+
+
+def test_environments_reset_in_the_step_that_ends_an_episode() -> None:
+    """In SAME_STEP mode the last observation is in info and the first of the next is returned."""
+    envs = DummyVectorEnv([make_cartpole])
+    assert envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+    envs.seed(0)
+    terminated = [False]
+    while not terminated[0]:
+        obs, _, terminated, _, info = envs.step(np.array([0]))
+    assert abs(info["final_obs"][0][2]) > 0.2  # the pole has fallen
+    assert abs(obs[0][2]) < 0.05
+
+
+def test_space_info_of_cartpole() -> None:
+    info = SpaceInfo.from_env(make_cartpole())
+    assert info.observation_info.obs_shape == (4,)
+    assert info.observation_info.obs_dim == 4
+    assert (info.action_info.action_shape, info.action_info.action_dim) == (2, 2)
+    assert (info.action_info.min_action, info.action_info.max_action) == (0.0, 1.0)
+
+
+def test_space_info_of_box_actions_and_discrete_observations() -> None:
+    low = np.array([[-1.0, -3.0, -1.0]] * 2, np.float32)
+    high = np.array([[1.0, 1.0, 5.0]] * 2, np.float32)
+    box = Box(low, high)
+    info = SpaceInfo.from_spaces(box, Discrete(5))
+    assert (info.action_info.action_shape, info.action_info.action_dim) == ((2, 3), 6)
+    assert (info.action_info.min_action, info.action_info.max_action) == (-3.0, 5.0)
+    assert (info.observation_info.obs_shape, info.observation_info.obs_dim) == (5, 5)
+
+
+def test_space_info_of_discrete_actions_that_start_elsewhere() -> None:
+    info = SpaceInfo.from_spaces(Discrete(3, start=-1), Discrete(5)).action_info
+    assert (info.action_shape, info.min_action, info.max_action) == (3, -1.0, 1.0)
+
+
+def test_space_info_of_a_vector_is_that_of_one_environment() -> None:
+    assert SpaceInfo.from_env(DummyVectorEnv([make_cartpole] * 2)) == SpaceInfo.from_env(
+        make_cartpole()
+    )
+
+
+@pytest.mark.parametrize(
+    "spaces", [(MultiDiscrete([2, 2]), Discrete(2)), (Discrete(2), MultiDiscrete([2, 2]))]
+)
+def test_space_info_refuses_other_spaces(spaces: Any) -> None:
+    with pytest.raises(ValueError, match=r"MultiDiscrete\(\[2 2\]\)"):
+        SpaceInfo.from_spaces(*spaces)
+
+
+class Recorder:
+    """A writer that remembers."""
+
+    def __init__(self) -> None:
+        self.scalars: list[tuple[str, Any, int]] = []
+        self.flushed = 0
+        self.closed = False
+
+    def add_scalar(self, tag: str, scalar_value: Any, global_step: int) -> None:
+        self.scalars.append((tag, scalar_value, global_step))
+
+    def flush(self) -> None:
+        self.flushed = len(self.scalars)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_train_scalars_of_v1_1_0() -> None:
+    """Recorded from Tianshou v1.1.0: nested names, no arrays, an entry each 100 transitions."""
+    writer = Recorder()
+    logger = TensorboardLogger(writer, train_interval=100)
+    data = {
+        "n_collected_steps": 64,
+        "returns": np.ones(3),
+        "returns_stat": {"mean": 1.5, "std": 0.5},
+        "lens_stat": None,
+    }
+    for step in (64, 128, 192, 256):
+        logger.log_train_data(data, step)
+    assert writer.scalars == [
+        ("train/env_step", 128, 128),
+        ("train/n_collected_steps", 64, 128),
+        ("train/returns_stat/mean", 1.5, 128),
+        ("train/returns_stat/std", 0.5, 128),
+        ("train/env_step", 256, 256),
+        ("train/n_collected_steps", 64, 256),
+        ("train/returns_stat/mean", 1.5, 256),
+        ("train/returns_stat/std", 0.5, 256),
+    ]
+
+
+def test_test_update_and_info_scalars_of_v1_1_0() -> None:
+    """Recorded from Tianshou v1.1.0, TensorboardLogger(writer, update_interval=10)."""
+    writer = Recorder()
+    logger = TensorboardLogger(writer, update_interval=10)
+    for mean, step in ((2.0, 0), (2.0, 0), (3.0, 256)):
+        logger.log_test_data({"returns_stat": {"mean": mean}}, step)
+    for step in (2, 8, 9, 18):
+        logger.log_update_data({"smoothed_loss": {"loss": -1.5}, "name": "x"}, step)
+    logger.log_info_data({"timing": {"total_time": 9.0}}, 1)
+    assert writer.scalars == [
+        ("test/env_step", 0, 0),
+        ("test/returns_stat/mean", 2.0, 0),
+        ("test/env_step", 256, 256),
+        ("test/returns_stat/mean", 3.0, 256),
+        ("update/gradient_step", 9, 9),
+        ("update/smoothed_loss/loss", -1.5, 9),
+        ("info/epoch", 1, 1),
+        ("info/timing/total_time", 9.0, 1),
+    ]
+
+
+def test_checkpoints_are_saved_at_their_interval_and_remembered() -> None:
+    """Recorded from Tianshou v1.1.0: with save_interval=2, after epochs 1 and 3."""
+    writer = Recorder()
+    logger = TensorboardLogger(writer, save_interval=2)
+    saved: list[tuple[int, int, int]] = []
+    assert logger.restore_data() == (0, 0, 0)
+    for epoch in (1, 2, 3, 4):
+        logger.save_data(epoch, 100 * epoch, 10 * epoch, lambda *where: saved.append(where))
+    assert saved == [(1, 100, 10), (3, 300, 30)]
+    assert logger.restore_data() == (3, 300, 30)
+    assert writer.scalars[3:] == [
+        ("save/epoch", 3, 3),
+        ("save/env_step", 300, 300),
+        ("save/gradient_step", 30, 30),
+    ]
+
+
+def test_scalars_are_flushed_as_they_are_written_and_the_writer_closed_at_the_end() -> None:
+    writer = Recorder()
+    logger = TensorboardLogger(writer)
+    logger.log_info_data({"best_reward": 1.0}, 1)
+    assert writer.flushed == 2
+    assert not writer.closed
+    logger.finalize()
+    assert writer.closed
+
+
+def test_names_are_joined_by_the_delimiter_and_arrays_kept_on_demand() -> None:
+    flat = LazyLogger().prepare_dict_for_logging(
+        {"a": {"b": np.float32(1.0), "c": "text"}, "d": np.ones(2)},
+        delimiter=".",
+        exclude_arrays=False,
+    )
+    assert list(flat) == ["a.b", "d"]
+
+
+def test_lazy_logger_still_saves_every_checkpoint() -> None:
+    saved: list[tuple[int, int, int]] = []
+    logger = LazyLogger()
+    for epoch in (1, 2):
+        logger.save_data(epoch, 10, 20, lambda *where: saved.append(where))
+    logger.log_train_data({"mean": 1.0}, 10_000)
+    logger.finalize()
+    assert saved == [(1, 10, 20), (2, 10, 20)]
+
+
+def test_a_logger_of_ones_own_only_says_where_to_write() -> None:
+    class Printing(BaseLogger):
+        def write(self, step_type: str, step: int, data: dict[str, Any]) -> None:
+            self.last = (step_type, step, data)
+
+    logger = Printing()
+    logger.log_test_data({"returns_stat": {"mean": 2.0}}, 7)
+    assert logger.last == ("test/env_step", 7, {"returns_stat/mean": 2.0})

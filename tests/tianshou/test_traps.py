@@ -1,0 +1,1211 @@
+"""The traps of Tianshou v1.1.0: each test is named after what happens here instead.
+
+The docstring says what v1.1.0 did. Numbers are worked out by hand or recorded from v1.1.0.
+"""
+
+import copy
+import itertools
+import math
+import pickle
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from torch import nn
+from torch.distributions import Categorical, Independent, Normal
+
+from pg_edu import (
+    ActorProb,
+    Batch,
+    Collector,
+    InfoStats,
+    Net,
+    OnpolicyTrainer,
+    PGPolicy,
+    ReplayBuffer,
+    RunningMeanStd,
+    VectorReplayBuffer,
+    policy_within_training_step,
+    torch_train_mode,
+)
+
+SAME_STEP, NEXT_STEP, DISABLED = (
+    AutoresetMode.SAME_STEP,
+    AutoresetMode.NEXT_STEP,
+    AutoresetMode.DISABLED,
+)
+MODES = pytest.mark.parametrize("mode", AutoresetMode, ids=lambda mode: mode.name)
+BOUNDS = pytest.mark.parametrize("bound", ["clip", "tanh"])
+
+
+class Same(nn.Module):
+    """An actor that answers every observation with the same learnable numbers."""
+
+    def __init__(self, *row: float) -> None:
+        super().__init__()
+        self.row = nn.Parameter(torch.tensor(row))
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        return self.row.expand(len(obs), -1), state
+
+
+class Gaussian(nn.Module):
+    """An actor that answers every observation with the same loc [A]; the scale is 1."""
+
+    def __init__(self, *loc: float) -> None:
+        super().__init__()
+        self.loc = nn.Parameter(torch.tensor(loc))
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        loc = self.loc.expand(len(obs), -1)
+        return (loc, torch.ones_like(loc)), state
+
+
+class Steps(nn.Module):
+    """A recurrent actor whose hidden state counts the steps since it was 0; notes what it is given.
+
+    `pack` gives that state, a float tensor [B, 1], the form in which it is handed on.
+    """
+
+    def __init__(self, pack: Callable[[torch.Tensor], Any], unpack: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.row = nn.Parameter(torch.zeros(2))
+        self.pack, self.unpack = pack, unpack
+        self.given: list[list[float]] = []
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        steps = torch.zeros(len(obs), 1)
+        if state is not None:
+            steps = torch.as_tensor(self.unpack(state))
+        self.given.append(steps.flatten().tolist())
+        return self.row.expand(len(obs), -1), self.pack(steps + 1)
+
+
+class Counting(gym.Env[Any, Any]):
+    """Counts its steps, with reward 1 each; its episodes have the given lengths, in turn."""
+
+    action_space = Discrete(2)
+
+    def __init__(self, *lengths: int, as_dict: bool = False) -> None:
+        box = Box(0, np.inf, (1,))
+        self.observation_space = gym.spaces.Dict(t=box) if as_dict else box
+        self.lengths = itertools.cycle(lengths)
+        self.as_dict = as_dict
+        self.resets = self.steps = 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.t, self.length = 0, next(self.lengths)
+        self.resets += 1
+        return self._obs(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.t += 1
+        self.steps += 1
+        return self._obs(), 1.0, self.t >= self.length, False, {}
+
+    def _obs(self) -> Any:
+        obs = np.array([self.t], np.float32)
+        return {"t": obs} if self.as_dict else obs
+
+
+def discrete(actor: nn.Module | None = None, **kwargs: Any) -> PGPolicy:
+    """A policy over two actions; gamma 1, learning rate 1."""
+    actor = actor or Same(0.0, 0.0)
+    defaults: dict[str, Any] = {
+        "optim": torch.optim.SGD(actor.parameters(), lr=1.0),
+        "dist_fn": lambda logits: Categorical(logits=logits),
+        "action_space": Discrete(2),
+        "action_scaling": False,
+        "discount_factor": 1.0,
+    }
+    return PGPolicy(actor=actor, **(defaults | kwargs))
+
+
+def gaussian(space: Box, actor: nn.Module | None = None, **kwargs: Any) -> PGPolicy:
+    """A policy over a Box; gamma 1, learning rate 1, and v1.1.0's defaults."""
+    actor = actor or Gaussian(*[0.0] * math.prod(space.shape))
+    defaults: dict[str, Any] = {
+        "optim": torch.optim.SGD(actor.parameters(), lr=1.0),
+        "dist_fn": lambda loc_scale: Independent(Normal(*loc_scale), 1),
+        "action_space": space,
+        "discount_factor": 1.0,
+    }
+    return PGPolicy(actor=actor, **(defaults | kwargs))
+
+
+def to_learn(act: Any, returns: Any) -> Batch:
+    return Batch(obs=np.zeros((len(act), 1)), act=np.array(act), returns=np.array(returns))
+
+
+def envs(*lengths: int, mode: AutoresetMode = SAME_STEP, **kwargs: Any) -> SyncVectorEnv:
+    """One Counting environment for each length."""
+    fns = [lambda n=n: Counting(n, **kwargs) for n in lengths]
+    return SyncVectorEnv(fns, autoreset_mode=mode)
+
+
+def stored(*rew: float, ends: tuple[int, ...], size: int = 20) -> ReplayBuffer:
+    """A buffer with these rewards; the rows in `ends` terminated."""
+    buffer = ReplayBuffer(size)
+    for t, r in enumerate(rew):
+        row = Batch(obs=np.float32([t]), act=0, rew=r, terminated=t in ends, truncated=False)
+        buffer.add(row)
+    return buffer
+
+
+def snapshot(policy: PGPolicy) -> list[Any]:
+    """All that an exception must leave as it was."""
+    rms = policy.ret_rms
+    return [
+        [parameter.tolist() for parameter in policy.parameters()],
+        [module.training for module in policy.modules()],
+        (policy.updating, policy.is_within_training_step),
+        (rms.mean, rms.var, rms.count),
+    ]
+
+
+def warnings_of(call: Callable[[], object]) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [str(warning.message) for warning in caught]
+
+
+def test_a_discrete_space_with_default_scaling_is_an_error_that_says_what_to_write() -> None:
+    """v1.1.0: a ValueError without the cure."""
+    actor = Same(0.0, 0.0)
+    with pytest.raises(ValueError, match="action_scaling=False"):
+        PGPolicy(
+            actor=actor,
+            optim=torch.optim.SGD(actor.parameters()),
+            dist_fn=Categorical,
+            action_space=Discrete(2),
+        )
+
+
+def test_an_actor_without_max_action_counts_as_one_of_max_action_1() -> None:
+    """v1.1.0: AttributeError on a Box."""
+    assert warnings_of(lambda: gaussian(Box(-2, 2, (1,)))) == []
+
+
+def test_a_sequential_can_be_given_and_its_first_call_shows_the_actors_signature() -> None:
+    """v1.1.0: AttributeError for its max_action."""
+    policy = gaussian(Box(-2, 2, (1,)), nn.Sequential(nn.Linear(1, 2)))
+    with pytest.raises(TypeError, match=r"actor\(obs, state=None, info=\.\.\.\)"):
+        policy(Batch(obs=np.zeros((3, 1))))
+
+
+@BOUNDS
+def test_an_actor_bounded_by_tanh_and_bounded_again_warns_of_double_bounding(bound: str) -> None:
+    """v1.1.0: no warning."""
+
+    def make(unbounded: bool, bound: str | None) -> None:
+        actor = ActorProb(Net(1, hidden_sizes=[2]), 1, unbounded=unbounded)
+        gaussian(Box(-2, 2, (1,)), actor, action_bound_method=bound)
+
+    assert ["double bounding" in w for w in warnings_of(lambda: make(False, bound))] == [True]
+    assert warnings_of(lambda: make(True, bound)) == []
+    assert warnings_of(lambda: make(False, None)) == []
+
+
+def test_max_action_other_than_1_with_scaling_warns() -> None:
+    """v1.1.0: a warning as well."""
+    actor = Gaussian(0.0)
+    actor.max_action = 2.0
+    with pytest.warns(UserWarning, match=r"max_action=2\.0"):
+        gaussian(Box(-2, 2, (1,)), actor)
+
+
+@pytest.mark.parametrize("space", [MultiDiscrete([2, 2, 2]), Box(-1, 1, (3, 1))], ids=str)
+def test_a_batched_action_space_is_an_error_that_names_single_action_space(space: Any) -> None:
+    """v1.1.0: accepted; MultiDiscrete counts as "discrete"."""
+    policy = discrete(action_space=space)
+    if isinstance(space, Box):
+        policy = gaussian(space, Gaussian(0.0))
+    with pytest.raises(ValueError, match="single_action_space"):
+        policy(Batch(obs=np.zeros((3, 1))))
+
+
+def test_the_collector_tells_a_batched_action_space_from_the_environments() -> None:
+    """v1.1.0: accepted."""
+    vector_env = envs(2, 2)
+    with pytest.raises(ValueError, match="single_action_space"):
+        Collector(discrete(action_space=vector_env.action_space), vector_env)
+
+
+def test_categorical_keeps_the_numbers_of_probabilities() -> None:
+    """v1.1.0: the same; the positional argument of Categorical is `probs`."""
+    policy = discrete(Same(0.25, 0.75), dist_fn=Categorical)
+    probs = []
+    assert warnings_of(lambda: probs.append(policy(Batch(obs=[[0.0]])).dist.probs)) == []
+    assert probs[0].tolist() == [[0.25, 0.75]]
+
+
+def test_probabilities_may_be_a_part_of_what_the_actor_returns() -> None:
+    """v1.1.0: works as well; the actor's output is whatever dist_fn takes."""
+
+    class Pair(Same):
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+            probs, state = super().forward(obs, state)
+            return (probs, torch.zeros(len(obs))), state
+
+    policy = discrete(Pair(0.25, 0.75), dist_fn=lambda output: Categorical(output[0]))
+    assert policy(Batch(obs=[[0.0]])).dist.probs.tolist() == [[0.25, 0.75]]
+
+
+@pytest.mark.parametrize("row", [(-1.0, -3.0), (2.0, -1.0)])
+def test_a_negative_probability_is_an_error_that_names_the_logits(row: tuple[float, ...]) -> None:
+    """v1.1.0: the logits [-1, -3] silently become [.25, .75]."""
+    policy = discrete(Same(*row), dist_fn=Categorical)
+    with pytest.raises(ValueError, match=r"Categorical\(logits=logits\)"):
+        policy(Batch(obs=[[0.0]]))
+
+
+@pytest.mark.parametrize(
+    "dist_fn",
+    [
+        lambda logits: Categorical(logits=logits),
+        lambda logits: Categorical(logits.softmax(-1)),
+        lambda logits: Categorical(probs=logits.softmax(-1)),
+    ],
+)
+@pytest.mark.parametrize("row", [(-1.0, -3.0), (-1.0, -1.0), (1.0, 1.0), (0.0, 0.0), (-1.0,)])
+def test_logits_that_are_taken_as_logits_are_not_mistaken_for_probabilities(
+    row: tuple[float, ...], dist_fn: Any
+) -> None:
+    """v1.1.0: no check. Equal logits have equal probabilities, as [1, 1] would have if divided."""
+    policy = discrete(Same(*row), action_space=Discrete(len(row)), dist_fn=dist_fn)
+    assert warnings_of(lambda: policy(Batch(obs=[[0.0]]))) == []
+    assert warnings_of(lambda: policy.learn(to_learn([0, 0], [1.0, 3.0]), None, 1)) == []
+
+
+def test_a_probability_that_turns_negative_later_is_an_error_before_the_step() -> None:
+    """v1.1.0: trains on."""
+    policy = discrete(Same(0.25, 0.75), dist_fn=Categorical)
+    policy(Batch(obs=[[0.0]]))
+    with torch.no_grad():
+        policy.actor.row.copy_(torch.tensor([-1.0, -3.0]))
+    before = snapshot(policy)
+    with pytest.raises(ValueError, match=r"Categorical\(logits=logits\)"):
+        policy.learn(to_learn([0, 1], [1.0, 3.0]), None, 1)
+    assert snapshot(policy) == before
+
+
+def test_probabilities_that_do_not_sum_to_1_warn_once_a_policy_with_the_same_numbers() -> None:
+    """v1.1.0: [1, 3] silently becomes [.25, .75]."""
+    for _ in range(2):
+        policy = discrete(Same(1.0, 3.0), dist_fn=Categorical)
+        with pytest.warns(UserWarning, match=r"Categorical\(logits=logits\)"):
+            probs = policy(Batch(obs=[[0.0]])).dist.probs
+        assert probs.tolist() == [[0.25, 0.75]]
+        assert warnings_of(lambda p=policy: p.learn(to_learn([0, 1], [1.0, 3.0]), None, 1)) == []
+
+
+def test_probabilities_that_sum_to_1_within_a_thousandth_do_not_warn() -> None:
+    """v1.1.0: no warning at all."""
+    policy = discrete(Same(0.25, 0.7505), dist_fn=Categorical)
+    assert warnings_of(lambda: policy(Batch(obs=[[0.0]]))) == []
+
+
+@pytest.mark.parametrize(
+    "dist_fn", [Normal, lambda *x: Normal(*x), lambda loc, scale: Normal(loc, scale)]
+)
+def test_a_dist_fn_of_several_arguments_is_an_error_that_shows_the_form(dist_fn: Any) -> None:
+    """v1.1.0: TypeError deep inside torch."""
+    policy = gaussian(Box(-1, 1, (1,)), dist_fn=dist_fn)
+    with pytest.raises(TypeError, match=r"lambda loc_scale: Independent\(Normal\(\*loc_scale\), 1"):
+        policy(Batch(obs=[[0.0]]))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_an_actor_that_returns_no_state_is_an_error_that_names_the_tuple(rows: int) -> None:
+    """v1.1.0: with a batch of 2 the rows are taken for (output, state)."""
+
+    class Stateless(Same):
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> Any:
+            return self.row.expand(len(obs), -1)
+
+    with pytest.raises(ValueError, match=r"actor must return the tuple \(dist_input, state\)"):
+        discrete(Stateless(0.0, 0.0))(Batch(obs=np.zeros((rows, 1))))
+
+
+def test_a_gaussian_actor_that_returns_no_state_is_an_error_that_names_the_tuple() -> None:
+    """v1.1.0: (loc, scale) are taken for (output, state)."""
+
+    class Stateless(Gaussian):
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> Any:
+            return super().forward(obs)[0]
+
+    with pytest.raises((TypeError, ValueError), match=r"actor must return.*state"):
+        gaussian(Box(-1, 1, (1,)), Stateless(0.0))(Batch(obs=np.zeros((3, 1))))
+
+
+def test_a_policy_is_called_without_info() -> None:
+    """v1.1.0: AttributeError."""
+    assert discrete()(Batch(obs=np.zeros((3, 1)))).act.shape == (3,)
+
+
+class SharedScale(Gaussian):
+    """A Gaussian actor with scale [A] beside loc [B, A]."""
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        (loc, _), state = super().forward(obs, state)
+        return (loc, torch.tensor([1.0, 2.0])), state
+
+
+def test_a_sigma_of_shape_A_is_broadcast_to_the_rows_of_mu() -> None:
+    """v1.1.0: TypeError. Here scale [1, 2] for both rows: log_prob = - a² / 2σ² - ln σ - ln √2π."""
+    policy = gaussian(Box(-1, 1, (2,)), SharedScale(0.0, 0.0))
+    result = policy(Batch(obs=np.zeros((3, 1))))
+    assert result.logits[1].tolist() == [[1.0, 2.0]] * 3
+    log_prob = [-0.5 - math.log(4 * math.pi), -0.5 - math.log(4 * math.pi)]
+    loss = policy.learn(to_learn([[1.0, 0.0], [0.0, 2.0]], [1.0, 3.0]), None, 1).loss.mean
+    assert loss == pytest.approx(-(log_prob[0] * 1.0 + log_prob[1] * 3.0) / 2, rel=1e-6)
+
+
+def test_the_logits_of_a_gaussian_are_a_tuple_that_is_sliced_by_row() -> None:
+    """v1.1.0: stacked to (2, B, A), so that result[0] is the loc of all rows."""
+    result = gaussian(Box(-1, 1, (2,)), Gaussian(3.0, 4.0))(Batch(obs=np.zeros((5, 1))))
+    assert isinstance(result.logits, tuple)
+    assert [part.tolist() for part in result[0].logits] == [[3.0, 4.0], [1.0, 1.0]]
+    assert [part.shape for part in result[1:4].logits] == [(3, 2), (3, 2)]
+
+
+def test_the_length_of_a_gaussian_result_is_its_number_of_rows() -> None:
+    """v1.1.0: TypeError."""
+    assert len(gaussian(Box(-1, 1, (2,)))(Batch(obs=np.zeros((5, 1))))) == 5
+
+
+def test_a_normal_without_independent_averages_over_the_action_too_and_warns_once() -> None:
+    """v1.1.0: the same number without a warning.
+
+    log_prob = - a² / 2 - c with c = ln √2π, [[-1/2 - c, -c], [-c, -2 - c]], weights 1 and 3:
+    loss = (6.5 + 8 c) / 4 = 1.625 + ln 2π.
+    """
+    batch = to_learn([[1.0, 0.0], [0.0, 2.0]], [1.0, 3.0])
+    for _ in range(2):
+        policy = gaussian(Box(-1, 1, (2,)), dist_fn=lambda loc_scale: Normal(*loc_scale))
+        with pytest.warns(UserWarning, match="Independent"):
+            loss = policy.learn(batch, None, 1).loss.mean
+        assert loss == pytest.approx(1.625 + math.log(2 * math.pi), rel=1e-6)
+        assert policy.actor.loc.tolist() == pytest.approx([0.25, 1.5], rel=1e-6)  # of v1.1.0
+        assert warnings_of(lambda p=policy: p.learn(batch, 1, 2)) == []
+
+
+def test_independent_with_actions_of_shape_B_for_B_1_is_an_error() -> None:
+    """v1.1.0: log_prob [-6.8, -6.8] instead of [-1.4, -5.4], in the right shape."""
+    policy = gaussian(Box(-1, 1, (1,)))
+    before = snapshot(policy)
+    with pytest.raises(ValueError, match=r"act has shape \[2\].*\[2, 1\]"):
+        policy.learn(to_learn([1.0, 3.0], [1.0, 3.0]), None, 1)
+    assert snapshot(policy) == before
+
+
+def test_categorical_with_actions_of_shape_B_1_is_an_error() -> None:
+    """v1.1.0: a silent [B, B]."""
+    policy = discrete()
+    before = snapshot(policy)
+    with pytest.raises(ValueError, match=r"act has shape \[2, 1\].*\[2, 2\]"):
+        policy.learn(to_learn([[0], [1]], [1.0, 3.0]), None, 1)
+    assert snapshot(policy) == before
+
+
+@pytest.mark.parametrize("returns", [[1.0, 3.0], [[1.0], [3.0]]])
+def test_returns_of_shape_B_1_are_flattened(returns: Any) -> None:
+    """v1.1.0: a silent [B, B], loss 1.674. Here - (ln .25 · 1 + ln .75 · 3) / 2."""
+    policy = discrete(Same(0.25, 0.75), dist_fn=Categorical)
+    loss = policy.learn(to_learn([0, 1], returns), None, 1).loss.mean
+    assert loss == pytest.approx(-(math.log(0.25) + 3 * math.log(0.75)) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("returns", [[[1.0, 3.0]], [[1.0, 3.0], [1.0, 3.0]], [[[1.0]], [[3.0]]]])
+def test_returns_of_another_shape_are_an_error(returns: Any) -> None:
+    """v1.1.0: a silent broadcast."""
+    with pytest.raises(ValueError, match="returns"):
+        discrete().learn(to_learn([0, 1], returns), None, 1)
+
+
+@pytest.mark.parametrize("batch_size", [-2, -100])
+def test_a_batch_size_below_minus_1_is_a_clear_error(batch_size: int) -> None:
+    """v1.1.0: a bare AssertionError."""
+    with pytest.raises(ValueError, match=f"batch_size must be positive.*{batch_size}"):
+        discrete().learn(to_learn([0, 1], [1.0, 3.0]), batch_size, 1)
+
+
+def test_an_empty_batch_is_a_clear_error() -> None:
+    """v1.1.0: a bare AssertionError."""
+    batch = Batch(obs=np.zeros((0, 1)), act=np.zeros(0, int), returns=np.zeros(0))
+    with pytest.raises(ValueError, match="no rows"):
+        discrete().learn(batch, None, 1)
+
+
+def test_an_optimizer_without_any_parameter_of_the_actor_is_an_error_at_construction() -> None:
+    """v1.1.0: silently learns nothing."""
+    with pytest.raises(ValueError, match="optim holds none of the actor's parameters"):
+        discrete(optim=torch.optim.SGD(Same(0.0, 0.0).parameters(), lr=1.0))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("episodes", [3, 100])
+def test_a_reward_that_is_not_finite_leaves_other_episodes_untouched(
+    bad: float, episodes: int
+) -> None:
+    """v1.1.0: it poisons every earlier episode, for 0 * NaN is NaN.
+
+    Episodes of two steps, G = [1 + 1/2, 1]; the bad reward is the last of the one before last.
+    """
+    rew = np.ones(2 * episodes)
+    rew[-3] = bad
+    buffer = stored(*rew, ends=tuple(range(1, 2 * episodes, 2)), size=2 * episodes)
+    batch, indices = buffer.sample(0)
+    returns, advantage = PGPolicy.compute_episodic_return(
+        batch, buffer, indices, gamma=0.5, gae_lambda=1.0
+    )
+    expected = [1.5, 1.0] * (episodes - 2)
+    assert returns[:-4].tolist() == advantage[:-4].tolist() == expected
+    assert returns[-2:].tolist() == [1.5, 1.0]
+    assert not np.isfinite(returns[-4:-2]).any()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_update_names_the_first_reward_that_is_not_finite_and_changes_nothing(bad: float) -> None:
+    """v1.1.0: NaN goes into loss and parameters, without an error."""
+    policy = discrete(reward_normalization=True)
+    before = snapshot(policy)
+    buffer = stored(1.0, 1.0, 1.0, bad, 1.0, bad, ends=(1, 3, 5))
+    with (
+        policy_within_training_step(policy),
+        pytest.raises(ValueError, match=r"rewards must be finite.*index 3\D"),
+    ):
+        policy.update(0, buffer, batch_size=None, repeat=1)
+    assert snapshot(policy) == before
+
+
+def test_a_mean_of_the_returns_that_is_no_number_never_reaches_the_parameters() -> None:
+    """v1.1.0: poisoned statistics poison every later update."""
+    policy = discrete(reward_normalization=True)
+    policy.ret_rms.mean = math.nan
+    parameters = snapshot(policy)[0]
+    with policy_within_training_step(policy), pytest.raises(ValueError, match="finite"):
+        policy.update(0, stored(1.0, 1.0, ends=()), batch_size=None, repeat=1)
+    assert snapshot(policy)[0] == parameters
+
+
+class Dropout(Same):
+    """An actor with one part that is frozen in eval mode."""
+
+    def __init__(self, *row: float) -> None:
+        super().__init__(*row)
+        self.frozen = nn.Dropout().eval()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("stage", ["process_fn", "learn", "post_process_fn", "lr_scheduler"])
+def test_an_exception_inside_update_leaves_flags_modes_and_statistics_as_they_were(
+    stage: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """v1.1.0: leaves `updating = True`."""
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise error("on purpose")
+
+    policy = discrete(Dropout(0.0, 0.0), reward_normalization=True)
+    if stage == "lr_scheduler":
+        policy.lr_scheduler = torch.optim.lr_scheduler.ConstantLR(policy.optim)
+        monkeypatch.setattr(policy.lr_scheduler, "step", fail)
+    else:
+        monkeypatch.setattr(policy, stage, fail)
+    with policy_within_training_step(policy):
+        before = snapshot(policy)
+        with pytest.raises(error, match="on purpose"):
+            policy.update(0, stored(1.0, 2.0, ends=(1,)), batch_size=None, repeat=0)
+        assert snapshot(policy) == before
+
+
+@pytest.mark.parametrize("buffer", [ReplayBuffer(4), VectorReplayBuffer(4, 2)], ids=["one", "many"])
+@pytest.mark.parametrize("sample_size", [0, 3, None])
+def test_an_empty_buffer_is_an_error_that_says_collect_first(
+    buffer: ReplayBuffer, sample_size: int | None
+) -> None:
+    """v1.1.0: KeyError 'obs' or ZeroDivisionError."""
+    policy = discrete()
+    with policy_within_training_step(policy):
+        before = snapshot(policy)
+        with pytest.raises(ValueError, match="the buffer is empty, collect first"):
+            policy.update(sample_size, buffer, batch_size=None, repeat=1)
+        assert snapshot(policy) == before
+
+
+def test_sample_none_gives_every_transition_once_shuffled_each_with_its_right_return() -> None:
+    """v1.1.0: drawn with replacement, and returns 6 5 4 3 2 1 for whatever rows.
+
+    Two episodes of 3 steps with rewards 1 2 4 and 8 16 32: G = 7 6 4 and 56 48 32.
+    """
+    buffer = stored(1.0, 2.0, 4.0, 8.0, 16.0, 32.0, ends=(2, 5))
+    np.random.seed(0)
+    batch, indices = buffer.sample(None)
+    returns = discrete().process_fn(batch, buffer, indices).returns
+    assert sorted(indices) == [0, 1, 2, 3, 4, 5] != indices.tolist()
+    assert returns.tolist() == [[7.0, 6.0, 4.0, 56.0, 48.0, 32.0][i] for i in indices]
+
+
+def test_rows_in_any_order_and_more_than_once_get_their_right_returns() -> None:
+    """v1.1.0: returns over the rows as they come. Here the buffer has wrapped: rewards 2 to 5."""
+    buffer = stored(1.0, 1.0, 2.0, 3.0, 4.0, 5.0, ends=(3,), size=4)
+    indices = np.array([1, 2, 0, 3, 3, 1])  # rewards 5 2 4 3 3 5
+    returns = discrete().process_fn(buffer[indices], buffer, indices).returns
+    assert returns.tolist() == [5.0, 5.0, 9.0, 3.0, 3.0, 5.0]
+
+
+def test_single_transitions_of_an_episode_are_an_error_that_says_what_to_sample() -> None:
+    """v1.1.0: returns computed over rows that are no episode."""
+    policy = discrete()
+    buffer = stored(*[1.0] * 20, ends=(19,))
+    np.random.seed(0)
+    with (
+        policy_within_training_step(policy),
+        pytest.raises(ValueError, match=r"no successor.*sample_size=0"),
+    ):
+        policy.update(3, buffer, batch_size=None, repeat=1)
+
+
+def test_single_transitions_that_are_whole_episodes_get_their_right_returns() -> None:
+    """v1.1.0: right as well."""
+    buffer = stored(*range(10), ends=tuple(range(10)))
+    batch, indices = buffer.sample(7)
+    assert discrete().process_fn(batch, buffer, indices).returns.tolist() == indices.tolist()
+
+
+def test_scaling_a_box_with_an_infinite_side_is_an_error_that_names_the_dimension() -> None:
+    """v1.1.0: nan and inf from map_action."""
+    space = Box(np.float32([-1, -np.inf]), np.float32([1, 1]))
+    with pytest.raises(ValueError, match=r"dimension \(1,\).*action_scaling=False"):
+        gaussian(space)
+
+
+def test_a_box_with_an_infinite_side_works_without_scaling() -> None:
+    """v1.1.0: works as well."""
+    space = Box(np.float32([-1, -np.inf]), np.float32([1, np.inf]))
+    policy = gaussian(space, action_scaling=False)
+    assert policy.map_action(np.float32([0.5, -3.0])).tolist() == [0.5, -1.0]
+    unbounded = gaussian(space, action_scaling=False, action_bound_method=None)
+    assert unbounded.map_action(np.float32([0.5, -3.0])).tolist() == [0.5, -3.0]
+
+
+@pytest.mark.parametrize(("high", "dtype"), [(3e38, np.float32), (1.7e308, np.float64)])
+def test_a_huge_box_is_mapped_without_overflow(high: float, dtype: Any) -> None:
+    """v1.1.0: high - low overflows."""
+    high = dtype(high)
+    policy = gaussian(Box(-high, high, (3,), dtype))
+    act = dtype([-1.0, 0.5, 1.0])
+    with np.errstate(over="raise"):
+        mapped = policy.map_action(act)
+        back = policy.map_action_inverse(mapped)
+    assert mapped.tolist() == pytest.approx([-high, high / 2, high], rel=1e-6)
+    assert back == pytest.approx(act, rel=1e-6)
+
+
+INTEGERS = [np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_an_integer_box_gives_the_nearest_integer_in_its_dtype_and_inside(dtype: Any) -> None:
+    """v1.1.0: int8 and int32 overflow, uint8 has the wrong dtype."""
+    low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    space = Box(low, high, (201,), dtype)
+    act = np.linspace(-1, 1, 201)
+    mapped = gaussian(space).map_action(act)
+    assert mapped.dtype == dtype and space.contains(mapped)
+    exact = [low + (high - low) * (a + 1) / 2 for a in act]
+    assert max(abs(int(m) - e) for m, e in zip(mapped, exact, strict=True)) <= 0.5 + 1e-6
+    assert (mapped[0], mapped[-1]) == (low, high)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+@pytest.mark.parametrize("act_dtype", [np.float32, np.float64])
+def test_the_ends_of_a_64_bit_integer_box_are_inside(dtype: Any, act_dtype: Any) -> None:
+    """v1.1.0: overflow. The largest 64-bit integers have no image in float64."""
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    space = Box(low, high, (3,), dtype)
+    mapped = gaussian(space).map_action(act_dtype([-1.0, 0.0, 1.0]))
+    assert space.contains(mapped)
+    assert (mapped[0], mapped[2]) == (low, high)
+
+
+@BOUNDS
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_the_integers_of_a_box_round_trip(dtype: Any, bound: str) -> None:
+    """v1.1.0: the inverse raises."""
+    info = np.iinfo(dtype)
+    space = Box(info.min, info.max, (300,), dtype, seed=0)
+    policy = gaussian(space, action_bound_method=bound)
+    act = space.sample()
+    act[:2] = info.min, info.max
+    raw = policy.map_action_inverse(act)
+    assert np.isfinite(raw).all()
+    assert np.array_equal(policy.map_action(raw), act)
+
+
+@BOUNDS
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("act_dtype", [np.float16, np.float32, np.float64])
+def test_a_mapped_action_is_contained_in_a_narrower_box(
+    dtype: Any, act_dtype: Any, bound: str
+) -> None:
+    """v1.1.0: float64 actions give a float64 result, beyond the bounds by rounding."""
+    rng = np.random.default_rng(0)
+    low = rng.normal(size=100).astype(dtype)
+    space = Box(low, low + rng.random(100).astype(dtype), dtype=dtype)
+    policy = gaussian(space, action_bound_method=bound)
+    for act in (-np.ones(100), np.ones(100), np.full(100, -9.0), rng.normal(size=100)):
+        if not space.contains(policy.map_action(act.astype(act_dtype))):
+            pytest.fail(f"{act} is mapped out of the space")
+
+
+@BOUNDS
+def test_bounding_without_scaling_on_a_smaller_box_warns_at_construction(bound: str) -> None:
+    """v1.1.0: silently leaves the space."""
+
+    def make(half: float) -> list[str]:
+        box = Box(-half, half, (2,))
+        return warnings_of(lambda: gaussian(box, action_scaling=False, action_bound_method=bound))
+
+    assert ["[-1, 1]" in warning for warning in make(0.5)] == [True]
+    assert make(1.0) == make(2.0) == []
+
+
+def unbounded_policy(**kwargs: Any) -> PGPolicy:
+    return gaussian(Box(-2, 2, (2,)), action_bound_method=None, **kwargs)
+
+
+@pytest.mark.parametrize("end", [1.0, -1.0])
+def test_an_action_beyond_1_by_the_rounding_of_float32_is_clipped(end: float) -> None:
+    """v1.1.0: AssertionError."""
+    act = np.float32([end * 1.0000001, 0.0])
+    assert abs(act[0]) > 1.0
+    assert unbounded_policy().map_action(act).tolist() == [2.0 * end, 0.0]
+
+
+@pytest.mark.parametrize("bad", [1.001, -1.001, 5.0, math.inf])
+def test_an_action_really_outside_is_an_error(bad: float) -> None:
+    """v1.1.0: AssertionError, none under `python -O`."""
+    with pytest.raises(ValueError, match=r"act goes from.*action_bound_method"):
+        unbounded_policy().map_action(np.float32([bad, 0.0]))
+
+
+@pytest.mark.parametrize("scaling", [True, False])
+@pytest.mark.parametrize("bound", ["clip", "tanh", None])
+def test_an_action_of_nan_is_an_error(bound: Any, scaling: bool) -> None:
+    """v1.1.0: AssertionError with scaling, passes without."""
+    policy = gaussian(Box(-2, 2, (2,)), action_scaling=scaling, action_bound_method=bound)
+    for function in (policy.map_action, policy.map_action_inverse):
+        for act in (np.array([0.0, np.nan]), torch.tensor([0.0, math.nan]), [0.0, math.nan]):
+            with pytest.raises(ValueError, match="NaN"):
+                function(act)
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(np.float32, 24), (np.float64, 53)])
+def test_the_inverse_of_tanh_at_the_bounds_is_the_largest_that_can_be_told(
+    dtype: Any, bits: int
+) -> None:
+    """v1.1.0: inf. Here atanh(1 - ε) = ln((2 - ε) / ε) / 2 with ε = 2^-bits."""
+    policy = gaussian(Box(-2, 2, (2,), dtype), action_bound_method="tanh")
+    largest = math.log(2.0 ** (bits + 1) - 1) / 2
+    raw = policy.map_action_inverse(dtype([-2.0, 2.0]))
+    assert raw == pytest.approx([-largest, largest], rel=1e-6)
+    assert policy.map_action(raw) == pytest.approx([-2.0, 2.0], rel=1e-6)
+
+
+def test_a_tanh_saturated_in_float32_comes_back_finite() -> None:
+    """v1.1.0: tanh(10) round-trips to inf."""
+    policy = gaussian(Box(-2, 2, (1,)), action_bound_method="tanh")
+    there = policy.map_action(np.float32([10.0]))
+    assert there.tolist() == [2.0]
+    assert policy.map_action_inverse(there) == pytest.approx([12.5 * math.log(2)], rel=1e-6)
+
+
+@pytest.mark.parametrize("scaling", [True, False])
+def test_the_inverse_of_tanh_outside_the_space_is_an_error(scaling: bool) -> None:
+    """v1.1.0: nan."""
+    space = Box(-1, 1, (2,))
+    policy = gaussian(space, action_bound_method="tanh", action_scaling=scaling)
+    with pytest.raises(ValueError, match="tanh can be undone inside"):
+        policy.map_action_inverse(np.float32([0.0, 1.01]))
+
+
+@pytest.mark.parametrize(("bound", "expected"), [("tanh", 0.0), ("clip", -1.0), (None, -1.0)])
+def test_the_inverse_of_a_flat_dimension_is_finite(bound: Any, expected: float) -> None:
+    """v1.1.0: -inf with tanh; -1 without."""
+    space = Box(np.float32([0.5, 0.0]), np.float32([0.5, 2.0]))
+    policy = gaussian(space, action_bound_method=bound)
+    assert policy.map_action_inverse(np.float32([0.5, 1.0])).tolist() == [expected, 0.0]
+
+
+class Seen(Same):
+    """Notes the observations that it is given, as nested lists."""
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        self.seen = {k: v.tolist() for k, v in obs.items()} if isinstance(obs, Batch) else obs
+        rows = len(obs)
+        return self.row.expand(rows, -1), state
+
+
+@pytest.mark.parametrize("obs", [3, np.int64(3), np.array(3)])
+def test_compute_action_takes_a_scalar_observation(obs: Any) -> None:
+    """v1.1.0: IndexError."""
+    policy = discrete(Seen(0.0, 99.0))
+    assert policy.compute_action(obs) == 1
+    assert policy.actor.seen.tolist() == [3]
+
+
+def test_compute_action_takes_a_dict_observation() -> None:
+    """v1.1.0: IndexError."""
+    policy = discrete(Seen(0.0, 99.0))
+    assert policy.compute_action({"position": np.array([1.0, 2.0]), "mode": 3}) == 1
+    assert policy.actor.seen == {"position": [[1.0, 2.0]], "mode": [3]}
+
+
+@pytest.mark.parametrize("scaling", [True, False])
+@pytest.mark.parametrize("bound", ["clip", "tanh", None])
+@pytest.mark.parametrize("shape", [(1,), (2,), (1, 2)])
+def test_compute_action_for_a_box_is_in_the_space(shape: Any, bound: Any, scaling: bool) -> None:
+    """v1.1.0: not for a Box of shape (1,) without scaling."""
+    space = Box(-1, 1, shape, np.float64)
+
+    class Small(Gaussian):
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+            (loc, scale), state = super().forward(obs, state)
+            loc, scale = (part.reshape(-1, *shape) for part in (loc, 1e-3 * scale))
+            return (loc, scale), state
+
+    actor = Small(*[0.5] * math.prod(shape))
+    policy = gaussian(space, actor, action_scaling=scaling, action_bound_method=bound)
+    assert space.contains(policy.compute_action(np.zeros(1)))
+
+
+def test_compute_action_for_a_multidiscrete_of_one_component_is_in_the_space() -> None:
+    """v1.1.0: an array without axes."""
+    space = MultiDiscrete([2])
+    assert space.contains(discrete(action_space=space).compute_action(np.zeros(1)))
+
+
+def test_compute_action_for_a_discrete_space_with_a_start_is_in_the_space() -> None:
+    """v1.1.0: counts from 0."""
+    space = Discrete(2, start=5)
+    act = discrete(Same(0.0, 99.0), action_space=space).compute_action(np.zeros(1))
+    assert act == 6 and type(act) is int and space.contains(act)
+
+
+def test_the_variance_of_running_statistics_is_the_square_of_std() -> None:
+    """v1.1.0: RunningMeanStd(std=2) has var = 2."""
+    assert RunningMeanStd(std=2).var == 4
+
+
+def test_an_empty_update_leaves_running_statistics_unchanged() -> None:
+    """v1.1.0: they become nan."""
+    statistics = RunningMeanStd()
+    statistics.update(np.array([1.0, 3.0]))
+    statistics.update(np.array([]))
+    assert (statistics.mean, statistics.var, statistics.count) == (2.0, 1.0, 2)
+
+
+def trained() -> PGPolicy:
+    """A policy with statistics: the returns 3 and 1 of one update, normalised."""
+    policy = discrete(Same(0.0, 0.0), dist_fn=Categorical, reward_normalization=True)
+    buffer = stored(2.0, 1.0, ends=(1,))
+    batch, indices = buffer.sample(0)
+    policy.process_fn(batch, buffer, indices)
+    return policy
+
+
+@pytest.mark.parametrize("way", ["state_dict", "torch.save", "pickle", "deepcopy"])
+def test_the_statistics_of_the_returns_are_saved_and_restored(way: str, tmp_path: Any) -> None:
+    """v1.1.0: not in the state_dict. Here returns 3 and 1: mean 2, variance 1."""
+    policy, other = trained(), discrete(Same(0.0, 0.0), reward_normalization=True)
+    if way == "state_dict":
+        other.load_state_dict(policy.state_dict())
+    elif way == "torch.save":
+        torch.save(policy.state_dict(), tmp_path / "policy.pt")
+        other.load_state_dict(torch.load(tmp_path / "policy.pt", weights_only=True))
+    elif way == "pickle":
+        other = pickle.loads(pickle.dumps(policy))
+    else:
+        other = copy.deepcopy(policy)
+    assert (other.ret_rms.mean, other.ret_rms.var, other.ret_rms.count) == (2.0, 1.0, 2)
+
+
+def test_a_state_dict_without_statistics_loads_strictly_and_keeps_those_there_are() -> None:
+    """v1.1.0: such are all of its state dicts."""
+    policy = trained()
+    policy.load_state_dict({"actor.row": torch.tensor([1.0, 2.0])}, strict=True)
+    assert policy.actor.row.tolist() == [1.0, 2.0]
+    assert (policy.ret_rms.mean, policy.ret_rms.count) == (2.0, 2)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda b: pickle.loads(pickle.dumps(b))])
+def test_a_copied_buffer_knows_its_unfinished_episodes(copied: Callable[[Any], Any]) -> None:
+    """v1.1.0: unfinished_index of a copy is stale, so it stays at its old rows."""
+    buffer = VectorReplayBuffer(8, 2)
+    for t in range(2):
+        end = np.array([False, t == 1])
+        row = Batch(obs=[t, t], act=[0, 0], rew=[1, 1], terminated=end, truncated=[False] * 2)
+        buffer.add(row)
+    assert buffer.unfinished_index().tolist() == [1]
+    twin = copied(buffer)
+    twin.add(
+        Batch(obs=[2, 2], act=[0, 0], rew=[1, 1], terminated=[False] * 2, truncated=[False] * 2)
+    )
+    assert twin.unfinished_index().tolist() == [2, 6]
+    assert buffer.unfinished_index().tolist() == [1]
+
+
+def test_to_torch_honours_the_dtype_for_arrays() -> None:
+    """v1.1.0: ignores it for numpy leaves."""
+    batch = Batch(a=np.arange(3), b=torch.zeros(3, dtype=torch.float64), c={"d": [1.0, 2.0]})
+    new = batch.to_torch(dtype=torch.float32)
+    assert {new.a.dtype, new.b.dtype, new.c.d.dtype} == {torch.float32}
+    batch.to_torch_(dtype=torch.float32)
+    assert {batch.a.dtype, batch.b.dtype, batch.c.d.dtype} == {torch.float32}
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_torch_train_mode_restores_the_mode_of_every_sub_module(enabled: bool) -> None:
+    """v1.1.0: unfreezes a sub-module that was in eval()."""
+    policy = discrete(Dropout(0.0, 0.0))
+    before = snapshot(policy)
+    with torch_train_mode(policy, enabled):
+        assert policy.actor.frozen.training is enabled
+    assert snapshot(policy) == before
+    assert policy.training and not policy.actor.frozen.training
+
+
+FORMS: dict[str, tuple[Any, Any]] = {
+    "tensor": (lambda h: h, lambda s: s),
+    "array": (lambda h: h.numpy(), lambda s: s),
+    "Batch": (lambda h: Batch(h=h), lambda s: s.h),
+    "dict": (lambda h: {"h": h}, lambda s: s["h"]),
+    "tuple": (lambda h: (-h, h), lambda s: s[1]),
+    "arrays in a tuple": (lambda h: (h.numpy(), h.numpy()), lambda s: s[1]),
+    "arrays in a tuple in a dict": (
+        lambda h: {"lstm": (h.numpy(), h.numpy())},
+        lambda s: s["lstm"][1],
+    ),
+    "tuple in a dict": (lambda h: {"lstm": (-h, h)}, lambda s: s["lstm"][1]),
+    "dict in a tuple": (lambda h: ({"h": h}, h), lambda s: s[0]["h"]),
+    "Batch in a Batch": (lambda h: Batch(a=Batch(h=h)), lambda s: s.a.h),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_hidden_state_of_an_ended_environment_begins_at_0(form: str) -> None:
+    """v1.1.0: not reset when it is a bare tensor. Here the episodes have 2 and 3 steps."""
+    actor = Steps(*FORMS[form])
+    Collector(discrete(actor), envs(2, 3)).collect(n_step=12)
+    assert actor.given == [[0, 0], [1, 1], [0, 2], [1, 0], [0, 1], [1, 2]]
+
+
+def test_under_next_step_the_hidden_state_begins_at_0_after_the_ignored_step() -> None:
+    """v1.1.0: such environments are not supported. Ignored are steps 3 and 6, and step 4."""
+    actor = Steps(*FORMS["tensor"])
+    Collector(discrete(actor), envs(2, 3, mode=NEXT_STEP)).collect(n_step=14)
+    first, second = zip(*actor.given, strict=True)
+    assert [first[step] for step in (0, 1, 3, 4, 6)] == [0, 1, 0, 1, 0]
+    assert [second[step] for step in (0, 1, 2, 4, 5, 6)] == [0, 1, 2, 0, 1, 2]
+
+
+@pytest.mark.parametrize("mode", [DISABLED], ids=["DISABLED"])
+def test_with_autoreset_disabled_the_hidden_state_begins_at_0(mode: AutoresetMode) -> None:
+    """v1.1.0: such environments are not supported."""
+    actor = Steps(*FORMS["tensor"])
+    Collector(discrete(actor), envs(2, 3, mode=mode)).collect(n_step=12)
+    assert actor.given == [[0, 0], [1, 1], [0, 2], [1, 0], [0, 1], [1, 2]]
+
+
+def test_a_hidden_state_without_the_environments_on_axis_0_is_an_error() -> None:
+    """v1.1.0: rows of another axis are set to 0."""
+    actor = Steps(lambda h: h[None], lambda s: s[0])
+    with pytest.raises(ValueError, match=r"2 environments on axis 0, got shape \[1, 2, 1\]"):
+        Collector(discrete(actor), envs(2, 3)).collect(n_step=12)
+
+
+def test_a_buffer_smaller_than_one_collect_is_an_error_before_collecting() -> None:
+    """v1.1.0: rows of that same call are lost silently."""
+    vector_env = envs(5, 5)
+    buffer = VectorReplayBuffer(20, 2)
+    collector = Collector(discrete(), vector_env, buffer)
+    with pytest.raises(ValueError, match=r"total size of at least 22\b"):
+        collector.collect(n_step=22)
+    assert [env.steps for env in vector_env.envs] == [0, 0]
+    assert collector.collect(n_step=20).n_collected_steps == len(buffer) == 20
+
+
+def test_episodes_that_would_overwrite_their_own_call_are_an_error_that_keeps_the_rows() -> None:
+    """v1.1.0: rows of that same call are lost silently."""
+    buffer = VectorReplayBuffer(20, 2)
+    collector = Collector(discrete(), envs(4, 7), buffer)
+    with pytest.raises(ValueError, match=r"buffer holds 10 steps.*total size of at least 28\b"):
+        collector.collect(n_episode=4)
+
+
+@MODES
+def test_without_a_buffer_any_number_of_steps_is_collected(mode: AutoresetMode) -> None:
+    """v1.1.0: the same, by design."""
+    collector = Collector(discrete(), envs(4, 7, mode=mode))
+    assert collector.collect(n_episode=4).lens.tolist() in ([4, 7, 4, 7], [4, 4, 7, 7])
+    assert collector.collect(n_step=100).n_collected_steps > 70
+
+
+def test_overwriting_the_rows_of_older_calls_is_the_normal_use_of_a_ring() -> None:
+    """v1.1.0: the same."""
+    buffer = ReplayBuffer(10)
+    collector = Collector(discrete(), Counting(100), buffer)
+    for _ in range(2):
+        collector.collect(n_step=7)
+    assert buffer[:].obs.flatten().tolist() == list(range(4, 14))
+
+
+def test_under_next_step_rows_after_done_are_not_stored_nor_counted() -> None:
+    """v1.1.0: such environments are not supported.
+
+    ceil(13 / 2) = 7 steps of each environment; the 4th, which follows its episode of 3, is ignored.
+    """
+    buffer = VectorReplayBuffer(20, 2)
+    collector = Collector(discrete(), envs(3, 3, mode=NEXT_STEP), buffer)
+    with pytest.warns(UserWarning, match="multiple"):
+        stats = collector.collect(n_step=13)
+    assert stats.n_collected_steps == len(buffer) == 12
+    assert buffer[:].obs.flatten().tolist() == [0, 1, 2, 0, 1, 2] * 2
+    assert buffer[:].obs_next.flatten().tolist() == [1, 2, 3, 1, 2, 3] * 2
+    assert buffer[:].rew.tolist() == [1.0] * 12
+    assert buffer[:].done.tolist() == [False, False, True] * 4
+
+
+def test_under_next_step_an_episode_that_ends_with_a_call_is_not_continued_by_the_next() -> None:
+    """v1.1.0: such environments are not supported."""
+    buffer = ReplayBuffer(20)
+    collector = Collector(discrete(), envs(3, mode=NEXT_STEP), buffer)
+    assert [collector.collect(n_step=3).n_collected_steps for _ in range(3)] == [3, 2, 2]
+    assert buffer[:].obs.flatten().tolist() == [0, 1, 2, 0, 1, 2, 0]
+
+
+@MODES
+@pytest.mark.parametrize("as_dict", [False, True], ids=["array", "dict"])
+def test_episodes_are_collected_fairly_and_what_is_not_wanted_is_not_stored(
+    mode: AutoresetMode, as_dict: bool
+) -> None:
+    """v1.1.0: the first 8 to end have mean length 8.75. Here (2·2 + 6·20) / 8 = 15.5."""
+    buffer = VectorReplayBuffer(400, 4)
+    vector_env = envs(2, 20, 20, 20, mode=mode, as_dict=as_dict)
+    stats = Collector(discrete(), vector_env, buffer).collect(n_episode=8)
+    assert stats.lens.mean() == stats.returns.mean() == 15.5
+    assert stats.n_collected_steps == len(buffer) == 124
+    assert [len(ring) for ring in buffer.buffers] == [4, 40, 40, 40]
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{"n_step": -3}, {"n_step": 0}, {"n_episode": -1}, {"n_step": 4, "n_episode": 4}, {}]
+)
+def test_a_collect_of_nothing_or_of_two_things_is_an_error(kwargs: dict[str, int]) -> None:
+    """v1.1.0: n_step=-3, and n_step with n_episode, are accepted."""
+    vector_env = envs(2, 2)
+    collector = Collector(discrete(), vector_env)
+    with pytest.raises(ValueError, match="exactly one of n_step and n_episode"):
+        collector.collect(**kwargs)
+    assert collector.collect_step == vector_env.envs[0].steps == 0
+
+
+def cartpole() -> gym.Env[Any, Any]:
+    return gym.make("CartPole-v1")
+
+
+@pytest.mark.parametrize("vector", [SyncVectorEnv, AsyncVectorEnv])
+def test_a_seed_seeds_each_environment_with_a_seed_of_its_own(vector: Any) -> None:
+    """v1.1.0: gym_reset_kwargs={"seed": 5} seeds every environment with 5."""
+    collector = Collector(discrete(), vector([cartpole] * 2))
+    obs, _ = collector.reset(gym_reset_kwargs={"seed": 5})
+    collector.close()
+    assert obs.tolist() == [cartpole().reset(seed=5 + i)[0].tolist() for i in range(2)]
+
+
+def test_a_seed_seeds_the_one_generator_of_an_environment_that_has_one() -> None:
+    """v1.1.0: no such environments."""
+    vector_env = gym.make_vec("CartPole-v1", num_envs=3)
+    obs, _ = Collector(discrete(), vector_env).reset(gym_reset_kwargs={"seed": 5})
+    same, _ = gym.make_vec("CartPole-v1", num_envs=3).reset(seed=5)
+    assert obs.tolist() == same.tolist()
+    assert len({tuple(row) for row in obs.tolist()}) == 3
+
+
+@MODES
+@pytest.mark.parametrize("way", ["reset", "reset_env", "reset_before_collect", "n_episode"])
+def test_an_episode_cut_off_by_a_reset_has_its_own_returns(way: str, mode: AutoresetMode) -> None:
+    """v1.1.0: the cut episode and the next become one, with returns 8 7 6 5 4 3 2 1."""
+    buffer = ReplayBuffer(20)
+    collector = Collector(discrete(), envs(5, mode=mode), buffer)
+    collector.collect(n_step=3)
+    if way == "reset":
+        collector.reset(reset_buffer=False)
+    elif way == "reset_env":
+        collector.reset_env()
+    stats = collector.collect(n_episode=1, reset_before_collect=way == "reset_before_collect")
+    batch, indices = buffer.sample(0)
+    returns = discrete().process_fn(batch, buffer, indices).returns
+    assert returns.tolist() == [3.0, 2.0, 1.0, 5.0, 4.0, 3.0, 2.0, 1.0]
+    assert buffer[:].truncated.tolist() == [False, False, True] + [False] * 5
+    assert buffer[:].terminated.tolist() == [False] * 7 + [True]
+    assert (stats.returns.tolist(), stats.lens.tolist()) == ([5.0], [5])
+
+
+def test_a_collector_that_was_not_reset_resets_itself() -> None:
+    """v1.1.0: ValueError."""
+    vector_env = envs(2, 2)
+    assert Collector(discrete(), vector_env).collect(n_step=4).n_collected_steps == 4
+
+
+def trainer(**kwargs: Any) -> OnpolicyTrainer:
+    """One epoch of two collects and updates on episodes of 4 steps, with a test of 1 episode."""
+    policy = kwargs.pop("policy", None) or discrete()
+    defaults: dict[str, Any] = {
+        "train_collector": Collector(policy, Counting(4), ReplayBuffer(100)),
+        "test_collector": Collector(policy, Counting(4)),
+        "max_epoch": 1,
+        "step_per_epoch": 8,
+        "repeat_per_collect": 1,
+        "episode_per_test": 1,
+        "batch_size": None,
+        "step_per_collect": 4,
+        "verbose": False,
+        "show_progress": False,
+    }
+    return OnpolicyTrainer(policy=policy, **(defaults | kwargs))
+
+
+def test_before_the_first_epoch_run_resets_tests_and_saves_once() -> None:
+    """v1.1.0: `run()` resets both collectors, tests and calls save_best_fn twice."""
+    calls: list[Any] = []
+    train_env = Counting(4)
+    policy = discrete()
+    trainer(
+        policy=policy,
+        train_collector=Collector(policy, train_env, ReplayBuffer(100)),
+        save_best_fn=lambda policy: calls.append("best"),
+        test_fn=lambda epoch, step: calls.append(("test", epoch, step)),
+        train_fn=lambda epoch, step: calls.append(("train", epoch, step, train_env.resets)),
+    ).run()
+    assert calls == [("test", 0, 0), "best", ("train", 1, 0, 1), ("train", 1, 4, 2), ("test", 1, 8)]
+
+
+def test_save_checkpoint_fn_is_called_each_epoch() -> None:
+    """v1.1.0: never, with the default logger."""
+    calls: list[Any] = []
+    trainer(max_epoch=3, save_checkpoint_fn=lambda *args: calls.append(args)).run()
+    assert calls == [(1, 8, 2), (2, 16, 4), (3, 24, 6)]
+
+
+def test_max_epoch_0_trains_no_epoch() -> None:
+    """v1.1.0: trains one."""
+    calls: list[Any] = []
+    info = trainer(max_epoch=0, train_fn=lambda *args: calls.append(args)).run()
+    assert (calls, info.train_step, info.gradient_step, info.best_reward) == ([], 0, 0, 4.0)
+
+
+def test_without_a_test_collector_episode_per_test_is_not_needed() -> None:
+    """v1.1.0: a bare AssertionError."""
+    info = trainer(test_collector=None, episode_per_test=None).run()
+    assert (info.train_step, info.test_step) == (8, 0)
+
+
+def test_with_a_test_collector_a_missing_episode_per_test_is_a_clear_error() -> None:
+    """v1.1.0: a bare AssertionError."""
+    with pytest.raises(ValueError, match="episode_per_test"):
+        trainer(episode_per_test=None)
+
+
+def steps_taken(**kwargs: Any) -> tuple[InfoStats, int]:
+    """What the trainer reports, and how often its optimizer really stepped."""
+    policy = discrete()
+    steps: list[None] = []
+    policy.optim.register_step_post_hook(lambda *_: steps.append(None))
+    return trainer(policy=policy, **kwargs).run(), len(steps)
+
+
+def test_gradient_step_counts_updates_times_repeats() -> None:
+    """v1.1.0: 4 for 2 updates of 3 repeats. Here 6."""
+    info, steps = steps_taken(repeat_per_collect=3)
+    assert info.gradient_step == steps == 6
+
+
+@pytest.mark.parametrize("batch_size", [None, 0, -1, 1, 2, 3, 4, 5])
+def test_gradient_step_counts_minibatches(batch_size: int | None) -> None:
+    """v1.1.0: counts the numbers in the loss summary."""
+    info, steps = steps_taken(batch_size=batch_size)
+    assert info.gradient_step == steps
+
+
+WITHOUT_ASSERTS = """
+import math, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from tests.tianshou.test_traps import *
+
+def act(policy):
+    policy(Batch(obs=[[0.0]]))
+
+def learn(act, returns, batch_size=None, **kwargs):
+    discrete(**kwargs).learn(to_learn(act, returns), batch_size, 1)
+
+def update(buffer, sample_size=0):
+    policy = discrete()
+    with policy_within_training_step(policy):
+        policy.update(sample_size, buffer, batch_size=None, repeat=1)
+
+probabilities = {"actor": Same(2.0, -1.0), "dist_fn": Categorical}
+weights = {"actor": Same(-1.0, -3.0), "dist_fn": Categorical}
+cases = [
+    ("action_scaling=False", lambda: discrete(action_scaling=True)),
+    ("discount_factor", lambda: discrete(discount_factor=1.5)),
+    ("logits=logits", lambda: act(discrete(**weights))),
+    ("logits=logits", lambda: act(discrete(**probabilities))),
+    ("logits=logits", lambda: learn([0, 1], [1.0, 3.0], **probabilities)),
+    ("nan", lambda: act(discrete(Same(math.nan, 0.0)))),
+    ("batch_size", lambda: learn([0, 1], [1.0, 3.0], -2)),
+    ("no rows", lambda: learn([], [])),
+    ("act has shape", lambda: learn([[0], [1]], [1.0, 3.0])),
+    ("act holds", lambda: learn([0, 7], [1.0, 3.0])),
+    ("returns", lambda: learn([0, 1], [[1.0, 3.0], [1.0, 3.0]])),
+    ("rewards must be finite", lambda: update(stored(1.0, math.nan, ends=(1,)))),
+    ("collect first", lambda: update(ReplayBuffer(3))),
+    ("no successor", lambda: update(stored(*[1.0] * 20, ends=(19,)), 3)),
+    ("training step", lambda: discrete().update(0, stored(1.0, ends=(0,)))),
+    ("NaN", lambda: unbounded_policy().map_action([0.0, math.nan])),
+    ("action_bound_method", lambda: unbounded_policy().map_action([0.0, 1.01])),
+    ("exactly one of", lambda: Collector(discrete(), envs(2, 2)).collect(n_step=-3)),
+    ("buffer holds", lambda: Collector(discrete(), envs(2), ReplayBuffer(3)).collect(n_step=4)),
+    ("buffer has 1 rings", lambda: Collector(discrete(), envs(2, 2), ReplayBuffer(30))),
+    ("episode_per_test", lambda: trainer(episode_per_test=None)),
+]
+print("asserts:", __debug__)
+for message, call in cases:
+    try:
+        call()
+        print(message, "did not come")
+    except (ValueError, RuntimeError) as error:
+        if message not in str(error):
+            print(message, "came as", repr(error))
+"""
+
+
+def test_the_checks_are_exceptions_under_python_O() -> None:
+    """v1.1.0: `python -O` switches the checks off."""
+    command = [sys.executable, "-O", "-c", WITHOUT_ASSERTS, str(Path(__file__).parents[2])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["asserts: False"]
