@@ -16,8 +16,9 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from pg_edu.types import AnyArray
+
 BoundMethod = Literal["clip", "tanh"] | None
-AnyArray = NDArray[Any]
 FloatArray = NDArray[np.floating[Any]]
 
 ROUNDING = 1e-6  # how far beyond 1 the rounding of float32 may put an action

@@ -32,9 +32,8 @@ from pg_edu.batch import Batch, to_numpy, wrap
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.policy import BasePolicy, torch_train_mode
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats
-from pg_edu.types import ObsBatchProtocol
+from pg_edu.types import Flags, ObsBatchProtocol
 
-Flags = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Returns = NDArray[np.float64]
 Options = dict[str, Any] | None

@@ -33,9 +33,8 @@ from pg_edu.buffer import ReplayBuffer
 from pg_edu.log_probs import checked_log_prob
 from pg_edu.returns import discounted_returns, gae, nstep_return
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats, TrainingStats
-from pg_edu.types import TArr, TDistFnDiscrOrCont
+from pg_edu.types import AnyArray, TArr, TDistFnDiscrOrCont
 
-AnyArray = NDArray[Any]
 Indices = NDArray[np.int64]
 FOR_RETURNS = {"rew", "terminated", "truncated", "done", "obs_next"}  # not needed by `learn`
 TTrainingStats = TypeVar("TTrainingStats", bound=TrainingStats, default=TrainingStats)

@@ -14,8 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from pg_edu.types import Flags, Floats
 
 BLOCK, AT_ONCE = 20, 2048  # steps of a block; blocks that go together, 0.3 MB of rewards
 FEW = 500  # steps that may as well go one by one

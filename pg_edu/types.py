@@ -16,7 +16,13 @@ from typing import Any, Protocol, Self, SupportsIndex, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.distributions import Distribution
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+AnyArray = NDArray[Any]
 
 TArr = torch.Tensor | np.ndarray[Any, Any]
 SingleIndexType = SupportsIndex | slice | EllipsisType

@@ -1,13 +1,10 @@
 """Exercises of 01_score_function."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pg_edu.course import Exercise
 from pg_edu.lab.exact.mdp import softmax
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from pg_edu.types import Floats, Ints
 
 
 def _score(logits: Floats, arm: int) -> Floats:

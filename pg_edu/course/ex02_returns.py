@@ -1,31 +1,29 @@
 """Exercises of 02_returns."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pg_edu.course import Exercise
 from pg_edu.returns import discounted_returns
 from pg_edu.stats import RunningMeanStd
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from pg_edu.types import Flags, Floats
 
 
 def _of_one_game(rew: Floats, gamma: float) -> Floats:
     return discounted_returns(rew, np.arange(len(rew)) == len(rew) - 1, gamma)
 
 
-def _without_the_unfinished(rew: Floats, end: Bools, gamma: float) -> Floats:
+def _without_the_unfinished(rew: Floats, end: Flags, gamma: float) -> Floats:
     finished = np.arange(len(end)) <= np.flatnonzero(end).max(initial=-1)
     return np.where(finished, discounted_returns(rew, end, gamma), 0.0)
 
 
-def _last_reward_dropped(rew: Floats, end: Bools, gamma: float) -> Floats:
+def _last_reward_dropped(rew: Floats, end: Flags, gamma: float) -> Floats:
     return discounted_returns(np.where(end, 0.0, rew), end, gamma)
 
 
 def _cut_or_over(
-    rew: Floats, terminated: Bools, truncated: Bools, next_value: Floats, gamma: float
+    rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
 ) -> Floats:
     value = np.where(terminated, 0.0, next_value)
     return discounted_returns(rew, terminated | truncated, gamma, value)
@@ -61,7 +59,7 @@ def _divided_by_the_variance(batches: list[Floats]) -> list[Floats]:
     return normalised
 
 
-def _flags(*values: int) -> Bools:
+def _flags(*values: int) -> Flags:
     return np.array(values, bool)
 
 

@@ -1,17 +1,13 @@
 """Exercises of 03_policy_gradient."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pg_edu.course import Exercise
 from pg_edu.returns import discounted_returns
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from pg_edu.types import Flags, Floats, Ints
 
 
-def _first(end: Bools) -> Ints:
+def _first(end: Flags) -> Ints:
     """The row in which the episode of each row begins."""
     rows = np.arange(len(end))
     begins = np.append(True, end[:-1])
@@ -19,16 +15,16 @@ def _first(end: Bools) -> Ints:
     return first
 
 
-def _gamma_t(end: Bools, gamma: float) -> Floats:
+def _gamma_t(end: Flags, gamma: float) -> Floats:
     decay: Floats = np.full(len(end), gamma) ** (np.arange(len(end)) - _first(end))
     return decay
 
 
-def _weights(rew: Floats, end: Bools, gamma: float) -> Floats:
+def _weights(rew: Floats, end: Flags, gamma: float) -> Floats:
     return _gamma_t(end, gamma) * discounted_returns(rew, end, gamma)
 
 
-def _lengths(end: Bools) -> Ints:
+def _lengths(end: Flags) -> Ints:
     """The length of the episode of each row."""
     last = np.flatnonzero(end)
     episode = np.searchsorted(last, np.arange(len(end)))
@@ -36,7 +32,7 @@ def _lengths(end: Bools) -> Ints:
     return lengths
 
 
-def _loss(log_prob: Floats, returns: Floats, end: Bools) -> float:
+def _loss(log_prob: Floats, returns: Floats, end: Flags) -> float:
     return -float((log_prob * returns).sum() / end.sum())
 
 
@@ -45,7 +41,7 @@ def _to_go(rew: Floats) -> Floats:
     return to_go
 
 
-def _flags(*values: int) -> Bools:
+def _flags(*values: int) -> Flags:
     return np.array(values, bool)
 
 

@@ -2,14 +2,12 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Categorical
 
 from pg_edu.course import Exercise
 from pg_edu.log_probs import checked_log_prob
-
-Floats = NDArray[np.float64]
+from pg_edu.types import Floats
 
 
 def _each_dimension(loc: Floats, scale: Floats, act: Floats) -> Floats:

@@ -5,12 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 from gymnasium.spaces import Box
-from numpy.typing import NDArray
 
 from pg_edu.actions import from_box, to_box
 from pg_edu.course import Exercise
-
-Floats = NDArray[np.float64]
+from pg_edu.types import Floats
 
 
 def _to_motor(u: Floats, low: Floats, high: Floats) -> Floats:

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from pg_edu.course import Exercise
 from pg_edu.stats import RunningMeanStd
+from pg_edu.types import Floats
 
-Floats = NDArray[np.float64]
 Arms = NDArray[np.int64]
 
 

@@ -1,13 +1,9 @@
 """Exercises of 07_training."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pg_edu.course import Exercise
-
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from pg_edu.types import Flags, Floats, Ints
 
 
 def _steps(done: Flags) -> Flags:

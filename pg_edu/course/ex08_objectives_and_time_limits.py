@@ -1,21 +1,18 @@
 """Exercises of 08_objectives_and_time_limits."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pg_edu.course import Exercise
 from pg_edu.returns import discounted_returns
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from pg_edu.types import Flags, Floats
 
 
-def _bootstrap(terminated: Bools, truncated: Bools, value: Floats, clock_is_a_rule: bool) -> Floats:
+def _bootstrap(terminated: Flags, truncated: Flags, value: Floats, clock_is_a_rule: bool) -> Floats:
     over = terminated | (truncated & clock_is_a_rule)
     return np.where(over, 0.0, value)
 
 
-def _weights(rew: Floats, end: Bools, b: float) -> Floats:
+def _weights(rew: Floats, end: Flags, b: float) -> Floats:
     weights: Floats = discounted_returns(rew, end, 1.0) - b
     return weights
 
@@ -31,7 +28,7 @@ def _minus_own_mean(rewards: Floats) -> Floats:
     return weights
 
 
-def _flags(*values: int) -> Bools:
+def _flags(*values: int) -> Flags:
     return np.array(values, bool)
 
 

@@ -3,12 +3,10 @@
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pg_edu.course import Exercise
 from pg_edu.runs.intervals import interquartile_mean, t_interval
-
-Floats = NDArray[np.float64]
+from pg_edu.types import Floats
 
 
 def _without(values: Floats, at_each_end: int) -> float:

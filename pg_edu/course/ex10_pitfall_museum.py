@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pg_edu.course import Exercise
 from pg_edu.returns import discounted_returns
+from pg_edu.types import Floats
 
-Floats = NDArray[np.float64]
 Field = Callable[[Floats], Floats]
 
 

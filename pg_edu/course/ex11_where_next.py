@@ -1,28 +1,24 @@
 """Exercises of 11_where_next."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pg_edu.course import Exercise
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from pg_edu.types import Flags, Floats, Ints
 
 
-def _time(end: Bools) -> Ints:
+def _time(end: Flags) -> Ints:
     """The number of each row in its own game, from 0."""
     lengths = np.diff(np.flatnonzero(end), prepend=-1)
     return np.concatenate([np.arange(length) for length in lengths])
 
 
-def _baseline(G: Floats, end: Bools) -> Floats:
+def _baseline(G: Floats, end: Flags) -> Floats:
     t = _time(end)
     baseline: Floats = (np.bincount(t, weights=G)[t] - G) / (end.sum() - 1)
     return baseline
 
 
-def _mean_of_the_alive(G: Floats, end: Bools) -> Floats:
+def _mean_of_the_alive(G: Floats, end: Flags) -> Floats:
     t = _time(end)
     others = np.bincount(t)[t] - 1
     mean: Floats = (np.bincount(t, weights=G)[t] - G) / np.maximum(1, others)
@@ -34,7 +30,7 @@ def _others(reward: Floats) -> Floats:
     return others
 
 
-def _loss(log_prob: Floats, mask: Bools, reward: Floats) -> float:
+def _loss(log_prob: Floats, mask: Flags, reward: Floats) -> float:
     answers = (log_prob * mask).sum(axis=1)
     return -float((reward - _others(reward)) @ answers / len(reward))
 
@@ -44,7 +40,7 @@ def _weight(ratio: Floats, A: Floats, eps: float) -> Floats:
     return np.where(cut, 0.0, ratio * A)
 
 
-def _flags(*values: int) -> Bools:
+def _flags(*values: int) -> Flags:
     return np.array(values, bool)
 
 

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parents[2] / "pg_edu"
 # A room may import from its own floor and from those above it in this list. A name is a file of the
 # core, or a folder with all that is in it.
 FLOORS = [
-    {"types", "returns", "actions", "stats", "sub_buffers", "guard"},
+    {"types"},
+    {"returns", "actions", "stats", "sub_buffers", "guard", "distributions"},
     {"batch"},
     {"checks"},
     {"log_probs", "buffer", "nets"},

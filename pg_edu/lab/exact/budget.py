@@ -27,8 +27,9 @@ from pg_edu.checks import positive_integer
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.estimators import Weights
 from pg_edu.lab.exact.judge import cosine, judge
-from pg_edu.lab.exact.mdp import MDP, Batch, Estimator, Floats, Objective
+from pg_edu.lab.exact.mdp import MDP, Batch, Estimator, Objective
 from pg_edu.returns import discounted_returns
+from pg_edu.types import Floats
 
 Divisor = Literal["steps", "pieces"]
 Normaliser = Literal["running", "batch", "episode"]

@@ -16,8 +16,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pg_edu.lab.exact.mdp import Batch, Episode, Estimator, Floats
+from pg_edu.lab.exact.mdp import Batch, Episode, Estimator
 from pg_edu.returns import discounted_returns
+from pg_edu.types import Floats
 
 Weights = list[Floats]
 

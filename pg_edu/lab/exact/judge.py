@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pg_edu.lab.exact.mdp import Batch, Estimator, Floats
+from pg_edu.lab.exact.mdp import Batch, Estimator
+from pg_edu.types import Floats
 
 
 @dataclass(frozen=True, eq=False)

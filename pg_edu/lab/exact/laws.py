@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from pg_edu.lab.exact.mdp import MDP, Batch, Estimator, Floats
+from pg_edu.lab.exact.mdp import MDP, Batch, Estimator
 from pg_edu.lab.exact.tasks import bandit, contexts, stop_or_go, two_decisions
+from pg_edu.types import Floats
 
 LAWS = ("shift", "scale", "batch size")
 SENTENCES = {

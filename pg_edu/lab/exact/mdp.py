@@ -19,10 +19,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from pg_edu.types import Floats, Ints
+
 Objective = Literal["discounted", "undiscounted", "average"]
 
 MOST_EPISODES = 50_000

@@ -7,7 +7,8 @@ component of every gradient is 0.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pg_edu.lab.exact.mdp import MDP, Floats
+from pg_edu.lab.exact.mdp import MDP
+from pg_edu.types import Floats
 
 NEVER = -np.inf
 

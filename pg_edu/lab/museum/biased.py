@@ -16,10 +16,11 @@ from pg_edu.lab.exact.estimators import (
     sum_per_episode,
 )
 from pg_edu.lab.exact.judge import judge
-from pg_edu.lab.exact.mdp import MDP, Batch, Estimator, Floats
+from pg_edu.lab.exact.mdp import MDP, Batch, Estimator
 from pg_edu.lab.exact.tasks import coins, length_bias, stop_or_go
 from pg_edu.lab.museum.entry import Pitfall, Verdict
 from pg_edu.lab.museum.instruments import THREE_ARMS, TREASURE, WAITING, at_sizes
+from pg_edu.types import Floats
 
 # What the sum is divided by.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.estimators import reward_to_go, sum_per_episode
 from pg_edu.lab.exact.judge import Judgement, cosine, judge
-from pg_edu.lab.exact.mdp import MDP, Batch, Floats
+from pg_edu.lab.exact.mdp import MDP, Batch
 from pg_edu.lab.exact.tasks import contexts
 from pg_edu.lab.museum.entry import Pitfall, Verdict
 from pg_edu.lab.museum.instruments import (
@@ -25,6 +25,7 @@ from pg_edu.lab.museum.instruments import (
     pathwise_gradient,
 )
 from pg_edu.returns import discounted_returns
+from pg_edu.types import Floats
 
 
 def mean_behind(rew: Floats, cut: Floats, gamma: float, value: float, mean: float) -> Floats:

@@ -11,8 +11,9 @@ from torch.distributions import Categorical, Normal
 
 from pg_edu.lab.exact.estimators import reward_to_go, sum_per_episode
 from pg_edu.lab.exact.judge import Judgement, gaussian_expectation, judge
-from pg_edu.lab.exact.mdp import MDP, Batch, Estimator, Floats
+from pg_edu.lab.exact.mdp import MDP, Batch, Estimator
 from pg_edu.lab.exact.tasks import bandit
+from pg_edu.types import Floats
 
 # Rewards of three arms and the policy's logits; and a rare treasure.
 THREE_ARMS = bandit([1.0, 0.0, 5.0], [0.5, -0.3, 0.1])

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from pg_edu.lab.exact.mdp import Floats
 from pg_edu.lab.exact.tasks import NEVER, short_corridor
 from pg_edu.lab.museum.entry import Pitfall, Verdict
 from pg_edu.lab.museum.instruments import THREE_ARMS
+from pg_edu.types import Floats
 
 Chosen = Callable[[Floats], Floats]
 

@@ -4,17 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pg_edu.lab.exact.estimators import Weights, minus_constant, reward_to_go, sum_per_episode
 from pg_edu.lab.exact.judge import Judgement, judge
-from pg_edu.lab.exact.mdp import MDP, Batch, Floats
+from pg_edu.lab.exact.mdp import MDP, Batch
 from pg_edu.lab.exact.tasks import coins, stop_or_go
 from pg_edu.lab.museum.entry import Pitfall, Verdict
 from pg_edu.lab.museum.instruments import THREE_ARMS
 from pg_edu.returns import discounted_returns
-
-Bools = NDArray[np.bool_]
+from pg_edu.types import Flags, Floats
 
 
 def minus_10(weights: Weights, value: float) -> Weights:
@@ -67,11 +65,11 @@ ANY_BASELINE = Pitfall(
 )
 
 
-def row_kept(score: Floats, rew: Floats, end: Bools, reset: Bools, gamma: float) -> Floats:
+def row_kept(score: Floats, rew: Floats, end: Flags, reset: Flags, gamma: float) -> Floats:
     return np.tensordot(discounted_returns(rew, end, gamma), score, axes=1)
 
 
-def row_masked(score: Floats, rew: Floats, end: Bools, reset: Bools, gamma: float) -> Floats:
+def row_masked(score: Floats, rew: Floats, end: Flags, reset: Flags, gamma: float) -> Floats:
     return np.tensordot(np.where(reset, 0.0, discounted_returns(rew, end, gamma)), score, axes=1)
 
 
@@ -84,7 +82,7 @@ WITH_RESET = MDP(
     logits=THREE_ARMS.logits,
     observation=[0, 0, 0],
 )
-Rows = Callable[[Floats, Floats, Bools, Bools, float], Floats]
+Rows = Callable[[Floats, Floats, Flags, Flags, float], Floats]
 
 
 def _on_two_games(estimator: Rows) -> Judgement:
@@ -123,15 +121,15 @@ AUTO_RESET_ROW = Pitfall(
 )
 
 
-def leaking(rew: Floats, end: Bools, gamma: float) -> Floats:
+def leaking(rew: Floats, end: Flags, gamma: float) -> Floats:
     return discounted_returns(rew, np.arange(len(rew)) == len(rew) - 1, gamma)
 
 
-def closed(rew: Floats, end: Bools, gamma: float) -> Floats:
+def closed(rew: Floats, end: Flags, gamma: float) -> Floats:
     return discounted_returns(rew, end, gamma)
 
 
-Returns = Callable[[Floats, Bools, float], Floats]
+Returns = Callable[[Floats, Flags, float], Floats]
 
 
 def _two_in_one_array(returns: Returns, world: MDP) -> Judgement:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from pg_edu.lab.exact.mdp import Floats
 from pg_edu.lab.museum.entry import Pitfall, Verdict
 from pg_edu.returns import discounted_returns
+from pg_edu.types import Floats
 
 Backwards = Callable[[Any, float], Any]
 

@@ -15,10 +15,11 @@ from pg_edu.lab.exact.estimators import (
     sum_per_episode,
 )
 from pg_edu.lab.exact.judge import cosine
-from pg_edu.lab.exact.mdp import Batch, Estimator, Floats
+from pg_edu.lab.exact.mdp import Batch, Estimator
 from pg_edu.lab.exact.tasks import length_bias
 from pg_edu.lab.museum.entry import Pitfall, Verdict
 from pg_edu.lab.museum.instruments import at_sizes
+from pg_edu.types import Floats
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

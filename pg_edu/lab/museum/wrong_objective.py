@@ -10,12 +10,13 @@ from torch import Tensor
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.estimators import minus_constant, reward_to_go, sum_per_episode
 from pg_edu.lab.exact.judge import cosine, judge
-from pg_edu.lab.exact.mdp import MDP, Batch, Floats
+from pg_edu.lab.exact.mdp import MDP, Batch
 from pg_edu.lab.exact.tasks import coins, invest, late_cost, patience, stop_or_go, two_decisions
 from pg_edu.lab.museum.biased_rows import value_behind
 from pg_edu.lab.museum.entry import Pitfall, Verdict
 from pg_edu.lab.museum.instruments import THREE_ARMS, Loss, at_sizes, behind_a_cut, by_autograd
 from pg_edu.returns import discounted_returns
+from pg_edu.types import Floats
 
 Discounting = Callable[[Batch, float], Floats]
 

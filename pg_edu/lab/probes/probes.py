@@ -45,8 +45,9 @@ from torch import nn
 from pg_edu.batch import Batch, to_numpy
 from pg_edu.buffer import VectorReplayBuffer
 from pg_edu.collector import Collector
+from pg_edu.distributions import categorical, gaussian
 from pg_edu.guard import OuterBroadcastError, forbid_outer_broadcast
-from pg_edu.lab.exact.mdp import MDP, Floats
+from pg_edu.lab.exact.mdp import MDP
 from pg_edu.lab.probes import symptoms
 from pg_edu.lab.probes.symptoms import Run
 from pg_edu.lab.probes.worlds import (
@@ -68,8 +69,8 @@ from pg_edu.lab.probes.worlds import (
     mirrored,
 )
 from pg_edu.returns import discounted_returns
-from pg_edu.runs.experiment import categorical, gaussian
 from pg_edu.trainer import collect_and_update
+from pg_edu.types import Floats
 
 EPISODES = 32
 UPDATES = 100

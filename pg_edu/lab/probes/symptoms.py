@@ -6,7 +6,7 @@ which part of an agent does that. `general` knows the symptoms that have nothing
 
 from dataclasses import dataclass
 
-from pg_edu.lab.exact.mdp import Floats
+from pg_edu.types import Floats
 
 INTERRUPTION_IS_AN_END = (
     "An interruption counts as an end: where an episode is truncated, the value of what follows is "
