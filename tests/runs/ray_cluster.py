@@ -16,7 +16,7 @@ from pathlib import Path
 
 import faulty_envs
 import pytest
-from test_sweep import RUNS, SMALL, content, run
+from tests.runs.test_sweep import RUNS, SMALL, content, run
 
 from pg_edu.runs import sweep as sweep_module
 from pg_edu.runs.experiment import train
