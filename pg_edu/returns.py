@@ -1,36 +1,36 @@
-"""Rewards become returns.
+"""Turn rewards into returns, advantages and n-step returns.
 
     Gₜ = rₜ + γ Gₜ₊₁                                      the return (discounted_returns)
     δₜ = rₜ + γ V(sₜ₊₁) - V(sₜ),   Aₜ = δₜ + γλ Aₜ₊₁      the advantage (gae)
     Gₜ = rₜ + ... + γⁿ⁻¹ rₜ₊ₙ₋₁ + γⁿ Q(sₜ₊ₙ)              the n-step return (nstep_return)
 
-The first two are one recursion, xₜ = bₜ + dₜ xₜ₊₁ with dₜ = 0 where an episode ends. So several
-episodes can lie in one array, one behind the other, and `end` says where each of them stops.
+The first two are one recursion, xₜ = bₜ + dₜ xₜ₊₁, with dₜ = 0 where an episode ends. So an array
+may hold several episodes, one after the other, and `end` marks the last step of each.
 NumPy only: nothing here knows of networks.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pg_edu.types import Flags, Floats
+from pg_edu.types import Flags, Floats, Ints
 
-BLOCK, AT_ONCE = 20, 2048  # steps of a block; blocks that go together, 0.3 MB of rewards
-FEW = 500  # steps that may as well go one by one
+SHORT = 500  # For fewer steps than this the loop is as fast as the scan.
+BLOCK = 20  # steps in a block of the scan
 
 
 def discounted_returns(
     rew: ArrayLike, end: ArrayLike, gamma: float, bootstrap: ArrayLike = 0.0
 ) -> Floats:
-    """The discounted return of every step, Gₜ = rₜ + γ Gₜ₊₁ within an episode.
+    """Return the discounted return of every step, Gₜ = rₜ + γ Gₜ₊₁ within an episode.
 
     Args:
-        rew: rewards, [T], any number type; episodes one behind the other.
-        end: bool [T], True on the last step of an episode; nothing follows the array's last step.
+        rew: rewards, [T], any number type; episodes one after the other.
+        end: bool [T], True on the last step of an episode. The array's last step ends one too.
         gamma: discount factor in [0, 1].
-        bootstrap: the value of what follows the last step of an episode, a number or [T]
-            (read only where an episode ends): Gₜ = rₜ + γ bootstrapₜ there.
+        bootstrap: the value of the state after an episode's last step, a number or [T] (read only
+            where an episode ends): Gₜ = rₜ + γ bootstrapₜ there.
 
     Returns:
         float64 [T].
@@ -44,7 +44,7 @@ def discounted_returns(
     rewards, ends = _rewards_and_ends(rew, end)
     if np.any(bootstrap):
         rewards = rewards + gamma * np.where(ends, np.broadcast_to(bootstrap, ends.shape), 0.0)
-    return _backward_scan(rewards, ends, gamma)
+    return _backward_scan(rewards, np.where(ends, 0.0, gamma))
 
 
 def gae(
@@ -55,7 +55,7 @@ def gae(
     gamma: float,
     gae_lambda: float,
 ) -> Floats:
-    """The generalised advantage estimate of every step, Aₜ = δₜ + γλ Aₜ₊₁.
+    """Return the generalized advantage estimate of every step, Aₜ = δₜ + γλ Aₜ₊₁.
 
     Args:
         rew, end, gamma: as in `discounted_returns`.
@@ -75,18 +75,18 @@ def gae(
     """
     rewards, ends = _rewards_and_ends(rew, end)
     delta = rewards + gamma * np.asarray(next_value, np.float64) - np.asarray(value, np.float64)
-    return _backward_scan(delta, ends, gamma * gae_lambda)
+    return _backward_scan(delta, np.where(ends, 0.0, gamma * gae_lambda))
 
 
 def nstep_return(
     rew: ArrayLike,
     end: ArrayLike,
-    indices: NDArray[np.int64],
-    next_index: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    indices: Ints,
+    next_index: Callable[[Ints], Ints],
     gamma: float,
     n_step: int,
-) -> tuple[Floats, NDArray[np.int64], Floats]:
-    """The discounted rewards of the next n steps, as far as the episode goes.
+) -> tuple[Floats, Ints, Floats]:
+    """Return the discounted sum of the next n rewards, or of fewer where the episode ends first.
 
     Args:
         rew, end: rewards and episode ends of the whole storage, [S].
@@ -108,69 +108,58 @@ def nstep_return(
         (array([3., 8.]), array([2, 3]), array([0.125, 0.25 ]))
     """
     rewards, ends = _rewards_and_ends(rew, end)
-    total, weight = np.zeros(len(indices)), np.ones(len(indices))
-    alive = np.ones(len(indices), bool)
+    total = np.zeros(len(indices))
+    weight = np.ones(len(indices))
+    running = np.ones(len(indices), bool)
     for step in range(n_step):
         if step > 0:
             indices = next_index(indices)
-        total[alive] += weight[alive] * rewards[indices[alive]]
-        weight[alive] *= gamma
-        alive &= ~ends[indices]
+        total[running] += weight[running] * rewards[indices[running]]
+        weight[running] *= gamma
+        running &= ~ends[indices]
     return total, indices, weight
 
 
 def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, Flags]:
-    rewards, ends = np.asarray(rew, np.float64), np.asarray(end, bool)
+    rewards = np.asarray(rew, np.float64)
+    ends = np.asarray(end, bool)
     if rewards.ndim != 1 or rewards.shape != ends.shape:
         raise ValueError(
-            f"expected [T] twice, but rew has shape {rewards.shape} and end has shape {ends.shape}."
+            f"rew has shape {rewards.shape} and end has shape {ends.shape}, but both must be [T]."
         )
     return rewards, ends
 
 
-def _backward_scan(b: Floats, end: Flags, decay: float, following: float = 0.0) -> Floats:
-    """Solve xₜ = bₜ + dₜ xₜ₊₁ for all t, with d = 0 at an end.
-
-    The recursion is sequential. But cut into K blocks of S steps, all blocks can go side by side,
-    in S vector operations, and they do so twice: first as if nothing followed a block. What that
-    gives for the first steps obeys a recursion of the same kind, with d = 0 where the block holds
-    an end and decay to the power of S elsewhere. It is solved by this function; then it is known
-    what follows each block, and the second time all steps come out right. Of a long array only as
-    many blocks go at a time as the cache holds, the last ones first.
-
-    Args:
-        b: float64 [T].
-        end: bool [T].
-        decay: d elsewhere.
-        following: x of the step behind the last one.
-    """
-    if len(b) < FEW:
-        return _scan_step_by_step(b, end, decay, following)
-    x, rest, behind = np.empty_like(b), len(b) % BLOCK, following
-    with np.errstate(over="ignore", invalid="ignore"):
-        for stop in range(len(b), rest, -BLOCK * AT_ONCE):
-            lot = slice(max(rest, stop - BLOCK * AT_ONCE), stop)
-            bs, ends = b[lot].reshape(-1, BLOCK).T.copy(), end[lot].reshape(-1, BLOCK).T.copy()
-            ds = np.where(ends, 0.0, decay)  # [S, K], like bs and ends
-            first = np.zeros(bs.shape[1])
-            for b_s, d_s in zip(bs[::-1], ds[::-1], strict=True):
-                first *= d_s
-                first += b_s
-            first = _backward_scan(first, np.logical_or.reduce(ends), decay**BLOCK, behind)
-            x_s = np.append(first[1:], behind)
-            for b_s, d_s in zip(bs[::-1], ds[::-1], strict=True):
-                d_s *= x_s
-                b_s += d_s
-                x_s = b_s
-            if not np.isfinite(x_s).all():  # 0 * NaN is NaN, which gets past an episode's end
-                return _scan_step_by_step(b, end, decay, following)
-            x[lot].reshape(-1, BLOCK).T[:] = bs
-            behind = first[0].item()
-    x[:rest] = _scan_step_by_step(b[:rest], end[:rest], decay, behind)
-    return x
-
-
-def _scan_step_by_step(b: Floats, end: Flags, decay: float, following: float) -> Floats:
-    steps = zip(b[::-1].tolist(), end[::-1].tolist(), strict=True)
-    x = [(following := b_t + decay * following if decay and not e_t else b_t) for b_t, e_t in steps]
+def _backward_loop(b: Floats, d: Floats) -> Floats:
+    """Solve xₜ = bₜ + dₜ xₜ₊₁ from the last step to the first; nothing follows the last step."""
+    x = []
+    x_next = 0.0
+    for b_t, d_t in zip(reversed(b.tolist()), reversed(d.tolist()), strict=True):
+        # Not b_t + 0 * x_next, which is NaN where x_next is infinite.
+        x_t = b_t + d_t * x_next if d_t != 0.0 else b_t
+        x.append(x_t)
+        x_next = x_t
     return np.array(x[::-1], np.float64)
+
+
+def _backward_scan(b: Floats, d: Floats) -> Floats:
+    """Do what `_backward_loop` does, several times faster, for arrays of any length [T].
+
+    Cut into K blocks of S steps, all blocks are solved side by side, as if nothing followed them.
+    A step of a block then lacks (product of d from there to the block's end) times the first x of
+    the next block. These K first values obey the same recursion, so this function solves them too.
+    """
+    if len(b) < SHORT:
+        return _backward_loop(b, d)
+    padding = (0, -len(b) % BLOCK)
+    x = np.pad(b, padding).reshape(-1, BLOCK).T.copy()  # [S, K]: block k is column k
+    product = np.pad(d, padding).reshape(-1, BLOCK).T.copy()  # of d, from a step to its block's end
+    with np.errstate(over="ignore", invalid="ignore"):
+        for s in reversed(range(BLOCK - 1)):
+            x[s] += product[s] * x[s + 1]
+            product[s] *= product[s + 1]
+        first = _backward_scan(x[0], product[0])
+        x[:, :-1] += product[:, :-1] * first[1:]
+    if not np.isfinite(x).all():  # 0 * infinity is NaN, which would leak over an episode's end
+        return _backward_loop(b, d)
+    return x.T.reshape(-1)[: len(b)]
