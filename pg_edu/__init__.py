@@ -8,19 +8,18 @@ The public names, in the order in which data meets them. They are those of Tians
                ReplayBuffer --sample--> process_fn (returns) --> learn --> PGTrainingStats
 """
 
+from pg_edu.base_policy import (
+    BasePolicy,
+    MultipleLRSchedulers,
+    policy_within_training_step,
+    torch_train_mode,
+)
 from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.guard import OuterBroadcastError, allow_outer_broadcast, forbid_outer_broadcast
 from pg_edu.nets import MLP, Actor, ActorProb, Net
-from pg_edu.policy import (
-    BasePolicy,
-    MultipleLRSchedulers,
-    PGPolicy,
-    TPGTrainingStats,
-    policy_within_training_step,
-    torch_train_mode,
-)
+from pg_edu.reinforce import PGPolicy, TPGTrainingStats
 from pg_edu.stats import (
     PGTrainingStats,
     RunningMeanStd,

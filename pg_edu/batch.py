@@ -1,44 +1,46 @@
-"""Batch: named arrays that are indexed together.
+"""Hold named arrays that are indexed together.
 
-A transition has several fields (obs, act, rew, ...), a rollout has many transitions, and every
-step of the method works on the same rows of all of them. A `Batch` holds one array a field, with
-the rows on axis 0, and does to all of them what is asked of it:
+A transition has several fields (obs, act, rew, ...), a rollout has many transitions, and every step
+of the method works on the same rows of all fields. A `Batch` holds one array a field, with the rows
+on axis 0, and indexes all of them at once:
 
     batch[index].key  =  batch.key[index]
 
-A value is what can obey that law: an array or tensor of rows, a tuple of tensors, a
-`torch.distributions.Distribution`, another `Batch`; and None or a string, which every row shares.
-An empty nested `Batch` keeps the place of a field whose values are not known: it has no rows of its
-own, and becomes zeros where rows of it are needed.
+A value is anything that can obey that law: an array or tensor of rows, a tuple of tensors, a
+`torch.distributions.Distribution`, another `Batch`; also None or a string, which all rows share.
+An empty nested `Batch` is the placeholder of a field whose values are not known: it has no rows of
+its own, and becomes zeros where rows of it are needed.
+
+A field may be called "items" or "keys" and then hides the method, so the code below reads the
+fields of a Batch from `vars(batch)`.
 """
 
-import math
 import pprint
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence, ValuesView
 from copy import copy as shallow_copy
 from copy import deepcopy
 from functools import partial
-from inspect import signature
+from itertools import pairwise
 from typing import Any, Self, cast, overload
 
 import numpy as np
 import torch
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
+from pg_edu.distributions import select_rows
 from pg_edu.types import BatchProtocol, Device, IndexType
 
 BatchLike = BatchProtocol | dict[str, Any]
-AT_ONCE = 2048  # rows of a split Batch that are gathered together, for pieces below that
 
 
 class Batch:
     """Named values that are indexed together.
 
-    Values are reached as attributes (`batch.obs`) and as items (`batch["obs"]`). On the way in,
-    numbers become arrays of no dimension, lists become arrays (of dtype object where they are not
-    numeric), lists of tensors one stacked tensor, dicts nested Batches, lists of dicts one stacked
-    Batch. Arrays, tensors, tuples of tensors, distributions, strings and None stay what they are.
-    Nothing is copied.
+    Values are attributes (`batch.obs`) and items (`batch["obs"]`). On the way in, numbers become
+    arrays without dimensions, lists become arrays (of dtype object where they are not numeric),
+    lists of tensors one stacked tensor, dicts nested Batches, lists of dicts one stacked Batch.
+    Arrays, tensors, tuples of tensors, distributions, strings and None stay what they are. Nothing
+    is copied.
 
     Args:
         batch_dict: a dict, a Batch, or a sequence of them, which is stacked.
@@ -46,8 +48,8 @@ class Batch:
         **kwargs: further values by name.
 
     Raises:
-        TypeError: for another `batch_dict`, keys that are no strings, or a value that is no array
-            (tensors of unequal shape in one list).
+        TypeError: another `batch_dict`, keys that are not strings, or a value that cannot become an
+            array (tensors of unequal shape in one list).
 
     Source: Tianshou v1.1.0, Batch.
 
@@ -75,8 +77,18 @@ class Batch:
         if copy:
             self.__dict__.update(deepcopy(self.__dict__))
 
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """Return a Batch that holds these values as they are, without converting any.
+
+        For values that already have their final form, such as the hidden state of a policy.
+        """
+        batch = cls.__new__(cls)
+        batch.__dict__.update(values)
+        return batch
+
     def __getattr__(self, key: str) -> Any:
-        # Only called where the usual lookup, which ends in __dict__, found nothing.
+        # Python calls this only where the usual lookup, which ends in __dict__, found nothing.
         raise AttributeError(f"Batch has no key {key!r}, only {list(self.__dict__)}")
 
     def __setattr__(self, key: str, value: Any) -> None:
@@ -89,36 +101,40 @@ class Batch:
         return key in self.__dict__
 
     def keys(self) -> KeysView[str]:
-        """The names of the values, in the order in which they came."""
+        """Return the names of the values, in the order in which they were set."""
         return self.__dict__.keys()
 
     get_keys = keys
 
     def values(self) -> ValuesView[Any]:
-        """The values, in the order of the keys."""
+        """Return the values, in the order of the keys."""
         return self.__dict__.values()
 
     def items(self) -> ItemsView[str, Any]:
-        """Pairs of key and value."""
+        """Return the pairs of key and value."""
         return self.__dict__.items()
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value of a key, or `default` where there is none."""
+        """Return the value of a key, or `default` where there is none."""
         return self.__dict__.get(key, default)
 
     def pop(self, key: str, default: Any = None) -> Any:
-        """Takes a key out and returns its value, or `default` where there is none."""
+        """Remove a key and return its value, or `default` where there is none."""
         return self.__dict__.pop(key, default)
 
     def update(self, batch: BatchLike | None = None, /, **kwargs: Any) -> None:
-        """Sets the keys of a dict or Batch, then those given by name."""
-        given = vars(batch) if isinstance(batch, Batch) else {} if batch is None else batch
+        """Set the keys of a dict or Batch, then those given by name."""
+        given: Any = {}
+        if isinstance(batch, Batch):
+            given = batch.__dict__
+        elif batch is not None:
+            given = batch
         if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
             raise TypeError(f"Batch: expected a Batch or a dict with string keys, got {batch!r}")
         self.__dict__.update({key: _to_value(value) for key, value in (given | kwargs).items()})
 
     def to_dict(self, recursive: bool = True) -> dict[str, Any]:
-        """The values as a dict; nested Batches become dicts too if `recursive`."""
+        """Return the values as a dict; nested Batches become dicts too if `recursive`."""
         return {
             key: Batch.to_dict(value) if recursive and isinstance(value, Batch) else value
             for key, value in self.__dict__.items()
@@ -136,10 +152,10 @@ class Batch:
         return map_leaves(lambda leaf: _index(leaf, index), self)
 
     def __setitem__(self, index: str | IndexType, value: Any) -> None:
-        """Writes rows; keys that `value` lacks are set to zero (None in arrays of objects).
+        """Write rows; keys that `value` lacks are set to zero (None in arrays of objects).
 
         Raises:
-            ValueError: `value` is no Batch or dict, or has keys that are not here.
+            ValueError: `value` is neither a Batch nor a dict, or has keys that are not here.
         """
         if isinstance(index, str):
             self.__dict__[index] = _to_value(value)
@@ -152,9 +168,9 @@ class Batch:
         return (self[i] for i in range(len(self)))
 
     def __len__(self) -> int:
-        """The rows of the shortest value.
+        """Return the number of rows of the shortest value.
 
-        Empty Batches, distributions, None and strings are not counted.
+        Empty Batches, distributions, None and strings do not count.
 
         Raises:
             TypeError: a value has no rows, such as a number.
@@ -164,17 +180,17 @@ class Batch:
 
     @property
     def shape(self) -> list[int]:
-        """The leading dimensions that all values have, the smallest of each."""
+        """The leading dimensions that all values share, the smallest size of each."""
         shapes = [getattr(value, "shape", ()) for value in self.__dict__.values()]
         return [min(sizes) for sizes in zip(*shapes, strict=False)]
 
     def split(self, size: int, shuffle: bool = True, merge_last: bool = False) -> Iterator[Self]:
-        """Yields the rows in pieces, by default in random order.
+        """Yield the rows in pieces, by default in random order.
 
         Args:
-            size: rows a piece; -1: all of them in one.
+            size: the number of rows of a piece; -1: all rows in one piece.
             shuffle: whether to take them in the order of one `np.random.permutation(len(self))`.
-            merge_last: whether a last, smaller piece is merged into the one before.
+            merge_last: whether a smaller last piece is merged into the one before.
 
         Raises:
             ValueError: at the first piece, for a size of 0 or below -1, or -1 where there are no
@@ -185,23 +201,14 @@ class Batch:
             [3, 4]
         """
         length = len(self)
-        step = length if size == -1 else size
-        if step < 1:
-            raise ValueError(f"split: size must be at least 1, or -1 (all), got {size} of {length}")
+        bounds = piece_bounds(length, size, merge_last)
         order = np.random.permutation(length) if shuffle else np.arange(length)
-        starts = list(range(0, length, step))
-        if merge_last and len(starts) > 1 and length % step:
-            starts.pop()
-        stops, pieces = [*starts[1:], length], max(1, AT_ONCE // step)
-        for i in range(0, len(starts), pieces):
-            first, lot = starts[i], slice(i, i + pieces)
-            rows = self[order[first : stops[lot][-1]]]
-            for start, stop in zip(starts[lot], stops[lot], strict=True):
-                yield rows[start - first : stop - first]
+        for start, stop in bounds:
+            yield self[order[start:stop]]
 
     @staticmethod
     def cat(batches: Sequence[BatchLike] | np.ndarray[Any, Any]) -> "Batch":
-        """Joins batches along the rows; empty ones are skipped, nested empty ones become zeros.
+        """Join batches along the rows; empty ones are skipped, nested empty ones become zeros.
 
         Raises:
             ValueError: the keys differ, or a value has no rows.
@@ -216,18 +223,18 @@ class Batch:
             raise ValueError(f"Batch.cat: all batches must have the same keys, got {structures}")
 
         def zeros(leaf: Any, i: int) -> Any:
-            return zeros_of(leaf, (len(given[i]), *np.shape(leaf)[1:]))
+            return blank(leaf, (len(given[i]), *np.shape(leaf)[1:]))
 
         return cast(Batch, _join(given, _cat_leaves, zeros))
 
     @staticmethod
     def stack(batches: Sequence[BatchLike] | np.ndarray[Any, Any], axis: int = 0) -> "Batch":
-        """Joins batches along a new axis; empty ones are skipped, missing keys become zeros.
+        """Join batches along a new axis; empty ones are skipped, missing keys become zeros.
 
         Arrays of unequal shape become an array of objects.
 
         Raises:
-            ValueError: for keys that only some of them have, with an axis other than 0.
+            ValueError: only some of them have a key, and the axis is not 0.
 
         Example:
             >>> Batch.stack([Batch(a=1, b=2.5), Batch(a=3)]).b
@@ -237,36 +244,36 @@ class Batch:
         def zeros(leaf: Any, _: int) -> Any:
             if axis != 0:
                 raise ValueError(f"Batch.stack: axis={axis} needs the same keys in all batches")
-            return zeros_of(leaf, np.shape(leaf))
+            return blank(leaf, np.shape(leaf))
 
         join = partial(_stack_leaves, axis=axis)
         return cast(Batch, _join(_non_empty(batches, "stack"), join, zeros))
 
     def to_numpy(self) -> "Batch":
-        """A new Batch with arrays for tensors; it shares no memory with this one."""
+        """Return a new Batch with arrays for tensors; it shares no memory with this one."""
         return map_leaves(lambda leaf: shallow_copy(_array_of(leaf)), self)
 
     def to_numpy_(self) -> None:
-        """Makes arrays of all tensors, in place; memory is shared where it can be."""
+        """Turn all tensors into arrays, in place; memory is shared where it can be."""
         self.__dict__.update(map_leaves(_array_of, self).__dict__)
 
     def to_torch(self, dtype: torch.dtype | None = None, device: Device = "cpu") -> "Batch":
-        """A new Batch with tensors for arrays, all of `dtype` if one is given.
+        """Return a new Batch with tensors for arrays, all of `dtype` if one is given.
 
         It shares no memory with this one. None and distributions are kept as they are.
 
         Raises:
-            TypeError: for strings and arrays of objects.
+            TypeError: a value is a string or an array of objects.
         """
         return map_leaves(lambda leaf: _tensor_of(leaf, dtype, device, copy=True), self)
 
     def to_torch_(self, dtype: torch.dtype | None = None, device: Device = "cpu") -> None:
-        """Makes tensors of all arrays, in place; memory is shared where it can be."""
+        """Turn all arrays into tensors, in place; memory is shared where it can be."""
         tensors = map_leaves(lambda leaf: _tensor_of(leaf, dtype, device), self)
         self.__dict__.update(tensors.__dict__)
 
     def __eq__(self, other: object) -> bool:
-        """Same keys; arrays of one dtype and content, tensors as their arrays (NaN is not NaN)."""
+        """Compare keys, and values as arrays by dtype and content (NaN is not equal to NaN)."""
         return isinstance(other, Batch) and _equal(self, other)
 
     def __repr__(self) -> str:
@@ -278,7 +285,7 @@ class Batch:
 
 
 def to_numpy(x: Any) -> Any:
-    """Arrays for tensors: a Batch for a Batch, a dict or a list of them, else one array.
+    """Return arrays for tensors: a Batch for a Batch, a dict or a list of them, else one array.
 
     Example:
         >>> to_numpy([torch.zeros(2), torch.ones(2)])
@@ -292,7 +299,7 @@ def to_numpy(x: Any) -> Any:
 
 
 def to_torch(x: Any, dtype: torch.dtype | None = None, device: Device = "cpu") -> Any:
-    """Tensors for arrays: a Batch for a Batch, a dict or a list of them, else one tensor.
+    """Return tensors for arrays: a Batch for a Batch, a dict or a list of them, else one tensor.
 
     Args:
         x: array, tensor, number, Batch, dict, or a list or tuple of them.
@@ -300,7 +307,7 @@ def to_torch(x: Any, dtype: torch.dtype | None = None, device: Device = "cpu") -
         device: of every tensor.
 
     Raises:
-        TypeError: for None, strings, arrays of objects, other objects.
+        TypeError: x is None, a string, an array of objects, or another object.
 
     Example:
         >>> to_torch({"a": np.arange(2)}, dtype=torch.float32).a
@@ -313,14 +320,30 @@ def to_torch(x: Any, dtype: torch.dtype | None = None, device: Device = "cpu") -
 
 
 def to_torch_as(x: Any, y: torch.Tensor) -> Any:
-    """`to_torch` with the dtype and device of `y`."""
+    """Turn arrays into tensors with the dtype and device of `y`, see `to_torch`."""
     if not isinstance(y, torch.Tensor):
         raise TypeError(f"to_torch_as: y must be a tensor, got {y!r}")
     return to_torch(x, y.dtype, y.device)
 
 
+def piece_bounds(length: int, size: int, merge_last: bool = False) -> list[tuple[int, int]]:
+    """Return where each piece of a split starts and stops; for the arguments see `Batch.split`.
+
+    Example:
+        >>> piece_bounds(7, size=3), piece_bounds(7, size=3, merge_last=True)
+        ([(0, 3), (3, 6), (6, 7)], [(0, 3), (3, 7)])
+    """
+    step = length if size == -1 else size
+    if step < 1:
+        raise ValueError(f"split: size must be at least 1, or -1 (all), got {size} of {length}")
+    starts = list(range(0, length, step))
+    if merge_last and len(starts) > 1 and length % step != 0:
+        starts.pop()
+    return list(pairwise([*starts, length]))
+
+
 def map_leaves(function: Callable[[Any], Any], batch: Batch) -> Batch:
-    """The Batch of function(leaf) for the leaves at every level; those of a tuple are its members.
+    """Return a Batch with function(leaf) for every leaf; the leaves of a tuple are its members.
 
     Example:
         >>> map_leaves(len, Batch(a=[1, 2], b={"c": [3, 4, 5]})).to_dict()
@@ -334,18 +357,11 @@ def map_leaves(function: Callable[[Any], Any], batch: Batch) -> Batch:
             values[key] = tuple(map(function, value))
         else:
             values[key] = function(value)
-    return wrap(values)
-
-
-def wrap(values: dict[str, Any]) -> Batch:
-    """A Batch of values that are known to be in their final form."""
-    batch = Batch.__new__(Batch)
-    batch.__dict__.update(values)
-    return batch
+    return Batch.of(values)
 
 
 def is_empty(value: Any) -> bool:
-    """Whether this is a Batch that only keeps a field's place."""
+    """Tell whether this is an empty Batch, the placeholder of a field."""
     return isinstance(value, Batch) and not vars(value)
 
 
@@ -365,7 +381,7 @@ def _are_batches(values: Any) -> bool:
 
 
 def _to_value(value: Any) -> Any:
-    """The form in which a Batch holds a value."""
+    """Return the form in which a Batch holds a value."""
     if isinstance(value, np.ndarray) and _is_numeric(value):
         return value
     if value is None or isinstance(value, (Batch, torch.Tensor, Distribution, str)):
@@ -381,7 +397,7 @@ def _to_value(value: Any) -> Any:
 
 
 def _to_array(value: Any) -> Any:
-    """An array of numbers or, failing that, of objects; a single object stays what it is."""
+    """Return an array of numbers or else of objects; a single object stays what it is."""
     try:
         array = np.asanyarray(value)
     except ValueError:
@@ -406,24 +422,16 @@ def _tensor_of(value: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
     return torch.as_tensor(np.array(value, copy=copy or None), dtype=dtype, device=device)
 
 
-def zeros_of(value: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of the dtype of `value`; None where it holds objects."""
+def blank(value: Any, shape: tuple[int, ...]) -> Any:
+    """Return zeros of the dtype of `value`, or None in each place if it holds objects."""
     if isinstance(value, torch.Tensor):
         return value.new_zeros(shape)
     array = np.asanyarray(value)
     return np.zeros(shape, array.dtype) if _is_numeric(array) else np.full(shape, None)
 
 
-def as_items(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A contiguous array with each row as one item, [B]: numpy scatters these ten times faster."""
-    size = rows.itemsize * math.prod(rows.shape[1:])
-    if rows.ndim == 1 or size == 0 or rows.dtype == object:
-        return rows
-    return rows.reshape(len(rows), size // rows.itemsize).view(np.dtype((np.void, size)))[:, 0]
-
-
 def _length(value: Any) -> int | None:
-    """The rows of a value; None where they are not counted."""
+    """Return the number of rows of a value, or None if its rows do not count."""
     if value is None or isinstance(value, str | Distribution):
         return None
     if isinstance(value, Batch):
@@ -437,35 +445,14 @@ def _length(value: Any) -> int | None:
 
 def _index(value: Any, index: Any) -> Any:
     if isinstance(value, Distribution):
-        return _index_distribution(value, index)
+        return select_rows(value, index)
     if isinstance(value, np.ndarray) and isinstance(index, np.ndarray) and index.dtype.kind == "i":
         return value.take(index, axis=0)  # as value[index], but several times faster
     return value if value is None or isinstance(value, str) else value[index]
 
 
-# A distribution is built from one of these, and derives the others from it when asked.
-_ALTERNATIVES = {"probs", "logits"}, {"covariance_matrix", "precision_matrix", "scale_tril"}
-
-
-def _index_distribution(dist: Distribution, index: Any) -> Distribution:
-    """The distribution of the indexed rows, built from the parameters that built `dist`."""
-    if isinstance(dist, Independent):
-        base = _index_distribution(dist.base_dist, index)
-        return Independent(base, dist.reinterpreted_batch_ndims)
-    build: Callable[..., Distribution] = type(dist)
-    names = list(dist.arg_constraints)
-    others = signature(build).parameters.keys() - {*names, "validate_args"}
-    if others:
-        raise TypeError(f"Batch: cannot take rows of {dist}, for want of its {sorted(others)}")
-    for alternatives in _ALTERNATIVES:
-        known = [name for name in [*vars(dist), *names] if name in alternatives]
-        names = [name for name in names if name not in alternatives or name == known[0]]
-    # The parameters are valid already, and torch's check of logits fails where no row is left.
-    return build(**{name: getattr(dist, name)[index] for name in names}, validate_args=False)
-
-
 def _check_assignable(held: Any, value: Any) -> None:
-    """Raises unless `_assign` can write rows of `value` into `held`."""
+    """Raise unless `_assign` can write rows of `value` into `held`."""
     if isinstance(held, Batch):
         if not isinstance(value, Batch) or not vars(value).keys() <= vars(held).keys():
             expected = f"a Batch or a dict with keys among {list(vars(held))}"
@@ -479,7 +466,7 @@ def _check_assignable(held: Any, value: Any) -> None:
 
 
 def _assign(held: Any, index: Any, value: Any) -> None:
-    """Writes rows in place; an empty Batch stands for zeros."""
+    """Write rows in place; an empty Batch stands for zeros."""
     if isinstance(held, Batch):
         for key, inner in vars(held).items():
             _assign(inner, index, vars(value).get(key, Batch()))
@@ -499,31 +486,35 @@ def _non_empty(batches: Any, method: str) -> list[Batch]:
 
 
 def _structure(value: Any) -> Any:
-    """The keys at every level; an empty Batch may stand for any leaf."""
+    """Return the keys at every level; None for a leaf or an empty Batch, which fits any leaf."""
     if not isinstance(value, Batch) or not vars(value):
         return None
     return {key: _structure(inner) for key, inner in vars(value).items()}
 
 
 def _join(parts: list[Any], join: Callable[..., Any], zeros: Callable[..., Any]) -> Any:
-    """Joins what several batches hold, at every level.
+    """Join the values of several batches, at every level.
 
     Args:
-        parts: one value a batch; an empty Batch where it has none.
-        join: makes one leaf of several.
-        zeros: (leaf, i) -> what stands in for that leaf where parts[i] lacks it.
+        parts: one value a batch; an empty Batch where a batch has none.
+        join: several leaves -> one leaf.
+        zeros: (leaf, i) -> the substitute for that leaf where parts[i] lacks it.
     """
     given = [part for part in parts if not is_empty(part)]
     if all(isinstance(part, Batch) for part in given):
-        keys = dict.fromkeys(key for part in given for key in vars(part))
-        columns = {key: [vars(part).get(key, Batch()) for part in parts] for key in keys}
-        return wrap({key: _join(column, join, zeros) for key, column in columns.items()})
+        joined = {}
+        for key in dict.fromkeys(key for part in given for key in vars(part)):
+            column = [vars(part).get(key, Batch()) for part in parts]
+            joined[key] = _join(column, join, zeros)
+        return Batch.of(joined)
     if any(isinstance(part, Batch) for part in given):
         raise ValueError("Batch: cannot join a Batch and an array under the same key")
     if all(isinstance(part, tuple) for part in given):
-        tuples = [[part] * len(given[0]) if is_empty(part) else part for part in parts]
-        return tuple(_join(list(m), join, zeros) for m in zip(*tuples, strict=True))
-    return join([zeros(given[0], i) if is_empty(p) else p for i, p in enumerate(parts)])
+        size = len(given[0])
+        tuples = [(part,) * size if is_empty(part) else part for part in parts]
+        return tuple(_join(list(members), join, zeros) for members in zip(*tuples, strict=True))
+    leaves = [zeros(given[0], i) if is_empty(part) else part for i, part in enumerate(parts)]
+    return join(leaves)
 
 
 def _cat_leaves(leaves: list[Any]) -> Any:

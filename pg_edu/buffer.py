@@ -1,32 +1,34 @@
-"""Replay buffers: rows in the order of time, which know where episodes end.
+"""Store transitions in replay buffers: in the order of time, with the ends of episodes known.
 
-Each environment writes into a ring of its own. N rings of R rows lie one behind the other in one
-array a field, [N R, ...]:
+Each environment writes into a sub-buffer of its own. N sub-buffers of R rows lie one after the
+other in one array a field, [N R, ...]:
 
-    index of the k-th row of ring n  =  n R + (k mod R)
+    index of the k-th row of sub-buffer n  =  n R + (k mod R)
 
-so a full ring overwrites its oldest row. A `ReplayBuffer` is one ring. A `VectorReplayBuffer` is N
-of them, and differs in how rows come in and how they are sampled.
+so a full sub-buffer overwrites its oldest row. A `ReplayBuffer` is one sub-buffer. A
+`VectorReplayBuffer` is N of them; rows come in and are sampled differently there.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pg_edu import checks
-from pg_edu.batch import Batch, as_items, is_empty, map_leaves, to_numpy, zeros_of
-from pg_edu.sub_buffers import Added, Array, Indices, Rings
-from pg_edu.types import RolloutBatchProtocol
+from pg_edu.batch import Batch, blank, is_empty, map_leaves, to_numpy
+from pg_edu.checks import positive_integer
+from pg_edu.sub_buffers import Added, SubBuffers
+from pg_edu.types import AnyArray, Flags, Ints, RolloutBatchProtocol
 
-Rows = RolloutBatchProtocol | Batch
+Rows = RolloutBatchProtocol | Batch | dict[str, Any]
+Leading = tuple[int, ...]  # the axes of a block [T, N] that a value has: (), (N,) or (T, N)
 
 REQUIRED = ("obs", "act", "rew", "terminated", "truncated")
 OPTIONAL = ("obs_next", "info", "policy")
-LARGE = 1024  # bytes of a row
 FIELDS = (*REQUIRED, "done", *OPTIONAL)
+SCALARS = {"rew": np.float64, "terminated": np.bool_, "truncated": np.bool_}  # with their dtypes
 
 EMPTY = "the buffer is empty, collect first"
 
@@ -34,16 +36,16 @@ EMPTY = "the buffer is empty, collect first"
 class ReplayBuffer:
     """The last `size` transitions of one environment, in the order of time.
 
-    Fields are attributes: `buffer.rew` is [maxsize]. They are allocated, as zeros (None for
-    objects), when a value first comes, which may be later than the first row. `rew` is float64,
-    flags are bool, `done` is always terminated or truncated; every other field keeps the dtype of
-    its first row. Tensors are stored as arrays.
+    Fields are attributes: `buffer.rew` is [maxsize]. A field is allocated, as zeros (None for
+    objects), when a value for it first comes, which may be later than the first row. `rew` is
+    float64, flags are bool, `done` is always terminated or truncated; every other field keeps the
+    dtype of its first row. Tensors are stored as arrays.
 
     Args:
-        size: rows to keep.
+        size: the number of rows to keep.
 
     Raises:
-        ValueError: size is no positive integer.
+        ValueError: size is not a positive integer.
 
     Source: Tianshou v1.1.0, ReplayBuffer; `extend` and `mark_truncated` are pg_edu's own.
 
@@ -61,48 +63,48 @@ class ReplayBuffer:
     _stores_any_key = True
 
     def __init__(self, size: int) -> None:
-        self._set_up(1, checks.positive_integer("size", size))
+        self._set_up(1, positive_integer("size", size))
 
-    def _set_up(self, buffer_num: int, ring_size: int) -> None:
+    def _set_up(self, buffer_num: int, sub_buffer_size: int) -> None:
         self.buffer_num = buffer_num
-        self.ring_size = ring_size
-        self.maxsize = buffer_num * ring_size
+        self.sub_buffer_size = sub_buffer_size
+        self.maxsize = buffer_num * sub_buffer_size
         # A view (see `buffers`) shares these two with the buffer that it is a part of.
-        self._rings = Rings(buffer_num, ring_size)
+        self._sub_buffers = SubBuffers(buffer_num, sub_buffer_size)
         self._storage = Batch()
-        self._own_rings = slice(0, buffer_num)
+        self._own = slice(0, buffer_num)  # which sub-buffers are this buffer's
 
-    def add(self, batch: Rows, buffer_ids: Sequence[int] | Indices | None = None) -> Added:
-        """Stores one transition.
+    def add(self, batch: Rows, buffer_ids: Sequence[int] | Ints | None = None) -> Added:
+        """Store one transition.
 
         Args:
             batch: at least obs, act, rew, terminated and truncated; values may be nested Batches.
-            buffer_ids: None, or a list of one id: then values have an axis of length 1 in front.
+            buffer_ids: None, or a list of one id: then each value has a first axis of length 1.
 
         Returns:
             Four arrays with one entry a row: the index written; return and length of its episode if
-            that ended here, otherwise 0; the index where the episode started.
+            the episode ended there, otherwise 0; the index where the episode started.
 
         Raises:
-            ValueError: a field is missing, or a value does not fit the rows that are stored. The
-                buffer is unchanged then.
+            ValueError: a field is missing, or a value does not fit the stored rows. The buffer is
+                unchanged then.
         """
-        axes = 0 if buffer_ids is None else 1
-        return self._append(batch, axes, np.ones((1, 1), bool), np.zeros(1, int))
+        leading = () if buffer_ids is None else (1,)
+        return self._store(batch, leading, valid=np.ones((1, 1), bool), ids=np.zeros(1, int))
 
     def extend(self, rows: Rows, valid: ArrayLike) -> Added:
-        """Stores a block of T steps of N environments, like T times `add`.
+        """Store a block of T steps of N environments, as T calls of `add` would.
 
         Args:
-            rows: a Batch with leaves [T, N, ...], N at most buffer_num. Column n goes to ring n, in
-                the order of time; if it brings more rows than a ring holds, the last ones remain.
+            rows: a Batch or a dict with leaves [T, N, ...], N at most buffer_num. Column n goes to
+                sub-buffer n in the order of time; of more rows than that holds, the last remain.
             valid: bool [T, N]; rows where it is False are not stored.
 
         Returns:
-            As `add`, one entry a stored row, in the order of `leaf[valid]`.
+            What `add` returns, with one entry a stored row, in the order of `leaf[valid]`.
 
         Raises:
-            ValueError: as `add`, or `valid` is not bool [T, N].
+            ValueError: as for `add`, or `valid` is not bool [T, N].
 
         Example:
             >>> buffer = VectorReplayBuffer(total_size=10, buffer_num=2)
@@ -112,45 +114,52 @@ class ReplayBuffer:
             (array([0, 5, 1]), array([0., 0., 4.]), array([0, 0, 2]), array([0, 5, 0]))
         """
         mask = np.asarray(valid)
-        checks.check_mask(mask, self.buffer_num)
-        return self._append(rows, 2, mask, np.arange(mask.shape[1]))
+        if mask.dtype != bool or mask.ndim != 2 or mask.shape[1] > self.buffer_num:
+            raise ValueError(
+                f"extend: valid must be bool [T, N], with a column for each of at most "
+                f"{self.buffer_num} sub-buffers; got {mask.dtype} {mask.shape}"
+            )
+        return self._store(rows, mask.shape, mask, ids=np.arange(mask.shape[1]))
 
-    def update(self, buffer: "ReplayBuffer") -> Indices:
-        """Appends the rows of another buffer, oldest first; returns the indices written."""
+    def update(self, buffer: "ReplayBuffer") -> Ints:
+        """Append the rows of another buffer, oldest first; return the indices written."""
         if len(buffer) == 0:
             return np.zeros(0, int)
         column = map_leaves(lambda leaf: leaf[:, None], Batch(buffer[:]))
         return self.extend(column, np.ones((len(buffer), 1), bool))[0]
 
-    def mark_truncated(self, buffer_ids: Sequence[int] | Indices) -> None:
-        """Ends the running episodes of some rings, as a reset of their environments does.
+    def mark_truncated(self, buffer_ids: Sequence[int] | Ints) -> None:
+        """End the running episodes of some sub-buffers, as a reset of their environments does.
 
-        The last row of each ring becomes truncated unless it is done, and the next row starts an
-        episode of its own.
+        The last row of each of these sub-buffers becomes truncated unless it is done, and the next
+        row starts an episode of its own.
 
         Raises:
-            ValueError: ids that are not distinct numbers of rings.
+            ValueError: the ids are not distinct numbers of sub-buffers.
         """
-        ids = checks.ring_numbers(buffer_ids, self.buffer_num)
+        ids = self._checked_ids(buffer_ids)
         cut = np.intersect1d(self.unfinished_index(), self._last_index()[ids])
-        if len(cut):
-            self.truncated[cut] = self.done[cut] = True
-        self._rings.start_episodes(self._own_rings.start + ids)
+        if len(cut) > 0:
+            self.truncated[cut] = True
+            self.done[cut] = True
+        self._sub_buffers.start_episodes(self._own.start + ids)
 
     def reset(self, keep_statistics: bool = False) -> None:
-        """Forgets all rows; `keep_statistics`: not the return and length of running episodes."""
-        self._rings.next[self._own_rings] = self._rings.size[self._own_rings] = 0
+        """Forget all rows and, unless `keep_statistics`, the running episodes' returns so far."""
+        self._sub_buffers.next[self._own] = 0
+        self._sub_buffers.size[self._own] = 0
         if not keep_statistics:
-            self._rings.start_episodes(self._own_rings)
+            self._sub_buffers.start_episodes(self._own)
 
-    def sample(self, batch_size: int | None) -> tuple[RolloutBatchProtocol, Indices]:
-        """A copy of the rows at `sample_indices(batch_size)`, and these indices."""
+    def sample(self, batch_size: int | None) -> tuple[RolloutBatchProtocol, Ints]:
+        """Return a copy of the rows at `sample_indices(batch_size)`, and these indices."""
         indices = self.sample_indices(batch_size)
-        rows = self[:] if batch_size == 0 else self._rows(lambda leaf: leaf.take(indices, axis=0))
-        return rows, indices
+        if batch_size == 0:
+            return self[:], indices
+        return self._rows(lambda leaf: leaf.take(indices, axis=0)), indices
 
-    def sample_indices(self, batch_size: int | None) -> Indices:
-        """Chooses rows, by numpy's global generator.
+    def sample_indices(self, batch_size: int | None) -> Ints:
+        """Choose rows with numpy's global generator.
 
         Args:
             batch_size: how many, with replacement; 0: every row, oldest first, without a draw;
@@ -169,38 +178,48 @@ class ReplayBuffer:
             return np.random.permutation(len(self))
         return np.random.choice(len(self), batch_size)
 
-    def prev(self, index: ArrayLike) -> Indices:
-        """The row before each index, or the index itself where an episode (or the ring) starts."""
+    def prev(self, index: ArrayLike) -> Ints:
+        """Return the row before each index, or the index itself where its episode begins.
+
+        The oldest row of a sub-buffer is its own predecessor too.
+        """
         first, slot, size = self._locate(index)
         before = (slot - 1) % size
         return first + (before + self._is_end(first + before)) % size
 
-    def next(self, index: ArrayLike) -> Indices:
-        """The row after each index, or the index itself where an episode (or the ring) ends."""
+    def next(self, index: ArrayLike) -> Ints:
+        """Return the row after each index, or the index itself where its episode ends.
+
+        The newest row of a sub-buffer is its own successor too.
+        """
         first, slot, size = self._locate(index)
         return first + (slot + ~self._is_end(first + slot)) % size
 
-    def unfinished_index(self) -> Indices:
-        """The last row of each ring, where its episode goes on: int64 [buffer_num or fewer]."""
+    def unfinished_index(self) -> Ints:
+        """Return the newest row of each sub-buffer whose episode goes on: [buffer_num or fewer]."""
         if len(self) == 0:
             return np.zeros(0, int)
-        last, done = self._last_index(), cast(Array, self.done)
+        last = self._last_index()
+        done = cast(Flags, self.done)
         return last[(self._sizes() > 0) & ~done[last]]
 
     @property
     def buffers(self) -> list["ReplayBuffer"]:
-        """Each ring as a ReplayBuffer: a view, which shares rows and state with this buffer."""
-        views = [ReplayBuffer(self.ring_size) for _ in range(self.buffer_num)]
-        for ring, view in enumerate(views, start=self._own_rings.start):
-            view._rings, view._storage = self._rings, self._storage
-            view._own_rings = slice(ring, ring + 1)
+        """Each sub-buffer as a ReplayBuffer: a view, which shares rows and state with this one."""
+        views = []
+        for number in range(self._own.start, self._own.stop):
+            view = ReplayBuffer(self.sub_buffer_size)
+            view._sub_buffers = self._sub_buffers
+            view._storage = self._storage
+            view._own = slice(number, number + 1)
+            views.append(view)
         return views
 
     def __len__(self) -> int:
         return int(self._sizes().sum())
 
     def __getitem__(self, index: Any) -> RolloutBatchProtocol:
-        """Rows by index: int, slice or array. `buffer[:]` is a copy of every row, oldest first.
+        """Return rows by index: int, slice or array. `buffer[:]` copies every row, oldest first.
 
         Other slices and negative numbers count places in the storage, not time. `obs_next`, `info`
         and `policy` are empty Batches where they were never stored.
@@ -215,7 +234,7 @@ class ReplayBuffer:
         return self._rows(lambda leaf: np.concatenate([leaf[s] for s in slices]))
 
     def __getattr__(self, key: str) -> Any:
-        # Only called where the usual lookup found nothing.
+        # Python calls this only where the usual lookup found nothing.
         if key.startswith("_") or key not in self._storage:
             raise AttributeError(f"{type(self).__name__} has no attribute and no field {key!r}")
         return self._fields()[key]
@@ -228,98 +247,111 @@ class ReplayBuffer:
     def __repr__(self) -> str:
         return type(self).__name__ + repr(self._fields()).removeprefix("Batch")
 
-    def _append(self, batch: Rows, axes: int, valid: NDArray[np.bool_], ids: Indices) -> Added:
-        """Stores the valid rows of [T, N], column n in ring ids[n].
+    def _store(self, batch: Rows, leading: Leading, valid: Flags, ids: Ints) -> Added:
+        """Store the valid ones of [T, N] rows, column n in sub-buffer ids[n].
 
-        The values of `batch` have the last `axes` (0, 1 or 2) of these two axes in front.
+        The values of `batch` have the axes `leading` of [T, N] in front: (), (N,) or (T, N).
         """
-        rows = self._checked_rows(batch, axes, valid.shape)
-        storage = _with_room(self._storage, rows, len(self._rings.size) * self.ring_size)
-        vars(self._storage).update(vars(storage))
-        ids = self._own_rings.start + ids
-        row, place, added = self._rings.advance(ids, rows.rew, rows.done, valid)
-        _write(self._storage, place, rows, row)
-        first = self._own_rows().start
-        return added[0] - first, added[1], added[2], added[3] - first
+        block = self._as_block(batch, leading, valid.shape)
+        _check_fits(self._storage, block)
+        _allocate(self._storage, block, rows=len(self._sub_buffers.size) * self.sub_buffer_size)
 
-    def _checked_rows(self, batch: Rows, axes: int, lead: tuple[int, ...]) -> Batch:
-        """What is to be stored, as arrays [T, N, ...]; rewards and flags in their dtypes."""
-        given = vars(Batch(cast(Batch, batch)))
-        checks.check_required(given, REQUIRED)
-        rows = Batch()
-        for key, value in given.items():
-            if key != "done" and (self._stores_any_key or key in FIELDS):
-                vars(rows)[key] = _lifted(value, axes, lead, key)
-        for key, dtype in (("rew", np.float64), ("terminated", np.bool_), ("truncated", np.bool_)):
-            leaf = rows[key]
-            if isinstance(leaf, Batch) or leaf.dtype.kind not in "biuf":
-                raise ValueError(f"{key}: expected numbers, got {given[key]!r}")
-            if leaf.size == lead[0] * lead[1]:
-                leaf = leaf.reshape(lead)
-            elif key != "rew":
-                raise ValueError(f"{key}: expected one flag a row, got {leaf.shape[2:]} of them")
-            vars(rows)[key] = leaf.astype(dtype, copy=False)
-        vars(rows)["done"] = rows.terminated | rows.truncated
-        return rows
+        ids = self._own.start + ids
+        index, episode_return, episode_length, start = self._sub_buffers.advance(
+            ids, block.rew, block.done, valid
+        )
+        _write(self._storage, index, block, valid)
+        offset = self._own.start * self.sub_buffer_size  # of a view in the storage
+        return index - offset, episode_return, episode_length, start - offset
 
-    def _sizes(self) -> Indices:
-        """The rows in each ring, [buffer_num]."""
-        return self._rings.size[self._own_rings]
+    def _as_block(self, batch: Rows, leading: Leading, shape: tuple[int, ...]) -> Batch:
+        """Return what is to be stored as arrays [T, N, ...], `done` with it."""
+        given = Batch(cast(Batch, batch))
+        missing = [key for key in REQUIRED if key not in given]
+        if missing:
+            raise ValueError(f"a row needs {', '.join(REQUIRED)}; missing: {', '.join(missing)}")
+        block = Batch()
+        for key, value in vars(given).items():
+            if key in SCALARS:
+                block[key] = _scalars(key, _with_axes(key, value, leading, shape), value)
+            elif key != "done" and (self._stores_any_key or key in FIELDS):
+                block[key] = _with_axes(key, value, leading, shape)
+        block.done = block.terminated | block.truncated
+        return block
 
-    def _last_index(self) -> Indices:
-        """The newest row of each ring (slot 0 in an empty one), [buffer_num]."""
-        slots: Indices = (self._rings.next[self._own_rings] - 1) % np.maximum(self._sizes(), 1)
-        return np.arange(self.buffer_num) * self.ring_size + slots
+    def _checked_ids(self, buffer_ids: Sequence[int] | Ints | range) -> Ints:
+        """Return distinct numbers of sub-buffers, [B], or raise."""
+        ids = np.asarray(buffer_ids)
+        if ids.shape == (0,):
+            return ids.astype(int)
+        known = set(range(self.buffer_num))
+        distinct = known.intersection(ids.ravel().tolist())
+        if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(distinct) < len(ids):
+            expected = f"distinct integers in [0, {self.buffer_num})"
+            raise ValueError(f"buffer_ids: expected {expected}, got {buffer_ids!r}")
+        return ids
 
-    def _locate(self, index: ArrayLike) -> tuple[Indices, Indices, Indices]:
-        """For each index: where its ring begins, its slot in there, and the rows of the ring."""
+    def _sizes(self) -> Ints:
+        """Return the number of rows in each sub-buffer, [buffer_num]."""
+        return self._sub_buffers.size[self._own]
+
+    def _last_index(self) -> Ints:
+        """Return the newest row of each sub-buffer (slot 0 in an empty one), [buffer_num]."""
+        slot: Ints = (self._sub_buffers.next[self._own] - 1) % np.maximum(self._sizes(), 1)
+        return np.arange(self.buffer_num) * self.sub_buffer_size + slot
+
+    def _locate(self, index: ArrayLike) -> tuple[Ints, Ints, Ints]:
+        """Return where the sub-buffer of each index begins, its slot there, and how many rows."""
         if len(self) == 0:
             raise ValueError(EMPTY)
-        ring, slot = np.divmod(np.asarray(index) % self.maxsize, self.ring_size)
-        return ring * self.ring_size, slot, np.maximum(self._sizes(), 1)[ring]
+        number, slot = np.divmod(np.asarray(index) % self.maxsize, self.sub_buffer_size)
+        return number * self.sub_buffer_size, slot, np.maximum(self._sizes(), 1)[number]
 
-    def _is_end(self, index: Indices) -> NDArray[np.bool_]:
-        return cast(NDArray[np.bool_], self.done[index] | np.isin(index, self._last_index()))
+    def _is_end(self, index: Ints) -> Flags:
+        return cast(Flags, self.done[index] | np.isin(index, self._last_index()))
 
     def _slices(self) -> list[slice]:
-        """Where the rows are, oldest first, ring by ring: two slices where a ring has wrapped."""
+        """Return where the rows are, oldest first, sub-buffer by sub-buffer.
+
+        A sub-buffer that has wrapped around has two slices: the oldest rows begin at its next slot.
+        """
         slices = []
-        firsts = range(0, self.maxsize, self.ring_size)
-        next_slots = self._rings.next[self._own_rings]
-        for first, now, size in zip(firsts, next_slots, self._sizes(), strict=True):
-            slices += [slice(first + now, first + size), slice(first, first + now)]
+        firsts = range(0, self.maxsize, self.sub_buffer_size)
+        next_slots = self._sub_buffers.next[self._own]
+        for first, next_slot, size in zip(firsts, next_slots, self._sizes(), strict=True):
+            slices.append(slice(first + next_slot, first + size))
+            slices.append(slice(first, first + next_slot))
         return [s for s in slices if s.start < s.stop]
 
-    def _own_rows(self) -> slice:
-        own = self._own_rings
-        return slice(own.start * self.ring_size, own.stop * self.ring_size)
+    def _fields(self, read: Callable[[AnyArray], Any] = lambda leaf: leaf) -> Batch:
+        """Return read(leaf) for every leaf of every field."""
+        size = self.sub_buffer_size
+        own_rows = slice(self._own.start * size, self._own.stop * size)
+        return map_leaves(lambda leaf: read(leaf[own_rows]), self._storage)
 
-    def _fields(self, read: Callable[[Array], Any] = lambda leaf: leaf) -> Batch:
-        """read(leaf) for every leaf of every field."""
-        own = self._own_rows()
-        return map_leaves(lambda leaf: read(leaf[own]), self._storage)
-
-    def _rows(self, read: Callable[[Array], Any]) -> RolloutBatchProtocol:
-        """The same with empty Batches for optional fields that were never stored."""
+    def _rows(self, read: Callable[[AnyArray], Any]) -> RolloutBatchProtocol:
+        """Return the same, with empty Batches for optional fields that were never stored."""
         fields = Batch(self._fields(read))
-        fields.update({key: Batch() for key in OPTIONAL if key not in fields})
+        for key in OPTIONAL:
+            if key not in fields:
+                fields[key] = Batch()
         return cast(RolloutBatchProtocol, fields)
 
 
 class VectorReplayBuffer(ReplayBuffer):
-    """The last transitions of several environments, each in a ring of its own.
+    """The last transitions of several environments, each in a sub-buffer of its own.
 
     Everything is as in `ReplayBuffer`, with these differences: `add` takes a row from each
     environment; only the standard fields are stored (obs, act, rew, terminated, truncated,
-    obs_next, info, policy); `sample_indices` draws a ring for each row, in proportion to the sizes,
-    then rows within the rings.
+    obs_next, info, policy); `sample_indices` draws a sub-buffer for each row, in proportion to the
+    sizes, then rows within the sub-buffers.
 
     Args:
-        total_size: rows to keep, rounded up to a multiple of buffer_num.
-        buffer_num: N, the number of rings.
+        total_size: the number of rows to keep, rounded up to a multiple of buffer_num.
+        buffer_num: N, the number of sub-buffers.
 
     Raises:
-        ValueError: one of the two is no positive integer.
+        ValueError: one of the two is not a positive integer.
 
     Source: Tianshou v1.1.0, VectorReplayBuffer.
 
@@ -339,101 +371,118 @@ class VectorReplayBuffer(ReplayBuffer):
     _stores_any_key = False
 
     def __init__(self, total_size: int, buffer_num: int) -> None:
-        rows = checks.positive_integer("total_size", total_size)
-        rings = checks.positive_integer("buffer_num", buffer_num)
-        self._set_up(rings, -(-rows // rings))
+        rows = positive_integer("total_size", total_size)
+        number = positive_integer("buffer_num", buffer_num)
+        self._set_up(number, math.ceil(rows / number))
 
-    def add(self, batch: Rows, buffer_ids: Sequence[int] | Indices | None = None) -> Added:
-        """Stores a transition in each of several rings.
+    def add(self, batch: Rows, buffer_ids: Sequence[int] | Ints | None = None) -> Added:
+        """Store a transition in each of several sub-buffers.
 
         Args:
             batch: as in `ReplayBuffer.add`, with leaves [len(buffer_ids), ...].
-            buffer_ids: the ring of each row; None: ring 0, 1, ..., N - 1.
+            buffer_ids: the sub-buffer of each row; None: 0, 1, ..., N - 1.
 
         Returns:
-            As `ReplayBuffer.add`, in the order of `buffer_ids`.
+            What `ReplayBuffer.add` returns, in the order of `buffer_ids`.
 
         Raises:
-            ValueError: as `ReplayBuffer.add`, or ids that are not distinct numbers of rings.
+            ValueError: as for `ReplayBuffer.add`, or the ids are not distinct numbers of
+                sub-buffers.
         """
-        given = range(self.buffer_num) if buffer_ids is None else buffer_ids
-        ids = checks.ring_numbers(given, self.buffer_num)
-        return self._append(batch, 1, np.ones((1, len(ids)), bool), ids)
+        ids = self._checked_ids(range(self.buffer_num) if buffer_ids is None else buffer_ids)
+        return self._store(batch, ids.shape, valid=np.ones((1, len(ids)), bool), ids=ids)
 
-    def update(self, buffer: ReplayBuffer) -> Indices:
-        """Not possible, for nothing says which ring a row belongs to."""
+    def update(self, buffer: ReplayBuffer) -> Ints:
+        """Raise NotImplementedError: rows do not record their environment."""
         raise NotImplementedError("update: take a ReplayBuffer, or one of `buffers`")
 
-    def sample_indices(self, batch_size: int | None) -> Indices:
-        """As `ReplayBuffer.sample_indices`; None is the same as 0."""
+    def sample_indices(self, batch_size: int | None) -> Ints:
+        """Choose rows as `ReplayBuffer.sample_indices` does; None is the same as 0."""
         if batch_size is None or batch_size <= 0 or len(self) == 0:
             return super().sample_indices(batch_size or 0)
         sizes = self._sizes()
-        ring = np.random.choice(self.buffer_num, batch_size, p=sizes / sizes.sum())
-        count = np.bincount(ring, minlength=self.buffer_num)
-        draw = np.random.choice
-        parts = [n * self.ring_size + draw(sizes[n], count[n]) for n in np.flatnonzero(count)]
-        return np.concatenate(parts)
+        drawn = np.random.choice(self.buffer_num, batch_size, p=sizes / sizes.sum())
+        counts = np.bincount(drawn, minlength=self.buffer_num)
+        indices = []
+        for number in np.flatnonzero(counts):
+            slots = np.random.choice(sizes[number], counts[number])
+            indices.append(number * self.sub_buffer_size + slots)
+        return np.concatenate(indices)
 
 
-def _lifted(value: Any, axes: int, lead: tuple[int, ...], name: str) -> Any:
-    """A value with the last `axes` of [T, N] in front, as an array [T, N, ...]."""
+def _with_axes(name: str, value: Any, leading: Leading, shape: tuple[int, ...]) -> Any:
+    """Return a value that has the axes `leading` in front as an array [T, N, ...]."""
     if isinstance(value, Batch):
-        return map_leaves(lambda leaf: _lifted(leaf, axes, lead, name), value)
-    if value is None and axes > 0:
-        return np.full(lead, None)
+        return map_leaves(lambda leaf: _with_axes(name, leaf, leading, shape), value)
+    if value is None and leading != ():
+        return np.full(shape, None)
     if isinstance(value, np.ndarray | np.generic | torch.Tensor):
         array = to_numpy(value)
     else:
         array = np.empty((), object)
         array[()] = value
-    checks.check_shape(name, array, lead[2 - axes :])
-    return array.reshape((1,) * (2 - axes) + array.shape)
+    if array.shape[: len(leading)] != leading:
+        got = f"shape {list(array.shape)}" if array.shape else repr(array.item())
+        sizes = ", ".join(map(str, leading))
+        raise ValueError(f"{name}: expected an array of shape [{sizes}, ...], got {got}")
+    return array.reshape(shape + array.shape[len(leading) :])
 
 
-def _write(held: Batch, index: Indices, rows: Batch, source: Indices) -> None:
-    """Row number `source` of [T, N] rows, counted along N first, goes to row `index`, for each
-    value held; zeros where it has none."""
-    for key, inner in vars(held).items():
-        new = vars(rows).get(key, Batch())
-        if isinstance(inner, Batch):
-            _write(inner, index, new, source)
-        elif is_empty(new):
-            inner[index] = zeros_of(inner, ())
-        else:
-            lead = new.shape[0] * new.shape[1]
-            flat = np.ascontiguousarray(new, inner.dtype).reshape(lead, *new.shape[2:])
-            if flat[:1].nbytes < LARGE:
-                as_items(inner)[index] = as_items(flat.take(source, axis=0))
-            else:  # one by one: gathered and then scattered they would be copied twice
-                for to, row in zip(index.tolist(), source.tolist(), strict=True):
-                    inner[to] = flat[row]
+def _scalars(name: str, block: Any, given: Any) -> AnyArray:
+    """Return rewards or flags in their dtype, [T, N]; rewards may have further axes."""
+    if isinstance(block, Batch) or block.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected numbers, got {given!r}")
+    values = cast(AnyArray, block.astype(SCALARS[name], copy=False))
+    rows = values.shape[0] * values.shape[1]
+    if values.size == rows:
+        return values.reshape(values.shape[:2])
+    if name != "rew":
+        raise ValueError(f"{name}: expected one flag a row, got {values.shape[2:]} of them")
+    return values
 
 
-def _with_room(storage: Batch, rows: Batch, size: int, path: str = "") -> Batch:
-    """The same storage, with `size` rows of new storage for each value that had none.
-
-    Raises:
-        ValueError: a value does not fit the storage that it has.
-    """
-    result = map_leaves(lambda leaf: leaf, storage)
-    for key, new in vars(rows).items():
-        held = storage.get(key, Batch())
+def _check_fits(storage: Batch, block: Batch, path: str = "") -> None:
+    """Raise unless each value of the block has the kind and the shape of the rows stored so far."""
+    for key, new in vars(block).items():
+        held = vars(storage).get(key, Batch())
         if isinstance(held, Batch) and isinstance(new, Batch):
-            vars(result)[key] = _with_room(held, new, size, f"{path}{key}.")
-        elif is_empty(held):
-            vars(result)[key] = zeros_of(new, (size, *new.shape[2:]))
-        elif not is_empty(new):
-            here, got = _row(held, 1), _row(new, 2)
-            if here not in (got, ("objects of shape", got[1])):
-                text = f"rows are stored as {here[0]} {here[1]}, got {got[0]} {got[1]}"
-                raise ValueError(f"{path}{key}: {text}")
-    return result
+            _check_fits(held, new, f"{path}{key}.")
+        elif not is_empty(held) and not is_empty(new):
+            expected = _kind_and_shape(held, axes=1)
+            got = _kind_and_shape(new, axes=2)
+            if expected not in (got, ("objects of shape", got[1])):
+                raise ValueError(
+                    f"{path}{key}: rows are stored as {expected[0]} {expected[1]}, "
+                    f"got {got[0]} {got[1]}"
+                )
 
 
-def _row(value: Any, axes: int) -> tuple[str, list[Any]]:
-    """What a row is, after so many axes in front."""
+def _kind_and_shape(value: Any, axes: int) -> tuple[str, list[Any]]:
+    """Return what a row of a value is, and its shape without the first `axes` axes."""
     if isinstance(value, Batch):
-        return "a Batch of", list(value.keys())
+        return "a Batch of", list(vars(value))
     kind = "objects of shape" if value.dtype == object else "numbers of shape"
     return kind, list(value.shape[axes:])
+
+
+def _allocate(storage: Batch, block: Batch, rows: int) -> None:
+    """Make room in the storage for each value of the block that it does not hold yet."""
+    for key, new in vars(block).items():
+        held = vars(storage).get(key, Batch())
+        if isinstance(held, Batch) and isinstance(new, Batch):
+            storage[key] = held
+            _allocate(held, new, rows)
+        elif is_empty(held):
+            storage[key] = blank(new, (rows, *new.shape[2:]))
+
+
+def _write(storage: Batch, index: Ints, block: Batch, valid: Flags) -> None:
+    """Write the valid rows of a block [T, N, ...] at `index`; zeros for a value it lacks."""
+    for key, held in vars(storage).items():
+        new = vars(block).get(key, Batch())
+        if isinstance(held, Batch):
+            _write(held, index, new, valid)
+        elif is_empty(new):
+            held[index] = blank(held, ())
+        else:
+            held[index] = new[valid]

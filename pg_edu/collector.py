@@ -1,62 +1,56 @@
-"""The collector: a policy plays in environments, and every transition goes into a buffer.
+"""Collect: let a policy act in environments and store every transition in a buffer.
 
     obs --policy--> act --map_action--> env.step --> (obs, act, rew, obs_next, ...) --> buffer
 
-All N environments step together. The rows of some vector steps are staged in arrays [T, N] and
-stored at once; no object is made for a single transition. Where an episode ends, Gymnasium's vector
-environments differ in what comes next:
+All N environments step together. Where an episode ends, Gymnasium's vector environments differ in
+what comes next:
 
-    SAME_STEP   the step returns the first observation of the next episode; the true last one is
-                in info["final_obs"].
-    NEXT_STEP   the step returns the true last observation; the following step ignores its action
-                and returns the first observation. That step is no transition and is not stored.
-    DISABLED    the step returns the true last observation; the collector resets.
+    SAME_STEP   the step returns the first observation of the next episode; the final one is in
+                info["final_obs"].
+    NEXT_STEP   the step returns the final observation; the following step ignores its action and
+                returns the first observation. That reset step is no transition and is not stored.
+    DISABLED    the step returns the final observation; the collector resets.
 """
 
+import math
 import time
 import warnings
-from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass
-from operator import itemgetter, setitem
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
-from numpy.typing import NDArray
 
-from pg_edu import checks
-from pg_edu.batch import Batch, to_numpy, wrap
+from pg_edu.base_policy import BasePolicy, outputs_unexamined, torch_train_mode
+from pg_edu.batch import Batch, to_numpy
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
-from pg_edu.policy import BasePolicy, torch_train_mode
+from pg_edu.checks import check_exactly_one
+from pg_edu.distributions import torch_validation_off
+from pg_edu.staging import Block, Columns
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats
-from pg_edu.types import Flags, ObsBatchProtocol
+from pg_edu.types import Flags, Floats, Ints, ObsBatchProtocol
 
-Counts = NDArray[np.int64]
-Returns = NDArray[np.float64]
 Options = dict[str, Any] | None
-Columns = dict[str, Any]  # what belongs to one vector step, [N, ...], or to several, [T, N, ...]
-Lasts = list[tuple[Any, Any]]  # (t, n), or t for all n, and the last observation of an episode
 
-# Rows are stored in blocks: few enough calls, yet (but for images) small enough for the cache. So a
-# block has as many steps as this many bytes hold observations, within these limits.
+# Rows are stored in blocks: large enough for few calls, and small enough for the cache, except for
+# images. So a block has as many steps as this many bytes hold observations, within these limits.
 BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**18, 64, 256
 
 
 @dataclass(kw_only=True)
 class CollectStats(DataclassPPrintMixin):
-    """What one call of `Collector.collect` brought.
+    """The statistics of one call of `Collector.collect`.
 
     Attributes:
-        n_collected_episodes: episodes that ended.
-        n_collected_steps: transitions stored.
+        n_collected_episodes: the number of episodes that ended.
+        n_collected_steps: the number of transitions stored.
         collect_time: seconds.
-        collect_speed: transitions a second.
-        returns: sum of rewards of each ended episode, float64, in the order in which they ended.
+        collect_speed: transitions per second.
+        returns: the sum of rewards of each ended episode, float64, in the order of their ends.
         returns_stat: summary of `returns`, None if no episode ended.
-        lens: steps of each ended episode, int64.
+        lens: the number of steps of each ended episode, int64.
         lens_stat: summary of `lens`, None if no episode ended.
     """
 
@@ -64,34 +58,70 @@ class CollectStats(DataclassPPrintMixin):
     n_collected_steps: int = 0
     collect_time: float = 0.0
     collect_speed: float = 0.0
-    returns: Returns
+    returns: Floats
     returns_stat: SequenceSummaryStats | None
-    lens: Counts
+    lens: Ints
     lens_stat: SequenceSummaryStats | None
 
 
+@dataclass
+class _Rollout:
+    """How much one call of `collect` has to do, and how much of it is done. Arrays are [N].
+
+    Attributes:
+        max_steps: the number of vector steps to take; None: until every quota is filled.
+        quota: the number of episodes to collect from each environment; None: no limit.
+        steps: vector steps taken.
+        ended: episodes that ended.
+        rows: transitions stored.
+        returns, lens: of the episodes that ended, one array a stored block.
+    """
+
+    max_steps: int | None
+    quota: Ints | None
+    ended: Ints
+    rows: Ints
+    steps: int = 0
+    returns: list[Floats] = field(default_factory=list)
+    lens: list[Ints] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all is done."""
+        if self.quota is None:
+            return self.steps == self.max_steps
+        return bool((self.ended >= self.quota).all())
+
+    def is_open(self) -> Flags:
+        """Tell which environments still have transitions to contribute, [N]."""
+        if self.quota is None:
+            return np.ones(len(self.ended), bool)
+        return self.ended < self.quota
+
+
 class Collector:
-    """Lets a policy play and stores what happens.
+    """Let a policy act in environments, and store the transitions.
 
     Episodes are collected fairly: of n episodes in N environments, episode k belongs to environment
     k mod N, fixed before anything is known of their lengths. (The first n to end would be the
     short ones.)
 
     Args:
-        policy: whose `forward` and `map_action` choose the actions.
+        policy: its `forward` and `map_action` choose the actions.
         env: a `gym.vector.VectorEnv`, or a `gym.Env`, which becomes a vector of one.
-        buffer: at least one ring an environment. None: one slot an environment, overwritten by
-            design (to measure returns, not to learn).
+        buffer: at least one sub-buffer an environment. None: one slot an environment, overwritten
+            by design (to measure returns, not to learn).
         exploration_noise: whether `policy.exploration_noise` changes the actions.
 
     Raises:
-        ValueError: the buffer has too few rings, or the policy was made for another action space.
+        ValueError: the buffer has too few sub-buffers, or the policy was made for another action
+            space.
 
     Source: Tianshou v1.1.0, Collector.
 
     Example:
         >>> from pg_edu.nets import Net
-        >>> from pg_edu.policy import PGPolicy
+        >>> from pg_edu.reinforce import PGPolicy
         >>> envs = gym.make_vec("CartPole-v1", num_envs=4)
         >>> net = Net(state_shape=4, action_shape=2, hidden_sizes=[16], softmax=True)
         >>> policy = PGPolicy(actor=net, optim=torch.optim.Adam(net.parameters()),
@@ -121,15 +151,15 @@ class Collector:
         self._act_shape = (self.env_num, *(self.env.single_action_space.shape or ()))
         self._obs: Any = None  # None: to be reset before the next step
         self._info: dict[str, Any] = {}
-        self._state: Any = None
-        self._fresh = False  # every environment stands at the start of an episode
-        self._ended = np.zeros(self.env_num, bool)  # NEXT_STEP: the coming step is no transition
-        checks.check_collector_arguments(policy, self.env, self.buffer.buffer_num)
+        self._state: Any = None  # the hidden states of a recurrent policy
+        self._fresh = False  # whether every environment is at the start of an episode
+        self._is_reset_step = np.zeros(self.env_num, bool)  # whether the coming step only resets
+        self._check_arguments()
 
     def reset(
         self, reset_buffer: bool = True, reset_stats: bool = True, gym_reset_kwargs: Options = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Reset environments, and if wanted buffer and counters; the first (obs, info)."""
+        """Reset environments and, if asked, buffer and counters; return the first (obs, info)."""
         first = self.reset_env(gym_reset_kwargs)
         if reset_buffer:
             self.reset_buffer()
@@ -138,19 +168,21 @@ class Collector:
         return first
 
     def reset_env(self, gym_reset_kwargs: Options = None) -> tuple[Any, dict[str, Any]]:
-        """Reset all environments. An episode that this cuts off ends as truncated in the buffer."""
+        """Reset all environments; an episode that this cuts off ends as truncated in the buffer."""
         self._abandon()
         self._obs, self._info = self.env.reset(**(gym_reset_kwargs or {}))
         self._fresh = True
         return self._obs, self._info
 
     def reset_buffer(self, keep_statistics: bool = False) -> None:
-        """Empty the buffer; `keep_statistics` goes on counting the running episodes."""
+        """Empty the buffer; `keep_statistics` keeps the returns so far of running episodes."""
         self.buffer.reset(keep_statistics=keep_statistics)
 
     def reset_stat(self) -> None:
         """Set collect_step, collect_episode and collect_time to 0."""
-        self.collect_step, self.collect_episode, self.collect_time = 0, 0, 0.0
+        self.collect_step = 0
+        self.collect_episode = 0
+        self.collect_time = 0.0
 
     def close(self) -> None:
         """Close the environments."""
@@ -166,12 +198,13 @@ class Collector:
         reset_before_collect: bool = False,
         gym_reset_kwargs: Options = None,
     ) -> CollectStats:
-        """Play for a number of steps or of episodes.
+        """Collect a number of steps or of episodes.
 
         Args:
-            n_step: transitions to collect, in ceil(n_step / N) vector steps; goes on where the last
-                call stopped. Under NEXT_STEP the rows after an episode's end are not counted.
-            n_episode: whole episodes to collect, from fresh ones; then all environments are reset.
+            n_step: the number of transitions to collect, in ceil(n_step / N) vector steps; they
+                continue where the last call stopped. Reset steps (NEXT_STEP) are not counted.
+            n_episode: the number of whole episodes to collect, each from its start; afterwards all
+                environments are reset.
             random: whether to sample from the environments' action space instead.
             render: seconds to wait after rendering each step; None: no rendering.
             reset_before_collect: whether to reset the environments first; the buffer is kept.
@@ -180,9 +213,9 @@ class Collector:
         Raises:
             ValueError: not exactly one of n_step and n_episode, or not positive; a buffer that
                 cannot hold what this call collects; a hidden state without the environments on
-                axis 0. The episodes that were running are then marked as truncated.
+                axis 0. The running episodes are then marked as truncated.
         """
-        steps, quota = self._plan(n_step, n_episode)
+        rollout = self._plan(n_step, n_episode)
         kwargs = gym_reset_kwargs or {}
         start = time.perf_counter()
         if reset_before_collect:
@@ -190,18 +223,95 @@ class Collector:
         elif self._obs is None or (n_episode and not self._fresh):
             self.reset_env(kwargs)
         try:
-            with (
-                torch.no_grad(),
-                torch_train_mode(self.policy, False),
-                checks.torch_does_not_check(),
-            ):
-                returns, lens, rows = self._play(steps, quota, random, render)
+            with torch.no_grad(), torch_train_mode(self.policy, False), torch_validation_off():
+                self._run(rollout, random, render)
         except BaseException:
             self._abandon()
             raise
         if n_episode is not None:
             self.reset_env({key: value for key, value in kwargs.items() if key != "seed"})
-        seconds = max(time.perf_counter() - start, 1e-9)
+        return self._count(rollout, seconds=max(time.perf_counter() - start, 1e-9))
+
+    def _plan(self, n_step: int | None, n_episode: int | None) -> _Rollout:
+        """Return what is to be done: so many vector steps, or so many episodes of each environment.
+
+        Episode k belongs to environment k mod N.
+        """
+        N = self.env_num
+        _check_how_much(n_step, n_episode, N)
+        nothing = np.zeros(N, int)
+        if n_episode is not None:
+            quota = np.bincount(np.arange(n_episode) % N, minlength=N)
+            return _Rollout(None, quota, ended=nothing, rows=nothing.copy())
+        steps = math.ceil(cast(int, n_step) / N)
+        self._check_room(np.full(N, steps))
+        return _Rollout(steps, None, ended=nothing, rows=nothing.copy())
+
+    def _run(self, rollout: _Rollout, random: bool, render: float | None) -> None:
+        """Step until the rollout is over, and store a block of transitions whenever one is full."""
+        block = Block(self._block_size(rollout.max_steps))
+        self._fresh = False
+        self._step(rollout, block, random, render)  # the policy examines its actor's output
+        with outputs_unexamined(self.policy):
+            while not rollout.is_over:
+                if block.is_full:
+                    self._store(rollout, block)
+                self._step(rollout, block, random, render)
+        self._store(rollout, block)
+
+    def _step(self, rollout: _Rollout, block: Block, random: bool, render: float | None) -> None:
+        """Take one step in all environments, and stage its transitions."""
+        act, env_act = self._act(random)
+        block.put({"obs": self._obs, **act})  # now: an environment may overwrite its observations
+        self._obs, rew, terminated, truncated, self._info = self.env.step(env_act)
+        flags = {
+            "terminated": np.asarray(terminated, bool),
+            "truncated": np.asarray(truncated, bool),
+            "valid": rollout.is_open() & ~self._is_reset_step,
+        }
+        block.put({"rew": np.asarray(rew, np.float64), **flags})
+        done = flags["terminated"] | flags["truncated"]
+        rollout.ended += done
+        self._start_next_episodes(done, block)
+        block.end_step()
+        rollout.steps += 1
+        if render is not None:
+            self.env.render()
+            time.sleep(render)
+
+    def _start_next_episodes(self, done: Flags, block: Block) -> None:
+        """Continue after the ends of episodes, each autoreset mode in its way."""
+        if self._mode is AutoresetMode.NEXT_STEP:
+            starts = self._is_reset_step  # the step just taken returned their first observations
+            self._is_reset_step = done
+        else:
+            starts = done
+        if self._mode is AutoresetMode.SAME_STEP:
+            for environment in np.flatnonzero(done).tolist():
+                final_obs = _of_environment(self._info["final_obs"], environment)
+                block.put_final_obs(final_obs, environment)
+        elif self._mode is AutoresetMode.DISABLED and done.any():
+            block.put_final_obs(self._obs)
+            self._obs, self._info = self.env.reset(options={"reset_mask": done})
+        if self._state is not None and starts.any():
+            self._state = _reset_state(self._state, starts)
+
+    def _store(self, rollout: _Rollout, block: Block) -> None:
+        """Move the staged transitions to the buffer, and note the episodes that ended."""
+        rows = block.take(self._obs)
+        valid = rows.pop("valid")
+        rollout.rows += valid.sum(axis=0)
+        self._check_room(rollout.rows)
+        _, episode_return, episode_length, _ = self.buffer.extend(rows, valid)
+        ended = episode_length > 0
+        rollout.returns.append(episode_return[ended])
+        rollout.lens.append(episode_length[ended])
+
+    def _count(self, rollout: _Rollout, seconds: float) -> CollectStats:
+        """Add a finished rollout to the counters, and return its statistics."""
+        returns = np.concatenate(rollout.returns)
+        lens = np.concatenate(rollout.lens)
+        rows = int(rollout.rows.sum())
         self.collect_step += rows
         self.collect_episode += len(returns)
         self.collect_time += seconds
@@ -216,156 +326,120 @@ class Collector:
             lens_stat=SequenceSummaryStats.from_sequence(lens) if len(lens) else None,
         )
 
-    def _plan(self, n_step: int | None, n_episode: int | None) -> tuple[int | None, Counts | None]:
-        """How many vector steps to take, or how many episodes of each environment to store (None:
-        no limit): episode k belongs to environment k mod N."""
-        n = self.env_num
-        checks.check_how_much(n_step, n_episode, n)
-        if n_episode is not None:
-            return None, np.bincount(np.arange(n_episode) % n, minlength=n)
-        steps = -(-cast(int, n_step) // n)
-        self._check_room(np.full(n, steps))
-        return steps, None
-
-    def _play(
-        self, steps: int | None, quota: Counts | None, random: bool, render: float | None
-    ) -> tuple[Returns, Counts, int]:
-        """Step until `steps` vector steps are taken or every environment has its episodes."""
-        returns, lens, rows = [np.empty(0)], [np.empty(0, np.int64)], np.zeros(self.env_num, int)
-        size = BLOCK_BYTES // max(1, _bytes(self._obs))
-        size = min(max(size, FEWEST_STEPS), MOST_STEPS, steps or MOST_STEPS)
-        self._fresh = False
-        block, lasts = Columns(), Lasts()
-        skip = self._ended  # the environments whose coming step is no transition
-        ended, ended_before = np.zeros(self.env_num, int), np.zeros(self.env_num, int)
-        next_step, playing, taken = self._mode is AutoresetMode.NEXT_STEP, True, 0
-        while playing:
-            t = taken % size
-            act, env_act = self._act(random)
-            _put(block, t, size, {"obs": self._obs, **act})
-            self._obs, rew, terminated, truncated, self._info = self.env.step(env_act)
-            flags = {"terminated": np.asarray(terminated), "truncated": np.asarray(truncated)}
-            _put(block, t, size, {"rew": np.asarray(rew, np.float64), **flags})
-            done = block["terminated"][t] | block["truncated"][t]
-            if quota is not None:
-                ended = ended + done
-            if not next_step and np.count_nonzero(done):
-                lasts += self._go_on(t, done)
-            if next_step:
-                done, self._ended = self._ended, done  # the hidden state too begins anew later
-            if self._state is not None and np.count_nonzero(done):
-                self._state = _begin_anew(self._state, done)
-            if render is not None:
-                self.env.render()
-                time.sleep(render)
-            taken += 1
-            playing = taken != steps and (quota is None or bool((ended < quota).any()))
-            if t + 1 == size or not playing:
-                _put(block, t + 1, size, {"obs": self._obs})
-                staged, lasts = _staged(block, t + 1, lasts), []
-                done = staged["terminated"] | staged["truncated"]
-                valid = self._valid(done, skip, quota, ended_before)
-                rows += valid.sum(axis=0)
-                self._check_room(rows)
-                _, episode_return, episode_length, _ = self.buffer.extend(Batch(staged), valid)
-                returns.append(episode_return[episode_length > 0])
-                lens.append(episode_length[episode_length > 0])
-                skip, ended_before = self._ended, ended
-        return np.concatenate(returns), np.concatenate(lens), int(rows.sum())
-
-    def _valid(self, done: Flags, skip: Flags, quota: Counts | None, ended_before: Counts) -> Flags:
-        """Which rows of a block are stored, [T, N]: those that are steps of an episode, and of an
-        environment below its quota of ended episodes. `skip`: where the first row is no step."""
-        no_step = np.concatenate([skip[None], done[:-1]]) & (self._mode is AutoresetMode.NEXT_STEP)
-        return ~no_step & (quota is None or ended_before + np.cumsum(done, 0) - done < quota)
-
-    def _go_on(self, t: int, done: Flags) -> Lasts:
-        """The last observations of the episodes that ended, with their places; the next begin."""
-        if self._mode is AutoresetMode.SAME_STEP:
-            last = self._info["final_obs"]
-            return [((t, n), deepcopy(_map(itemgetter(n), last))) for n in np.flatnonzero(done)]
-        last = deepcopy(self._obs)
-        self._obs, self._info = self.env.reset(options={"reset_mask": done})
-        return [(t, last)]
-
     def _act(self, random: bool) -> tuple[Columns, Any]:
-        """The raw actions with the policy's own entry, and the environments' actions."""
+        """Return the raw actions (with the policy's own entry), and the environments' actions."""
         if random:
             env_act = self.env.action_space.sample()
             return {"act": np.asarray(self.policy.map_action_inverse(env_act))}, env_act
         obs = Batch(self._obs) if isinstance(self._obs, dict) else self._obs
-        info = Batch(self._info) if self._info else wrap({})
-        batch = cast(ObsBatchProtocol, wrap({"obs": obs, "info": info}))
+        info = Batch(self._info) if self._info else Batch()
+        batch = cast(ObsBatchProtocol, Batch.of({"obs": obs, "info": info}))
         result = self.policy.forward(batch, self._state)
         state = result.get("state")
-        if state is not None and self._state is None:
-            # The first state is checked here, by the function that is to set rows of it to 0.
-            state = _begin_anew(state, self._ended)
+        if self._state is None:
+            _check_state(state, self.env_num)
         self._state = state
         act = to_numpy(result.act)
         if self.exploration_noise:
             act = self.policy.exploration_noise(act, batch)
         row = {"act": np.asarray(act)}
-        if isinstance(entry := result.get("policy"), Batch):
+        entry = result.get("policy")
+        if isinstance(entry, Batch):
             row["policy"] = to_numpy(entry).to_dict()
         return row, self.policy.map_action(act).reshape(self._act_shape)
 
-    def _check_room(self, rows: NDArray[np.int64]) -> None:
-        """Rows of an environment that one call collects must not overwrite one another."""
-        if not self._overwrites:
-            checks.check_room(self.buffer.ring_size, self.buffer.buffer_num, int(rows.max()))
+    def _block_size(self, max_steps: int | None) -> int:
+        """Return the number of steps of a block."""
+        fitting = BLOCK_BYTES // max(1, _bytes(self._obs))
+        size = min(max(fitting, FEWEST_STEPS), MOST_STEPS)
+        return size if max_steps is None else min(size, max_steps)
+
+    def _check_arguments(self) -> None:
+        """Require a sub-buffer for each environment, and a policy for one environment."""
+        if self.buffer.buffer_num < self.env_num:
+            raise ValueError(
+                f"buffer has {self.buffer.buffer_num} sub-buffers for {self.env_num} environments. "
+                f"Use VectorReplayBuffer(total_size, buffer_num={self.env_num})."
+            )
+        single, batched = self.env.single_action_space, self.env.action_space
+        if self.policy.action_space == batched != single:
+            raise ValueError(
+                "the policy was given the action_space of all environments together, "
+                f"{batched}. Give it env.single_action_space, {single}."
+            )
+
+    def _check_room(self, rows: Ints) -> None:
+        """Require that the rows of one call do not overwrite one another, [N]."""
+        most = int(rows.max())
+        size = self.buffer.sub_buffer_size
+        if most > size and not self._overwrites:
+            raise ValueError(
+                f"buffer holds {size} steps of an environment, this call collects {most} or more: "
+                f"it needs a total size of at least {most * self.buffer.buffer_num}."
+            )
 
     def _abandon(self) -> None:
-        """Leave the running episodes: what is stored of them ends here."""
+        """Cut off the running episodes: the stored part of each ends as truncated."""
         self.buffer.mark_truncated(np.arange(self.env_num))
-        self._obs, self._state = None, None
-        self._ended = np.zeros(self.env_num, bool)
+        self._obs = None
+        self._state = None
+        self._is_reset_step = np.zeros(self.env_num, bool)
 
 
-def _map(function: Callable[..., Any], *trees: Any) -> Any:
-    """Apply a function to the arrays of one or more equal trees: arrays, or dicts of them."""
-    if isinstance(trees[0], dict):
-        return {key: _map(function, *(tree[key] for tree in trees)) for key in trees[0]}
-    return function(*trees)
+def _check_how_much(n_step: int | None, n_episode: int | None, environments: int) -> None:
+    """Require a positive n_step or n_episode; warn where it does not suit the environments."""
+    check_exactly_one(n_step=n_step, n_episode=n_episode)
+    if n_episode is not None and n_episode < environments:
+        warnings.warn(
+            f"n_episode={n_episode} leaves some of the {environments} environments idle.",
+            stacklevel=4,
+        )
+    if n_step is not None and n_step % environments != 0:
+        taken = math.ceil(n_step / environments) * environments
+        warnings.warn(
+            f"n_step={n_step} is not a multiple of the {environments} environments: "
+            f"{taken} steps are taken.",
+            stacklevel=4,
+        )
 
 
-def _put(block: Columns, t: int, size: int, row: Columns) -> None:
-    """Copy a row into row t of a block. What comes for the first time becomes a column, with one
-    row more than the block has steps, for the last obs_next."""
-    for key, value in row.items():
-        if isinstance(value, dict):
-            _put(block.setdefault(key, {}), t, size, value)
-            continue
-        if key not in block or block[key].dtype != value.dtype:
-            checks.check_numeric_array(value)
-            column = block.get(key, np.empty((size + 1, *value.shape), value.dtype))
-            block[key] = column.astype(np.result_type(column, value), copy=False)
-        block[key][t] = value
+def _of_environment(obs: Any, environment: int) -> Any:
+    """Return one environment's observation out of [N, ...], or of a dict of these."""
+    if isinstance(obs, dict):
+        return {key: _of_environment(value, environment) for key, value in obs.items()}
+    return obs[environment]
 
 
-def _staged(block: Columns, steps: int, lasts: Lasts) -> Columns:
-    """The first steps of a block with obs_next: the obs of the row behind, or an episode's last."""
-    obs_next = _map(lambda obs: obs[1 : steps + 1], block["obs"])
-    if lasts:
-        obs_next = _map(np.copy, obs_next)
-        for where, last in lasts:
-            _map(lambda obs, new, at=where: setitem(obs, at, new), obs_next, last)
-    return {**_map(lambda column: column[:steps], block), "obs_next": obs_next}
+def _bytes(obs: Any) -> int:
+    """Return the number of bytes of an array, or of all arrays in a dict."""
+    if isinstance(obs, dict):
+        return sum(_bytes(value) for value in obs.values())
+    return np.asarray(obs).nbytes
 
 
-def _bytes(value: Any) -> int:
-    return sum(map(_bytes, value.values())) if isinstance(value, dict) else np.asarray(value).nbytes
-
-
-def _begin_anew(state: Any, where: Flags) -> Any:
-    """A copy of the hidden state that is 0 in the given environments."""
+def _check_state(state: Any, environments: int) -> None:
+    """Require a hidden state that has the environments on axis 0 of every tensor or array."""
     if isinstance(state, tuple | list):
-        return type(state)(_begin_anew(child, where) for child in state)
+        for child in state:
+            _check_state(child, environments)
+    elif isinstance(state, dict | Batch):
+        for child in state.values():
+            _check_state(child, environments)
+    elif isinstance(state, torch.Tensor | np.ndarray) and state.shape[:1] != (environments,):
+        raise ValueError(
+            f"the policy's state must have the {environments} environments on axis 0, "
+            f"got shape {list(state.shape)}."
+        )
+
+
+def _reset_state(state: Any, where: Flags) -> Any:
+    """Return a copy of the hidden state that is 0 in the given environments."""
+    if isinstance(state, tuple | list):
+        return type(state)(_reset_state(child, where) for child in state)
     if isinstance(state, dict | Batch):
-        return type(state)({key: _begin_anew(child, where) for key, child in state.items()})
+        return type(state)({key: _reset_state(child, where) for key, child in state.items()})
     if not isinstance(state, torch.Tensor | np.ndarray):
         return state
-    checks.check_hidden_state(tuple(state.shape), len(where))
     rows = where.reshape(-1, *[1] * (state.ndim - 1))
     if isinstance(state, torch.Tensor):
         return state.masked_fill(torch.as_tensor(rows, device=state.device), 0)

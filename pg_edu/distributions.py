@@ -1,26 +1,45 @@
-"""Action distributions: from an actor's output to something that can be sampled and scored."""
+"""Make, examine and index action distributions.
+
+    actor(obs) -> dist_input,    dist_fn(dist_input) -> distribution over the actions of B rows
+
+A `dist_fn` decides what the actor's numbers mean. Taking logits for probabilities, or forgetting
+an axis, raises nothing in torch and trains something else: `check_distribution` looks for both.
+"""
 
 import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import distributions as d
 from torch import nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
+NEGATIVE_PROBABILITIES = (
+    "dist_fn takes the actor's output as probabilities, but some are negative. "
+    "If they are logits, write dist_fn=lambda logits: Categorical(logits=logits)."
+)
+SUM_TO_ONE = 1e-3  # how far a sum of probabilities may be from 1
+
 
 def categorical(logits: torch.Tensor) -> Distribution:
-    """Logits [B, n] -> one of n actions, [B]."""
-    return Categorical(logits=logits, validate_args=False)  # PGPolicy checks what comes here
+    """Return the distribution of one of n actions, [B], from logits [B, n]."""
+    return Categorical(logits=logits, validate_args=False)  # PGPolicy examines it
 
 
 def gaussian(loc_scale: tuple[torch.Tensor, torch.Tensor]) -> Distribution:
-    """(mean, standard deviation), each [B, A] -> an action of A numbers, [B, A], scored jointly."""
+    """Return the distribution of actions [B, A], scored jointly, from (mean, deviation) [B, A]."""
     return Independent(Normal(*loc_scale, validate_args=False), 1, validate_args=False)
 
 
 @dataclass(frozen=True)
 class IndependentCategoricals:
-    """Logits [B, sum(sizes)] -> one of sizes[a] actions for each component a, [B, A].
+    """A dist_fn for MultiDiscrete spaces: component a is one of sizes[a] actions.
+
+    Called with logits [B, sum(sizes)], it returns a distribution of actions [B, A].
 
     Example:
         >>> dist = IndependentCategoricals((2, 3))(torch.zeros(4, 5))
@@ -31,9 +50,197 @@ class IndependentCategoricals:
     sizes: tuple[int, ...]
 
     def __call__(self, logits: torch.Tensor) -> Distribution:
-        rows = [
-            nn.functional.pad(part, (0, max(self.sizes) - part.shape[-1]), value=-math.inf)
-            for part in torch.split(logits, list(self.sizes), dim=-1)
-        ]
-        logits = torch.stack(rows, dim=-2)
-        return Independent(Categorical(logits=logits, validate_args=False), 1, validate_args=False)
+        widest = max(self.sizes)
+        rows = []
+        for part in torch.split(logits, list(self.sizes), dim=-1):
+            missing = widest - part.shape[-1]
+            rows.append(nn.functional.pad(part, (0, missing), value=-math.inf))
+        components = Categorical(logits=torch.stack(rows, dim=-2), validate_args=False)
+        return Independent(components, 1, validate_args=False)
+
+
+def make_distribution(dist_fn: Callable[[Any], Distribution], dist_input: Any) -> Distribution:
+    """Return dist_fn(dist_input), or raise an error that shows how dist_fn is called."""
+    try:
+        return dist_fn(dist_input)
+    except TypeError as error:
+        raise TypeError(
+            f"dist_fn failed on the actor's output ({error}). It is called with one argument, what "
+            "the actor returns: `lambda logits: Categorical(logits=logits)`, or for an actor that "
+            "returns ((loc, scale), state) `lambda loc_scale: Independent(Normal(*loc_scale), 1)`."
+        ) from error
+    except ValueError as error:
+        if dist_fn is Categorical and (dist_input < 0).any():
+            raise ValueError(NEGATIVE_PROBABILITIES) from error
+        raise
+
+
+def check_distribution(
+    dist: Distribution,
+    dist_input: Any,
+    dist_fn: Callable[[Any], Distribution],
+    rows: int,
+    warn: Callable[[str], None] = warnings.warn,
+) -> None:
+    """Require one distribution a row, valid parameters, and probabilities that are no logits.
+
+    Args:
+        dist: dist_fn(dist_input).
+        dist_input: the actor's output.
+        dist_fn: the function that made the distribution.
+        rows: B, the number of observations.
+        warn: called with a message where probabilities do not sum to 1.
+
+    Raises:
+        ValueError: one of these does not hold.
+    """
+    if dist.batch_shape[:1] != (rows,):
+        raise ValueError(
+            f"dist_fn made a {type(dist).__name__} of batch_shape {list(dist.batch_shape)} for "
+            f"{rows} observations; its first axis must be theirs. The actor must return "
+            "(dist_input, state); a Gaussian one returns ((loc, scale), state)."
+        )
+    if isinstance(dist, Categorical) and torch.is_tensor(dist_input):
+        _check_probabilities(dist, dist_input, dist_fn, warn)
+    if not validates_arguments(dist):
+        _check_parameters(dist)
+
+
+def _check_probabilities(
+    dist: Categorical,
+    dist_input: torch.Tensor,
+    dist_fn: Callable[[Any], Distribution],
+    warn: Callable[[str], None],
+) -> None:
+    """Reject negative probabilities, and warn of others that do not sum to 1."""
+    if "probs" not in vars(dist):  # made from logits, and nobody has asked for probabilities
+        return
+    total = dist_input.sum(-1, keepdim=True)
+    if dist_fn is not Categorical:  # another dist_fn may itself have made probabilities
+        taken_for_probabilities = torch.equal(dist.probs, dist_input / total)
+        taken_for_logits = torch.allclose(dist.probs, dist_input.softmax(-1))
+        if taken_for_logits or not taken_for_probabilities:
+            return
+    if (dist_input < 0).any():
+        raise ValueError(NEGATIVE_PROBABILITIES)
+    if not torch.allclose(total, torch.ones_like(total), rtol=0.0, atol=SUM_TO_ONE):
+        warn(
+            "dist_fn takes the actor's output as probabilities, but they do not sum to 1 (they are "
+            "divided by their sum). If they are logits, write "
+            "dist_fn=lambda logits: Categorical(logits=logits)."
+        )
+
+
+def validates_arguments(dist: Distribution) -> bool:
+    """Tell whether torch itself checks the distribution's parameters and the actions it scores."""
+    while isinstance(dist, Independent):
+        dist = dist.base_dist
+    return dist._validate_args
+
+
+@contextmanager
+def torch_validation_off() -> Iterator[None]:
+    """Let torch not check the arguments of the distributions that are made within this block.
+
+    While collecting, these checks would take a tenth of the time.
+    """
+    before = Distribution._validate_args
+    try:
+        Distribution.set_default_validate_args(False)
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)
+
+
+def check_support(dist: Distribution, act: torch.Tensor) -> None:
+    """Raise unless the distribution can draw these actions."""
+    try:
+        support = dist.support
+    except NotImplementedError:  # a distribution need not say what its support is
+        return
+    if support is not None and not support.check(act).all():  # type: ignore[no-untyped-call]
+        raise ValueError(
+            f"act holds actions that {type(dist).__name__} cannot draw: they lie outside of its "
+            f"support, {support}."
+        )
+
+
+def select_rows(dist: Distribution, index: Any) -> Distribution:
+    """Return the distribution of the indexed rows, made from the parameters that made `dist`.
+
+    Args:
+        dist: a distribution of a class in `PARAMETERS`, batch_shape [B, ...].
+        index: whatever indexes a tensor: an int, a slice, an array.
+
+    Raises:
+        TypeError: a distribution of another class.
+    """
+    if isinstance(dist, Independent):
+        return Independent(select_rows(dist.base_dist, index), dist.reinterpreted_batch_ndims)
+    if type(dist) not in PARAMETERS:
+        raise TypeError(
+            f"Batch: cannot take rows of {dist}: pg_edu knows the parameters of "
+            f"{', '.join(sorted(known.__name__ for known in PARAMETERS))}, and not of this class"
+        )
+    selected = {}
+    for name in _own_parameters(dist):
+        selected[name] = getattr(dist, name)[index]
+    # The parameters are valid already, and torch's check of logits fails where no row is left.
+    return type(dist)(**selected, validate_args=False)
+
+
+PARAMETERS: dict[type[Distribution], tuple[str, ...]] = {
+    d.Bernoulli: ("probs",),
+    d.Beta: ("concentration1", "concentration0"),
+    d.Binomial: ("total_count", "probs"),
+    d.Categorical: ("probs",),
+    d.Cauchy: ("loc", "scale"),
+    d.ContinuousBernoulli: ("probs",),
+    d.Dirichlet: ("concentration",),
+    d.Exponential: ("rate",),
+    d.Gamma: ("concentration", "rate"),
+    d.Geometric: ("probs",),
+    d.Gumbel: ("loc", "scale"),
+    d.HalfNormal: ("scale",),
+    d.Kumaraswamy: ("concentration1", "concentration0"),
+    d.Laplace: ("loc", "scale"),
+    d.LogNormal: ("loc", "scale"),
+    d.MultivariateNormal: ("loc", "scale_tril"),
+    d.Normal: ("loc", "scale"),
+    d.OneHotCategorical: ("probs",),
+    d.Poisson: ("rate",),
+    d.StudentT: ("df", "loc", "scale"),
+    d.Uniform: ("low", "high"),
+    d.VonMises: ("loc", "concentration"),
+}
+"""The parameters that make a distribution, by its class."""
+
+EQUIVALENT = {
+    "probs": ("probs", "logits"),
+    "scale_tril": ("scale_tril", "covariance_matrix", "precision_matrix"),
+}
+"""Parameters of which a distribution is made from one, and derives the others when asked."""
+
+
+def _own_parameters(dist: Distribution) -> list[str]:
+    """Return the names of the parameters that `dist` was made from."""
+    names = []
+    for name in PARAMETERS[type(dist)]:
+        equivalent = EQUIVALENT.get(name, (name,))
+        # Torch sets the one it was given first; a derived one is rounded, and comes later.
+        names.append(next((known for known in vars(dist) if known in equivalent), name))
+    return names
+
+
+def _check_parameters(dist: Distribution) -> None:
+    """Raise unless each parameter that made the distribution lies where torch says it must."""
+    if isinstance(dist, Independent):
+        _check_parameters(dist.base_dist)
+        return
+    for name, value in vars(dist).items():
+        constraint = dist.arg_constraints.get(name)
+        if constraint is not None and not constraint.check(value).all():  # type: ignore[no-untyped-call]
+            raise ValueError(
+                f"{name} of {type(dist).__name__} must satisfy {constraint}, but it holds other "
+                f"values, from {value.min()} to {value.max()}."
+            )

@@ -1,10 +1,10 @@
-"""PGPolicy with a baseline out of the other episodes, and a sum over each episode's steps.
+"""REINFORCE with a leave-one-out baseline, and a sum over each episode's steps.
 
     g = (1/N) Σᵢ Σₜ ∇log π(aₜ|sₜ) (Gᵢₜ - bᵢₜ),   bᵢₜ = 1/(N-1) Σ_{j≠i} Gⱼₜ,   Gⱼₜ = 0 after j's end
 
-bᵢₜ knows nothing of episode i but the time t, so E[∇log π bᵢₜ] = 0; and N, unlike the number of
-steps B that `PGPolicy.learn` divides by, is settled before the first action. `PGPolicy` itself is
-left as it is: its numbers are those of Tianshou v1.1.0.
+The baseline bᵢₜ depends on the time t and on the other episodes, not on episode i, so
+E[∇log π bᵢₜ] = 0. The divisor N is fixed before the first action, unlike the number of steps B, by
+which `PGPolicy.learn` divides. `PGPolicy` stays as it is: its numbers are those of Tianshou v1.1.0.
 """
 
 from typing import Any
@@ -13,21 +13,22 @@ import numpy as np
 
 from pg_edu import types
 from pg_edu.buffer import ReplayBuffer
-from pg_edu.policy import Indices, PGPolicy
+from pg_edu.reinforce import PGPolicy
 from pg_edu.stats import PGTrainingStats
+from pg_edu.types import Flags, Ints
 
 
 class LeaveOneOut(PGPolicy[PGTrainingStats]):
-    """REINFORCE with a leave-one-out baseline; unbiased, whatever the lengths of the episodes.
+    """REINFORCE with a leave-one-out baseline: unbiased, whatever the lengths of the episodes.
 
     With γ = 1 the expectation of an update's gradient is ∇E[Σ rₜ]; below 1 it is
-    E[Σ ∇log π(aₜ|sₜ) Gₜ], in which γᵗ is missing, as it is in `PGPolicy`. This needs N whole and
-    independent episodes with N settled beforehand, as from `collect(n_episode=N)`, and one step on
-    all of them. With one episode there are no others, and nothing is subtracted. With two the
-    baseline is so noisy that the gradient may be noisier than without.
+    E[Σ ∇log π(aₜ|sₜ) Gₜ], which lacks the factor γᵗ, as `PGPolicy` does. This needs N whole and
+    independent episodes, with N fixed before they are collected, as by `collect(n_episode=N)`, and
+    one step on all of them. With one episode there are no others, and nothing is subtracted. With
+    two, the variance of the baseline may make that of the gradient larger than without it.
 
-    `reward_normalization` comes first, and then the scale is another; to the returns of truncated
-    episodes it also adds a running mean, see `PGPolicy.process_fn`.
+    `reward_normalization` is applied before the baseline, and changes the scale; it also adds a
+    running mean to the returns of truncated episodes, see `PGPolicy.process_fn`.
 
     Source: Kool, van Hoof & Welling (2019); Ahmadian et al. (2024).
 
@@ -44,25 +45,31 @@ class LeaveOneOut(PGPolicy[PGTrainingStats]):
     """
 
     def process_fn(
-        self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Indices
+        self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Ints
     ) -> types.BatchWithReturnsProtocol:
         """Add `batch.returns`, float64 [B]: (Gᵢₜ - bᵢₜ) B/N, since `learn` divides by B.
 
         Args:
-            batch: rows of whole episodes, each one's in the order of time.
-            buffer, indices: where they come from, [B].
+            batch: rows of whole episodes, those of each episode in the order of time.
+            buffer: the buffer they come from.
+            indices: their indices in it, [B].
 
         Raises:
-            ValueError: an episode is not finished, or its rows are not one behind the other. What
-                `PGPolicy.process_fn` raises, before that.
+            ValueError: an episode is not finished, its rows are not adjacent and in the order of
+                time, or `PGPolicy.process_fn` raises.
         """
         ready = super().process_fn(batch, buffer, indices)
-        G, end = ready.returns, np.asarray(batch.terminated | batch.truncated, bool)
+        G = ready.returns
+        end = np.asarray(batch.terminated | batch.truncated, bool)
         _check_whole(end, buffer, indices)
+
         last = np.flatnonzero(end)
-        t = np.concatenate([np.arange(steps) for steps in np.diff(last, prepend=-1)])
-        baseline = (np.bincount(t, weights=G)[t] - G) / max(1, len(last) - 1)
-        ready.returns = (G - baseline) * len(G) / len(last)
+        N, B = len(last), len(G)
+        lengths = np.diff(last, prepend=-1)
+        t = np.concatenate([np.arange(length) for length in lengths])
+        sum_at_t = np.bincount(t, weights=G)  # over the episodes that reach step t
+        baseline = (sum_at_t[t] - G) / max(1, N - 1)
+        ready.returns = (G - baseline) * B / N
         return ready
 
     def learn(
@@ -73,11 +80,11 @@ class LeaveOneOut(PGPolicy[PGTrainingStats]):
         *args: Any,
         **kwargs: Any,
     ) -> PGTrainingStats:
-        """As `PGPolicy.learn`, on all rows at once.
+        """Take the gradient steps of `PGPolicy.learn`, each on all rows.
 
         Raises:
-            ValueError: minibatches are asked for. Their number grows with B, and that would bring
-                back what the division by N has mended.
+            ValueError: batch_size asks for minibatches. Their number would grow with B, and the
+                bias that the division by N removes would return.
         """
         if batch_size is not None and 0 < batch_size < len(batch):
             raise ValueError(
@@ -87,9 +94,11 @@ class LeaveOneOut(PGPolicy[PGTrainingStats]):
         return super().learn(batch, batch_size, repeat, *args, **kwargs)
 
 
-def _check_whole(end: Any, buffer: ReplayBuffer, indices: Indices) -> None:
+def _check_whole(end: Flags, buffer: ReplayBuffer, indices: Ints) -> None:
+    """Require that each row ends its episode or is followed by its successor, and the last ends."""
     goes_on = np.flatnonzero(~end[:-1])
-    if not end[-1:].any() or (buffer.next(indices[goes_on]) != indices[goes_on + 1]).any():
+    is_followed = buffer.next(indices[goes_on]) == indices[goes_on + 1]
+    if not end[-1:].any() or not is_followed.all():
         raise ValueError(
             "LeaveOneOut needs whole episodes, their rows in the order of time: collect with "
             "n_episode, not n_step, and update with sample_size=0."

@@ -13,7 +13,7 @@ first; `forbid_outer_broadcast` refuses both, and their like in anybody's code.
 from torch import Tensor
 from torch.distributions import Distribution
 
-from pg_edu import checks
+from pg_edu.distributions import check_support, validates_arguments
 
 
 def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
@@ -48,12 +48,12 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
             f"{list(dist.batch_shape)} and event_shape {list(dist.event_shape)} scores actions of "
             f"shape {list(expected)}. {_likely_cause(dist, act)}"
         )
-    if not checks.torch_checks(dist):
-        checks.check_support(dist, act)
+    if not validates_arguments(dist):
+        check_support(dist, act)
     try:
         log_prob: Tensor = dist.log_prob(act)
     except ValueError:  # torch has checked, and says it in other words
-        checks.check_support(dist, act)
+        check_support(dist, act)
         raise
     if log_prob.shape != dist.batch_shape:
         raise ValueError(

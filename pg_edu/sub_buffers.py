@@ -1,76 +1,123 @@
-"""Where each of N rings stands, and which slot comes next: the book-keeping of a replay buffer.
+"""Keep track of where each of N sub-buffers stands: its next slot, its size, its running episode.
 
-A ring of R slots is written round and round; slot k of ring n has the index n R + k. Besides the
-place of the next row, a ring knows of its running episode where it started, how long it is and what
-it has returned. NumPy only: nothing here knows what a row holds.
+A sub-buffer has R slots, which are written round and round; slot k of sub-buffer n has the index
+n R + k. Of the episode that is running in it, it knows where the episode started, its length, and
+the sum of its rewards so far. NumPy only: nothing here knows what a row holds.
 """
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Indices = NDArray[np.int64]
-Added = tuple[Indices, Array, Indices, Indices]  # what `ReplayBuffer.add` returns
+from pg_edu.types import AnyArray, Flags, Ints
+
+Added = tuple[Ints, AnyArray, Ints, Ints]  # what `ReplayBuffer.add` returns
 
 
-class Rings:
-    """Where each of N rings stands: arrays [N]."""
+class SubBuffers:
+    """The book-keeping of N sub-buffers of R slots each.
 
-    def __init__(self, num: int, ring_size: int) -> None:
-        self.ring_size = ring_size
-        self.first = np.arange(num) * ring_size  # the index of slot 0
-        self.next = np.zeros(num, int)  # the slot that is written next
-        self.size = np.zeros(num, int)  # rows stored
-        # Of the running episode: the index where it started, and what it has brought so far.
+    Attributes:
+        sub_buffer_size: R, the number of slots of a sub-buffer.
+        first: the index of each sub-buffer's slot 0, [N].
+        next: the slot that each sub-buffer writes next, [N].
+        size: the number of rows in each sub-buffer, [N].
+        start: the index at which the running episode started, [N].
+        length: the number of its steps so far, [N].
+        episode_return: the sum of its rewards so far, [N, ...].
+    """
+
+    def __init__(self, num: int, sub_buffer_size: int) -> None:
+        self.sub_buffer_size = sub_buffer_size
+        self.first = np.arange(num) * sub_buffer_size
+        self.next = np.zeros(num, int)
+        self.size = np.zeros(num, int)
         self.start = self.first.copy()
         self.length = np.zeros(num, int)
-        self.episode_return = np.zeros(num)
+        self.episode_return: AnyArray = np.zeros(num)
 
-    def start_episodes(self, ids: Indices | slice) -> None:
+    def start_episodes(self, ids: Ints | slice) -> None:
+        """Let a new episode start at the next slot of these sub-buffers."""
         self.start[ids] = self.first[ids] + self.next[ids]
         self.length[ids] = 0
         self.episode_return[ids] = 0.0
 
-    def advance(
-        self, ids: Indices, rew: Array, done: NDArray[np.bool_], valid: NDArray[np.bool_]
-    ) -> tuple[Indices, Indices, Added]:
-        """Moves on by the valid ones of [T, N] rows, column n in ring ids[n].
+    def advance(self, ids: Ints, rew: AnyArray, done: Flags, valid: Flags) -> Added:
+        """Take in the valid ones of [T, N] rows; column n goes to sub-buffer ids[n].
+
+        Args:
+            ids: the sub-buffer of each column, [N], each at most once.
+            rew: rewards, [T, N, ...].
+            done: whether a row ends its episode, [T, N].
+            valid: which rows to take, [T, N].
 
         Returns:
-            Which rows to write, by their number t N + n, and to which indices; and for these rows
-            what `add` returns. In the order of time, so the later of two rows at one index stays.
+            What `ReplayBuffer.add` returns, an entry a row in the order of `rew[valid]`: the index
+            where it goes; return and length of its episode if the row ends it, otherwise 0; the
+            index where its episode started.
         """
         if self.episode_return.shape[1:] != rew.shape[2:]:
             self.episode_return = np.zeros((len(self.size), *rew.shape[2:]))
-        row, end = np.flatnonzero(valid), done & valid
-        count, ends = valid.sum(axis=0), end.sum(axis=0)
-        slot = self.next[ids] - 1 + np.cumsum(valid, axis=0)
-        if slot.max(initial=0) >= self.ring_size:
-            slot %= self.ring_size
-        index = (self.first[ids] + slot).reshape(-1)[row]
+        # Sub-buffer by sub-buffer, the steps of an episode are neighbors.
+        counts = valid.sum(axis=0)
+        index = self._fill_slots(ids, counts)
+        counted = self._count_episodes(
+            ids, counts, index, rew.swapaxes(0, 1)[valid.T], done.T[valid.T]
+        )
+        episode_return, episode_length, start = (_by_time(values, valid) for values in counted)
+        return _by_time(index, valid), episode_return, episode_length, start
 
-        # A list of episodes: of each ring the one that is running, then a new one after each end.
-        new = np.cumsum(ends + 1) - 1
-        old = new - ends
-        episode = (old + np.cumsum(end, axis=0) - end).reshape(-1)[row]
-        at_end = np.flatnonzero(end.reshape(-1)[row])
-        ended = episode[at_end]
-        lengths = np.bincount(episode, minlength=len(old) + len(ended))
-        lengths[old] += self.length[ids]
-        returns = np.zeros((len(lengths), *rew.shape[2:]))
-        returns[old] = self.episode_return[ids]
-        np.add.at(returns, episode, rew.reshape(-1, *rew.shape[2:])[row])
-        starts = np.empty_like(lengths)
-        starts[old] = self.start[ids]
-        first, slot = np.divmod(index[at_end], self.ring_size)
-        starts[ended + 1] = first * self.ring_size + (slot + 1) % self.ring_size
-        self.start[ids], self.length[ids] = starts[new], lengths[new]
-        self.episode_return[ids] = returns[new]
-        self.next[ids] = (self.next[ids] + count) % self.ring_size
-        self.size[ids] = np.minimum(self.size[ids] + count, self.ring_size)
+    def _fill_slots(self, ids: Ints, counts: Ints) -> Ints:
+        """Return the indices of the next counts[n] slots of sub-buffer ids[n]; move past them."""
+        nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        slot = (np.repeat(self.next[ids], counts) + nth) % self.sub_buffer_size
+        index: Ints = np.repeat(self.first[ids], counts) + slot
+        self.next[ids] = (self.next[ids] + counts) % self.sub_buffer_size
+        self.size[ids] = np.minimum(self.size[ids] + counts, self.sub_buffer_size)
+        return index
 
-        episode_length, episode_return = np.zeros_like(row), np.zeros((len(row), *rew.shape[2:]))
-        episode_length[at_end], episode_return[at_end] = lengths[ended], returns[ended]
-        return row, index, (index, episode_return, episode_length, starts[episode])
+    def _count_episodes(
+        self, ids: Ints, counts: Ints, index: Ints, rew: AnyArray, end: Flags
+    ) -> tuple[AnyArray, Ints, Ints]:
+        """Add rows to their episodes; return for each row the last three arrays of `advance`.
+
+        The rows come sub-buffer by sub-buffer: counts[n] of them for sub-buffer ids[n].
+        """
+        has_rows = counts > 0
+        ids = ids[has_rows]
+        last_row = np.cumsum(counts)[has_rows] - 1
+        first_row = last_row + 1 - counts[has_rows]
+
+        # A piece of an episode begins with the first row of a sub-buffer, and after every end.
+        begins = np.zeros(len(end), bool)
+        begins[1:] = end[:-1]
+        begins[first_row] = True
+        begin = np.flatnonzero(begins)
+        piece = np.cumsum(begins) - 1  # the piece that each row belongs to
+        length = np.diff(begin, append=len(end))
+        start = index[begin]
+        total = np.zeros((len(begin), *rew.shape[1:]))
+
+        # The first piece of each sub-buffer continues the episode that is running there.
+        continued = piece[first_row]
+        length[continued] += self.length[ids]
+        start[continued] = self.start[ids]
+        total[continued] = self.episode_return[ids]
+        np.add.at(total, piece, rew)  # one by one: a sum in another order is rounded differently
+
+        # Its last piece is the running episode from now on, unless it has ended.
+        running = piece[last_row]
+        self.episode_return[ids] = total[running]
+        self.length[ids] = length[running]
+        self.start[ids] = start[running]
+        self.start_episodes(ids[end[last_row]])
+
+        reported = end.reshape(-1, *[1] * (rew.ndim - 1))
+        return np.where(reported, total[piece], 0.0), np.where(end, length[piece], 0), start[piece]
+
+
+def _by_time(values: AnyArray, valid: Flags) -> Any:
+    """Return values that are given sub-buffer by sub-buffer in the order of `rows[valid]`."""
+    block = np.empty((*valid.T.shape, *values.shape[1:]), values.dtype)
+    block[valid.T] = values
+    return block.swapaxes(0, 1)[valid]

@@ -1,16 +1,17 @@
-"""Training: collect with the current policy, update it on all that was collected, forget, repeat.
+"""Train: collect with the current policy, update it on everything collected, discard it, repeat.
 
     for each epoch:
-        until step_per_epoch transitions were seen:
+        until step_per_epoch transitions are collected:
             collect -> update on the whole buffer (repeat_per_collect passes) -> empty the buffer
         checkpoint, test
 
-The data are used up by their update because the gradient of REINFORCE holds only for actions that
-the current policy drew. `collect_and_update` is that inner line; `OnpolicyTrainer` puts tests,
-hooks, logging and a progress bar around it.
+An update uses its data up, because the gradient of REINFORCE holds only for actions that the
+current policy drew. `collect_and_update` is that inner line; `OnpolicyTrainer` adds tests, hooks,
+logging and a progress bar.
 """
 
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -20,9 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pg_edu import checks
+from pg_edu.base_policy import BasePolicy, policy_within_training_step
+from pg_edu.batch import piece_bounds
+from pg_edu.checks import check_exactly_one
 from pg_edu.collector import Collector, CollectStats
-from pg_edu.policy import BasePolicy, policy_within_training_step
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats, TrainingStats
 
 LOSS_WINDOW = 100
@@ -33,12 +35,13 @@ SaveHook = Callable[[int, int, int], object] | None  # (epoch, env_step, gradien
 
 @dataclass(kw_only=True)
 class TimingStats(DataclassPPrintMixin):
-    """Where the time went, in seconds since training began.
+    """The time that training has taken so far, in seconds.
 
     Attributes:
         total_time: all of it.
-        train_time: all but testing.
-        train_time_collect, train_time_update: collecting for updates, and updating.
+        train_time: total_time without test_time.
+        train_time_collect: collecting for updates.
+        train_time_update: updating.
         test_time: collecting for tests.
         update_speed: transitions collected per second of train_time.
     """
@@ -53,14 +56,14 @@ class TimingStats(DataclassPPrintMixin):
 
 @dataclass(kw_only=True)
 class InfoStats(DataclassPPrintMixin):
-    """What training has come to.
+    """The totals of training so far.
 
     Attributes:
         gradient_step: optimizer steps.
         best_reward, best_reward_std: mean and standard deviation of the best test's returns.
         train_step, train_episode: transitions and finished episodes of the train collector.
         test_step, test_episode: the same of the test collector.
-        timing: where the time went.
+        timing: the time it has taken.
     """
 
     gradient_step: int = 0
@@ -75,14 +78,14 @@ class InfoStats(DataclassPPrintMixin):
 
 @dataclass
 class EpochStats(DataclassPPrintMixin):
-    """What one epoch brought.
+    """The statistics of one epoch.
 
     Attributes:
         epoch: its number, from 1.
-        train_collect_stat: the last collecting of the epoch.
+        train_collect_stat: the last collect of the epoch.
         test_collect_stat: the test at its end; None without one.
         training_stat: the last update; None if training stopped before it.
-        info_stat: what training has come to.
+        info_stat: the totals of training so far.
     """
 
     epoch: int
@@ -93,27 +96,27 @@ class EpochStats(DataclassPPrintMixin):
 
 
 class Logger:
-    """What a trainer tells a logger. This one keeps nothing; `TensorboardLogger` writes it down.
+    """The interface of a logger. This one records nothing; `TensorboardLogger` does.
 
     The `log_*` methods take the asdict of a CollectStats, TrainingStats or InfoStats.
     """
 
     def log_train_data(self, log_data: dict[str, Any], step: int) -> None:
-        """After a collecting that finished episodes; step: transitions so far."""
+        """Record a collect that finished episodes; step: transitions so far."""
 
     def log_test_data(self, log_data: dict[str, Any], step: int) -> None:
-        """After a test; step: transitions so far."""
+        """Record a test; step: transitions so far."""
 
     def log_update_data(self, log_data: dict[str, Any], step: int) -> None:
-        """After an update; step: gradient steps so far."""
+        """Record an update; step: gradient steps so far."""
 
     def log_info_data(self, log_data: dict[str, Any], step: int) -> None:
-        """At the end of an epoch; step: the epoch."""
+        """Record the totals at the end of an epoch; step: the epoch."""
 
     def save_data(
         self, epoch: int, env_step: int, gradient_step: int, save_checkpoint_fn: SaveHook = None
     ) -> None:
-        """At the end of an epoch: calls save_checkpoint_fn, or decides that it is too early."""
+        """Call save_checkpoint_fn at the end of an epoch; a subclass may skip some epochs."""
         if save_checkpoint_fn is not None:
             save_checkpoint_fn(epoch, env_step, gradient_step)
 
@@ -128,20 +131,20 @@ def collect_and_update(
     repeat: int = 1,
     stop_before_update: Callable[[CollectStats], bool] | None = None,
 ) -> tuple[CollectStats, TrainingStats | None, int]:
-    """One iteration of on-policy training: collect, update on the whole buffer, empty it.
+    """Do one iteration of on-policy training: collect, update on the whole buffer, empty it.
 
     Args:
-        policy: what collects (by way of the collector) and is updated.
-        collector: its buffer is what the policy is updated on.
+        policy: the policy to update, which is also the collector's.
+        collector: the policy is updated on its buffer.
         n_step, n_episode: how much to collect; exactly one of the two.
         batch_size: transitions per optimizer step; None: all.
         repeat: passes over the buffer.
-        stop_before_update: asked after collecting, outside of the training step. If it says True,
-            there is no update and the buffer keeps its rows.
+        stop_before_update: called after the collect, outside of the training step. If it returns
+            True, there is no update and the buffer keeps its rows.
 
     Returns:
-        The statistics of the collecting, those of the update (None if it was stopped), and the
-        number of optimizer steps that were taken.
+        The statistics of the collect, those of the update (None without one), and the number of
+        optimizer steps.
     """
     with policy_within_training_step(policy):
         collected = collector.collect(n_step=n_step, n_episode=n_episode)
@@ -152,22 +155,21 @@ def collect_and_update(
         updated: TrainingStats = policy.update(
             sample_size=0, buffer=collector.buffer, batch_size=batch_size, repeat=repeat
         )
-    # An episode that is still running keeps its return so far, which the next collect completes.
+    # A running episode keeps its return so far; the next collect completes it.
     collector.reset_buffer(keep_statistics=True)
-    # A last minibatch that would be smaller than batch_size is merged into the one before.
-    minibatches = max(rows // batch_size, 1) if batch_size and batch_size > 0 else 1
+    minibatches = len(piece_bounds(rows, batch_size or -1, merge_last=True))
     return collected, updated, minibatches * max(repeat, 0)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class OnpolicyTrainer:
-    """Trains a policy epoch by epoch, with tests between them.
+    """A trainer that trains a policy epoch by epoch, with tests between the epochs.
 
     `run()` trains to the end. Iterating yields one `EpochStats` per epoch; each new iteration
-    starts counting anew, with the policy as it is then.
+    restarts the counters, with the policy as it is then.
 
     Args:
-        policy: what is trained.
+        policy: the policy to train.
         train_collector, test_collector: collectors over environments of their own. Without a test
             collector there are no tests, and stop_fn has nothing to judge.
         max_epoch: the number of epochs, 0 or more.
@@ -178,18 +180,18 @@ class OnpolicyTrainer:
         step_per_collect, episode_per_collect: how much to collect for one update; one of the two.
         train_fn: called as (epoch, env_step) before each collect.
         test_fn: called as (epoch, env_step) before each test.
-        stop_fn: is told a mean return and answers whether that is good enough. Asked with the best
-            test so far after every epoch's test.
+        stop_fn: mean return -> whether that is good enough. Called with the best test so far after
+            every epoch's test.
         save_best_fn: called with the policy after the first test and after every better one.
         save_checkpoint_fn: called as (epoch, env_step, gradient_step) after every epoch's training,
-            or as often as the logger finds right.
-        logger: told what happens, see `Logger`.
+            or as often as the logger decides.
+        logger: see `Logger`.
         verbose: print a line after each epoch's test.
         show_progress: show a progress bar for each epoch.
-        test_in_train: ask stop_fn about the mean return of each training collect too. If it is
-            content, test at once; if that test contents it as well, stop without a further update.
-        reward_metric: returns [n] -> [n], applied to the returns of every collect before anything
-            is made of them.
+        test_in_train: call stop_fn with the mean return of each training collect too. If that is
+            good enough, test at once; if the test is good enough as well, stop without an update.
+        reward_metric: returns [n] -> [n], applied to the returns of every collect before they are
+            used.
         resume_from_log, buffer, update_per_step: not part of pg_edu; Tianshou's defaults only.
 
     Raises:
@@ -198,7 +200,7 @@ class OnpolicyTrainer:
             not part of pg_edu.
 
     Warns:
-        UserWarning: a stop_fn that no test will ever ask.
+        UserWarning: a stop_fn that no test will ever call.
 
     Source: Tianshou v1.1.0, OnpolicyTrainer.
     """
@@ -228,15 +230,15 @@ class OnpolicyTrainer:
     update_per_step: float = 1.0
 
     def __post_init__(self) -> None:
-        checks.check_trainer_arguments(vars(self))
-        # Returns of another policy say nothing about this one.
+        _check_arguments(vars(self))
+        # The returns of another policy say nothing about this one.
         self.test_in_train &= self.train_collector.policy is self.policy
 
     def run(self) -> InfoStats:
         """Train to the end."""
         for _ in self:
             pass
-        return self._take_stock()
+        return self._totals()
 
     def __iter__(self) -> Iterator[EpochStats]:
         self._info = InfoStats()
@@ -252,12 +254,12 @@ class OnpolicyTrainer:
             self.epoch += 1
             collected, updated = self._train()
             tested = None if self._stopped else self._save_and_test()
-            info = self._take_stock()
+            info = self._totals()
             self.logger.log_info_data(asdict(info), self.epoch)
             yield EpochStats(self.epoch, collected, tested, updated, info)
 
     def _train(self) -> tuple[CollectStats, TrainingStats | None]:
-        """Collect and update until the epoch has its transitions or training has to stop."""
+        """Collect and update until the epoch has its transitions or training stops."""
         from tqdm import tqdm  # type: ignore[import-untyped]
 
         end = self.env_step + self.step_per_epoch
@@ -283,7 +285,7 @@ class OnpolicyTrainer:
         return collected, updated
 
     def _stop_before_update(self, collected: CollectStats) -> bool:
-        """Take note of a training collect; if its returns are good enough, test at once."""
+        """Record a training collect; if its returns are good enough, test at once."""
         self.env_step += collected.n_collected_steps
         if collected.n_collected_episodes == 0:
             return False
@@ -350,8 +352,8 @@ class OnpolicyTrainer:
             collected.returns = self.reward_metric(collected.returns)
             collected.returns_stat = SequenceSummaryStats.from_sequence(collected.returns)
 
-    def _take_stock(self) -> InfoStats:
-        """What training has come to by now; later steps do not change it."""
+    def _totals(self) -> InfoStats:
+        """Return the totals of training so far, as a copy that later steps do not change."""
         info, timing = self._info, self._info.timing
         train, test = self.train_collector, self.test_collector
         info.train_step, info.train_episode = train.collect_step, train.collect_episode
@@ -363,3 +365,24 @@ class OnpolicyTrainer:
         timing.train_time = timing.total_time - timing.test_time
         timing.update_speed = train.collect_step / max(timing.train_time, 1e-9)
         return deepcopy(info)
+
+
+def _check_arguments(given: dict[str, Any]) -> None:
+    """Require counts in their ranges, and Tianshou's defaults where pg_edu has nothing else."""
+    for name, default in {"resume_from_log": False, "buffer": None, "update_per_step": 1.0}.items():
+        if given[name] != default:
+            raise ValueError(
+                f"{name}={given[name]!r} is not part of pg_edu; leave it at {default!r}"
+            )
+    check_exactly_one(
+        step_per_collect=given["step_per_collect"],
+        episode_per_collect=given["episode_per_collect"],
+    )
+    if given["test_collector"] is not None and given["episode_per_test"] is None:
+        raise ValueError("a test_collector needs episode_per_test, the episodes of one test")
+    for name, least in {"max_epoch": 0, "step_per_epoch": 1, "episode_per_test": 1}.items():
+        count = given[name]
+        if count is not None and count < least:
+            raise ValueError(f"{name} must be at least {least}, but is {count}")
+    if given["stop_fn"] is not None and given["test_collector"] is None:
+        warnings.warn("stop_fn: without a test_collector it is never called", stacklevel=4)

@@ -42,7 +42,8 @@ from pg_edu.collector import Collector, CollectStats
 from pg_edu.distributions import IndependentCategoricals, categorical, gaussian
 from pg_edu.leave_one_out import LeaveOneOut
 from pg_edu.nets import ActorProb, Net
-from pg_edu.policy import PGPolicy, policy_within_training_step
+from pg_edu.base_policy import policy_within_training_step
+from pg_edu.reinforce import PGPolicy
 from pg_edu.trainer import collect_and_update
 
 VectorEnv = gym.vector.VectorEnv[Any, Any, Any]

@@ -23,7 +23,7 @@ from torch.distributions import (
     transforms,
 )
 
-from pg_edu.batch import AT_ONCE, Batch, to_numpy, to_torch, to_torch_as
+from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 
 
 def rollout(rows: int) -> Batch:
@@ -502,8 +502,8 @@ def test_a_shuffled_split_draws_one_permutation(
     assert whole == batch[expected]
 
 
-@pytest.mark.parametrize("size", [1, AT_ONCE // 3, AT_ONCE, AT_ONCE + 1])
-@pytest.mark.parametrize("rows", [AT_ONCE - 1, AT_ONCE, 5 * AT_ONCE + 1])
+@pytest.mark.parametrize("size", [1, 2048 // 3, 2048, 2048 + 1])
+@pytest.mark.parametrize("rows", [2048 - 1, 2048, 5 * 2048 + 1])
 @pytest.mark.parametrize("merge_last", [False, True])
 def test_pieces_of_many_rows_are_cut_from_one_permutation(
     size: int, rows: int, merge_last: bool

@@ -6,7 +6,6 @@ import tracemalloc
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pg_edu.batch import Batch
-from pg_edu.buffer import LARGE, ReplayBuffer, VectorReplayBuffer
+from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 
 
 def row(obs: Any = 0, rew: Any = 0.0, done: Any = False, **more: Any) -> Batch:
@@ -119,18 +118,16 @@ def blocks(draw: st.DrawFn) -> tuple[int, int, list[tuple[np.ndarray, ...]]]:
     return ring_size, num, result
 
 
-@pytest.mark.parametrize("large", [LARGE, 1])
 @given(case=blocks())
 def test_a_block_is_stored_as_a_deque_for_each_ring_would(
-    case: tuple[int, int, list[tuple[np.ndarray, ...]]], large: int
+    case: tuple[int, int, list[tuple[np.ndarray, ...]]],
 ) -> None:
     """Column n goes to ring n in the order of time; a full ring forgets its oldest row."""
     ring_size, num, given_blocks = case
     buffer, oracle = VectorReplayBuffer(ring_size * num, num), Rings(num, ring_size)
     for rew, terminated, truncated, valid in given_blocks:
         block = Batch(obs=rew, act=rew, rew=rew, terminated=terminated, truncated=truncated)
-        with mock.patch("pg_edu.buffer.LARGE", large):
-            added = buffer.extend(block, valid)
+        added = buffer.extend(block, valid)
         expected = [
             oracle.add(n, rew[t, n], bool(terminated[t, n] | truncated[t, n]))
             for t, n in np.argwhere(valid).tolist()
@@ -552,7 +549,7 @@ def test_a_copied_buffer_goes_on_by_itself(copied: Callable[[Any], Any]) -> None
 
 def test_sizes_are_rounded_up_for_each_ring() -> None:
     buffer = VectorReplayBuffer(total_size=10, buffer_num=3)
-    assert (buffer.maxsize, buffer.ring_size, buffer.buffer_num) == (12, 4, 3)
+    assert (buffer.maxsize, buffer.sub_buffer_size, buffer.buffer_num) == (12, 4, 3)
     assert (ReplayBuffer(5).maxsize, ReplayBuffer(np.int64(5)).buffer_num) == (5, 1)
 
 

@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from pg_edu.buffer import VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.nets import Net
-from pg_edu.policy import PGPolicy, policy_within_training_step
+from pg_edu import PGPolicy, policy_within_training_step
 from pg_edu.stats import PGTrainingStats, SequenceSummaryStats
 from pg_edu.tianshou import DummyVectorEnv
 from pg_edu.trainer import InfoStats, OnpolicyTrainer, collect_and_update
@@ -364,7 +364,7 @@ def test_defaults_of_v1_1_0_for_what_is_not_part_of_pg_edu_are_accepted() -> Non
 
 
 def test_a_stop_fn_that_no_test_will_ask_is_warned_of() -> None:
-    with pytest.warns(UserWarning, match="without a test_collector it is never asked"):
+    with pytest.warns(UserWarning, match="without a test_collector it is never called"):
         scripted_trainer([], None, stop_fn=lambda mean: True)
 
 

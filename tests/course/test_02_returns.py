@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.distributions import Categorical
 
 from pg_edu import Batch, Net, PGPolicy, VectorReplayBuffer
-from pg_edu.returns import AT_ONCE, BLOCK, FEW, discounted_returns, gae, nstep_return
+from pg_edu.returns import BLOCK, SHORT, discounted_returns, gae, nstep_return
 
 
 def returns_by_definition(rew, end, gamma, bootstrap):
@@ -179,7 +179,7 @@ def test_cut_returns_with_the_right_value_are_right_on_average(limit):
 # Many steps at once
 
 
-@pytest.mark.parametrize("length", [1, 2, FEW - 1, FEW, FEW + 1, 4097, FEW * BLOCK + 7, 40_000])
+@pytest.mark.parametrize("length", [1, 2, SHORT - 1, SHORT, SHORT + 1, 4097, SHORT * BLOCK + 7, 40_000])
 @pytest.mark.parametrize("gamma", [0.0, 0.9, 0.999, 1.0])
 def test_long_arrays_agree_with_the_backward_recursion(length, gamma):
     """Gₜ = rₜ + γ Gₜ₊₁, whatever the blocks of the fast code; error at most 1e-12 Σ γᵏ |r|."""
@@ -197,7 +197,7 @@ def test_long_arrays_agree_with_the_backward_recursion(length, gamma):
 @pytest.mark.parametrize("episode", [1, 7, 60, 1000])
 def test_whatever_the_length_rewards_of_one_count_the_steps_that_are_left(episode):
     """γ = 1 and rₜ = 1: Gₜ is the number of steps to the end, in every part of the code."""
-    for length in (*range(1, 2 * BLOCK), *range(FEW, FEW + 2 * BLOCK), FEW * BLOCK):
+    for length in (*range(1, 2 * BLOCK), *range(SHORT, SHORT + 2 * BLOCK), SHORT * BLOCK):
         t = np.arange(length)
         left = np.minimum(episode - t % episode, length - t)
         found = discounted_returns(np.ones(length), t % episode == episode - 1, 1.0)
@@ -209,7 +209,7 @@ def test_no_rewards_have_no_returns():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("length", [10, 2 * FEW])
+@pytest.mark.parametrize("length", [10, 2 * SHORT])
 def test_a_reward_that_is_not_finite_stays_in_its_episode(bad, length):
     """0 * NaN is NaN, and yet the episode before it keeps its returns."""
     rew, end = np.ones(length), np.zeros(length, bool)
@@ -222,7 +222,7 @@ def test_a_reward_that_is_not_finite_stays_in_its_episode(bad, length):
 
 def test_an_overflow_stays_in_its_episode():
     """Where two rewards of 1.7e308 make the sum infinite, the episode before it is as it was."""
-    rew, end = np.ones(2 * FEW), np.zeros(2 * FEW, bool)
+    rew, end = np.ones(2 * SHORT), np.zeros(2 * SHORT, bool)
     rew[[10, 10 + 2 * BLOCK]], end[3] = 1.7e308, True
     returns = discounted_returns(rew, end, 1.0)
     np.testing.assert_array_equal(returns[:4], [4, 3, 2, 1])
@@ -387,7 +387,7 @@ def test_nstep_returns_stop_at_the_end_of_an_episode():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_reward_that_is_not_finite_stays_in_its_episode_where_long_arrays_are_cut(bad):
     """As many blocks as the cache holds go together; what follows them may be NaN, too."""
-    lot = BLOCK * AT_ONCE
+    lot = BLOCK * 2048
     steps = 2 * lot + 5
     end = np.arange(steps) % 10 == 3
     clean = discounted_returns(np.ones(steps), end, 0.9)

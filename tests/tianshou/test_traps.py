@@ -1190,7 +1190,7 @@ cases = [
     ("action_bound_method", lambda: unbounded_policy().map_action([0.0, 1.01])),
     ("exactly one of", lambda: Collector(discrete(), envs(2, 2)).collect(n_step=-3)),
     ("buffer holds", lambda: Collector(discrete(), envs(2), ReplayBuffer(3)).collect(n_step=4)),
-    ("buffer has 1 rings", lambda: Collector(discrete(), envs(2, 2), ReplayBuffer(30))),
+    ("buffer has 1 sub-buffers", lambda: Collector(discrete(), envs(2, 2), ReplayBuffer(30))),
     ("episode_per_test", lambda: trainer(episode_per_test=None)),
 ]
 print("asserts:", __debug__)

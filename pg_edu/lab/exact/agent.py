@@ -15,10 +15,11 @@ import torch
 from torch import nn
 from torch.distributions import Categorical
 
+from pg_edu.base_policy import policy_within_training_step
 from pg_edu.batch import Batch as Rows
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.lab.exact.mdp import Batch, Estimator
-from pg_edu.policy import PGPolicy, policy_within_training_step
+from pg_edu.reinforce import PGPolicy
 from pg_edu.stats import RunningMeanStd
 from pg_edu.types import Floats
 

@@ -1,0 +1,107 @@
+"""Stage the transitions of some vector steps in arrays [T, N], so that they are stored at once.
+
+No object is made for a single transition. An observation is copied once: what follows step t is
+what the policy sees at step t + 1, so `obs_next` is `obs` one row further down. Where an episode
+ends, the environments have already moved on to the next one, and its final observation is put in.
+"""
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+Columns = dict[str, Any]  # arrays [T, N, ...] (a row: [N, ...]), or dicts of them
+
+
+class Block:
+    """The rows of up to `size` vector steps.
+
+    Args:
+        size: T, the number of steps.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.steps = 0
+        self._columns: Columns = {}
+        self._final_obs: list[tuple[Any, Any]] = []  # (its place in obs_next, observation)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for a further step."""
+        return self.steps == self.size
+
+    def put(self, row: Columns) -> None:
+        """Copy values [N, ...] of the current step. A value that comes first makes a column."""
+        _copy(self._columns, self.steps, self.size + 1, row)
+
+    def put_final_obs(self, obs: Any, environment: int | slice = slice(None)) -> None:
+        """Keep a copy of the final observation of an episode that ends at the current step.
+
+        Args:
+            obs: the observation of one environment, or [N, ...] of all.
+            environment: whose; by default all of them.
+        """
+        self._final_obs.append(((self.steps, environment), deepcopy(obs)))
+
+    def end_step(self) -> None:
+        """Go to the next step."""
+        self.steps += 1
+
+    def take(self, obs: Any) -> Columns:
+        """Return the staged rows with `obs_next`, and empty the block.
+
+        The columns are views, which the next steps will overwrite.
+
+        Args:
+            obs: the observations after the last step, [N, ...].
+        """
+        self.put({"obs": obs})
+        rows = _rows(self._columns, 0, self.steps)
+        obs_next = _rows(self._columns["obs"], 1, self.steps + 1)
+        if self._final_obs:
+            obs_next = deepcopy(obs_next)  # `obs` holds the next episodes' first observations
+        for place, final_obs in self._final_obs:
+            _overwrite(obs_next, place, final_obs)
+        self.steps = 0
+        self._final_obs = []
+        return {**rows, "obs_next": obs_next}
+
+
+def _copy(columns: Columns, t: int, length: int, row: Columns) -> None:
+    """Copy a row into row t of its columns, which have `length` rows."""
+    for key, value in row.items():
+        if isinstance(value, dict):
+            _copy(columns.setdefault(key, {}), t, length, value)
+            continue
+        if key not in columns or columns[key].dtype != value.dtype:
+            columns[key] = _column_for(value, columns.get(key), length)
+        columns[key][t] = value
+
+
+def _column_for(value: Any, column: Any, length: int) -> Any:
+    """Return a new column for a value, or the old one in a dtype that holds the value too."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufc":
+        raise ValueError(
+            "observations and actions must be numeric arrays or dicts of them, got "
+            f"{type(value).__name__}: {value!r}."
+        )
+    if column is None:
+        return np.empty((length, *value.shape), value.dtype)
+    return column.astype(np.result_type(column, value), copy=False)
+
+
+def _rows(columns: Any, start: int, stop: int) -> Any:
+    """Return rows of a column, or of each column of a dict."""
+    if isinstance(columns, dict):
+        return {key: _rows(column, start, stop) for key, column in columns.items()}
+    return columns[start:stop]
+
+
+def _overwrite(columns: Any, place: Any, value: Any) -> None:
+    """Write a value into an array, or the values of a dict into the arrays of a dict."""
+    if isinstance(columns, dict):
+        for key, column in columns.items():
+            _overwrite(column, place, value[key])
+    else:
+        columns[place] = value
