@@ -260,7 +260,7 @@ class ReplayBuffer:
         index, episode_return, episode_length, start = self._sub_buffers.advance(
             ids, block.rew, block.done, valid
         )
-        _write(self._storage, index, block, valid)
+        _write(self._storage, index, block, source=np.flatnonzero(valid))
         offset = self._own.start * self.sub_buffer_size  # of a view in the storage
         return index - offset, episode_return, episode_length, start - offset
 
@@ -476,13 +476,18 @@ def _allocate(storage: Batch, block: Batch, rows: int) -> None:
             storage[key] = blank(new, (rows, *new.shape[2:]))
 
 
-def _write(storage: Batch, index: Ints, block: Batch, valid: Flags) -> None:
-    """Write the valid rows of a block [T, N, ...] at `index`; zeros for a value it lacks."""
+def _write(storage: Batch, index: Ints, block: Batch, source: Ints) -> None:
+    """Write some rows of a block [T, N, ...] at `index`; zeros for a value that it lacks.
+
+    Args:
+        source: which rows, counted along N first: row (t, n) has the number t N + n.
+    """
     for key, held in vars(storage).items():
         new = vars(block).get(key, Batch())
         if isinstance(held, Batch):
-            _write(held, index, new, valid)
+            _write(held, index, new, source)
         elif is_empty(new):
             held[index] = blank(held, ())
         else:
-            held[index] = new[valid]
+            rows = new.reshape(-1, *new.shape[2:])
+            held[index] = rows.take(source, axis=0)
