@@ -489,5 +489,5 @@ def _write(storage: Batch, index: Ints, block: Batch, source: Ints) -> None:
         elif is_empty(new):
             held[index] = blank(held, ())
         else:
-            rows = new.reshape(-1, *new.shape[2:])
+            rows = new.reshape(new.shape[0] * new.shape[1], *new.shape[2:])
             held[index] = rows.take(source, axis=0)

@@ -92,10 +92,10 @@ class _Rollout:
             return self.steps == self.max_steps
         return bool((self.ended >= self.quota).all())
 
-    def is_open(self) -> Flags:
-        """Tell which environments still have transitions to contribute, [N]."""
+    def is_open(self) -> Flags | np.bool_:
+        """Tell which environments still have transitions to contribute: [N], or all of them."""
         if self.quota is None:
-            return np.ones(len(self.ended), bool)
+            return np.True_
         return self.ended < self.quota
 
 

@@ -132,9 +132,12 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             ([B] or [B, A], raw), `state`, `dist`.
         """
         info = batch.info if "info" in batch else Batch()
-        if self.examines_outputs:
+        try:
+            output = self.actor(batch.obs, state=state, info=info)
+        except TypeError:
             _check_actor_signature(self.actor, batch.obs, state, info)
-        dist_input, hidden = _checked_output(self.actor(batch.obs, state=state, info=info))
+            raise
+        dist_input, hidden = _checked_output(output)
         dist = make_distribution(self.dist_fn, dist_input)
         greedy = self.deterministic_eval and not self.is_within_training_step
         if self.examines_outputs or greedy:  # of NaN, too, there is a mode
