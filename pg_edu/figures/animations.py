@@ -20,11 +20,13 @@ MAX_FRAMES = 60
 """The largest number of frames unless you ask for more: a few seconds, some tens of kilobytes."""
 
 COLORS = 64
-"""Colors of an animation. More would double its size, and nobody would see a difference."""
+"""The number of colors in an animation; with 256 the file would be more than twice as large."""
 
 CAPTION_HEIGHT = 30
+"""The height of the caption below a frame, in pixels."""
+
 GAP = 2
-"""Pixels below a frame for its caption, and between two episodes."""
+"""The width of the gap between two episodes, in pixels."""
 
 
 def before_after(
@@ -77,7 +79,7 @@ def animation(
     hold_ms: int = 1500,
     max_frames: int = MAX_FRAMES,
 ) -> bytes:
-    """Return the frames as an APNG that repeats forever, and write it to `path` if there is one.
+    """Return the frames as an APNG that repeats forever, and write it to `path` if given.
 
     In a notebook, `IPython.display.Image(animation(frames))` shows it.
 
@@ -139,7 +141,7 @@ def _font(name: str, size: int = 14) -> ImageFont.FreeTypeFont:
 
 
 def _steps_shown(steps_a: int, steps_b: int, max_frames: int) -> list[int]:
-    """Return which steps of two episodes to show: more of those that both have, fewer later."""
+    """Return which steps of two episodes to show: fewer of them once the shorter one is over."""
     shorter, longer = sorted((steps_a, steps_b))
     in_proportion = max_frames * shorter // max(longer, 1)
     while_both_run = min(max(in_proportion, max_frames // 2, 1), shorter + 1)
@@ -156,7 +158,7 @@ def _evenly(first: int, last: int, count: int) -> list[int]:
 
 
 def _quantize(frames: Sequence[Image.Image]) -> list[Image.Image]:
-    """Return the frames in one palette, which is all that a PNG has for all of its frames."""
+    """Return the frames in one common palette, since all frames of a PNG share one."""
     samples = [frames[t] for t in _evenly(0, len(frames) - 1, 8)]
     width, height = samples[0].size
     sheet = Image.new("RGB", (width, height * len(samples)))

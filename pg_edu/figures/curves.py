@@ -111,7 +111,7 @@ def curves_over_seeds(
     axes.fill_between(x, low, high, color=SKY, alpha=0.4, lw=0, label="its 95% t interval")
     axes.plot(x, mean, color=BLUE, lw=2, label=f"mean of {len(rows)} seeds")
 
-    # The seeds share one entry of the legend, which stands last: this line has no points.
+    # This line has no points. It gives all seeds one common entry, the last of the legend.
     axes.plot([], [], color=INK, alpha=0.55, lw=1.2, label="single seeds")
     _finish_chart(figure, axes, title, xlabel)
     return figure

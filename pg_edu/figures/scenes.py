@@ -88,7 +88,8 @@ def _render(env: gym.Env[Any, Any], env_id: str) -> Image.Image:
     if env.render_mode != "rgb_array":
         changed = "a wrapper changes what it observes"
         reason = changed if env_id in DRAWN_HERE else "it is not drawn here"
-        raise CannotDraw(f"{env_id}: {reason}; to show its own, make it render_mode='rgb_array'")
+        remedy = "pass an environment made with render_mode='rgb_array'"
+        raise CannotDraw(f"{env_id}: {reason}; {remedy}")
 
     try:
         pixels = np.asarray(env.render(), dtype=np.uint8)
@@ -102,7 +103,8 @@ def _render(env: gym.Env[Any, Any], env_id: str) -> Image.Image:
 
 def _draw_cart_pole(canvas: Canvas, obs: list[float], push: float) -> None:
     x, _, theta, _ = obs
-    limit_x = 2.4  # Beyond these limits the episode ends.
+    # Beyond these limits the episode ends.
+    limit_x = 2.4
     limit_theta = np.radians(12)
 
     canvas.polygon([-9 - 0.32j, 9 - 0.32j, 9 - 9j, -9 - 9j], SAND)
@@ -149,8 +151,8 @@ def _draw_mountain_car(canvas: Canvas, obs: list[float], push: float) -> None:
 
     x, _ = obs
     place = _road(x)
-    uphill = complex(1, 1.35 * np.cos(3 * x))  # the road's derivative
-    along = uphill / abs(uphill)  # turns the car as steep as the road
+    uphill = complex(1, 1.35 * np.cos(3 * x))  # This is the derivative of the road.
+    along = uphill / abs(uphill)  # Multiplying by it turns the car as steep as the road.
 
     for wheel in (-0.05, 0.05):
         canvas.disc(place + (wheel + 0.025j) * along, 0.025, INK)
@@ -168,7 +170,8 @@ def _road(x: float) -> complex:
 class Scene(NamedTuple):
     """How an environment is drawn, and which part of its world is in view.
 
-    An action a pushes with (a - idle_action) / strongest, clipped to [-1, 1].
+    An action a is drawn as a push of (a - idle_action) / strongest, clipped to [-1, 1], where ±1 is
+    the strongest force or torque.
     """
 
     draw: Callable[[Canvas, list[float], float], None]

@@ -23,7 +23,7 @@ PAPER = "#FAF8F4"
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str] | None = None) -> bytes:
-    """Return the figure as a PNG, and write it to `path` if there is one.
+    """Return the figure as a PNG, and write it to `path` if a path is given.
 
     The PNG holds neither a date nor a version, so the same figure gives the same bytes.
 
