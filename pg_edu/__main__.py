@@ -509,7 +509,7 @@ def _summary(result: Result) -> str:
 
 def _draw(result: Result, folder: Path) -> str:
     """Write the pictures; which files there are, and why one may be missing."""
-    from pg_edu.figures import plots
+    import pg_edu.figures as plots
 
     config, rows = result.config, result.history
     figure = plots.learning_curve(
@@ -573,7 +573,7 @@ def _compare(outcomes: Sequence[Outcome], folder: Path) -> str:
 
 
 def _draw_sweep(outcomes: Sequence[Outcome], folder: Path) -> None:
-    from pg_edu.figures import plots
+    import pg_edu.figures as plots
     from pg_edu.runs.comparison import curves
 
     results = [outcome.result for outcome in outcomes if outcome.result]

@@ -1,62 +1,40 @@
-"""Pictures: curves of runs, the agent at work, and what several notebooks draw."""
+"""Every picture of the runs, and what the notebooks share in drawing.
 
-from pg_edu.figures.plots import (
-    BLUE,
-    CAPTION_HEIGHT,
-    CURVE_COLORS,
-    DRAWN_HERE,
-    GREEN,
-    GREY,
-    HEIGHT,
-    INK,
-    MAX_FRAMES,
-    ORANGE,
-    OVERSAMPLING,
-    PAPER,
-    SAND,
-    SKY,
-    VERMILION,
-    WIDTH,
-    Array,
-    CannotDraw,
-    Episode,
-    Floats,
-    animation,
-    before_after,
-    compare_curves,
-    curves_over_seeds,
-    draw_frame,
-    learning_curve,
-    record_episode,
-    save_figure,
-)
+Read the files in this order:
+
+    style.py         the colors, and a figure as a PNG
+    curves.py        learning curves: of one run, over seeds, of several settings
+    canvas.py        a surface to draw on in the units of a world
+    scenes.py        four classic environments, drawn from their observations
+    recording.py     an episode with a picture of every state
+    animations.py    two episodes side by side; frames as an animation
+    timelines.py     the episodes of parallel environments along their steps
+"""
+
+from pg_edu.figures.animations import animation, before_after
+from pg_edu.figures.curves import compare_curves, curves_over_seeds, learning_curve
+from pg_edu.figures.recording import Recording, record_episode
+from pg_edu.figures.scenes import DRAWN_HERE, CannotDraw, draw_frame
+from pg_edu.figures.style import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILION, save_figure
+from pg_edu.figures.timelines import draw_timeline
 
 __all__ = [
     "BLUE",
-    "CAPTION_HEIGHT",
-    "CURVE_COLORS",
     "DRAWN_HERE",
     "GREEN",
     "GREY",
-    "HEIGHT",
     "INK",
-    "MAX_FRAMES",
     "ORANGE",
-    "OVERSAMPLING",
-    "PAPER",
-    "SAND",
     "SKY",
     "VERMILION",
-    "WIDTH",
-    "Array",
     "CannotDraw",
-    "Episode",
-    "Floats",
+    "Recording",
     "animation",
     "before_after",
     "compare_curves",
     "curves_over_seeds",
     "draw_frame",
+    "draw_timeline",
     "learning_curve",
     "record_episode",
     "save_figure",
