@@ -93,7 +93,7 @@ def test_each_way_to_weight_rewards_has_its_own_best_arm(weights, arm):
     assert (np.array(PAYMENTS) @ weights).argmax() == arm
 
 
-def test_the_last_arm_has_the_largest_absolute_return_and_no_arm_the_largest_integer_one():
+def test_the_last_arm_has_the_largest_absolute_return_and_integer_returns_favor_no_arm():
     """|G| is largest for the last arm. Cut to integers, the returns of the first three arms are 0.
 
     The same holds if each step of the recursion is cut: int(4 - 5/2) = 1 and int(0 + 1/2) = 0.
@@ -173,12 +173,8 @@ def test_a_function_of_the_spaces_can_be_probed_and_its_policy_needs_no_hidden_s
 
     chosen = ["single action", "contexts", "time limit", "memory"]
     report = probe(make, probes=[BY_NAME[name] for name in chosen])
-    assert [result.verdict for result in report.results] == [
-        "passed",
-        "passed",
-        "passed",
-        "skipped",
-    ]
+    verdicts = ["passed", "passed", "passed", "skipped"]
+    assert [result.verdict for result in report.results] == verdicts
 
 
 class MinimalPolicy(BasePolicy):

@@ -198,8 +198,8 @@ def _takes_several_actions(batch: Any, envs: SyncVectorEnv) -> bool:
 def _action_frequency(batch: Any, envs: SyncVectorEnv, mirror: bool = False) -> Floats:
     """Return how often each action was taken at each observation, [O, A].
 
-    With `mirror`, the actions are in reverse order. In a Box, each number that was drawn is an
-    action of its own.
+    With `mirror`, the actions are in reverse order. In a Box, each distinct number counts as a
+    separate action.
     """
     obs = batch.obs.argmax(axis=1)
     act = batch.act.reshape(len(batch.act), -1)[:, 0]

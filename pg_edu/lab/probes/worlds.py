@@ -162,7 +162,13 @@ CONTEXTS = replace(contexts((0.4, 0.3, 0.3)), gamma=0.5)
 # Each of the five arms pays three times. The first four are the best arms under four ways to weight
 # these payments: discounted, immediate, undiscounted, and discounted from the wrong end. The last
 # one is the best arm for an agent that mistakes a large loss for a large gain.
-PAYMENTS = [0, 4, -5], [1, -2, 0], [0, 0, 0], [-1, -1.25, 1.5], [-2.25, 0, 0]
+PAYMENTS: tuple[list[float], ...] = (
+    [0, 4, -5],
+    [1, -2, 0],
+    [0, 0, 0],
+    [-1, -1.25, 1.5],
+    [-2.25, 0, 0],
+)
 FIRST_PAYMENTS, SECOND_PAYMENTS, THIRD_PAYMENTS = zip(*PAYMENTS, strict=True)
 DELAY = world(
     {0: [1, 2, 3, 4, 5], **{arm: [arm + 5] * 5 for arm in range(1, 6)}},
