@@ -1,8 +1,8 @@
-"""A guard against silent outer broadcasts: [B, 1] with [B] is [B, B], and no error.
+"""A guard against silent outer broadcasts: [B, 1] with [B] makes [B, B] without an error.
 
-Broadcasting is right as long as some operand has the shape of the result: a bias [A] is added to
-[B, A], a mask [B, 1] is laid over [B, A]. If every operand grows, the result is a table of all
-pairs, and whoever takes its mean has computed something else than the mean over rows.
+Broadcasting is right as long as some operand has the shape of the result, as when a bias [A] is
+added to [B, A], or a mask [B, 1] is applied to [B, A]. If every operand grows, the result is a
+table of all pairs, and its mean is not the mean over rows.
 """
 
 import inspect
@@ -17,95 +17,124 @@ from torch.overrides import TorchFunctionMode
 
 TFunction = TypeVar("TFunction", bound=Callable[..., Any])
 
-# What broadcasts its operands element by element: torch's names, operators without underscores.
-NAMES = """add sub subtract mul multiply div divide true_divide truediv floor_divide floordiv fmod
+# The functions that broadcast their operands element by element, under torch's names. Operators
+# stand here without their underscores: "add" covers add, add_, __add__, __radd__ and __iadd__.
+ARITHMETIC = """
+    add sub subtract mul multiply div divide true_divide truediv floor_divide floordiv fmod
     remainder mod pow float_power rsub lerp addcmul addcdiv
+"""
+COMPARISONS = """
     eq ne not_equal lt less le less_equal gt greater ge greater_equal isclose allclose
+"""
+SELECTION = """
     where masked_fill masked_select maximum minimum max min fmax fmin clamp clamp_min clamp_max clip
+"""
+LOGIC = """
     and or xor lshift rshift bitwise_and bitwise_or bitwise_xor bitwise_left_shift
     bitwise_right_shift logical_and logical_or logical_xor
+"""
+MATHEMATICS = """
     atan2 arctan2 hypot copysign nextafter heaviside xlogy logaddexp logaddexp2 ldexp gcd lcm igamma
-    igammac complex polar dist normal binomial broadcast_tensors
+    igammac complex polar dist
+"""
+SAMPLING = """
+    normal binomial broadcast_tensors
+"""
+LOSSES = """
     mse_loss l1_loss smooth_l1_loss huber_loss kl_div poisson_nll_loss gaussian_nll_loss
-    hinge_embedding_loss margin_ranking_loss multilabel_soft_margin_loss"""
-ELEMENTWISE = frozenset(NAMES.split())
+    hinge_embedding_loss margin_ranking_loss multilabel_soft_margin_loss
+"""
+GROUPS = (ARITHMETIC, COMPARISONS, SELECTION, LOGIC, MATHEMATICS, SAMPLING, LOSSES)
+ELEMENTWISE = frozenset(" ".join(GROUPS).split())
 
 
 class OuterBroadcastError(RuntimeError):
-    """An elementwise operation paired every element of one tensor with every one of another."""
+    """The error of an elementwise operation that pairs all elements of its operands."""
+
+
+class _AllowedInThread(threading.local):
+    """Whether outer broadcasts are allowed in each open scope of this thread, innermost last.
+
+    Torch keeps its own modes for each thread separately, too.
+    """
+
+    stack: tuple[bool, ...] = (False,)
+
+
+_allowed = _AllowedInThread()
 
 
 class _Scope(TorchFunctionMode, ContextDecorator):
-    """Lines in which outer broadcasts are allowed or not. The innermost scope decides."""
+    """A block in which outer broadcasts are allowed or forbidden. The innermost scope decides."""
 
     allows: bool
 
     def __enter__(self) -> None:
-        _scopes.allow = (*_scopes.allow, self.allows)
+        _allowed.stack = (*_allowed.stack, self.allows)
         super().__enter__()  # type: ignore[no-untyped-call]
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
-        _scopes.allow = _scopes.allow[:-1]
+        _allowed.stack = _allowed.stack[:-1]
 
     def __call__(self, function: TFunction) -> TFunction:
-        runs_later = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isclass)
-        if any(kind(function) for kind in runs_later):
+        """Return the function with its calls inside this scope."""
+        runs_later = (
+            inspect.isclass(function)
+            or inspect.isgeneratorfunction(function)
+            or inspect.iscoroutinefunction(function)
+        )
+        if runs_later:
             raise TypeError(
-                f"{type(self).__name__} cannot decorate {function.__name__}: calling it does not "
-                f"run it. Write `with {type(self).__name__}(...):` inside of it."
+                f"{type(self).__name__} cannot decorate {function.__name__}, because a call does "
+                f"not run its lines. Write `with {type(self).__name__}(...):` inside it."
             )
         return super().__call__(function)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Check the shapes of an elementwise operation, then call it."""
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
-        if not _scopes.allow[-1] and _is_elementwise(name):
-            operands = [*args, *(kwargs[key] for key in kwargs if key != "out")]
-            shapes = [tuple(x.shape) for x in operands if getattr(x, "shape", ())]
-            if len(set(shapes)) > 1:
-                _refuse_outer_broadcast(name, shapes)
+        allowed = _allowed.stack[-1]
+        if not allowed and _is_elementwise(name):
+            _check_shapes(name, args, kwargs)
         return func(*args, **kwargs)
 
 
-class _Scopes(threading.local):  # as torch keeps its own modes: each thread for itself
-    allow: tuple[bool, ...] = (False,)
-
-
-_scopes = _Scopes()
-
-
 class forbid_outer_broadcast(_Scope):
-    """Inside, no elementwise operation may pair all with all: [B, 1] with [B] raises.
+    """Raise if an elementwise operation in the block pairs all with all, as [B, 1] with [B] does.
 
-    An operand grows if the broadcast result has more elements than it has. What raises is that
-    *every* operand grows; numbers and tensors of no dimension are not counted.
+    An operand grows if the result of broadcasting has more elements than the operand. It is an
+    error if *every* operand grows. Numbers and tensors without dimensions are not counted.
 
-    A context manager, a decorator, and a pytest fixture of the same name for test modules that say
-    `pytest_plugins = ["pg_edu.guard.pytest_plugin"]`. It holds in the thread that enters it, under
-    autograd, `torch.no_grad` and `torch.vmap` too. Watched are the elementwise operations (as
-    operators, functions and methods, in place or not), comparisons, `torch.where`, the elementwise
-    losses, and `torch.broadcast_tensors`, by which torch's distributions make their parameters and
-    values alike. What pairs all with all by its very name (`matmul`, `outer`, `einsum`, `cdist`,
-    `expand`, indexing by several index tensors) is none of its business.
+    This is a context manager, a decorator, and a pytest fixture of the same name for test modules
+    that say `pytest_plugins = ["pg_edu.guard.pytest_plugin"]`. It holds in the thread that enters
+    it, and also under autograd, `torch.no_grad` and `torch.vmap`.
 
-    Outside of the block nothing is slower. Inside, each call of torch takes some microseconds more:
-    a training step of a tiny network up to twice as long, one of a large network hardly longer
-    (`python tests/bench/guard.py` measures it).
+    It watches the elementwise operations (operators, functions and methods, in place or not),
+    comparisons, `torch.where`, the elementwise losses, and `torch.broadcast_tensors`, which torch's
+    distributions call to give their parameters and values one shape. It ignores operations whose
+    purpose is to pair all with all: `matmul`, `outer`, `einsum`, `cdist`, `expand`, and indexing
+    with several index tensors.
 
-    What it cannot see:
+    Outside the block nothing gets slower. Inside, each call of torch takes some microseconds more:
+    a training step of a tiny network takes up to twice as long, one of a large network hardly any
+    longer (`python tests/bench/guard.py` measures it).
+
+    It cannot see
     - shapes that agree by accident: B = 1, or [B, A] with [B] where B = A;
-    - a mean over action dimensions where their sum was meant, or probabilities taken for logits:
-      there the shapes are right;
-    - what numpy computes. `tensor * array` is numpy's work (it converts the tensor first, and
-      refuses to if the tensor requires a gradient); `tensor == array` and `array / tensor` are
-      torch's;
-    - what happens inside of one call of torch: functions of `torch.jit`, and the backward pass,
-      that of a `torch.autograd.Function` of one's own included.
+    - errors that leave all shapes right: a mean over action dimensions in place of their sum, or
+      probabilities passed as logits;
+    - what numpy computes. Numpy computes `tensor * array` (it first converts the tensor, which
+      fails if the tensor requires a gradient); torch computes `tensor == array` and
+      `array / tensor`;
+    - what happens inside one call of torch: functions of `torch.jit`, and the backward pass,
+      including that of your own `torch.autograd.Function`.
 
     Raises:
-        OuterBroadcastError: in the block, where every operand grows; the message shows the shapes.
-        TypeError: as a decorator of a generator, a coroutine or a class, whose lines would run
+        OuterBroadcastError: every operand of an operation in the block grows. The message shows
+            the shapes.
+        TypeError: it decorates a generator, a coroutine or a class, whose lines would run
             unguarded.
 
     Source: torch's documentation, "Broadcasting semantics" and torch.overrides.TorchFunctionMode.
@@ -117,7 +146,7 @@ class forbid_outer_broadcast(_Scope):
         ...     (log_prob * returns).mean()  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        pg_edu.guard.broadcasting.OuterBroadcastError: mul makes [3, 3] of [3] and [3, 1]: every ...
+        pg_edu.guard.broadcasting.OuterBroadcastError: mul makes [3, 3] from [3] and [3, 1]: ...
         >>> with forbid_outer_broadcast():
         ...     (log_prob * returns.flatten()).mean()
         tensor(0.)
@@ -127,13 +156,13 @@ class forbid_outer_broadcast(_Scope):
 
 
 class allow_outer_broadcast(_Scope):
-    """Inside, outer broadcasts are allowed again: here all pairs are meant.
+    """Allow outer broadcasts in the block again, because there all pairs are meant.
 
     Args:
-        reason: what is paired with what, for the reader of the code.
+        reason: what is paired with what, for the reader of the code, such as "samples x batch".
 
     Raises:
-        ValueError: there is no reason.
+        ValueError: the reason is empty or not a string.
 
     Example:
         >>> import torch
@@ -150,35 +179,52 @@ class allow_outer_broadcast(_Scope):
     def __init__(self, reason: str) -> None:
         if not isinstance(reason, str) or not reason.strip():
             raise ValueError(
-                f'reason: what is paired with what ("samples x batch")? got {reason!r}.'
+                f"reason is {reason!r}, but it must say what is paired with what, such as "
+                '"samples x batch".'
             )
         super().__init__()
 
 
 def _is_elementwise(name: str) -> bool:
-    stem = name.strip("_")  # add_, __and__
-    if name.startswith("__") and stem[1:] in ELEMENTWISE:  # __radd__, __iadd__
+    """Return whether a torch function of this name works element by element."""
+    stem = name.strip("_")  # mul_ and __mul__ are mul
+    if stem in ELEMENTWISE or stem.startswith("special_"):
         return True
-    return stem in ELEMENTWISE or stem.startswith("special_")
+    # __rmul__ and __imul__ are mul as well.
+    return name.startswith("__") and stem[1:] in ELEMENTWISE
 
 
-def _refuse_outer_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
+def _check_shapes(name: str, args: Any, kwargs: dict[str, Any]) -> None:
+    """Raise OuterBroadcastError if every operand of the operation grows."""
+    operands = [*args, *(value for key, value in kwargs.items() if key != "out")]
+    # Numbers have no shape, and tensors without dimensions have the shape ().
+    shapes = [tuple(operand.shape) for operand in operands if getattr(operand, "shape", ())]
+    if len(set(shapes)) < 2:
+        return
+
     try:
         result = np.broadcast_shapes(*shapes)
-    except ValueError:  # they do not fit at all: torch says so itself
-        return
-    if math.prod(result) > max(map(math.prod, shapes)):
+    except ValueError:
+        return  # The shapes do not fit, which torch itself will report.
+
+    largest = max(math.prod(shape) for shape in shapes)
+    if math.prod(result) > largest:
+        listed = " and ".join(str(list(shape)) for shape in shapes)
         raise OuterBroadcastError(
-            f"{name} makes {list(result)} of {' and '.join(str(list(s)) for s in shapes)}: every "
-            f"operand grows. {_likely_pairing(name, shapes)} If it is "
-            'meant, write `with allow_outer_broadcast("what x what"):` around it.'
+            f"{name} makes {list(result)} from {listed}: every operand grows. "
+            f"{_likely_cause(name, shapes)} If all pairs are meant, write "
+            '`with allow_outer_broadcast("what x what"):` around it.'
         )
 
 
-def _likely_pairing(name: str, shapes: list[tuple[int, ...]]) -> str:
-    if name == "broadcast_tensors":  # by which a distribution calls
-        return "Are actions [B, 1] where [B] is asked for, or have they a leading axis of samples?"
+def _likely_cause(name: str, shapes: list[tuple[int, ...]]) -> str:
+    """Return a sentence about the mistake that usually leads to such shapes."""
+    if name == "broadcast_tensors":  # A distribution calls it.
+        return (
+            "Do the actions have shape [B, 1] where [B] is expected, or a leading axis of samples?"
+        )
     for shape in shapes:
         if shape[-1] == 1 and shape[:-1] in shapes:
-            return f"One axis too many? .squeeze(-1) makes {list(shape)} {list(shape[:-1])}."
-    return "Each has 1 element, or no axis at all, where another has more."
+            before, after = list(shape), list(shape[:-1])
+            return f"Is there one axis too many? .squeeze(-1) turns {before} into {after}."
+    return "Each operand has one element, or no axis at all, where another has more."

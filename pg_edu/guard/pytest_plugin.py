@@ -1,11 +1,14 @@
-"""A pytest fixture that refuses silent outer broadcasts. In a conftest.py or a test module:
+"""A pytest fixture that forbids silent outer broadcasts. Write in a conftest.py or a test module:
 
     pytest_plugins = ["pg_edu.guard.pytest_plugin"]
 
     def test_loss(forbid_outer_broadcast): ...
 
-or `pytestmark = pytest.mark.usefixtures("forbid_outer_broadcast")` for all tests of a module. It is
-not installed as an entry point: that would import torch into every run of pytest.
+To guard every test of a module, write
+
+    pytestmark = pytest.mark.usefixtures("forbid_outer_broadcast")
+
+The plugin is not installed as an entry point, because every run of pytest would then import torch.
 """
 
 from collections.abc import Iterator
@@ -17,6 +20,6 @@ from pg_edu import guard
 
 @pytest.fixture
 def forbid_outer_broadcast() -> Iterator[None]:
-    """The test runs inside of `pg_edu.guard.forbid_outer_broadcast`."""
+    """Run the test inside `pg_edu.guard.forbid_outer_broadcast`."""
     with guard.forbid_outer_broadcast():
         yield

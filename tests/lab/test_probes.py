@@ -1,7 +1,9 @@
-"""The probes: their optima by brute force, right agents, and agents with one broken part each."""
+"""The probes: optima by brute force, agents that are right, and agents with one broken part."""
 
+import ast
+import inspect
 import itertools
-from dataclasses import replace
+import re
 
 import gymnasium as gym
 import numpy as np
@@ -9,48 +11,50 @@ import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
 
+import pg_edu
 from pg_edu import BasePolicy, Batch, PGPolicy
-from pg_edu.lab.probes import PROBES, probe, probes
+from pg_edu.lab.probes import PROBES, probe, symptoms, trials
 from pg_edu.lab.probes.worlds import DELAY, LENGTHS, LIMIT, PAYMENTS, Motor, World
 from pg_edu.returns import discounted_returns
 from pg_edu.runs.experiment import Config, make_policy
 from pg_edu.stats import TrainingStats
 from tests.lab import broken_agents
 
-BY_NAME = {p.name: p for p in PROBES}
-TABULAR = [p for p in PROBES if p.mdp is not None]
+BY_NAME = {each.name: each for each in PROBES}
+TABULAR = [each for each in PROBES if each.mdp is not None]
 
 
 def value(mdp, policy, steps=200):
-    """Σ γᵗ E[rₜ] of a policy [S, A], step by step, with no time limit."""
+    """Return Σ γᵗ E[rₜ] of a policy [S, A], step by step, without a time limit."""
     transition = np.einsum("sa,sap->sp", policy, mdp.transition)
-    reward, here, total = (policy * mdp.reward).sum(axis=1), mdp.start, 0.0
+    reward = (policy * mdp.reward).sum(axis=1)
+    state_probability, total = mdp.start, 0.0
     for t in range(steps):
-        total += mdp.gamma**t * here @ reward
-        here = here @ transition
+        total += mdp.gamma**t * state_probability @ reward
+        state_probability = state_probability @ transition
     return total
 
 
-# The environments.
+# The environments
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("mirror", [False, True])
-@pytest.mark.parametrize("each", PROBES, ids=lambda p: p.name)
-def test_an_environment_obeys_gymnasium(each, mirror):
-    check_env(each.make(mirror), skip_render_check=True)
+@pytest.mark.parametrize("each", PROBES, ids=lambda each: each.name)
+def test_an_environment_follows_the_rules_of_gymnasium(each, mirror):
+    check_env(each.make_env(mirror), skip_render_check=True)
 
 
-@pytest.mark.parametrize("each", TABULAR, ids=lambda p: p.name)
+@pytest.mark.parametrize("each", TABULAR, ids=lambda each: each.name)
 def test_the_optimum_is_the_best_of_all_policies(each):
-    """max over policies of Σ γᵗ E[rₜ]: all deterministic ones, and a grid of mixtures."""
+    """max Σ γᵗ E[rₜ] over all deterministic policies, or over a grid of mixtures."""
     mdp, actions = each.mdp, each.mdp.logits.shape[1]
     if each.blind:
         grid = np.arange(0, 1.001, 0.05)
         mixtures = [(p, q, 1 - p - q) for p, q in itertools.product(grid, grid) if p + q <= 1]
         policies = [np.tile(mixture, (len(mdp.start), 1)) for mixture in mixtures]
     else:
-        # Where all states look alike only the first one has something to choose.
+        # In the other probes, only the first state offers a choice.
         free = [s for s in range(len(mdp.start)) if each.name in ("contexts", "memory") or s == 0]
         rows = np.zeros(len(mdp.start), int)
         policies = []
@@ -60,8 +64,8 @@ def test_the_optimum_is_the_best_of_all_policies(each):
     assert each.optimum == pytest.approx(max(value(mdp, policy) for policy in policies), abs=1e-12)
 
 
-@pytest.mark.parametrize("each", TABULAR, ids=lambda p: p.name)
-def test_chance_is_what_uniform_actions_bring(each):
+@pytest.mark.parametrize("each", TABULAR, ids=lambda each: each.name)
+def test_chance_is_the_return_of_uniform_actions(each):
     uniform = np.full(each.mdp.reward.shape, 1 / each.mdp.reward.shape[1])
     assert each.chance == pytest.approx(value(each.mdp, uniform), abs=1e-12)
 
@@ -75,7 +79,7 @@ def test_the_motor_pays_most_at_one_end_and_chance_is_the_middle(best_is_low):
 
 
 @pytest.mark.parametrize("action", [1.9, 6.1, np.nan])
-def test_the_motor_refuses_what_is_out_of_its_bounds(action):
+def test_the_motor_refuses_an_action_outside_its_bounds(action):
     with pytest.raises(ValueError, match="not mapped"):
         Motor().step(np.array([action]))
 
@@ -84,15 +88,15 @@ def test_the_motor_refuses_what_is_out_of_its_bounds(action):
     ("weights", "arm"),
     [((1, 0.5, 0.25), 0), ((1, 0, 0), 1), ((1, 1, 1), 2), ((0.25, 0.5, 1), 3)],
 )
-def test_every_wrong_way_to_weigh_rewards_has_an_arm_of_its_own(weights, arm):
-    """Discounted, immediate, undiscounted, from the wrong end: argmaxₐ Σ wₖ rₖ(a) = 0, 1, 2, 3."""
+def test_each_way_to_weight_rewards_has_its_own_best_arm(weights, arm):
+    """argmaxₐ Σ wₖ rₖ(a) = 0, 1, 2, 3: discounted, immediate, undiscounted, from the wrong end."""
     assert (np.array(PAYMENTS) @ weights).argmax() == arm
 
 
-def test_the_sizes_of_the_returns_have_an_arm_of_their_own_and_their_integers_have_none():
-    """|G| is largest for the last arm; cut to an integer the best arm's return is 0, like two more.
+def test_the_last_arm_has_the_largest_absolute_return_and_integer_returns_favor_no_arm():
+    """|G| is largest for the last arm. Cut to integers, the returns of the first three arms are 0.
 
-    Step by step as well: int(4 - 5/2) = 1 and int(0 + 1/2) = 0.
+    The same holds if each step of the recursion is cut: int(4 - 5/2) = 1 and int(0 + 1/2) = 0.
     """
     returns = np.array(PAYMENTS) @ (1, 0.5, 0.25)
     assert np.abs(returns).argmax() == 4
@@ -102,15 +106,15 @@ def test_the_sizes_of_the_returns_have_an_arm_of_their_own_and_their_integers_ha
     assert by_steps[:3] == [0, 0, 0] and max(by_steps) == 0
 
 
-def test_a_value_after_the_end_makes_stopping_the_better_choice_in_lengths():
-    """1 + γv > .6 (1 + γ + γ² + γ³) + γ⁴v from v = .65 on."""
+def test_in_lengths_a_large_value_after_the_end_makes_stopping_the_better_choice():
+    """1 + γv > .6 (1 + γ + γ² + γ³) + γ⁴v for v > .65."""
     gamma = LENGTHS.gamma
     stop, go = 1.0, 0.6 * sum(gamma**t for t in range(4))
     assert go == pytest.approx(BY_NAME["lengths"].optimum) and go > stop
     assert (go - stop) / (gamma - gamma**4) == pytest.approx(0.65, abs=0.005)
 
 
-def test_a_world_plays_its_mdp():
+def test_a_world_pays_the_rewards_of_its_mdp_and_ends_with_it():
     for arm, payments in enumerate(PAYMENTS):
         env = World(DELAY)
         env.reset(seed=0)
@@ -120,62 +124,61 @@ def test_a_world_plays_its_mdp():
 
 
 @pytest.mark.parametrize(
-    ("arm", "flags"), [(0, [(True, False)]), (1, [(True, False)]), (2, [(False, True)])]
+    ("arm", "flags"), [(0, (True, False)), (1, (True, False)), (2, (False, True))]
 )
-def test_a_limit_interrupts_what_would_go_on_and_ends_nothing_that_ends(arm, flags):
+def test_a_time_limit_truncates_only_an_episode_that_would_go_on(arm, flags):
     env = World(LIMIT)
     env.reset(seed=0)
-    done = False
-    while not done:
+    terminated = truncated = False
+    while not (terminated or truncated):
         *_, terminated, truncated, _ = env.step(arm)
-        done = terminated or truncated
-    assert [(terminated, truncated)] == flags
+    assert (terminated, truncated) == flags
 
 
-def test_after_the_limit_comes_the_value_of_going_on_forever():
+def test_the_value_after_the_limit_is_that_of_going_on_forever():
     """.95 + .8 · .95 + ... = .95 / (1 - .8)"""
-    assert BY_NAME["time limit"].after_limit == pytest.approx(0.95 / 0.2)
+    assert BY_NAME["time limit"].value_after_limit == pytest.approx(0.95 / 0.2)
 
 
-# The right agent.
+# Agents that are right
 
 
-def test_pgpolicy_passes_every_probe_and_the_same_seed_gives_the_same_table():
+def test_pgpolicy_passes_every_probe_and_a_seed_always_gives_the_same_table():
     report = probe(PGPolicy)
-    assert [row.verdict for row in report.rows] == ["passed"] * len(PROBES)
+    assert [result.verdict for result in report.results] == ["passed"] * len(PROBES)
     assert "Nothing is broken" in repr(report)
-    assert (
-        repr(probe(PGPolicy, probes=PROBES[:3])).splitlines()[:4] == repr(report).splitlines()[:4]
-    )
+    again = probe(PGPolicy, probes=PROBES[:3])
+    assert repr(again).splitlines()[:4] == repr(report).splitlines()[:4]
 
 
 @pytest.mark.parametrize(
     ("agent", "name"),
     [
         ("SumLoss", "lengths"),
-        ("BatchStandardised", "contexts"),
+        ("BatchStandardized", "contexts"),
         ("Entropy", "alias"),
         ("TanhRight", "bound"),
         ("TotalReturn", "delay"),
         ("BootstrapRight", "time limit"),
     ],
 )
-def test_another_right_agent_is_not_accused(agent, name):
+def test_an_unusual_agent_that_is_right_passes(agent, name):
     report = probe(getattr(broken_agents, agent), probes=[BY_NAME[name]])
     assert report[name].verdict == "passed", report
 
 
-def test_a_function_of_the_spaces_is_probed_too_and_need_not_remember():
+def test_a_function_of_the_spaces_can_be_probed_and_its_policy_needs_no_hidden_state():
     def make(observation_space, action_space):
         return make_policy(Config(reward_normalization=False), observation_space, action_space)
 
     chosen = ["single action", "contexts", "time limit", "memory"]
     report = probe(make, probes=[BY_NAME[name] for name in chosen])
-    assert [row.verdict for row in report.rows] == ["passed", "passed", "passed", "skipped"]
+    verdicts = ["passed", "passed", "passed", "skipped"]
+    assert [result.verdict for result in report.results] == verdicts
 
 
-class OfAnotherMake(BasePolicy):
-    """A policy with a loss of its own that does not discount and hands out actions only."""
+class MinimalPolicy(BasePolicy):
+    """A policy with its own loss that does not discount, and whose forward returns only actions."""
 
     def __init__(self, observation_space, action_space):
         super().__init__(action_space=action_space)
@@ -199,15 +202,15 @@ class OfAnotherMake(BasePolicy):
         return TrainingStats()
 
 
-def test_a_policy_that_is_no_pgpolicy_is_probed_too():
+def test_a_policy_that_is_not_a_pgpolicy_can_be_probed():
     names = ["contexts", "delay", "time limit", "memory"]
-    report = probe(OfAnotherMake, probes=[BY_NAME[name] for name in names])
+    report = probe(MinimalPolicy, probes=[BY_NAME[name] for name in names])
     verdicts = ["passed", "passed", "skipped", "skipped"]
-    assert [row.verdict for row in report.rows] == verdicts, report
-    assert report["delay"].optimum == 0.0  # nothing is discounted: the third arm is the best
+    assert [result.verdict for result in report.results] == verdicts, report
+    assert report["delay"].optimum == 0.0  # Undiscounted, the third arm is the best.
 
 
-def test_the_generators_are_left_as_they_were():
+def test_the_global_random_generators_are_restored():
     torch.manual_seed(0)
     np.random.seed(0)
     expected = torch.rand(1).item(), np.random.rand()
@@ -217,14 +220,14 @@ def test_the_generators_are_left_as_they_were():
     assert (torch.rand(1).item(), np.random.rand()) == expected
 
 
-def test_with_one_episode_an_update_the_mean_over_steps_itself_learns_to_stop(monkeypatch):
-    """The known bias of the loss: with N = 1 it is a mean over each episode's own steps."""
-    monkeypatch.setattr(probes, "EPISODES", 1)
+def test_with_one_episode_per_update_the_mean_over_steps_teaches_to_stop(monkeypatch):
+    """The loss has a known bias: with one episode, it is a mean over that episode's steps."""
+    monkeypatch.setattr(trials, "EPISODES", 1)
     report = probe(PGPolicy, probes=[BY_NAME["lengths"]], updates=300)
     assert "divided by its own length" in report["lengths"].meaning
 
 
-# Broken agents.
+# Agents with a broken part
 
 
 @pytest.mark.parametrize(
@@ -233,19 +236,19 @@ def test_with_one_episode_an_update_the_mean_over_steps_itself_learns_to_stop(mo
         ("Crashes", "single action", "KeyError in Crashes.process_fn: 'returns'"),
         ("SignFlipped", "two actions", "the sign of the loss"),
         ("Broadcast", "two actions", "[B, 1] with [B]"),
-        ("TwoMeans", "two actions", "weighed by its own return"),
-        ("NoReturns", "two actions", "weighed by its own return"),
+        ("TwoMeans", "two actions", "weighted by its own return"),
+        ("NoReturns", "two actions", "weighted by its own return"),
         ("ReturnsShuffled", "two actions", "Are rows mixed up?"),
         ("ActShuffled", "two actions", "Are rows mixed up?"),
         ("RolledReturns", "two actions", "Are rows mixed up?"),
-        ("ReversedScored", "two actions", "Is it this action that is scored?"),
-        ("Uniform", "two actions", "drawn from what is scored?"),
-        ("Argmax", "two actions", "acts by the mode (argmax)"),
+        ("ReversedScored", "two actions", "Is the action that was taken the one that is scored?"),
+        ("Uniform", "two actions", "drawn from the distribution that is scored?"),
+        ("Argmax", "two actions", "takes the mode (argmax)"),
         ("RateZero", "two actions", "a learning rate of 0"),
         ("RateTiny", "two actions", "far too small"),
         ("OtherNetwork", "two actions", "an optimizer that holds other parameters"),
         ("Detached", "two actions", "cut off from them (detach"),
-        ("PerEpisodeStandardised", "two actions", "standardised within an episode"),
+        ("PerEpisodeStandardized", "two actions", "standardized within each episode"),
         ("ShiftedReward", "two actions", "without their own reward"),
         ("EntropyTooStrong", "two actions", "entropy term too strong"),
         ("NaN", "two actions", "ValueError in NaN.learn: returns must be finite"),
@@ -256,45 +259,64 @@ def test_with_one_episode_an_update_the_mean_over_steps_itself_learns_to_stop(mo
         ("NextObs", "contexts", "the next observation"),
         ("RewardOnly", "delay", "Only the immediate reward counts"),
         ("Undiscounted", "delay", "the discount factor is not used"),
-        ("WrongEnd", "delay", "or what came before is"),
+        ("WrongEnd", "delay", "or those that came before it are"),
         ("ReversedDiscount", "delay", "from the wrong end"),
         ("AbsReturns", "delay", "the sign of a return is lost"),
         ("IntReturns", "delay", "rounded to integers"),
-        ("ValueAfterEnd", "lengths", "or by a value"),
-        ("OneAfterEnd", "lengths", "or by a value"),
-        ("DoneIgnored", "lengths", "the return goes on (into the next episode"),
+        ("ValueAfterEnd", "lengths", "or with a value"),
+        ("OneAfterEnd", "lengths", "or with a value"),
+        ("DoneIgnored", "lengths", "the return continues (into the next episode"),
         ("PerEpisodeMean", "lengths", "divided by its own length"),
         ("BootstrapAlways", "time limit", "a value is added where the episode terminated"),
         ("BootstrapSwapped", "time limit", "a value is added where the episode terminated"),
-        ("BootstrapNever", "time limit", "An interruption counts as an end"),
+        ("BootstrapNever", "time limit", "Truncation is treated as termination"),
         ("ClippedScored", "bound", "the bounded action (clipped, or its tanh) is scored"),
         ("TanhScored", "bound", "the bounded action (clipped, or its tanh) is scored"),
         ("HalfRange", "bound", "narrower than the environment's"),
         ("EnvActionStored", "bound", "in its units, is scored"),
         ("MappedTwice", "bound", "or it is mapped twice"),
         ("NotMapped", "bound", "not mapped?"),
-        ("RateHuge", "alias", "settles on one action where only a mixture pays: steps that"),
+        (
+            "RateHuge",
+            "alias",
+            "settles on one action where only a mixture pays. Possible causes: steps that",
+        ),
         ("NoZeroGrad", "alias", "gradients that add up over updates (zero_grad)"),
-        ("StateNotPassed", "memory", "not handed on"),
-        ("StateDropped", "memory", "not handed on"),
-        ("StateOfAnother", "memory", "handed to another environment"),
-        ("StateNeverReset", "memory", "not set to 0 where an episode begins"),
+        ("StateNotPassed", "memory", "not passed on"),
+        ("StateDropped", "memory", "not passed on"),
+        ("StateOfAnother", "memory", "passed to another environment"),
+        ("StateNeverReset", "memory", "not reset to 0 where an episode begins"),
     ],
 )
-def test_the_table_points_at_the_broken_part(agent, name, meaning):
-    row = probe(getattr(broken_agents, agent), probes=[BY_NAME[name]])[name]
-    assert row.broken
-    assert meaning in row.meaning, row
+def test_the_table_names_the_broken_part(agent, name, meaning):
+    result = probe(getattr(broken_agents, agent), probes=[BY_NAME[name]])[name]
+    assert result.broken
+    assert meaning in result.meaning, result
 
 
-def test_what_follows_from_an_earlier_failure_says_so():
+def test_every_name_of_the_package_in_the_advice_exists():
+    """Each `pg_edu.name` in a string of symptoms.py can be imported from pg_edu."""
+    nodes = ast.walk(ast.parse(inspect.getsource(symptoms)))
+    texts = [
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    names = set(re.findall(r"pg_edu\.(\w+)", " ".join(texts)))
+    assert "forbid_outer_broadcast" in names
+    assert [name for name in names if not hasattr(pg_edu, name)] == []
+
+
+def test_a_failure_that_an_earlier_one_explains_refers_to_it():
     report = probe(broken_agents.SignFlipped, probes=[PROBES[0], PROBES[1], PROBES[6]])
     assert report.failed == ("two actions", "bound")
     assert report["bound"].meaning == "See two actions first."
     assert repr(report).endswith("Look first at: two actions.")
 
 
-def test_an_interruption_is_an_end_for_who_has_no_value_to_add_and_that_is_known():
+def test_a_policy_without_values_treats_truncation_as_termination_and_that_is_known():
+    """Without the attribute `rew_norm`, a policy has no value to add, so this is no failure."""
+
     class NoValue(PGPolicy):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -315,20 +337,21 @@ def test_an_interruption_is_an_end_for_who_has_no_value_to_add_and_that_is_known
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"make_policy": "PGPolicy"}, "got str"),
+        ({"make_policy": "PGPolicy"}, "make_policy is of type str"),
         ({"make_policy": torch.nn.Linear(1, 1)}, "each probe needs a policy of its own"),
-        ({"make_policy": PGPolicy, "updates": 3}, "updates must be at least 25"),
-        ({"make_policy": PGPolicy, "seed": -1}, "seed 0: got 100 and -1"),
+        ({"make_policy": PGPolicy, "updates": 3}, "updates is 3, but it must be at least 25"),
+        ({"make_policy": PGPolicy, "seed": -1}, "seed is -1, but it must be at least 0"),
     ],
 )
-def test_bad_arguments_are_named(given, message):
+def test_a_bad_argument_is_refused_by_name(given, message):
     with pytest.raises(ValueError, match=message):
         probe(**given)
 
 
-def test_a_policy_that_cannot_be_made_is_a_row_and_no_crash():
-    def nothing(observation_space: gym.Space, action_space: gym.Space) -> None:
+def test_a_policy_that_cannot_be_made_is_an_error_in_the_table():
+    def no_policy(observation_space: gym.Space, action_space: gym.Space) -> None:
         raise RuntimeError("no policy\nfor these spaces")
 
-    row = probe(nothing, probes=PROBES[:1])["single action"]
-    assert row == replace(row, verdict="ERROR", meaning="RuntimeError: no policy for these spaces")
+    result = probe(no_policy, probes=PROBES[:1])["single action"]
+    assert result.verdict == "ERROR"
+    assert result.meaning == "RuntimeError: no policy for these spaces"

@@ -26,7 +26,7 @@ def test_its_policy_learns(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_its_guard_refuses_the_product(capsys: pytest.CaptureFixture[str]) -> None:
     exec(PROGRAMS[2], {})
-    assert capsys.readouterr().out.startswith("mul makes [64, 64] of [64] and [64, 1]: every ")
+    assert capsys.readouterr().out.startswith("mul makes [64, 64] from [64] and [64, 1]: every ")
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))

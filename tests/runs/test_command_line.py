@@ -448,9 +448,9 @@ def test_probe_takes_pgpolicy_by_default_and_ends_with_0_if_all_is_well(
 ) -> None:
     asked = []
 
-    def passed(make_policy: Any, **kwargs: Any) -> probes.Report:
+    def passed(make_policy: Any, **kwargs: Any) -> probes.ProbeReport:
         asked.append((make_policy, kwargs))
-        return probes.Report((probes.Row("delay", "?", 1.0, 1.0, "passed"),))
+        return probes.ProbeReport((probes.ProbeResult("delay", "?", 1.0, 1.0, "passed"),))
 
     monkeypatch.setattr(probes, "probe", passed)
     assert run("probe") == 0
@@ -484,10 +484,10 @@ def test_an_agent_that_cannot_be_made_is_a_table_of_errors_and_no_traceback(
         ("probe my_agent", "expected MODULE:NAME, such as my_agent:MyPolicy, got 'my_agent'"),
         ("probe my_agent:Missing", "cannot be imported: AttributeError"),
         ("probe no_such_module:Policy", "cannot be imported: ModuleNotFoundError"),
-        ("probe my_agent:policy", "each probe needs a policy of its own, got Linear"),
-        ("probe --updates 3", "updates must be at least 25"),
+        ("probe my_agent:policy", "make_policy is of type Linear, but each probe needs a policy"),
+        ("probe --updates 3", "updates is 3, but it must be at least 25"),
         ("probe --updates many", "--updates: invalid int value: 'many'"),
-        ("probe --seed -1", "and seed 0: got 100 and -1"),
+        ("probe --seed -1", "seed is -1, but it must be at least 0"),
     ],
 )
 def test_a_mistake_in_probe_is_one_line_and_status_2(

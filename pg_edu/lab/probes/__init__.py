@@ -1,27 +1,21 @@
-"""Probes: nine tiny environments that say which part of an agent is broken."""
+"""Nine tiny environments that show which part of an agent is broken.
 
-from pg_edu.lab.probes.probes import (
-    EPISODES,
-    LAST,
-    MORE_SEEDS,
-    PASSED,
-    PROBES,
-    UPDATES,
-    Probe,
-    Report,
-    Row,
-    probe,
-)
+An agent that fails on CartPole does not tell you why. `probe(PGPolicy)` trains an agent on nine
+environments, each of which tests one part of it, and returns a table that names the broken part.
 
-__all__ = [
-    "EPISODES",
-    "LAST",
-    "MORE_SEEDS",
-    "PASSED",
-    "PROBES",
-    "UPDATES",
-    "Probe",
-    "Report",
-    "Row",
-    "probe",
-]
+The files, in reading order:
+
+    worlds      the environments, and how to compute the best possible return in each
+    actors      the small networks that a policy is given
+    questions   the nine probes: an environment, its question, and what a failure means
+    trials      train a policy on one probe and measure what it does
+    symptoms    from what an agent did to the part of it that is broken
+    report      the table of results
+    probing     `probe`, which runs all of this
+"""
+
+from pg_edu.lab.probes.probing import probe
+from pg_edu.lab.probes.questions import PROBES, Probe
+from pg_edu.lab.probes.report import ProbeReport, ProbeResult
+
+__all__ = ["PROBES", "Probe", "ProbeReport", "ProbeResult", "probe"]

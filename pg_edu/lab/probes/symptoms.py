@@ -1,172 +1,206 @@
-"""What the wrong answers to a probe mean (`probes.py`): from what an agent did to what is broken.
+"""From what an agent did on a probe to the part of it that is broken.
 
-Each function reads the plays of one probe, at least one of which failed, and says in a sentence
-which part of an agent does that. `general` knows the symptoms that have nothing to do with a probe.
+Each function takes the trials of one probe, at least one of which failed, and says in a few
+sentences what causes such trials. `general_symptom` knows the causes that do not depend on the
+probe.
 """
 
 from dataclasses import dataclass
 
 from pg_edu.types import Floats
 
-INTERRUPTION_IS_AN_END = (
-    "An interruption counts as an end: where an episode is truncated, the value of what follows is "
-    "missing. (Right if the limit is part of the task: another objective.)"
+TRUNCATION_AS_TERMINATION = (
+    "Truncation is treated as termination: where an episode is truncated, the value of what would "
+    "follow is missing. (That is right if the limit is part of the task, which makes it a "
+    "different objective.)"
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """What a policy did in one of the plays of a probe.
+class Trial:
+    """What a policy did while it trained on a probe.
 
     Args:
-        reached: mean discounted return in the last updates, as the policy acts in training.
-        score: the same, where 0 is chance and 1 the optimum.
-        best: the score of the best episode in the last updates.
-        first_reward: mean reward of an episode's first step in the last updates.
-        frequency: of each action for each observation in the last updates, [O, A].
-        varies: whether the first batch has different actions for one observation.
-        learns: whether training changed what the actor puts out, for any observation.
-        sees: whether in the end its outputs differ between observations.
-        outer: whether an update broadcasts [B, 1] with [B].
+        reached: the mean discounted return in the last updates, of the actions taken in training.
+        score: the same on a scale where 0 is chance and 1 is the optimum.
+        best_score: the score of the best episode in the last updates.
+        first_reward: the mean reward of an episode's first step in the last updates.
+        action_frequency: how often each action was taken at each observation in the last updates,
+            [O, A].
+        explores: whether the first batch has different actions for the same observation.
+        changes: whether training changed the actor's outputs for any observation.
+        sees: whether the outputs differ between observations after training.
+        broadcasts: whether an update broadcasts [B, 1] with [B].
     """
 
     reached: float
     score: float
-    best: float
+    best_score: float
     first_reward: float
-    frequency: Floats
-    varies: bool
-    learns: bool
+    action_frequency: Floats
+    explores: bool
+    changes: bool
     sees: bool
-    outer: bool
+    broadcasts: bool
 
     @property
-    def favourite(self) -> int:
-        """The action that is taken most at the first observation."""
-        return int(self.frequency[0].argmax())
+    def favorite(self) -> int:
+        """The action that was taken most often at the first observation."""
+        return int(self.action_frequency[0].argmax())
 
 
-def single(runs: list[Run]) -> str:
-    return "Rewards, flags or the order of the rows are not those that the environment gave."
-
-
-def two(runs: list[Run]) -> str:
-    if all(run.score < -0.5 for run in runs):
-        return "It learns the worse action: the sign of the loss, or of the returns, is turned."
-    if all(run.score > 0.25 for run in runs):
+def general_symptom(trials: list[Trial]) -> str:
+    """Return what is wrong for a reason that does not depend on the probe, or ""."""
+    if not any(trial.explores for trial in trials):
         return (
-            "It learns the better action, but not far: a learning rate that is far too small, an "
-            "entropy term that is too strong, or probabilities that are flattened (softmax twice)."
-        )
-    return (
-        "It stays near chance, or settles on an action whatever that pays: an action is not "
-        "weighed by its own return. Is it multiplied row by row ([B, 1] * [B], a product of "
-        "means)? Are rows mixed up? Is the action drawn from what is scored? Is it this action "
-        "that is scored? Or is an entropy term too strong, the learning rate far too small, or the "
-        "first step too large?"
-    )
-
-
-def contexts(runs: list[Run]) -> str:
-    if not any(run.sees for run in runs):
-        return "The observation does not reach the output: it is the same for all observations."
-    return (
-        "It does not learn each observation's own action: in the update an observation is paired "
-        "with another row's action and return (shuffled, shifted by one, the next observation), "
-        "or it acts by another row's. Or the optimizer holds a part of the actor only; or it "
-        "settles before it has tried all the actions."
-    )
-
-
-def delay(runs: list[Run]) -> str:
-    wrong = {
-        1: "Only the immediate reward counts: what follows is not summed, or what came before is.",
-        2: "Later rewards weigh as much as early ones: the discount factor is not used.",
-        3: "Later rewards weigh more than early ones: discounted, or summed, from the wrong end.",
-        4: "A loss counts as a gain: the sign of a return is lost (abs, square, unsigned).",
-    }
-    settled = {run.favourite if run.frequency[0].max() > 0.7 else 0 for run in runs}
-    if len(settled) == 1 and settled <= wrong.keys():
-        return wrong[settled.pop()]
-    return (
-        "Not the same arm each time: to the agent several of them pay alike. Are returns rounded "
-        "to integers (zeros_like of int rewards), or far too noisy?"
-    )
-
-
-def lengths(runs: list[Run]) -> str:
-    if min(run.score for run in runs) < -0.2:
-        return (
-            "It stops although going on pays more: after an end the return goes on (into the next "
-            "episode, or by a value), or each episode's sum is divided by its own length."
-        )
-    return "It does not settle: long episodes are noise to it. Are their rows weighed alike?"
-
-
-def limit(runs: list[Run]) -> str:
-    worst = min(runs, key=lambda run: run.score).favourite
-    if worst == 0:
-        return "Something follows after an end: a value is added where the episode terminated."
-    if worst == 1:
-        return INTERRUPTION_IS_AN_END
-    return "It does not settle between an end and an interruption."
-
-
-def bound(runs: list[Run]) -> str:
-    low, high = min(run.score for run in runs), max(run.score for run in runs)
-    if low < -0.3 and high > 0.3:
-        return (
-            "It goes to the same end, whichever pays: the action that the environment got, in its "
-            "units, is scored as if it had been drawn; or it is mapped twice, or to a wrong range."
-        )
-    if high < -0.3:
-        return "It goes to the worse end: the sign of the loss, or of the mapping."
-    if min(run.best for run in runs) < 0.9:
-        return (
-            "It turns the right way, and no action of its arrives: the bounds that it is clipped "
-            "or scaled to are narrower than the environment's."
-        )
-    return (
-        "It stays in the middle: the bounded action (clipped, or its tanh) is scored by the "
-        "density of the raw one. Store and score what was drawn; bound what is sent."
-    )
-
-
-def alias(runs: list[Run]) -> str:
-    settled = any(run.frequency.max() > 0.9 for run in runs)
-    return (
-        f"{'It settles on one action' if settled else 'It does not hold the mixture'} where only a "
-        "mixture pays: steps that are too large, gradients that add up over updates (zero_grad), "
-        "probabilities that are sharpened, or weights that are never negative nor small."
-    )
-
-
-def memory(runs: list[Run]) -> str:
-    if min(run.first_reward for run in runs) > 0.75:
-        return (
-            "It knows the cue while it sees it and guesses later: the hidden state is not handed "
-            "on from step to step, or is handed to another environment."
-        )
-    return "It acts by an old cue: the hidden state is not set to 0 where an episode begins."
-
-
-def general(runs: list[Run]) -> str:
-    """What is wrong in a way that has nothing to do with the probe, or ""."""
-    if not any(run.varies for run in runs):
-        return (
-            "It never tries another action: it acts by the mode (argmax) in training, where it "
+            "It never tries another action: it takes the mode (argmax) in training, where it "
             "should draw from its distribution."
         )
-    if not any(run.learns for run in runs):
+    if not any(trial.changes for trial in trials):
         return (
-            "Nothing is learned, no output of the actor changed: a learning rate of 0, an "
-            "optimizer that holds other parameters, a loss that is cut off from them (detach, "
-            "no_grad), or returns that are all 0 (standardised within an episode, or without "
-            "their own reward)."
+            "It learns nothing: no output of the actor has changed. Possible causes: a learning "
+            "rate of 0, an optimizer that holds other parameters, a loss that is cut off from them "
+            "(detach, no_grad), or returns that are all 0 (standardized within each episode, or "
+            "without their own reward)."
         )
-    if all(run.outer for run in runs):
+    if all(trial.broadcasts for trial in trials):
         return (
-            "Its update pairs all rows with all rows, [B, 1] with [B]: every return weighs every "
-            "log-probability. pg_edu.forbid_outer_broadcast() shows the line."
+            "Its update pairs every row with every row, [B, 1] with [B], so each return weights "
+            "every log-probability. pg_edu.forbid_outer_broadcast() shows the line."
         )
     return ""
+
+
+def diagnose_single_action(trials: list[Trial]) -> str:
+    """Return what a failure of the probe "single action" means."""
+    return "Rewards, flags or the order of the rows are not what the environment returned."
+
+
+def diagnose_two_actions(trials: list[Trial]) -> str:
+    """Return what a failure of the probe "two actions" means."""
+    if all(trial.score < -0.5 for trial in trials):
+        return "It learns the worse action: the sign of the loss, or of the returns, is wrong."
+    if all(trial.score > 0.25 for trial in trials):
+        return (
+            "It learns the better action, but not well enough: the learning rate is far too small, "
+            "an entropy term is too strong, or the probabilities are flattened (softmax twice)."
+        )
+    return (
+        "It stays near chance, or settles on an action no matter what it pays: an action is not "
+        "weighted by its own return. Are all rows multiplied with all rows ([B, 1] * [B], a "
+        "product of means)? Are rows mixed up? Is the action drawn from the distribution that is "
+        "scored? Is the action that was taken the one that is scored? Or is an entropy term too "
+        "strong, the learning rate far too small, or the first step too large?"
+    )
+
+
+def diagnose_contexts(trials: list[Trial]) -> str:
+    """Return what a failure of the probe "contexts" means."""
+    if not any(trial.sees for trial in trials):
+        return "The observation does not reach the output, which is the same for all observations."
+    return (
+        "It does not learn the right action for each observation. In the update, an observation is "
+        "paired with another row's action and return (shuffled, shifted by one, the next "
+        "observation), or the agent acts on another row's observation. Or the optimizer holds only "
+        "a part of the actor; or the policy settles before it has tried all the actions."
+    )
+
+
+def diagnose_delay(trials: list[Trial]) -> str:
+    """Return what a failure of the probe "delay" means."""
+    meaning_of_arm = {
+        1: "Only the immediate reward counts: the rewards that follow an action are not summed, or "
+        "those that came before it are.",
+        2: "Later rewards weigh as much as early ones: the discount factor is not used.",
+        3: "Later rewards weigh more than early ones: they are discounted, or summed, from the "
+        "wrong end.",
+        4: "A loss counts as a gain: the sign of a return is lost (abs, square, unsigned).",
+    }
+    arms = {_settled_arm(trial) for trial in trials}
+    if len(arms) == 1:
+        arm = arms.pop()
+        if arm in meaning_of_arm:
+            return meaning_of_arm[arm]
+    return (
+        "It does not choose the same arm in each trial, so several arms seem to pay it alike. Are "
+        "returns rounded to integers (zeros_like of int rewards), or is their variance far too "
+        "large?"
+    )
+
+
+def _settled_arm(trial: Trial) -> int:
+    """Return the arm that was taken more than 70% of the time; arm 0, the right one, if none was.
+
+    Arm 0 explains no failure, so a trial that did not settle rules out all explanations by arm.
+    """
+    if trial.action_frequency[0].max() > 0.7:
+        return trial.favorite
+    return 0
+
+
+def diagnose_lengths(trials: list[Trial]) -> str:
+    """Return what a failure of the probe "lengths" means."""
+    if min(trial.score for trial in trials) < -0.2:
+        return (
+            "It stops although going on pays more: after the end of an episode, the return "
+            "continues (into the next episode, or with a value), or the sum over each episode is "
+            "divided by its own length."
+        )
+    return (
+        "It does not settle, as if long episodes told it nothing. Do their steps have the same "
+        "weight as others?"
+    )
+
+
+def diagnose_time_limit(trials: list[Trial]) -> str:
+    """Return what a failure of the probe "time limit" means."""
+    worst = min(trials, key=lambda trial: trial.score)
+    if worst.favorite == 0:
+        return "Something is added after the end: a value is added where the episode terminated."
+    if worst.favorite == 1:
+        return TRUNCATION_AS_TERMINATION
+    return "It does not settle between termination and truncation."
+
+
+def diagnose_bound(trials: list[Trial]) -> str:
+    """Return what a failure of the probe "bound" means."""
+    lowest = min(trial.score for trial in trials)
+    highest = max(trial.score for trial in trials)
+    if lowest < -0.3 and highest > 0.3:
+        return (
+            "It goes to the same end, whichever end pays: the action that was sent to the "
+            "environment, in its units, is scored as if it had been drawn; or it is mapped twice, "
+            "or to the wrong range."
+        )
+    if highest < -0.3:
+        return "It goes to the worse end: the sign of the loss, or of the mapping, is wrong."
+    if min(trial.best_score for trial in trials) < 0.9:
+        return (
+            "It moves in the right direction, but none of its actions gets to the end: they are "
+            "clipped or scaled to bounds that are narrower than the environment's."
+        )
+    return (
+        "It stays in the middle: the bounded action (clipped, or its tanh) is scored with the "
+        "density of the raw one. Store and score the action that was drawn; send the bounded one."
+    )
+
+
+def diagnose_alias(trials: list[Trial]) -> str:
+    """Return what a failure of the probe "alias" means."""
+    settled = any(trial.action_frequency.max() > 0.9 for trial in trials)
+    behavior = "settles on one action" if settled else "does not hold the mixture"
+    return (
+        f"It {behavior} where only a mixture pays. Possible causes: steps that are too large, "
+        "gradients that add up over updates (zero_grad), probabilities that are sharpened, or "
+        "weights that are never negative or small."
+    )
+
+
+def diagnose_memory(trials: list[Trial]) -> str:
+    """Return what a failure of the probe "memory" means."""
+    if min(trial.first_reward for trial in trials) > 0.75:
+        return (
+            "It knows the cue while it sees it and guesses later: the hidden state is not passed "
+            "on from step to step, or it is passed to another environment."
+        )
+    return "It acts on an old cue: the hidden state is not reset to 0 where an episode begins."

@@ -1,9 +1,9 @@
-"""The environments of the probes (`probes.py`): a few states each, and an optimum to be computed.
+"""The environments of the probes: a few states each, so that the best return can be computed.
 
-    World      any tabular MDP, as a Gymnasium environment
-    Motor      one continuous action with bounds
+    World    any tabular MDP as a Gymnasium environment
+    Motor    one continuous action with bounds
 
-Beside them the optima, and the actors that a policy with PGPolicy's constructor is given there.
+Below them are the MDPs of the probes, and the functions that compute the best return in an MDP.
 """
 
 from collections.abc import Sequence
@@ -12,18 +12,17 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
 from gymnasium.spaces import Box, Discrete
-from torch import nn
 
 from pg_edu.lab.exact.mdp import MDP
 from pg_edu.lab.exact.tasks import bandit, contexts
+from pg_edu.types import Floats
 
 
 class World(gym.Env[Any, Any]):
-    """A tabular MDP to be played: observations are one-hot [O], actions 0 to A - 1.
+    """A tabular MDP as an environment: one-hot observations [O], and actions 0 to A - 1.
 
-    Where the MDP has a limit, an episode that reaches it is truncated.
+    If the MDP has a limit, an episode that reaches it is truncated.
 
     Example:
         >>> env = World(DELAY)
@@ -33,38 +32,52 @@ class World(gym.Env[Any, Any]):
 
     def __init__(self, mdp: MDP) -> None:
         self.mdp = mdp
-        seen, actions = mdp.logits.shape
-        self.observation_space = Box(0.0, 1.0, (seen,), np.float32)
-        self.action_space = Discrete(actions)
-        self._one_hot = np.eye(seen, dtype=np.float32)[mdp.observation]
-        self._start = mdp.start.cumsum()
-        self._following = mdp.transition.cumsum(axis=-1)
+        obs_size, action_count = mdp.logits.shape
+        self.observation_space = Box(0.0, 1.0, (obs_size,), np.float32)
+        self.action_space = Discrete(action_count)
+        self._obs_of_state = np.eye(obs_size, dtype=np.float32)[mdp.observation]
+        self._start_cdf = mdp.start.cumsum()
+        self._transition_cdf = mdp.transition.cumsum(axis=-1)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """The first observation."""
+        """Start an episode and return its first observation [O] and an empty info."""
         super().reset(seed=seed)
-        self._state = int(np.searchsorted(self._start, self.np_random.random(), "right"))
-        self._time = 0
-        return self._one_hot[self._state].copy(), {}
+        self._state = self._draw(self._start_cdf)
+        self._steps = 0
+        return self._obs_of_state[self._state].copy(), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One transition. After the last one of an episode it shows another state's observation:
-        nothing is to be learned from what is seen after the end."""
+        """Return the next observation, the reward, terminated, truncated and an empty info.
+
+        The final observation of an episode that terminates is that of another state, so an agent
+        that learns from it learns something wrong.
+        """
         reward = float(self.mdp.reward[self._state, action])
-        likely = self._following[self._state, action]
-        following = int(np.searchsorted(likely, self.np_random.random(), "right"))
-        terminated = following == len(likely)
-        self._state = (self._state + 1) % len(self._one_hot) if terminated else following
-        self._time += 1
-        truncated = not terminated and self._time == self.mdp.limit
-        return self._one_hot[self._state].copy(), reward, terminated, truncated, {}
+        next_state = self._draw(self._transition_cdf[self._state, action])
+
+        # A row of transition probabilities lacks the probability of termination. A draw beyond
+        # what the row holds is therefore the end.
+        terminated = next_state == len(self._obs_of_state)
+        if terminated:
+            next_state = (self._state + 1) % len(self._obs_of_state)
+        self._state = next_state
+
+        self._steps += 1
+        truncated = not terminated and self._steps == self.mdp.limit
+        return self._obs_of_state[self._state].copy(), reward, terminated, truncated, {}
+
+    def _draw(self, cdf: Floats) -> int:
+        """Draw an index with this cumulative distribution; len(cdf) if it ends below the draw."""
+        return int(np.searchsorted(cdf, self.np_random.random(), "right"))
 
 
 class Motor(gym.Env[Any, Any]):
-    """One action in [2, 6]; the nearer it is to the best end, the more it pays: 4 there, 2 at the
-    other. An action outside raises ValueError.
+    """An environment with one action in [2, 6] that pays 4 at one end and 2 at the other.
+
+    Each episode is one step. One end is the best action, and the reward falls linearly towards the
+    other.
 
     Example:
         >>> env = Motor()
@@ -83,71 +96,102 @@ class Motor(gym.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """The only observation."""
+        """Return the only observation there is, and an empty info."""
         super().reset(seed=seed)
         return np.ones(1, np.float32), {}
 
     def reward(self, action: float) -> float:
-        """4 at the best end, falling in a line to 2 at the other."""
+        """Return the reward of an action in [2, 6]: 4 - 2 |action - best| / (6 - 2)."""
         return 4.0 - 2.0 * abs(action - self.best) / (self.HIGH - self.LOW)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """The reward for the action; one step is an episode."""
+        """Return the observation, the reward of the action, and that the episode terminated.
+
+        Raises:
+            ValueError: the action is outside [2, 6].
+        """
         value = float(np.asarray(action).reshape(()))
         if not self.LOW <= value <= self.HIGH:
-            raise ValueError(f"the action {value:.3g} is sent to a motor for 2 to 6: not mapped?")
+            raise ValueError(
+                f"the action {value:.3g} was sent to a motor that takes 2 to 6: not mapped? Map it "
+                "to the bounds of the action space before it is sent."
+            )
         return np.ones(1, np.float32), self.reward(value), True, False, {}
 
 
 def world(
-    ways: dict[int, list[int | None]],
+    next_states: dict[int, list[int | None]],
     reward: Sequence[Sequence[float]],
     start: Sequence[float] = (1.0,),
     observation: Sequence[int] | None = None,
     **kwargs: Any,
 ) -> MDP:
-    """An MDP from its arrows: ways[s][a] is the next state, or None for the end.
+    """Return the MDP with these deterministic transitions.
 
-    States that are not named end. Without `start` it begins in state 0, without `observation` all
-    states look alike.
+    Args:
+        next_states: next_states[s][a] is the state that follows action a in state s, or None if
+            the episode ends there. In a state that is not listed, every action ends the episode.
+        reward: r(s, a), [S, A].
+        start: the probabilities of the first states; those that are not given are 0.
+        observation: the number of the observation in each state, [S]. Default: all states look
+            alike.
+        **kwargs: further arguments of MDP.
     """
-    states, actions = len(reward), len(reward[0])
-    transition = np.zeros((states, actions, states))
-    for s, following in ways.items():
-        for a, to in enumerate(following):
-            if to is not None:
-                transition[s, a, to] = 1.0
-    first = np.pad(np.array(start), (0, states - len(start)))
-    seen = [0] * states if observation is None else observation
-    logits = np.zeros((max(seen) + 1, actions))
+    state_count, action_count = len(reward), len(reward[0])
+    transition = np.zeros((state_count, action_count, state_count))
+    for s, successors in next_states.items():
+        for a, next_state in enumerate(successors):
+            if next_state is not None:
+                transition[s, a, next_state] = 1.0
+    first = np.pad(np.array(start), (0, state_count - len(start)))
+    seen = [0] * state_count if observation is None else observation
+    logits = np.zeros((max(seen) + 1, action_count))
     return MDP(first, transition, reward, logits, observation=seen, **kwargs)
 
 
-# Three steps, each pays 1, nothing to choose.
+# Three steps that pay 1 each, with nothing to choose.
 SINGLE = world({0: [1], 1: [2]}, [[1], [1], [1]], gamma=0.5)
-# The constant 2 changes no gradient. But an update that does not know whose return it was (a
-# product of means, no returns at all) then makes likelier whatever was done.
+
+# The constant 2 in both rewards changes no expected gradient. However, an update that does not know
+# which action earned a return (a product of means, or no returns at all) then reinforces any action
+# that was taken.
 TWO = replace(bandit([2, 3]), gamma=0.5)
+
 CONTEXTS = replace(contexts((0.4, 0.3, 0.3)), gamma=0.5)
-# Five arms, each pays three times. Four are the best ones for four ways to weigh these payments,
-# and the last one for who takes a large loss for a large gain.
-PAYMENTS = [0, 4, -5], [1, -2, 0], [0, 0, 0], [-1, -1.25, 1.5], [-2.25, 0, 0]
-NOW, NEXT, LAST_OF_ALL = zip(*PAYMENTS, strict=True)
+
+# Each of the five arms pays three times. The first four are the best arms under four ways to weight
+# these payments: discounted, immediate, undiscounted, and discounted from the wrong end. The last
+# one is the best arm for an agent that mistakes a large loss for a large gain.
+PAYMENTS: tuple[list[float], ...] = (
+    [0, 4, -5],
+    [1, -2, 0],
+    [0, 0, 0],
+    [-1, -1.25, 1.5],
+    [-2.25, 0, 0],
+)
+FIRST_PAYMENTS, SECOND_PAYMENTS, THIRD_PAYMENTS = zip(*PAYMENTS, strict=True)
 DELAY = world(
     {0: [1, 2, 3, 4, 5], **{arm: [arm + 5] * 5 for arm in range(1, 6)}},
-    [NOW, *([pay] * 5 for pay in NEXT), *([pay] * 5 for pay in LAST_OF_ALL)],
+    [
+        FIRST_PAYMENTS,
+        *([payment] * 5 for payment in SECOND_PAYMENTS),
+        *([payment] * 5 for payment in THIRD_PAYMENTS),
+    ],
     observation=[0] + [1] * 10,
     gamma=0.5,
 )
-# Stop pays 1, go pays .6 four times, which with gamma = .6 is worth 1.31. That is little more, so
-# stopping wins for who adds a value of .65 or more after the end: it is discounted less there.
+
+# "Stop" pays 1. "Go" pays .6 four times, which is worth 1.31 with γ = .6. The difference is small
+# on purpose: an agent that adds a value of .65 or more after the end prefers to stop, because that
+# value is discounted less there.
 LENGTHS = world(
     {0: [None, 1], 1: [2, 2], 2: [3, 3]},
     [[1, 0.6], *3 * [[0.6] * 2]],
     observation=[0, 1, 1, 1],
     gamma=0.6,
 )
-# One arm ends at once, one after three steps, and one goes on until it is interrupted.
+
+# One arm ends at once, one ends after three steps, and one goes on until it is truncated.
 LIMIT = world(
     {0: [None, 1, 3], 1: [2, 2, 2], 3: [3, 3, 3]},
     [[2.6, 0, 0.95], [0] * 3, [4.7] * 3, [0.95] * 3],
@@ -155,9 +199,11 @@ LIMIT = world(
     gamma=0.8,
     limit=3,
 )
-# Two steps that look alike; pays if one of the actions is 0 and the other 2.
+
+# Two steps that look alike. The episode pays if one of its actions is 0 and the other is 2.
 ALIAS = world({0: [1, 3, 2]}, [[0, 0, 0], [0, 0, 1], [1, 0, 0], [0, 0, 0]], gamma=0.9)
-# A cue, and two steps at which it is not seen; each of the three pays for the cue's own action.
+
+# A step that shows a cue, and two steps that do not. All three pay for the action of the cue.
 MEMORY = world(
     {0: [2, 2], 1: [3, 3], 2: [4, 4], 3: [5, 5]},
     [[1, 0], [0, 1]] * 3,
@@ -168,23 +214,27 @@ MEMORY = world(
 
 
 def best_value(mdp: MDP) -> float:
-    """J of the best policy that sees every state: V(s) = max r(s, a) + γ Σ P(s'|s, a) V(s').
+    """Return J of the best policy that sees the state: V(s) = max r(s, a) + γ Σ P(s'|s, a) V(s').
 
     Example:
         >>> round(best_value(LENGTHS), 12) == round(0.6 * (1 + 0.6 + 0.36 + 0.216), 12)
         True
     """
-    value, before = np.zeros(len(mdp.start)), None
-    while before is None or np.abs(value - before).max() > 1e-14:
-        value, before = (mdp.reward + mdp.gamma * mdp.transition @ value).max(axis=1), value
+    value = np.zeros(len(mdp.start))
+    change = np.inf
+    while change > 1e-14:
+        action_value = mdp.reward + mdp.gamma * mdp.transition @ value
+        new_value = action_value.max(axis=1)
+        change = np.abs(new_value - value).max()
+        value = new_value
     return float(mdp.start @ value)
 
 
 def best_blind_value(mdp: MDP) -> float:
-    """J of the best policy that sees none of the states, for rewards of at least 0.
+    """Return J of the best policy that cannot tell the states apart, for rewards of at least 0.
 
-    From the uniform policy on, the new probability of an action is its share of the return, which
-    never lowers J. Source: Dayan & Hinton (1997).
+    Starting from the uniform policy, the new probability of each action is its share of the
+    return. No such step lowers J. Source: Dayan & Hinton (1997).
 
     Example:
         >>> round(best_blind_value(ALIAS), 12)
@@ -197,49 +247,5 @@ def best_blind_value(mdp: MDP) -> float:
 
 
 def mirrored(mdp: MDP) -> MDP:
-    """The same world with its actions in reverse order."""
+    """Return the same MDP with its actions in reverse order."""
     return replace(mdp, transition=mdp.transition[:, ::-1], reward=mdp.reward[:, ::-1])
-
-
-# The actors that policies with PGPolicy's constructor are given.
-
-
-class Linear(nn.Module):
-    """Logits [B, A] that are linear in the observation."""
-
-    def __init__(self, width: int, actions: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(0.1 * torch.randn(width, actions))
-        self.bias = nn.Parameter(torch.zeros(actions))
-
-    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
-        """obs [B, O] -> logits, and no state."""
-        return torch.as_tensor(obs) @ self.weight + self.bias, None
-
-
-class Remembering(Linear):
-    """Acts by the first cue that it saw in an episode: the hidden state, [B, O - 1].
-
-    PGPolicy (as Tianshou v1.1.0) scores stored rows one by one, without the state in which they
-    were acted. So this actor can be taught at the step that shows the cue only; at the others its
-    logits are then 0 and have no gradient. What it has learned it needs at all three.
-    """
-
-    def __init__(self, width: int, actions: int) -> None:
-        super().__init__(width - 1, actions)
-
-    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
-        """obs [B, O], and the state -> logits, and the state."""
-        cue = torch.as_tensor(obs)[:, :-1]
-        if state is not None:
-            cue = torch.where(state.any(dim=1, keepdim=True), state, cue)
-        return cue @ self.weight, cue
-
-
-class Location(Linear):
-    """The mean [B, 1] of a Gaussian whose standard deviation is 1."""
-
-    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
-        """obs [B, O] -> (mean, standard deviation), and no state."""
-        mean, _ = super().forward(obs)
-        return (mean, torch.ones_like(mean)), None
