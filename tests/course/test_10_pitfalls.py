@@ -16,8 +16,8 @@ import pytest
 from scipy import integrate, stats
 
 from pg_edu.course import exercise
-from pg_edu.lab.museum import PITFALLS, ROOMS
-from pg_edu.lab.museum.entry import Kind, Pitfall, Verdict
+from pg_edu.lab.museum import MODULES, PITFALLS
+from pg_edu.lab.museum.pitfall import Kind, Pitfall, Verdict
 
 WITH_CODE = {name: entry for name, entry in PITFALLS.items() if entry.kind != "belief"}
 BELIEFS = {name: entry for name, entry in PITFALLS.items() if entry.kind == "belief"}
@@ -382,11 +382,11 @@ FIGURES = {
         cosines(LONG_OR_SHORT, per_episode, (1, 2, 3)),
         [*cosines(LONG_OR_SHORT, per_step, (1, 4)), 1],
     ),
-    "standardised per episode": lambda: (
+    "standardized per episode": lambda: (
         [0, NAN, (0.81 - 2.71 / 3) / statistics.stdev([0.81, 0.9, 1])],
         [0],
     ),
-    "standardised per batch": lambda: (
+    "standardized per batch": lambda: (
         [
             angle(arms(2, signs)[0], GRADIENT),
             angle(
@@ -472,7 +472,7 @@ FIGURES = {
         [1],
     ),
     "[B, 1] * [B]": lambda: ([(1 - 2 * 0.6) / (2 * 2**2), (1 - 0.6) / 2], [snr(2), snr(4), snr(6)]),
-    "centred rewards": lambda: ([9], [0]),
+    "centered rewards": lambda: ([9], [0]),
     "int returns": lambda: ([1, 2.71], [2.71, 3]),
     "softmax, then log": lambda: ([-INF, NAN], [-80, 1, math.log(2.0**-23), 0]),
     "cumsum over gamma^t": lambda: ([NAN], [0]),
@@ -492,7 +492,7 @@ FIGURES = {
         [ARM_PUSHES[0], ARM_PUSHES.min()],
         [(1.5 * (1 - PI[0]) - 5.5 * PI[0]) / 2],
     ),
-    "reward-to-go is less noisy": lambda: (
+    "reward-to-go always helps": lambda: (
         [
             moments(LOAN, 1, right)[1],
             moments(LOAN, 1, lambda b: pushed(b[0], [to_go(b[0])[0]] * 2))[1],

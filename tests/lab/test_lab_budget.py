@@ -147,11 +147,11 @@ def step_by_hand(pieces, settings, mean, std):
     """The sum over all steps of score times weight: the logits of action 1 in states 0 and 1."""
     weights = [returns(piece, settings.gamma, mean) for piece in pieces]
     weights = with_baseline(weights, pieces, settings)
-    if settings.normaliser == "running":
+    if settings.normalizer == "running":
         weights = [[w - mean for w in row] for row in weights]
-    if settings.normaliser in ("batch", "episode"):
+    if settings.normalizer in ("batch", "episode"):
         flat = [w for row in weights for w in row]
-        among = {"batch": lambda row: flat, "episode": lambda row: row}[settings.normaliser]
+        among = {"batch": lambda row: flat, "episode": lambda row: row}[settings.normalizer]
         weights = [[std * w for w in standardised(row, among(row))] for row in weights]
     step = np.zeros(2)
     for row, (steps, _) in zip(weights, pieces, strict=True):
@@ -163,7 +163,7 @@ def step_by_hand(pieces, settings, mean, std):
 
 def by_hand(settings):
     """E[update], and E|update - E[update]|² of all four logits, over every ordered batch."""
-    mean = settled_mean(settings) if settings.normaliser == "running" else 0.0
+    mean = settled_mean(settings) if settings.normalizer == "running" else 0.0
     std = spread(settings)
     games = settings.episodes * (1 if settings.window is None else settings.window / LENGTH)
     rows = []
@@ -190,15 +190,15 @@ AGENTS = [
     Settings(episodes=2, divide_by="steps", baseline="value"),
     Settings(gamma=0.9, episodes=3, baseline="leave-one-out"),
     Settings(gamma=0.9, episodes=2, baseline="batch mean"),
-    Settings(gamma=0.9, episodes=3, normaliser="batch", baseline="value"),
-    Settings(gamma=0.9, episodes=2, divide_by="steps", normaliser="episode"),
-    Settings(gamma=0.9, episodes=2, divide_by="steps", normaliser="running"),
+    Settings(gamma=0.9, episodes=3, normalizer="batch", baseline="value"),
+    Settings(gamma=0.9, episodes=2, divide_by="steps", normalizer="episode"),
+    Settings(gamma=0.9, episodes=2, divide_by="steps", normalizer="running"),
     Settings(gamma=0.9, window=5),
     Settings(window=6, divide_by="pieces"),
-    Settings(gamma=0.9, window=5, divide_by="steps", normaliser="running"),
-    Settings(gamma=0.9, window=5, divide_by="pieces", normaliser="running", baseline="value"),
-    Settings(gamma=0.8, episodes=2, window=3, normaliser="batch", baseline="leave-one-out"),
-    Settings(gamma=0.9, window=4, divide_by="steps", normaliser="episode", baseline=-1.0),
+    Settings(gamma=0.9, window=5, divide_by="steps", normalizer="running"),
+    Settings(gamma=0.9, window=5, divide_by="pieces", normalizer="running", baseline="value"),
+    Settings(gamma=0.8, episodes=2, window=3, normalizer="batch", baseline="leave-one-out"),
+    Settings(gamma=0.9, window=4, divide_by="steps", normalizer="episode", baseline=-1.0),
 ]
 every_agent = pytest.mark.parametrize("settings", AGENTS, ids=range(len(AGENTS)))
 
@@ -209,7 +209,7 @@ def test_truth_and_parts_are_the_mean_update_and_its_noise(settings):
     found, (expected, noise) = budget(ORCHARD, settings), by_hand(settings)
     np.testing.assert_allclose(found.expectation[:2, 1], expected, atol=1e-9)
     np.testing.assert_allclose(found.expectation[:2, 0], -expected, atol=1e-9)
-    assert found.noise == pytest.approx(noise, abs=1e-9)
+    assert found.variance == pytest.approx(noise, abs=1e-9)
 
 
 @every_agent
@@ -224,12 +224,12 @@ def test_the_mean_squared_error_is_the_bias_squared_and_the_noise(settings):
 
 @every_agent
 def test_the_parts_come_one_after_the_other(settings):
-    """Each part is what switching on one more choice adds: cut, mean, normaliser, baseline."""
+    """Each part is what switching on one more choice adds: cut, mean, normalizer, baseline."""
     parts = budget(ORCHARD, settings).parts
-    assert list(parts) == ["discount", "gamma^t", "cut", "mean", "normaliser", "baseline"]
-    cut = replace(settings, divide_by=None, normaliser=None, baseline=None)
+    assert list(parts) == ["discount", "gamma^t", "cut", "mean", "normalizer", "baseline"]
+    cut = replace(settings, divide_by=None, normalizer=None, baseline=None)
     mean = replace(cut, divide_by=settings.divide_by)
-    normalised = replace(mean, normaliser=settings.normaliser)
+    normalised = replace(mean, normalizer=settings.normalizer)
     stages = [by_hand(stage)[0] for stage in (cut, mean, normalised, settings)]
     for name, before, after in zip(list(parts)[3:], stages, stages[1:], strict=False):
         np.testing.assert_allclose(parts[name][:2, 1], after - before, atol=1e-9)
@@ -277,7 +277,7 @@ def test_the_cut_replaces_q_by_what_is_heard_of_it(window):
         (Settings(gamma=0.7, episodes=2, window=3, divide_by="steps"), ["mean"]),
         (Settings(gamma=0.7, episodes=3, baseline="leave-one-out"), ["baseline"]),
         (Settings(gamma=0.7, episodes=2, baseline="value"), ["baseline"]),
-        (Settings(gamma=0.7, baseline=-3.0, normaliser="running"), ["normaliser", "baseline"]),
+        (Settings(gamma=0.7, baseline=-3.0, normalizer="running"), ["normalizer", "baseline"]),
     ],
 )
 def test_what_costs_nothing_has_no_part(settings, zero):
@@ -292,8 +292,8 @@ def test_a_random_divisor_costs_less_with_more_environments():
     sizes = {n: budget(ORCHARD, Settings(episodes=n, divide_by="steps")) for n in (4, 8)}
     lengths = [np.linalg.norm(found.parts["mean"]) for found in sizes.values()]
     assert 1.6 < lengths[0] / lengths[1] < 2.4
-    found = [budget(ORCHARD, Settings(episodes=n, normaliser="batch")) for n in (4, 10)]
-    norms = [np.linalg.norm(b.parts["normaliser"]) for b in found]
+    found = [budget(ORCHARD, Settings(episodes=n, normalizer="batch")) for n in (4, 10)]
+    norms = [np.linalg.norm(b.parts["normalizer"]) for b in found]
     assert norms[1] < norms[0] / 1.8
 
 
@@ -303,20 +303,20 @@ def test_a_deviation_is_measured_by_what_it_tends_to_also_behind_a_baseline(base
     wanted = budget(ORCHARD, Settings(gamma=0.9)).expectation
 
     def error(n):
-        settings = Settings(0.9, n, normaliser="batch", baseline=baseline)
+        settings = Settings(0.9, n, normalizer="batch", baseline=baseline)
         g = update(ORCHARD, settings)
         return np.linalg.norm(sum(p * g(b) for p, b in batches(ORCHARD, settings)) - wanted)
 
     assert error(18) < 0.65 * error(9)
 
 
-@pytest.mark.parametrize("normaliser", ["batch", "running", None])
-def test_a_huge_constant_on_the_rewards_of_a_bandit_leaves_its_deviation_alone(normaliser):
+@pytest.mark.parametrize("normalizer", ["batch", "running", None])
+def test_a_huge_constant_on_the_rewards_of_a_bandit_leaves_its_deviation_alone(normalizer):
     """Var(c + R) = Var(R): E[R²] - E[R]² has no digit left of it for c = 1e8."""
 
     def centred(c):
         arms = MDP([1], np.zeros((1, 3, 1)), [[c, c + 1, c + 3]], [[0, 0, 0]])
-        settings = Settings(episodes=3, normaliser=normaliser, baseline="leave-one-out")
+        settings = Settings(episodes=3, normalizer=normalizer, baseline="leave-one-out")
         return budget(arms, settings).expectation
 
     np.testing.assert_allclose(centred(1e8), centred(0.0), atol=1e-6)
@@ -327,7 +327,7 @@ def test_windows_that_keep_step_with_the_games_hold_whole_games(window, games):
     """Every game has four steps and the first window begins with one: so does every other."""
     found = budget(coins(4), Settings(window=window))
     whole = budget(coins(4), Settings(episodes=games))
-    assert found.noise == pytest.approx(whole.noise, rel=1e-12)
+    assert found.variance == pytest.approx(whole.variance, rel=1e-12)
     firsts = {batch[0].states[0] for _, batch in batches(coins(4), Settings(window=window))}
     assert firsts == {0}
 
@@ -388,7 +388,7 @@ def test_an_update_by_the_mean_over_steps_is_pgpolicys(window):
 
 def test_running_is_pgpolicys_reward_normalization_when_it_has_settled():
     """(G - μ)/σ with γμ behind the cut, where μ and σ are what such returns have themselves."""
-    settings = Settings(gamma=0.9, window=5, divide_by="steps", normaliser="running")
+    settings = Settings(gamma=0.9, window=5, divide_by="steps", normalizer="running")
     mean = settled_mean(settings)
     std = moments(settings, mean)[1]
     every = list(batches(ORCHARD, settings))
@@ -434,7 +434,7 @@ def test_the_printed_budget_is_a_table_of_lengths_and_angles():
         ({"window": 2.5}, "window .* positive integer, got 2.5"),
         ({"divide_by": "games"}, "divide_by: one of steps, pieces"),
         ({"divide_by": 5}, "divide_by: one of steps, pieces, or None; got 5"),
-        ({"normaliser": "std"}, "normaliser: one of running, batch, episode"),
+        ({"normalizer": "std"}, "normalizer: one of running, batch, episode"),
         ({"baseline": "V"}, "baseline: one of value, leave-one-out, batch mean"),
         ({"baseline": float("nan")}, "a finite number, or None; got nan"),
         ({"baseline": True}, "a finite number, or None; got True"),

@@ -27,8 +27,8 @@ from pg_edu.lab.exact.estimators import (
     minus_time_mean,
     minus_value,
     reward_to_go,
-    standardised_per_batch,
-    standardised_per_episode,
+    standardized_per_batch,
+    standardized_per_episode,
     sum_per_episode,
     times_gamma_t,
     total_return,
@@ -170,9 +170,9 @@ def test_weights_are_changed_as_the_equation_says(change, expected):
 
 def test_standardised_weights_have_mean_0_and_standard_deviation_1():
     """Of each episode, and of the batch; a single number becomes 0."""
-    batch = np.concatenate(standardised_per_batch(WEIGHTS))
+    batch = np.concatenate(standardized_per_batch(WEIGHTS))
     np.testing.assert_allclose([batch.mean(), batch.std()], [0, 1], atol=1e-7)
-    first, second, _ = standardised_per_episode(WEIGHTS)
+    first, second, _ = standardized_per_episode(WEIGHTS)
     np.testing.assert_allclose([first.mean(), first.std()], [0, 1], atol=1e-7)
     np.testing.assert_array_equal(second, 0)
 
@@ -245,7 +245,7 @@ def test_the_noise_of_leave_one_out_is_more_at_two_and_less_from_three():
 def test_broadcasting_divides_by_n_and_loses_signal():
     """E = ∇J / N, SNR .39, .30, .26 at N = 2, 4, 6."""
     for n, snr in ((2, 0.39), (4, 0.30), (6, 0.26)):
-        found = judge(WRONG["[B,1] * [B]"], BANDIT.batches(n, symmetric=True), BANDIT.gradient())
+        found = judge(WRONG["[B, 1] * [B]"], BANDIT.batches(n, symmetric=True), BANDIT.gradient())
         np.testing.assert_allclose(n * found.expectation, BANDIT.gradient(), atol=1e-13)
         assert found.snr == pytest.approx(snr, abs=0.005)
 

@@ -20,7 +20,7 @@ from pg_edu.lab.exact.estimators import (
 from pg_edu.lab.exact.laws import (
     LAWS,
     TASKS,
-    _tested,
+    _t_test,
     laws,
     sampled_laws,
     with_return_shift,
@@ -32,9 +32,9 @@ from pg_edu.lab.exact.tasks import coins, invest, length_bias, stop_or_go
 BROKEN = {
     "mean over steps": ("shift", "batch size"),
     "mean per episode": ("shift",),
-    "[B,1] * [B]": ("shift", "batch size"),
-    "standardised per episode": ("scale",),
-    "standardised per batch": ("scale", "batch size"),
+    "[B, 1] * [B]": ("shift", "batch size"),
+    "standardized per episode": ("scale",),
+    "standardized per batch": ("scale", "batch size"),
     "own mean over steps": ("batch size",),
     "own mean per time": ("batch size",),
     "own mean of the alive": ("batch size",),
@@ -43,9 +43,9 @@ BROKEN = {
 MEANING = {
     "mean over steps": "a mean over the steps of all episodes",
     "mean per episode": "a mean over the steps of each episode",
-    "[B,1] * [B]": "each return times every log-probability",
-    "standardised per episode": "divided by their own spread",
-    "standardised per batch": "divided by their own spread",
+    "[B, 1] * [B]": "each return times every log-probability",
+    "standardized per episode": "divided by their own spread",
+    "standardized per batch": "divided by their own spread",
     "own mean over steps": "part of the mean that is taken from it",
     "own mean per time": "part of the mean that is taken from it",
     "own mean of the alive": "part of the mean that is taken from it",
@@ -200,7 +200,7 @@ def test_the_stated_error_rate_is_kept():
     accused = 0
     for _ in range(400):
         rows = rng.exponential(size=(100, 20)) - 1
-        accused += not _tested("shift", rows, unit=1.0, error_rate=0.1).holds
+        accused += not _t_test("shift", rows, unit=1.0, error_rate=0.1).holds
     assert accused < 400 * 0.1 + 3 * np.sqrt(400 * 0.1 * 0.9)
 
 
@@ -208,18 +208,18 @@ def test_a_violation_along_one_of_many_dimensions_is_found_and_measured():
     """Mean difference .5 in one dimension of 200."""
     rows = np.random.default_rng(1).normal(size=(4000, 200))
     rows[:, 7] += 0.5
-    found = _tested("shift", rows, unit=2.0, error_rate=0.001)
+    found = _t_test("shift", rows, unit=2.0, error_rate=0.001)
     assert not found.holds
     assert found.size == pytest.approx(0.25, rel=0.2)
 
 
 def test_rounding_is_no_violation():
     """Every difference 1e-7 of |g|, without noise."""
-    assert _tested("scale", np.full((100, 3), 1e-7), unit=1.0, error_rate=0.01).holds
+    assert _t_test("scale", np.full((100, 3), 1e-7), unit=1.0, error_rate=0.01).holds
 
 
 def test_a_violation_without_noise_is_found():
-    assert not _tested("scale", np.full((100, 3), 0.1), unit=1.0, error_rate=0.01).holds
+    assert not _t_test("scale", np.full((100, 3), 0.1), unit=1.0, error_rate=0.01).holds
 
 
 def test_a_report_says_what_would_have_been_seen():
@@ -322,7 +322,7 @@ def test_a_single_batch_size_is_refused():
 
 def test_a_collector_of_another_number_is_refused():
     collect = collector(stop_or_go())
-    with pytest.raises(ValueError, match=r"collect\(4\) must give 4 episodes, but gave 3"):
+    with pytest.raises(ValueError, match=r"collect\(4\) must return 4 episodes, but returned 3"):
         sampled_laws(RIGHT["reward-to-go"], lambda n: collect(3))
 
 
