@@ -478,7 +478,7 @@ ENDLESS = MDP([1.0], [[[1.0], [1.0]]], [[0.0, 1.0]], [[0.0, 0.0]], gamma=0.9)
         (replace(ORCHARD, reward=1e160 * COINS), Settings(), "undiscounted", "at most 1e[+]100"),
     ],
 )
-def test_a_budget_that_does_not_exist_raises(mdp, settings, objective, message):
+def test_an_impossible_budget_raises(mdp, settings, objective, message):
     with pytest.raises(ValueError, match=message):
         budget(mdp, settings, objective)
 

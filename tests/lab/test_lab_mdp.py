@@ -180,7 +180,7 @@ def test_the_probabilities_of_all_episodes_sum_to_one(mdp):
 
 
 def test_every_episode_has_the_probability_of_its_steps():
-    """p = start(s₀) Π π(aₜ|sₜ) P(sₜ₊₁|sₜ, aₜ), times 1 - Σ P at the end if it terminated."""
+    """p = start(s₀) Π π(aₜ|sₜ) P(sₜ₊₁|sₜ, aₜ), times 1 - Σ P at the end (Σ P if cut)."""
     mdp = random_mdp(9, limit=3)
     merged: Counter[tuple] = Counter()
     expected: Counter[tuple] = Counter()
@@ -254,10 +254,10 @@ def test_the_average_reward_of_a_restarting_mdp_is_return_over_length():
     assert mdp.restarting().J("average") == pytest.approx(expected, abs=1e-13)
 
 
-# Judgements.
+# Judgments.
 
 
-def test_a_judgement_has_the_moments_of_its_estimator():
+def test_a_judgment_has_the_moments_of_its_estimator():
     """E, covariance, bias, SNR and cosine of a two-valued vector, by hand."""
     coin = bandit([0.0, 1.0], np.log([0.25, 0.75]))
 
@@ -295,7 +295,7 @@ def test_probabilities_that_do_not_sum_to_one_raise():
 
 
 def test_gaussian_expectations_of_powers_are_the_moments():
-    """E[x²] = μ² + σ², E[x⁴] of a standard normal = 3."""
+    """E[x²] = mean² + std², and E[x⁴] of a standard normal is 3."""
     assert gaussian_expectation(lambda x: x**2, 0.5, 2.0) == pytest.approx(4.25, abs=1e-12)
     assert gaussian_expectation(lambda x: x**4) == pytest.approx(3, abs=1e-12)
 
@@ -308,11 +308,13 @@ def test_several_gaussian_expectations_can_be_computed_at_once():
 
 @pytest.mark.parametrize("mean", [0.3, 1.5])
 def test_a_clipped_gaussian_has_its_closed_form(mean):
-    """E[clip(x, -1, 1)] = Φ(-b) - Φ(a) + μ (Φ(b) - Φ(a)) - σ (φ(b) - φ(a)), a, b = (∓1 - μ)/σ."""
+    """E[clip(x, -1, 1)] = Φ(-h) - Φ(l) + m (Φ(h) - Φ(l)) - s (φ(h) - φ(l)), l, h = (∓1 - m)/s."""
     std = 0.6
-    a, b = (-1 - mean) / std, (1 - mean) / std
+    low = (-1 - mean) / std
+    high = (1 - mean) / std
     cdf, pdf = stats.norm.cdf, stats.norm.pdf
-    expected = cdf(-b) - cdf(a) + mean * (cdf(b) - cdf(a)) - std * (pdf(b) - pdf(a))
+    expected = cdf(-high) - cdf(low)
+    expected += mean * (cdf(high) - cdf(low)) - std * (pdf(high) - pdf(low))
     found = gaussian_expectation(lambda x: np.clip(x, -1, 1), mean, std, kinks=[-1, 1])
     assert found == pytest.approx(expected, abs=1e-14)
 
@@ -329,7 +331,7 @@ def test_a_squashed_gaussian_agrees_with_adaptive_quadrature():
 # The tasks of the course.
 
 
-def test_investing_pays_without_a_limit_and_from_a_limit_of_nine_on():
+def test_investing_pays_without_a_limit_and_with_a_limit_of_nine_or_more():
     """The mean advantage of investing over T steps is ((T - 5)(3γ⁵ - 1) - 5) / T."""
     for limit in range(5, 11):
         expected = ((limit - 5) * (3 * 0.95**5 - 1) - 5) / limit

@@ -81,9 +81,7 @@ class Settings:
         _check_choice("divide_by", self.divide_by, get_args(Divisor))
         _check_choice("normalizer", self.normalizer, get_args(Normalizer))
         if not _is_number(self.baseline):
-            _check_choice(
-                "baseline", self.baseline, get_args(Baseline), or_else="a finite number, "
-            )
+            _check_choice("baseline", self.baseline, get_args(Baseline), "a finite number")
 
 
 def _is_number(value: object) -> bool:
@@ -91,10 +89,10 @@ def _is_number(value: object) -> bool:
     return real and math.isfinite(cast(float, value))
 
 
-def _check_choice(field: str, value: object, choices: tuple[str, ...], or_else: str = "") -> None:
-    if value is not None and value not in choices:
-        known = ", ".join(choices)
-        raise ValueError(f"{field}: one of {known}, {or_else}or None; got {value!r}.")
+def _check_choice(field: str, value: object, names: tuple[str, ...], *others: str) -> None:
+    if value is not None and value not in names:
+        choices = ", ".join([*names, *others])
+        raise ValueError(f"{field}: one of {choices}, or None; got {value!r}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +100,7 @@ class Budget:
     """How the expected update differs from the truth, and how much single updates vary.
 
     Args:
-        truth: the gradient of the wanted objective, [O, A].
+        truth: the gradient of the objective, [O, A].
         parts: name -> what this choice adds to the expected update, [O, A], in order.
         covariance: the covariance matrix of the update flattened to M = O · A numbers, [M, M].
     """
@@ -113,17 +111,17 @@ class Budget:
 
     @property
     def expectation(self) -> Floats:
-        """E[update], the sum of the truth and all parts."""
+        """Return E[update], the sum of the truth and all parts."""
         return self.truth + sum(self.parts.values())
 
     @property
     def variance(self) -> float:
-        """E|update - E[update]|²."""
+        """Return E|update - E[update]|²."""
         return float(np.trace(self.covariance))
 
     @property
     def error(self) -> float:
-        """E|update - truth|² = |sum of the parts|² + variance."""
+        """Return E|update - truth|² = |sum of the parts|² + variance."""
         return float(np.sum((self.expectation - self.truth) ** 2)) + self.variance
 
     def __str__(self) -> str:
@@ -144,8 +142,8 @@ class Budget:
         for name, part in parts.items():
             total = total + part
             length = lengths[name] if lengths[name] > least else 0.0
-            angle = cosine(np.where(np.abs(total) > least, total, 0.0), self.truth)
-            shown = round(angle, 3) + 0.0  # + 0.0 turns -0 into 0
+            alignment = cosine(np.where(np.abs(total) > least, total, 0.0), self.truth)
+            shown = round(alignment, 3) + 0.0  # + 0.0 turns -0 into 0
             lines.append(f"{name:<12} {length:{digits}}  {shown:6.3f}")
         lines.append(f"{'std':<12} {std:{digits}}")
         return "\n".join(lines)
@@ -155,12 +153,13 @@ def budget(mdp: MDP, settings: Settings, objective: Objective = "undiscounted") 
     """Return the exact error budget of an agent in a small MDP.
 
     Args:
-        mdp: the environment and the policy. Its episodes must end: by themselves, without a limit,
-            if the agent collects windows; and whole episodes must have a greatest length.
+        mdp: the environment and the policy. Its episodes must end. If the agent collects windows,
+            they must end by themselves, without a limit; if it collects whole episodes, there must
+            be a longest one.
         settings: those of the agent. Its gamma is that of the returns; the gamma of the MDP is that
             of the objective.
-        objective: the objective that is wanted, "undiscounted" or "discounted". (The average reward
-            is a mean over steps, and so not comparable with what is a mean over episodes.)
+        objective: what the agent should maximize, "undiscounted" or "discounted". (The average
+            reward is a mean over steps, and so not comparable with means over episodes.)
 
     Raises:
         ValueError: the objective is another one, episodes may go on forever, a window is asked for

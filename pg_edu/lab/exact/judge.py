@@ -1,4 +1,4 @@
-"""Judge an estimator: its exact expectation and covariance, beside the truth.
+"""Judge an estimator by its exact expectation and covariance, compared with the truth.
 
     E[g] = Σ p(batch) g(batch),     Cov[g] = Σ p(batch) (g(batch) - E[g]) (g(batch) - E[g])ᵀ
 
@@ -19,8 +19,8 @@ from pg_edu.types import Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
-    """The exact moments of an estimator, beside the truth.
+class Judgment:
+    """The exact moments of an estimator, and the truth that they are compared with.
 
     Args:
         truth: what the estimator should equal on average.
@@ -34,33 +34,33 @@ class Judgement:
 
     @property
     def bias(self) -> Floats:
-        """E[g] - truth."""
+        """Return E[g] - truth, the bias."""
         return self.expectation - self.truth
 
     @property
     def variance(self) -> float:
-        """E|g - E[g]|², the trace of the covariance."""
+        """Return E|g - E[g]|², the trace of the covariance."""
         return float(np.trace(self.covariance))
 
     @property
     def snr(self) -> float:
-        """The signal-to-noise ratio |E[g]| / √variance, infinite if the variance is 0."""
+        """Return the signal-to-noise ratio |E[g]| / √variance, infinite if the variance is 0."""
         signal = float(np.linalg.norm(self.expectation))
         return signal / math.sqrt(self.variance) if self.variance > 0 else math.inf
 
     @property
     def cosine(self) -> float:
-        """The cosine of the angle between E[g] and the truth; 1 if they differ at most in scale."""
+        """Return the cosine between E[g] and the truth, which is 1 if they differ only in scale."""
         return cosine(self.expectation, self.truth)
 
     @property
     def scale(self) -> float:
-        """The length of E[g] along the truth divided by that of the truth; 1 if g is unbiased."""
+        """Return the length of E[g] along the truth over |truth|, which is 1 if g is unbiased."""
         return float(np.vdot(self.expectation, self.truth) / np.vdot(self.truth, self.truth))
 
     @property
     def unbiased(self) -> bool:
-        """Whether |E[g] - truth| < 1e-12 · max(1, |truth|)."""
+        """Return whether |E[g] - truth| < 1e-12 · max(1, |truth|)."""
         allowed = 1e-12 * max(1.0, float(np.linalg.norm(self.truth)))
         return float(np.linalg.norm(self.bias)) < allowed
 
@@ -71,8 +71,8 @@ class Judgement:
 
 def judge(
     estimator: Estimator, batches: Iterable[tuple[float, Episodes]], truth: ArrayLike
-) -> Judgement:
-    """Return the exact expectation and covariance of an estimator, beside the truth.
+) -> Judgment:
+    """Return the exact expectation and covariance of an estimator, with the truth.
 
     Args:
         estimator: a function of a batch of episodes that returns an array of the truth's shape, a
@@ -105,7 +105,7 @@ def judge(
     mean = probability @ g
     deviation = g - mean
     covariance = (probability * deviation.T) @ deviation
-    return Judgement(target, mean.reshape(target.shape), covariance)
+    return Judgment(target, mean.reshape(target.shape), covariance)
 
 
 def _estimate(estimator: Estimator, batch: Episodes, shape: tuple[int, ...]) -> Floats:

@@ -78,7 +78,7 @@ class LawReport:
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """The names of the laws that are broken."""
+        """Return the names of the laws that are broken."""
         return tuple(finding.law for finding in self.findings if not finding.holds)
 
     def __getitem__(self, law: str) -> Finding:

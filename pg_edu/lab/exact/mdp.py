@@ -58,13 +58,16 @@ class Episode:
 
     @property
     def end(self) -> Flags:
-        """True on the last step and False before it, [T]."""
+        """Return flags that are True on the last step only, [T]."""
         end: Flags = np.arange(len(self)) == len(self) - 1
         return end
 
     @cached_property
     def score(self) -> Floats:
-        """∇ log π(aₜ | oₜ) with respect to the logits, [T, O, A]: onehot(aₜ) - π in row oₜ."""
+        """Return ∇ log π(aₜ | oₜ) with respect to the logits, [T, O, A].
+
+        Row oₜ is onehot(aₜ) - π(· | oₜ); the other rows are 0.
+        """
         score = np.zeros((len(self), *self.logits.shape))
         steps = np.arange(len(self))
         score[steps, self.obs] = -softmax(self.logits)[self.obs]
@@ -137,7 +140,7 @@ class MDP:
 
     @cached_property
     def policy(self) -> Floats:
-        """π(a | s), [S, A]."""
+        """Return π(a | s), [S, A]."""
         probabilities: Floats = softmax(self.logits)[self.observation]
         return probabilities
 
@@ -145,7 +148,7 @@ class MDP:
 
     @cached_property
     def _unrolled(self) -> "MDP":
-        """The same MDP with the time in its state, [limit · S] states; without a limit, itself."""
+        """Return the MDP with the time in its state, limit · S states; without a limit, itself."""
         if self.limit is None:
             return self
         steps = self.limit
@@ -401,7 +404,7 @@ class MDP:
 
     @cached_property
     def _cumulative(self) -> tuple[Any, Any, Any]:
-        """The cumulative distributions as nested lists, which `bisect` inverts."""
+        """Return the cumulative distributions as nested lists, which `bisect` inverts."""
         return (
             self.start.cumsum(axis=-1).tolist(),
             self.policy.cumsum(axis=-1).tolist(),
@@ -430,7 +433,7 @@ def _stationary_distribution(P: Floats) -> Floats:
 
 
 def _ends(P: Floats) -> bool:
-    """Return whether the chain can terminate from every one of its states."""
+    """Return whether the chain can terminate from each of its states."""
     can_end = P.sum(axis=1) < 1 - 1e-12
     for _ in P:
         can_end = can_end | (P @ can_end > 0)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.estimators import reward_to_go, sum_per_episode
-from pg_edu.lab.exact.judge import Judgement, cosine, judge
+from pg_edu.lab.exact.judge import Judgment, cosine, judge
 from pg_edu.lab.exact.mdp import MDP, Episodes
 from pg_edu.lab.exact.tasks import contexts
 from pg_edu.lab.museum.measuring import (
@@ -92,7 +92,7 @@ def whole_episodes(batch: Episodes) -> Episodes:
     return batch
 
 
-def _judged(seen: EpisodeFilter, n: int) -> Judgement:
+def _judged(seen: EpisodeFilter, n: int) -> Judgment:
     """Judge the sum per episode over what is seen of n episodes."""
 
     def estimator(batch: Episodes) -> Floats:
@@ -192,7 +192,7 @@ REUSE = Pitfall(
     wrong=the_same_batch,
     right=a_new_batch,
     check=_with_lr_1,
-    nuance="If the first step was small, nearly so. What hurts most is not the age of the batch "
+    nuance="It nearly is if the first step was small. What hurts most is not the age of the batch "
     "but its use: another old batch, which has not moved the policy, does much better.",
     half_true=_small_steps_or_an_unused_batch,
     sources=("Schulman et al. (2017)", "notebook 06"),

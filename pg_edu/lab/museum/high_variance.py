@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from pg_edu.lab.exact.estimators import Weights, minus_constant, reward_to_go, sum_per_episode
-from pg_edu.lab.exact.judge import Judgement, judge
+from pg_edu.lab.exact.judge import Judgment, judge
 from pg_edu.lab.exact.mdp import MDP, Episodes
 from pg_edu.lab.exact.tasks import coins, stop_or_go
 from pg_edu.lab.museum.measuring import THREE_ARMS
@@ -26,7 +26,7 @@ def minus_value(weights: Weights, value: float) -> Weights:
     return minus_constant(weights, value)
 
 
-def _with_baseline(subtract: SubtractBaseline) -> Judgement:
+def _with_baseline(subtract: SubtractBaseline) -> Judgment:
     value = THREE_ARMS.J()
     return judge(
         lambda batch: sum_per_episode(batch, subtract(reward_to_go(batch), value)),
@@ -35,11 +35,11 @@ def _with_baseline(subtract: SubtractBaseline) -> Judgement:
     )
 
 
-def _with_constant(b: float) -> Judgement:
+def _with_constant(b: float) -> Judgment:
     return _with_baseline(lambda weights, value: minus_constant(weights, b))
 
 
-def _without_baseline() -> Judgement:
+def _without_baseline() -> Judgment:
     return _with_baseline(lambda weights, value: weights)
 
 
@@ -96,7 +96,7 @@ WITH_RESET = MDP(
 UpdateFromRows = Callable[[Floats, Floats, Flags, Flags, float], Floats]
 
 
-def _on_two_episodes(update: UpdateFromRows) -> Judgement:
+def _on_two_episodes(update: UpdateFromRows) -> Judgment:
     end = np.array([True, False, True])
     reset = np.array([False, True, False])
     return judge(
@@ -146,7 +146,7 @@ def within_episodes(rew: Floats, end: Flags, gamma: float) -> Floats:
     return discounted_returns(rew, end, gamma)
 
 
-def _two_in_one_array(returns: ReturnFunction, task: MDP) -> Judgement:
+def _two_in_one_array(returns: ReturnFunction, task: MDP) -> Judgment:
     def estimator(batch: Episodes) -> Floats:
         rew = np.concatenate([e.rew for e in batch])
         end = np.concatenate([e.end for e in batch])

@@ -126,7 +126,8 @@ def bootstrap(x: Floats) -> tuple[Floats, Floats]:
 
 
 def student_t(x: Floats) -> tuple[Floats, Floats]:
-    mean, margin = x.mean(axis=0), 4.3027 * x.std(axis=0, ddof=1) / math.sqrt(3)
+    mean = x.mean(axis=0)
+    margin = 4.3027 * x.std(axis=0, ddof=1) / math.sqrt(3)
     return mean - margin, mean + margin
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Normal
 
 from pg_edu.lab.exact.estimators import reward_to_go, sum_per_episode
-from pg_edu.lab.exact.judge import Judgement, gaussian_expectation, judge
+from pg_edu.lab.exact.judge import Judgment, gaussian_expectation, judge
 from pg_edu.lab.exact.mdp import MDP, Episodes, Estimator
 from pg_edu.lab.exact.tasks import bandit
 from pg_edu.types import Flags, Floats
@@ -34,7 +34,7 @@ WAITING = MDP(
 )
 
 
-def at_sizes(estimator: Estimator, task: MDP, sizes: Sequence[int]) -> list[Judgement]:
+def at_sizes(estimator: Estimator, task: MDP, sizes: Sequence[int]) -> list[Judgment]:
     """Judge an estimator that ignores the order of episodes, for each number N of episodes."""
     truth = task.gradient("undiscounted")
     return [judge(estimator, task.batches(n, symmetric=True), truth) for n in sizes]
@@ -91,7 +91,7 @@ def pathwise_gradient(
     return np.asarray(gaussian_expectation(integrand, mean, std, kinks), np.float64)
 
 
-def after_a_cut(returns: CutReturns, mdp: MDP, limit: int) -> Judgement:
+def after_a_cut(returns: CutReturns, mdp: MDP, limit: int) -> Judgment:
     """Judge E[Σₜ ∇log π returnsₜ] on episodes cut by a limit that is not part of the MDP.
 
     The truth has the advantages of the MDP without a limit, at the steps before the cut.

@@ -22,7 +22,7 @@ from pg_edu.lab.museum.pitfall import Pitfall, Verdict
 from pg_edu.types import Floats
 
 
-def _bias_of_the_sum(b: float) -> float:
+def _bias_of_sum_minus(b: float) -> float:
     def estimator(batch: Episodes) -> Floats:
         return sum_per_episode(batch, minus_constant(reward_to_go(batch), b))
 
@@ -31,7 +31,7 @@ def _bias_of_the_sum(b: float) -> float:
 
 
 def _a_constant_biases() -> Verdict:
-    bias = max(_bias_of_the_sum(b) for b in (-7.0, 1.0, 100.0))
+    bias = max(_bias_of_sum_minus(b) for b in (-7.0, 1.0, 100.0))
     return Verdict(bias > 1e-9, {"largest bias of the sum, minus -7, 1 or 100": bias})
 
 
@@ -163,8 +163,8 @@ REWARD_TO_GO = Pitfall(
     kind="misconception",
     believed="Leaving out past rewards always lowers the variance.",
     check=_never_more_variance,
-    nuance="Usually, and it is always unbiased. But a past reward may cancel a future one: leave "
-    "out the loan, and only the debt remains.",
+    nuance="It usually does, and it is always unbiased. But a past reward may cancel a future one: "
+    "leave out the loan, and only the debt remains.",
     half_true=_coins,
     sources=("Greensmith, Bartlett & Baxter (2004)", "notebook 03"),
 )

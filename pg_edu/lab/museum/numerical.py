@@ -114,8 +114,8 @@ SOFTMAX_THEN_LOG = Pitfall(
     wrong=log_of_softmax,
     right=log_softmax,
     check=_gap_of_200,
-    nuance="On paper, and in float32 while the logits are less than about 88 apart. "
-    "Categorical(probs=softmax(x)) never returns inf: it stops at -15.94 and learns nothing.",
+    nuance="They are on paper, and in float32 while logits are less than about 88 apart. "
+    "Categorical(probs=softmax(x)) never returns inf: it stops at -15.94, with slope 0.",
     half_true=_smaller_gaps,
     sources=("PyTorch's documentation of log_softmax", "notebook 04"),
 )

@@ -1,4 +1,4 @@
-"""The update climbs something other than the wanted objective, or it climbs nothing at all."""
+"""The update climbs something other than the objective, or it climbs nothing at all."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -100,7 +100,7 @@ GAMMA_T = Pitfall(
     right=with_gamma_t,
     check=_a_gradient_has_a_symmetric_jacobian,
     nuance="With gamma = 1 there is nothing to drop. In a task that never ends it is nearly the "
-    "gradient of the average reward if gamma is near 1. In general it is the gradient of nothing.",
+    "gradient of the average reward if gamma is near 1. In general it is that of no function.",
     half_true=_nearly_the_average_reward,
     sources=("Sutton et al. (2000)", "Thomas (2014)", "Nota & Thomas (2020)", "notebook 08"),
 )
