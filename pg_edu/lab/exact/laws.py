@@ -41,7 +41,9 @@ TASKS: dict[str, MDP] = {
     ),
 }
 
-Step = Callable[[list[Any]], Any]  # a batch of episodes -> what an update adds to the parameters
+ParameterStep = Callable[
+    [list[Any]], Any
+]  # a batch of episodes -> what an update adds to the parameters
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,7 @@ def _gap(x: _Moments, y: _Moments) -> float:
 
 
 def sampled_laws(
-    step: Step,
+    step: ParameterStep,
     collect: Callable[[int], Sequence[Any]],
     *,
     sizes: Sequence[int] = (1, 2, 4),
@@ -306,7 +308,7 @@ def _collected(collect: Callable[[int], Sequence[Any]], n: int) -> list[Any]:
 
 
 def _replicate(
-    step: Step, batch: list[Any], parts: list[int], c: float, gamma: float
+    step: ParameterStep, batch: list[Any], parts: list[int], c: float, gamma: float
 ) -> dict[str, Floats]:
     """Return the step on the batch, and for each law the differences that have mean 0 under it."""
     # Small parts show the bias of a quotient best, large ones that of a baseline.
@@ -322,7 +324,7 @@ def _replicate(
     }
 
 
-def _mean_of_parts(step: Step, batch: list[Any], n: int) -> Floats:
+def _mean_of_parts(step: ParameterStep, batch: list[Any], n: int) -> Floats:
     """Return the mean step on the batch cut into parts of n episodes."""
     steps = [_vector(step(batch[k : k + n])) for k in range(0, len(batch) - n + 1, n)]
     mean: Floats = np.sum(steps, axis=0) / len(steps)

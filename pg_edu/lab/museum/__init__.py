@@ -22,7 +22,7 @@ In reading order:
     high_variance.py      right on average, with more variance than necessary
     wrong_objective.py    the update climbs something else, or nothing at all
     numerical.py          the formula is right, but a number is lost
-    measurement.py        what is reported of an agent is something else
+    measurement.py        the agent is fine, but the report measures something else
     misconceptions.py     sentences that are often heard
 
 **To add a pitfall**, write in the module of its kind

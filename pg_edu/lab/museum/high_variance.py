@@ -135,7 +135,8 @@ AUTO_RESET_ROW = Pitfall(
     sources=("Gymnasium's documentation of AutoresetMode", "notebook 07"),
 )
 
-ReturnFunction = Callable[[Floats, Flags, float], Floats]
+# returns(rew [B], end [B], gamma) -> [B].
+ReturnsWithEnds = Callable[[Floats, Flags, float], Floats]
 
 
 def across_episodes(rew: Floats, end: Flags, gamma: float) -> Floats:
@@ -146,7 +147,7 @@ def within_episodes(rew: Floats, end: Flags, gamma: float) -> Floats:
     return discounted_returns(rew, end, gamma)
 
 
-def _two_in_one_array(returns: ReturnFunction, task: MDP) -> Judgment:
+def _two_in_one_array(returns: ReturnsWithEnds, task: MDP) -> Judgment:
     def estimator(batch: Episodes) -> Floats:
         rew = np.concatenate([e.rew for e in batch])
         end = np.concatenate([e.end for e in batch])
@@ -156,7 +157,7 @@ def _two_in_one_array(returns: ReturnFunction, task: MDP) -> Judgment:
     return judge(estimator, task.batches(2), task.without_gamma_t())
 
 
-def _two_coins_twice(returns: ReturnFunction) -> Verdict:
+def _two_coins_twice(returns: ReturnsWithEnds) -> Verdict:
     found = _two_in_one_array(returns, coins(2))
     right = _two_in_one_array(within_episodes, coins(2))
     figures = {"variance": found.variance, "with end flags": right.variance}

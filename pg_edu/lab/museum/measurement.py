@@ -1,4 +1,4 @@
-"""The agent is what it is, but what is reported of it is something else."""
+"""The agent is fine, but the report measures something else."""
 
 import itertools
 import math
