@@ -1,1 +1,8 @@
-"""The laboratory: the ground truth that claims about gradients are held against."""
+"""The laboratory holds the ground truth against which claims about gradients are checked.
+
+In reading order:
+
+    exact/     small MDPs with exact gradients, and judges that compare estimators with them
+    probes/    tiny environments that find out which part of an agent is broken
+    museum/    a registry of pitfalls: wrong lines that run, each beside a right one
+"""

@@ -21,7 +21,7 @@ from pg_edu.lab.exact.estimators import (
     minus_leave_one_out,
     minus_time_mean,
     reward_to_go,
-    standardised_per_batch,
+    standardized_per_batch,
     sum_per_episode,
     total_return,
 )
@@ -254,7 +254,7 @@ def test_dividing_by_the_standard_deviation_of_the_batch_bends_the_gradient():
         half_gap = (REWARDS[a] - REWARDS[b]) / 2
         weight = half_gap / (abs(half_gap) + 1e-8)
         expected += PI[a] * PI[b] * weight * (SCORE[a] - SCORE[b]) / 2
-    verdict = judged(standardised_per_batch, 2)
+    verdict = judged(standardized_per_batch, 2)
     np.testing.assert_allclose(verdict.expectation[0], expected, rtol=0, atol=1e-12)
     assert verdict.cosine == pytest.approx(cosine(expected, GRADIENT), abs=1e-12)
     assert round(verdict.cosine, 2) == 0.94

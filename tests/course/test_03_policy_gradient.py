@@ -515,9 +515,9 @@ def test_a_right_estimator_keeps_the_laws(name):
     [
         ("mean over steps", ("shift", "batch size")),
         ("mean per episode", ("shift",)),
-        ("[B,1] * [B]", ("shift", "batch size")),
-        ("standardised per episode", ("scale",)),
-        ("standardised per batch", ("scale", "batch size")),
+        ("[B, 1] * [B]", ("shift", "batch size")),
+        ("standardized per episode", ("scale",)),
+        ("standardized per batch", ("scale", "batch size")),
         ("own mean over steps", ("batch size",)),
         ("own mean per time", ("batch size",)),
         ("own mean of the alive", ("batch size",)),

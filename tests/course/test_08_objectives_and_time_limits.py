@@ -331,7 +331,7 @@ def test_a_constant_can_be_right_where_one_state_alone_is_cut():
 def test_per_episode_standardisation_erases_what_a_game_has_brought():
     """Games that pay once, at their end: with γ = 1 all returns of a game are equal, weights 0."""
     _, games = ORCHARD.episodes()
-    weights = estimators.standardised_per_episode(estimators.reward_to_go(games))
+    weights = estimators.standardized_per_episode(estimators.reward_to_go(games))
     assert all((w == 0).all() for w in weights)
 
 
@@ -339,7 +339,7 @@ def test_per_episode_standardisation_blames_the_early_actions_of_a_success():
     """Returns γ³, γ², γ, 1 times 4: below their mean at first, above it at last."""
     _, games = ORCHARD.episodes()
     best = [e for e in games if e.rew.sum() == 4]
-    (w,) = estimators.standardised_per_episode(estimators.reward_to_go(best, 0.9))
+    (w,) = estimators.standardized_per_episode(estimators.reward_to_go(best, 0.9))
     G = 4 * 0.9 ** np.arange(3, -1, -1)
     np.testing.assert_allclose(w, (G - G.mean()) / np.sqrt(((G - G.mean()) ** 2).mean()), rtol=1e-7)
     assert w[0] < 0 < w[-1]
@@ -357,7 +357,7 @@ def test_dividing_by_the_batchs_own_deviation_bends_the_direction(rewards, logit
     for i, j in product(range(3), repeat=2):
         step += pi[i] * pi[j] * np.sign(rewards[i] - rewards[j]) * (np.eye(3)[i] - np.eye(3)[j]) / 2
     found = judge(
-        estimators.WRONG["standardised per batch"], bandit(rewards, logits).batches(2), [gradient]
+        estimators.WRONG["standardized per batch"], bandit(rewards, logits).batches(2), [gradient]
     )
     np.testing.assert_allclose(found.expectation[0], step, atol=1e-7)
     assert cosine(step, gradient) == pytest.approx(expected, abs=1e-4)
@@ -376,7 +376,7 @@ def test_of_right_and_wrong_a_batchs_deviation_keeps_the_direction(n):
     pi = np.exp(logits) / np.exp(logits).sum()
     p = pi @ right
     exam = bandit(right, logits)
-    found = judge(estimators.WRONG["standardised per batch"], exam.batches(n), exam.gradient())
+    found = judge(estimators.WRONG["standardized per batch"], exam.batches(n), exam.gradient())
     np.testing.assert_allclose(
         found.expectation[0], weight_of_a_question(p, n) * pi * (right - p), atol=1e-7
     )
@@ -386,7 +386,7 @@ def test_of_right_and_wrong_a_batchs_deviation_keeps_the_direction(n):
 def test_questions_standardised_together_keep_the_direction_too(n):
     """What the others are worth does not depend on which question this one got."""
     quiz = contexts([0.7, 0.3]).at([[0, 1], [0.5, 0]])
-    found = judge(estimators.WRONG["standardised per batch"], quiz.batches(n), quiz.gradient())
+    found = judge(estimators.WRONG["standardized per batch"], quiz.batches(n), quiz.gradient())
     assert found.cosine == pytest.approx(1, abs=1e-13)
 
 

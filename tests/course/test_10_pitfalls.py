@@ -1,7 +1,8 @@
-"""The museum of pitfalls: every wrong version is told apart, every right one passes.
+"""The museum of pitfalls: every wrong version fails its check, and every right one passes.
 
-The first tests are made from the registry, so a new exhibit is tried as soon as it is there. Below,
-`FIGURES` holds what the checks have to find, from formulas and sums that share no code with them.
+The first tests are generated from the registry, so a new pitfall is tested as soon as it is there.
+Below, `FIGURES` holds the numbers that the checks must find, from formulas and sums that share no
+code with them.
 """
 
 import ast
@@ -9,6 +10,7 @@ import inspect
 import itertools
 import math
 import statistics
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
@@ -16,86 +18,91 @@ import pytest
 from scipy import integrate, stats
 
 from pg_edu.course import exercise
-from pg_edu.lab.museum import PITFALLS, ROOMS
-from pg_edu.lab.museum.entry import Kind, Pitfall, Verdict
+from pg_edu.lab.museum import MODULES, PITFALLS
+from pg_edu.lab.museum.pitfall import Kind, Pitfall, Verdict
 
-WITH_CODE = {name: entry for name, entry in PITFALLS.items() if entry.kind != "belief"}
-BELIEFS = {name: entry for name, entry in PITFALLS.items() if entry.kind == "belief"}
+WITH_CODE = {name: one for name, one in PITFALLS.items() if one.kind != "misconception"}
+MISCONCEPTIONS = {name: one for name, one in PITFALLS.items() if one.kind == "misconception"}
 
 
-# From the registry.
+def versions(pitfall: Pitfall) -> tuple[Callable, Callable]:
+    assert pitfall.wrong is not None and pitfall.right is not None
+    return pitfall.wrong, pitfall.right
+
+
+# Tests generated from the registry.
 
 
 @pytest.mark.parametrize("name", WITH_CODE)
-def test_the_wrong_version_is_told_apart(name):
-    entry = PITFALLS[name]
-    assert not entry.check(entry.wrong).passes
+def test_the_wrong_version_fails_its_check(name):
+    pitfall = PITFALLS[name]
+    assert not pitfall.check(pitfall.wrong).passes
 
 
 @pytest.mark.parametrize("name", WITH_CODE)
-def test_the_right_version_passes(name):
-    entry = PITFALLS[name]
-    assert entry.check(entry.right).passes
+def test_the_right_version_passes_its_check(name):
+    pitfall = PITFALLS[name]
+    assert pitfall.check(pitfall.right).passes
 
 
-@pytest.mark.parametrize("name", BELIEFS)
-def test_the_belief_does_not_survive_its_check(name):
+@pytest.mark.parametrize("name", MISCONCEPTIONS)
+def test_a_misconception_fails_its_check(name):
     assert not PITFALLS[name].check().passes
 
 
 @pytest.mark.parametrize("name", PITFALLS)
-def test_where_it_is_half_true_is_computed(name):
+def test_where_a_belief_is_half_true_is_computed(name):
     assert PITFALLS[name].half_true().passes
 
 
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_both_versions_are_short_and_take_the_same_arguments(name):
-    entry = PITFALLS[name]
-    wrong, right = (inspect.signature(code) for code in (entry.wrong, entry.right))
-    assert list(wrong.parameters) == list(right.parameters)
-    for code in (entry.wrong, entry.right):
+    wrong, right = versions(PITFALLS[name])
+    assert list(inspect.signature(wrong).parameters) == list(inspect.signature(right).parameters)
+    for code in (wrong, right):
         assert len(inspect.getsource(code).splitlines()) <= 6
 
 
 @pytest.mark.parametrize("name", WITH_CODE)
-def test_both_versions_say_something_else(name):
-    entry = PITFALLS[name]
-    bodies = [
-        [ast.dump(line) for line in ast.parse(inspect.getsource(code)).body[0].body]
-        for code in (entry.wrong, entry.right)
-    ]
+def test_the_two_versions_differ(name):
+    bodies = []
+    for code in versions(PITFALLS[name]):
+        function = ast.parse(inspect.getsource(code)).body[0]
+        assert isinstance(function, ast.FunctionDef)
+        bodies.append([ast.dump(line) for line in function.body])
     assert bodies[0] != bodies[1]
 
 
 @pytest.mark.parametrize("name", PITFALLS)
-def test_a_label_is_short_and_complete(name):
-    entry = PITFALLS[name]
-    assert entry.kind in get_args(Kind)
-    assert 10 < len(entry.believed) < 90 and entry.believed.endswith(".")
-    assert 20 < len(entry.nuance) < 230 and entry.nuance.endswith((".", ".)"))
-    assert entry.sources and all(entry.sources)
-    assert (entry.kind == "belief") == (entry.wrong is None) == (entry.right is None)
+def test_the_texts_of_a_pitfall_are_short_and_complete(name):
+    pitfall = PITFALLS[name]
+    assert pitfall.kind in get_args(Kind)
+    assert 10 < len(pitfall.believed) < 90 and pitfall.believed.endswith(".")
+    assert 20 < len(pitfall.nuance) < 230 and pitfall.nuance.endswith((".", ".)"))
+    assert pitfall.sources and all(pitfall.sources)
+    no_code = pitfall.wrong is None and pitfall.right is None
+    assert no_code == (pitfall.kind == "misconception")
 
 
-def test_there_are_at_least_twenty_five_exhibits_and_none_hides_another():
-    shown = [x for room in ROOMS for x in vars(room).values() if isinstance(x, Pitfall)]
-    assert len(shown) == len(PITFALLS) >= 25
+def test_there_are_at_least_twenty_five_pitfalls_with_different_names():
+    found = [x for module in MODULES for x in vars(module).values() if isinstance(x, Pitfall)]
+    assert len(found) == len(PITFALLS) >= 25
 
 
-def test_there_is_an_exhibit_of_each_kind():
-    assert {entry.kind for entry in PITFALLS.values()} == set(get_args(Kind))
+def test_there_is_a_pitfall_of_each_kind():
+    assert {pitfall.kind for pitfall in PITFALLS.values()} == set(get_args(Kind))
 
 
-def test_every_exhibit_has_figures_of_an_independent_origin():
+def test_every_pitfall_has_figures_from_an_independent_computation():
     assert set(FIGURES) == set(PITFALLS)
 
 
-def test_a_verdict_prints_nothing_that_depends_on_rounding():
+def test_a_printed_verdict_does_not_depend_on_rounding():
     assert str(Verdict(True, {"a": -1e-17, "b": 2 / 3, "n": 12})) == "✓ a = 0; b = 0.6667; n = 12"
 
 
 @pytest.mark.parametrize("name", PITFALLS)
-def test_no_figure_is_so_near_to_a_rounding_edge_that_machines_print_it_differently(name):
+def test_no_figure_is_close_enough_to_a_rounding_edge_to_print_differently_elsewhere(name):
     for verdict in PITFALLS[name].verdicts().values():
         printed = [str(verdict)]
         for nudge in (1 - 1e-7, 1 + 1e-7):
@@ -104,17 +111,16 @@ def test_no_figure_is_so_near_to_a_rounding_edge_that_machines_print_it_differen
         assert len(set(printed)) == 1
 
 
-def test_the_answers_to_all_versions_come_together():
+def test_verdicts_are_given_on_all_versions():
     assert list(PITFALLS["mean over steps"].verdicts()) == ["wrong", "right", "half true"]
     assert list(PITFALLS["a low return pushes down"].verdicts()) == ["believed", "half true"]
 
 
-# The figures, once more: games as lists of what can happen, policies that toss fair coins.
+# The figures, computed again: tasks are lists of their episodes, and policies toss fair coins.
 #
-# A game is (probability, [(place, action, reward), ...]); the score of a fair coin is +1/2 in the
-# place and action taken, and -1/2 in the other action there.
+# An episode is (probability, [(state, action, reward), ...]). The score of a fair coin is +1/2 for
+# the action taken in that state, and -1/2 for the other action there.
 
-STOP_OR_GO = [(0.5, [(0, 0, 1.0)]), (0.5, [(0, 1, 0.6)] + [(None, 1, 0.6)] * 3)]
 LONG_OR_SHORT = [(0.5, [(0, 0, 1.0)])] + [
     (1 / 16, [(0, 1, 0.4), *((1, coin, 0.4 * coin) for coin in coins)])
     for coins in itertools.product((0, 1), repeat=3)
@@ -141,17 +147,17 @@ def to_go(steps, gamma=1.0):
 
 
 def pushed(steps, weights):
+    """Σₜ ∇log π wₜ, [3, 2]."""
     g = np.zeros((3, 2))
-    for (place, act, _), weight in zip(steps, weights, strict=True):
-        if place is not None:  # a forced step
-            g[place] -= weight / 2
-            g[place, act] += weight
+    for (s, a, _), weight in zip(steps, weights, strict=True):
+        g[s] -= weight / 2
+        g[s, a] += weight
     return g
 
 
-def moments(games, n, update):
-    """E[update] and the trace of its covariance, over all batches of n games."""
-    batches = list(itertools.product(games, repeat=n))
+def moments(task, n, update):
+    """E[update] and the trace of its covariance, over all batches of n episodes."""
+    batches = list(itertools.product(task, repeat=n))
     chance = np.array([math.prod(p for p, _ in batch) for batch in batches])
     found = np.array([update([steps for _, steps in batch]) for batch in batches])
     mean = np.tensordot(chance, found, axes=1)
@@ -162,16 +168,16 @@ def right(batch):
     return sum(pushed(steps, to_go(steps)) for steps in batch) / len(batch)
 
 
-def truth(games):
-    return moments(games, 1, right)[0]
+def truth(task):
+    return moments(task, 1, right)[0]
 
 
-def angle(a, b):
-    return float((a * b).sum() / math.sqrt((a * a).sum() * (b * b).sum()))
+def cosine(x, y):
+    return float((x * y).sum() / math.sqrt((x * x).sum() * (y * y).sum()))
 
 
-def cosines(games, update, sizes):
-    return [angle(moments(games, n, update)[0], truth(games)) for n in sizes]
+def cosines(task, update, sizes):
+    return [cosine(moments(task, n, update)[0], truth(task)) for n in sizes]
 
 
 def per_episode(batch):
@@ -199,13 +205,30 @@ def lonely_dropped(batch):
 
 
 def window(batch, steps, finished_only=False):
-    g, left = np.zeros((3, 2)), steps
-    for game in batch:
-        seen = game[:left]
-        if seen and not (finished_only and len(seen) < len(game)):
+    g = np.zeros((3, 2))
+    left = steps
+    for episode in batch:
+        seen = episode[:left]
+        if seen and not (finished_only and len(seen) < len(episode)):
             g += pushed(seen, to_go(seen))
-        left = max(0, left - len(game))
+        left = max(0, left - len(episode))
     return g
+
+
+def window_cosine(steps):
+    return cosines(WAITING, lambda batch: window(batch, steps), (steps,))[0]
+
+
+def minus_next_value(batch):
+    (steps,) = batch
+    G = to_go(steps)
+    following = [*V_NEXT[: len(steps) - 1], 0.0]
+    return pushed(steps, [G[t] - following[t] for t in range(len(steps))])
+
+
+def total(batch):
+    (steps,) = batch
+    return pushed(steps, [to_go(steps)[0]] * len(steps))
 
 
 # Three arms, in numpy.
@@ -232,20 +255,20 @@ def arms(n, update, reward=REWARD, pi=PI):
 
 
 def minus(b):
-    return lambda s, G: ((G - b)[:, None] * s).mean(axis=0)
+    return lambda score, G: ((G - b)[:, None] * score).mean(axis=0)
 
 
-def signs(s, G):
-    """Two returns, standardised: their signs about the middle."""
-    return (np.sign(G - G.mean())[:, None] * s).mean(axis=0)
+def signs(score, G):
+    """Standardizing two returns leaves the signs of their distances to the mean."""
+    return (np.sign(G - G.mean())[:, None] * score).mean(axis=0)
 
 
-def others(s, G):
-    return ((G - (G.sum() - G) / (len(G) - 1))[:, None] * s).mean(axis=0)
+def others(score, G):
+    return ((G - (G.sum() - G) / (len(G) - 1))[:, None] * score).mean(axis=0)
 
 
-def pairs(s, G):
-    return s.mean(axis=0) * G.mean()
+def pairs(score, G):
+    return score.mean(axis=0) * G.mean()
 
 
 def snr(n):
@@ -254,7 +277,7 @@ def snr(n):
 
 
 def second_step(lr, fresh=False):
-    """Cosine of E[the second step on a batch of 4] to E[∇J there]."""
+    """The cosine between E[the second step on a batch of 4] and E[∇J there]."""
     pulls = np.array(list(itertools.product(range(3), repeat=4)))
     chance = PI[pulls].prod(axis=1)
     after = LOGITS + lr * (REWARD[pulls][..., None] * (np.eye(3)[pulls] - PI)).mean(axis=1)
@@ -264,18 +287,18 @@ def second_step(lr, fresh=False):
         step = chance @ (PI * REWARD - (PI @ REWARD) * pi)
     else:
         step = chance @ (REWARD[pulls][..., None] * (np.eye(3)[pulls] - pi[:, None])).mean(axis=1)
-    return angle(step, gradient)
+    return cosine(step, gradient)
 
 
 # Gaussians, by scipy.
 
 
-def expect(f, mu, sigma):
-    kinks = [k for k in (-1, 1) if abs(k - mu) < 12 * sigma]
-    edges = [mu - 12 * sigma, *kinks, mu + 12 * sigma]
+def expect(f, mean, std):
+    kinks = [k for k in (-1, 1) if abs(k - mean) < 12 * std]
+    edges = [mean - 12 * std, *kinks, mean + 12 * std]
     return sum(
-        integrate.quad(lambda u: f(u) * stats.norm.pdf(u, mu, sigma), a, b, epsabs=1e-12)[0]
-        for a, b in itertools.pairwise(edges)
+        integrate.quad(lambda u: f(u) * stats.norm.pdf(u, mean, std), low, high, epsabs=1e-12)[0]
+        for low, high in itertools.pairwise(edges)
     )
 
 
@@ -283,11 +306,11 @@ def clip(u):
     return min(max(u, -1.0), 1.0)
 
 
-def scored(bound, x, mu, sigma):
-    """E[R(bound(u)) ∇ log p(x(u))] with R(v) = -(v - .2)²: by mu and by log sigma."""
+def scored(bound, x, mean, std):
+    """E[r(bound(u)) ∇ log p(x(u))] with r(v) = -(v - .2)², by the mean and by log std."""
     return [
-        expect(lambda u: -((bound(u) - 0.2) ** 2) * (x(u) - mu) / sigma**2, mu, sigma),
-        expect(lambda u: -((bound(u) - 0.2) ** 2) * (((x(u) - mu) / sigma) ** 2 - 1), mu, sigma),
+        expect(lambda u: -((bound(u) - 0.2) ** 2) * (x(u) - mean) / std**2, mean, std),
+        expect(lambda u: -((bound(u) - 0.2) ** 2) * (((x(u) - mean) / std) ** 2 - 1), mean, std),
     ]
 
 
@@ -299,22 +322,22 @@ def itself(u):
 
 
 def bits(p, n):
-    """E√(k (n - k)) / (n p q): the scale of the standardised update of a coin."""
-    law = stats.binom(n, p)
-    return sum(law.pmf(k) * math.sqrt(k * (n - k)) for k in range(n + 1)) / (n * p * (1 - p))
+    """E√(k (n - k)) / (n p (1 - p)), the scale of the standardized update of a coin."""
+    chance = stats.binom(n, p).pmf
+    return sum(chance(k) * math.sqrt(k * (n - k)) for k in range(n + 1)) / (n * p * (1 - p))
 
 
 def chain_of_waiting(gamma):
-    """Cosine of Σ μ(s) ∇π Q_γ to ∇ρ, where ρ's gradient is a difference quotient."""
+    """The cosine between Σ μ(s) ∇π Q_γ and ∇ρ, which is a difference quotient."""
 
-    def world(p):
+    def chain(p):
         P = np.diag(p / 2) + np.diag(p[:2] / 2, 1)
         P[:, 0] += 1 - P.sum(axis=1)
         r = (1 - p) + p * np.array([0, 0, 4])
         mu = np.linalg.matrix_power(P, 4096)[0]
         return P, r, mu
 
-    P, r, mu = world(np.full(3, 0.5))
+    P, r, mu = chain(np.full(3, 0.5))
     V = np.linalg.inv(np.eye(3) - gamma * P) @ r
     stop = np.array([1, 1, 1]) + gamma * V[0]
     wait = np.array([0, 0, 4]) + gamma * (V + np.array([V[1], V[2], V[0]])) / 2
@@ -322,13 +345,13 @@ def chain_of_waiting(gamma):
     h = 1e-5
     slope = []
     for s in range(3):
-        up, down = (world(0.5 + sign * h * np.eye(3)[s]) for sign in (1, -1))
+        up, down = (chain(0.5 + sign * h * np.eye(3)[s]) for sign in (1, -1))
         slope.append((up[2] @ up[1] - down[2] @ down[1]) / (2 * h) / 4)
-    return angle(update, np.array(slope))
+    return cosine(update, np.array(slope))
 
 
 def corridor(p_right, steps):
-    """-E[number of steps], at most `steps`, of Sutton & Barto's short corridor."""
+    """Minus the expected number of steps, at most `steps`, in Sutton & Barto's short corridor."""
     P = np.array([[1 - p_right, p_right, 0], [p_right, 0, 1 - p_right], [0, 1 - p_right, 0]])
     alive, total = np.array([1.0, 0, 0]), 0.0
     for _ in range(steps):
@@ -338,7 +361,7 @@ def corridor(p_right, steps):
 
 
 def first_finishers():
-    """The number of short ones until all 8 environments are in a long one is negative binomial."""
+    """The number of short episodes until 8 long ones have begun is negative binomial."""
     shorts = sum(stats.nbinom(8, 0.5).pmf(k) * min(k, 8) for k in range(200))
     return (10 * shorts + 100 * (8 - shorts)) / 8
 
@@ -355,19 +378,19 @@ def stop_update(n, stop=1.0, go=2.4):
     return 4 * total
 
 
-def leaked(games):
-    """Variance of the update of two games in one array, without a flag between them."""
+def leaked(task):
+    """The variance of the update of two episodes in one array without a flag between them."""
 
     def update(batch):
         one, two = batch
         G = to_go(one + two)
         return (pushed(one, G[: len(one)]) + pushed(two, G[len(one) :])) / 2
 
-    return moments(games, 2, update)[1]
+    return moments(task, 2, update)[1]
 
 
 NAN, INF = math.nan, math.inf
-V_NEXT = [1.75, 2.5]  # of the second and the third state of WAITING
+V_NEXT = [1.75, 2.5]  # the values of the second and the third state of WAITING
 P0, P1 = sigmoid(0.3), sigmoid(-0.2)
 INVEST = 3 * 0.95**5
 ARM_PUSHES = (REWARD + 0.5) * (1 - PI)
@@ -375,21 +398,21 @@ COLUMN = np.array([p * (1 + 3 * (2 * p - 1)) for p in (0.7, 0.3)])
 VARIANCE = arms(1, minus(0.0))[1]
 LATER = softmax(np.array([0.5, -0.3, 1.5]))
 
-# name -> (figures of the wrong version or of the belief, figures of the nuance), in their order.
+# name -> (figures of the wrong version or the misconception, figures of the nuance), in order.
 FIGURES = {
     "mean over steps": lambda: ([0.4, stop_update(8), -1.4], [1 / 3, 1]),
     "mean per episode": lambda: (
         cosines(LONG_OR_SHORT, per_episode, (1, 2, 3)),
         [*cosines(LONG_OR_SHORT, per_step, (1, 4)), 1],
     ),
-    "standardised per episode": lambda: (
+    "standardized per episode": lambda: (
         [0, NAN, (0.81 - 2.71 / 3) / statistics.stdev([0.81, 0.9, 1])],
         [0],
     ),
-    "standardised per batch": lambda: (
+    "standardized per batch": lambda: (
         [
-            angle(arms(2, signs)[0], GRADIENT),
-            angle(
+            cosine(arms(2, signs)[0], GRADIENT),
+            cosine(
                 arms(2, signs, np.array([1.0, 0, 50]), softmax(np.array([1.5, 0, -3])))[0],
                 arms(1, minus(0), np.array([1.0, 0, 50]), softmax(np.array([1.5, 0, -3])))[0],
             ),
@@ -405,47 +428,40 @@ FIGURES = {
         [2 * arms(2, others)[1], 3 * arms(3, others)[1], VARIANCE],
     ),
     "value of the next state": lambda: (
-        cosines(
-            WAITING,
-            lambda b: pushed(
-                b[0],
-                [G - (V_NEXT[t] if t + 1 < len(b[0]) else 0) for t, G in enumerate(to_go(b[0]))],
-            ),
-            (1,),
-        ),
+        cosines(WAITING, minus_next_value, (1,)),
         [1],
     ),
     "constant bootstrap": lambda: ([3 + (3.5 + 3) / 2 - 3.5, 3 - 3.5], [0]),
     "the collector's cut": lambda: (
         [
-            *cosines(WAITING, lambda b: window(b, 2), (2,)),
-            *cosines(WAITING, lambda b: window(b, 2, finished_only=True), (2,)),
+            *cosines(WAITING, lambda batch: window(batch, 2), (2,)),
+            *cosines(WAITING, lambda batch: window(batch, 2, finished_only=True), (2,)),
         ],
-        [cosines(WAITING, lambda b, n=n: window(b, n), (n,))[0] for n in (3, 4, 5)],
+        [*map(window_cosine, (3, 4, 5))],
     ),
     "the batch used twice": lambda: (
         [second_step(1.0)],
         [second_step(0.1), second_step(1.0, fresh=True)],
     ),
     "a column of actions": lambda: (
-        [0.3 / 4 * (1 + 3 * (2 * 0.3 - 1)), 0.3, angle(COLUMN, np.array([0.7, 0.3]))],
+        [0.3 / 4 * (1 + 3 * (2 * 0.3 - 1)), 0.3, cosine(COLUMN, np.array([0.7, 0.3]))],
         [1],
     ),
     "the clipped action scored": lambda: (
         [
             scored(clip, clip, 1.0, 0.6)[0],
             scored(clip, itself, 1.0, 0.6)[0],
-            angle(*(np.array(scored(clip, x, 1.0, 0.6)) for x in (clip, itself))),
+            cosine(*(np.array(scored(clip, x, 1.0, 0.6)) for x in (clip, itself))),
         ],
         [0, 0],
     ),
     "tanh scored as a Normal": lambda: (
         [
             *np.array([scored(math.tanh, x, 0.5, 1.0) for x in (math.tanh, itself)]).T.ravel(),
-            angle(*(np.array(scored(math.tanh, x, 0.5, 1.0)) for x in (math.tanh, itself))),
+            cosine(*(np.array(scored(math.tanh, x, 0.5, 1.0)) for x in (math.tanh, itself))),
         ],
         [
-            angle(*(np.array(scored(math.tanh, x, size, size)) for x in (math.tanh, itself)))
+            cosine(*(np.array(scored(math.tanh, x, size, size)) for x in (math.tanh, itself)))
             for size in (0.5, 0.005)
         ],
     ),
@@ -472,7 +488,7 @@ FIGURES = {
         [1],
     ),
     "[B, 1] * [B]": lambda: ([(1 - 2 * 0.6) / (2 * 2**2), (1 - 0.6) / 2], [snr(2), snr(4), snr(6)]),
-    "centred rewards": lambda: ([9], [0]),
+    "centered rewards": lambda: ([9], [0]),
     "int returns": lambda: ([1, 2.71], [2.71, 3]),
     "softmax, then log": lambda: ([-INF, NAN], [-80, 1, math.log(2.0**-23), 0]),
     "cumsum over gamma^t": lambda: ([NAN], [0]),
@@ -492,10 +508,10 @@ FIGURES = {
         [ARM_PUSHES[0], ARM_PUSHES.min()],
         [(1.5 * (1 - PI[0]) - 5.5 * PI[0]) / 2],
     ),
-    "reward-to-go is less noisy": lambda: (
+    "reward-to-go always helps": lambda: (
         [
             moments(LOAN, 1, right)[1],
-            moments(LOAN, 1, lambda b: pushed(b[0], [to_go(b[0])[0]] * 2))[1],
+            moments(LOAN, 1, total)[1],
         ],
         [(4**2 + 3 * 4 - 1) / 3 * 4 / 8, (4**2 + 4 - 1) * 4 / 8],
     ),
@@ -503,15 +519,15 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("name", PITFALLS)
-def test_the_figures_of_an_exhibit_are_those_of_another_computation(name):
+def test_the_figures_of_a_pitfall_are_those_of_an_independent_computation(name):
     verdicts = list(PITFALLS[name].verdicts().values())
     for verdict, expected in zip((verdicts[0], verdicts[-1]), FIGURES[name](), strict=True):
         found = [*verdict.figures.values()]
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
 
 
-def test_the_answer_of_10_1_is_that_of_all_orders():
-    """The first three episodes of each of three copies, 2^9 cases: no fourth one can be counted."""
+def test_the_answer_to_exercise_10_1_is_the_mean_over_all_cases():
+    """The first three episodes of three copies make 2^9 cases; no fourth one can be counted."""
     shares = []
     for lengths in itertools.product((1, 10), repeat=9):
         ends = [

@@ -1,4 +1,4 @@
-"""The estimators of the course, judged exactly: which are right, and how far off the others are."""
+"""The estimators of the course, judged exactly: which are right, and how wrong the others are."""
 
 from dataclasses import replace
 from functools import partial
@@ -27,8 +27,8 @@ from pg_edu.lab.exact.estimators import (
     minus_time_mean,
     minus_value,
     reward_to_go,
-    standardised_per_batch,
-    standardised_per_episode,
+    standardized_per_batch,
+    standardized_per_episode,
     sum_per_episode,
     times_gamma_t,
     total_return,
@@ -45,10 +45,11 @@ from pg_edu.lab.exact.tasks import (
     stop_or_go,
     two_decisions,
 )
+from tests.lab.by_hand import discounted_sum
 
 BANDIT = bandit([1.0, 0.0, 5.0], [0.5, -0.3, 0.1])
-# Random ends, aliased observations, a time limit: nothing is special about it.
-CUT_AT_3 = MDP(
+# Random ends, aliased observations and a time limit: nothing about it is special.
+CUT_AT_2 = MDP(
     start=[0.6, 0.4],
     transition=[[[0.5, 0.2], [0.1, 0.6]], [[0.3, 0.3], [0.0, 0.9]]],
     reward=[[1.0, -0.5], [0.3, 2.0]],
@@ -64,29 +65,29 @@ TASKS = {
     "length bias": length_bias(),
     "two decisions": replace(two_decisions(), gamma=1.0),
     "forced -5": forced_minus_5(),
-    "cut": CUT_AT_3,
+    "cut": CUT_AT_2,
 }
 
 
-def plainly(batch, weight):
-    """Σₜ ∇log π(aₜ|sₜ) weight(episode, t) for each episode, [N, O, A], one step at a time."""
+def sums_step_by_step(batch, weight):
+    """Σₜ ∇log π(aₜ|sₜ) weight(episode, t) of each episode, [N, O, A], one step after another."""
     return [sum(weight(e, t) * e.score[t] for t in range(len(e))) for e in batch]
 
 
-# Right ones.
+# Right and wrong estimators.
 
 
 @pytest.mark.parametrize("name", RIGHT)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("n", [1, 2])
-def test_the_right_estimators_have_the_gradient_as_their_expectation(name, task, n):
+def test_the_expectation_of_a_right_estimator_is_the_gradient(name, task, n):
     """E[g] = ∇E[Σ rₜ], for every task and N."""
     mdp = TASKS[task]
     assert judge(RIGHT[name], mdp.batches(n), mdp.gradient("undiscounted")).unbiased
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_each_of_the_wrong_estimators_is_wrong_somewhere(name):
+def test_each_wrong_estimator_is_biased_in_some_task(name):
     """|E[g] - ∇J| > 1% of |∇J| for some task and N."""
     errors = []
     for mdp in TASKS.values():
@@ -97,9 +98,9 @@ def test_each_of_the_wrong_estimators_is_wrong_somewhere(name):
     assert max(errors) > 0.01
 
 
-def test_discounting_wants_gamma_t_or_the_total_return():
-    """∇E[Σ γᵗ rₜ] = E[Σₜ ∇log π γᵗ Gₜ] = E[Σₜ ∇log π G₀]; without γᵗ it is something else."""
-    mdp, gamma = CUT_AT_3, CUT_AT_3.gamma
+def test_the_discounted_gradient_needs_gamma_t_or_the_total_return():
+    """∇E[Σ γᵗ rₜ] = E[Σₜ ∇log π γᵗ Gₜ] = E[Σₜ ∇log π G₀], but not without γᵗ."""
+    mdp, gamma = CUT_AT_2, CUT_AT_2.gamma
     ways = {
         "with": lambda b: sum_per_episode(b, times_gamma_t(reward_to_go(b, gamma), gamma)),
         "total": lambda b: sum_per_episode(b, total_return(b, gamma)),
@@ -110,7 +111,7 @@ def test_discounting_wants_gamma_t_or_the_total_return():
     np.testing.assert_allclose(found["without"].expectation, mdp.without_gamma_t(), atol=1e-14)
 
 
-def test_a_value_function_is_a_baseline():
+def test_any_function_of_the_state_is_an_unbiased_baseline():
     """E[Σₜ ∇log π(aₜ|sₜ) V(sₜ)] = 0 for any V."""
     mdp = length_bias()
     value = np.array([1.0, -2.0, 0.5, 3.0])
@@ -122,8 +123,8 @@ def test_a_value_function_is_a_baseline():
     assert found.unbiased
 
 
-def test_the_value_that_is_subtracted_is_that_of_the_state_and_not_of_what_is_seen():
-    """wₜ - V(sₜ), where three states look alike."""
+def test_the_value_that_is_subtracted_is_that_of_the_state_not_of_the_observation():
+    """wₜ - V(sₜ), where three states share an observation."""
     _, *long = length_bias().episodes()[1]
     for e in long:
         (found,) = minus_value(reward_to_go([e]), [e], np.array([1.0, 10.0, 100.0, 1000.0]))
@@ -131,7 +132,7 @@ def test_the_value_that_is_subtracted_is_that_of_the_state_and_not_of_what_is_se
 
 
 def test_no_constant_has_less_variance_than_the_best_one():
-    """Var[Σ s (G - b)] is a parabola in b: its vertex by three points."""
+    """Var[Σ ∇log π (G - b)] is a parabola in b; three points determine its vertex."""
     for mdp in (BANDIT, length_bias()):
 
         def variance(b, mdp=mdp):
@@ -145,7 +146,7 @@ def test_no_constant_has_less_variance_than_the_best_one():
         assert found == pytest.approx(vertex, abs=1e-10)
 
 
-# Weights and averages, one by one.
+# Single weights and averages.
 
 WEIGHTS = [np.array([3.0, 1.0, 2.0]), np.array([5.0]), np.array([4.0, 0.0])]
 
@@ -162,29 +163,29 @@ WEIGHTS = [np.array([3.0, 1.0, 2.0]), np.array([5.0]), np.array([4.0, 0.0])]
         (minus_batch_mean, [[0.5, -1.5, -0.5], [2.5], [1.5, -2.5]]),
     ],
 )
-def test_weights_are_changed_as_the_equation_says(change, expected):
-    """Three episodes of 3, 1 and 2 steps, by hand."""
+def test_weights_change_as_the_equation_says(change, expected):
+    """Three episodes of 3, 1 and 2 steps, computed by hand."""
     for found, row in zip(change(WEIGHTS), expected, strict=True):
         np.testing.assert_allclose(found, row, atol=1e-14)
 
 
-def test_standardised_weights_have_mean_0_and_standard_deviation_1():
-    """Of each episode, and of the batch; a single number becomes 0."""
-    batch = np.concatenate(standardised_per_batch(WEIGHTS))
+def test_standardized_weights_have_mean_0_and_standard_deviation_1():
+    """Within each episode, or within the batch; a single number becomes 0."""
+    batch = np.concatenate(standardized_per_batch(WEIGHTS))
     np.testing.assert_allclose([batch.mean(), batch.std()], [0, 1], atol=1e-7)
-    first, second, _ = standardised_per_episode(WEIGHTS)
+    first, second, _ = standardized_per_episode(WEIGHTS)
     np.testing.assert_allclose([first.mean(), first.std()], [0, 1], atol=1e-7)
     np.testing.assert_array_equal(second, 0)
 
 
-def test_averages_divide_by_what_they_say():
-    """By N; by B; by each T, and N; and the product of two means."""
+def test_averages_divide_by_what_their_names_say():
+    """By N; by B; by each T and by N; and the product of two means."""
     mdp = length_bias()
     batch = [mdp.episodes()[1][k] for k in (0, 3, 7)]
     weights = reward_to_go(batch)
     lengths = [1, 4, 4]
-    sums = plainly(batch, lambda e, t: e.rew[t:].sum())
-    scores = plainly(batch, lambda e, t: 1.0)
+    sums = sums_step_by_step(batch, lambda e, t: e.rew[t:].sum())
+    scores = sums_step_by_step(batch, lambda e, t: 1.0)
     everything = np.mean([e.rew[t:].sum() for e in batch for t in range(len(e))])
     np.testing.assert_allclose(sum_per_episode(batch, weights), sum(sums) / 3, atol=1e-14)
     np.testing.assert_allclose(mean_over_steps(batch, weights), sum(sums) / 9, atol=1e-14)
@@ -193,8 +194,8 @@ def test_averages_divide_by_what_they_say():
     np.testing.assert_allclose(broadcast(batch, weights), sum(scores) / 9 * everything, atol=1e-14)
 
 
-def test_what_the_collector_cut_has_lost_its_later_rewards():
-    """Episodes of 1 and 4 steps, 3 steps collected: the second one's returns stop after two."""
+def test_an_episode_that_is_cut_loses_its_later_rewards():
+    """Of episodes of 1 and 4 steps, 3 steps are kept: the second one's returns stop after two."""
     short, long = stop_or_go().episodes()[1]
     pieces = cut([short, long, short], 3)
     assert [len(e) for e in pieces] == [1, 2]
@@ -203,8 +204,8 @@ def test_what_the_collector_cut_has_lost_its_later_rewards():
     assert [e.terminated for e in cut([short, long], 5)] == [True, True]
 
 
-def test_cutting_many_episodes_gives_the_windows():
-    """`cut` of as many episodes as there are steps, and `windows`: one distribution."""
+def test_cutting_many_episodes_has_the_distribution_of_the_windows():
+    """`cut` of as many episodes as there are steps, against `windows`."""
 
     def summary(batch):
         return np.array([e.rew.sum() * (2 + e.terminated) for e in batch] + [0] * 3)[:3]
@@ -216,7 +217,7 @@ def test_cutting_many_episodes_gives_the_windows():
     np.testing.assert_allclose(by_cutting.covariance, by_windows.covariance, atol=1e-14)
 
 
-# Figures.
+# Known numbers.
 
 
 def bandit_variance(b):
@@ -225,15 +226,15 @@ def bandit_variance(b):
 
 
 def test_a_baseline_can_lower_the_variance_or_raise_it():
-    """Nothing 4.71, V 1.779, the best constant 1.772, b = 10 40.7."""
+    """No baseline 4.71, V 1.779, the best constant 1.772, b = 10 40.7."""
     probability, episodes = BANDIT.episodes()
     best = best_constant(probability, episodes, reward_to_go(episodes))
     found = [bandit_variance(b) for b in (0.0, BANDIT.J(), best, 10.0)]
     np.testing.assert_allclose(found, [4.706, 1.779, 1.772, 40.7], rtol=1e-3)
 
 
-def test_the_noise_of_leave_one_out_is_more_at_two_and_less_from_three():
-    """Trace of the covariance, N times: 5.72 at N = 2 against 4.71."""
+def test_leave_one_out_raises_the_variance_with_two_episodes_and_lowers_it_with_three():
+    """N times the trace of the covariance is 5.72 at N = 2, against 4.71 without a baseline."""
     variances = [
         n * judge(RIGHT["leave-one-out"], BANDIT.batches(n), BANDIT.gradient()).variance
         for n in (2, 3)
@@ -243,16 +244,16 @@ def test_the_noise_of_leave_one_out_is_more_at_two_and_less_from_three():
 
 
 def test_broadcasting_divides_by_n_and_loses_signal():
-    """E = ∇J / N, SNR .39, .30, .26 at N = 2, 4, 6."""
+    """E[g] = ∇J / N, and the SNR is .39, .30, .26 at N = 2, 4, 6."""
     for n, snr in ((2, 0.39), (4, 0.30), (6, 0.26)):
-        found = judge(WRONG["[B,1] * [B]"], BANDIT.batches(n, symmetric=True), BANDIT.gradient())
+        found = judge(WRONG["[B, 1] * [B]"], BANDIT.batches(n, symmetric=True), BANDIT.gradient())
         np.testing.assert_allclose(n * found.expectation, BANDIT.gradient(), atol=1e-13)
         assert found.snr == pytest.approx(snr, abs=0.005)
 
 
 @pytest.mark.parametrize("task", ["bandit", "length bias"])
-def test_the_broadcast_mean_and_the_centred_mean_make_the_right_mean(task):
-    """mean(s G) = mean(s) mean(G) + mean(s (G - mean G)), batch by batch."""
+def test_the_broadcast_mean_and_the_centered_mean_add_up_to_the_mean_over_steps(task):
+    """mean(z G) = mean(z) mean(G) + mean(z (G - mean G)) with z = ∇log π, for every batch."""
     for _, batch in TASKS[task].batches(2):
         weights = reward_to_go(batch)
         parts = broadcast(batch, weights) + mean_over_steps(batch, minus_batch_mean(weights))
@@ -269,7 +270,7 @@ def test_a_zero_padded_own_mean_shrinks_the_gradient_by_one_in_n(task, n):
     np.testing.assert_allclose(found.expectation, (1 - 1 / n) * truth, atol=1e-14)
 
 
-def test_length_bias():
+def test_more_episodes_help_the_mean_over_steps_but_not_the_mean_per_episode():
     """Cosine .20 for the mean per episode at every N; .20, .46, .68, .81 for that over steps."""
     mdp = length_bias()
     for n, cosine in ((1, 0.20), (2, 0.46), (3, 0.68), (4, 0.81)):
@@ -281,7 +282,7 @@ def test_length_bias():
 
 
 def test_reward_to_go_can_have_more_variance_than_the_total_return():
-    """Forced -5: 5.73 against .109."""
+    """In forced -5 the variances are 5.73 and .109."""
     task = forced_minus_5()
     togo = judge(RIGHT["reward-to-go"], task.batches(1), task.gradient())
     total = judge(RIGHT["total return"], task.batches(1), task.gradient())
@@ -290,8 +291,8 @@ def test_reward_to_go_can_have_more_variance_than_the_total_return():
 
 
 @pytest.mark.parametrize("steps", [2, 3, 5])
-def test_noise_grows_with_the_square_of_the_length_and_with_a_value_linearly(steps):
-    """Coins: variance over |∇J|² is T² + T - 1, then (T² + 3T - 1)/3, and with V (T - 1)/2."""
+def test_the_variance_grows_with_the_square_of_the_length_but_linearly_with_a_value(steps):
+    """Coins: variance / |∇J|² is T² + T - 1, to go (T² + 3T - 1)/3, and minus V (T - 1)/2."""
     mdp = coins(steps)
     value = mdp.value()
     ways = {
@@ -307,8 +308,8 @@ def test_noise_grows_with_the_square_of_the_length_and_with_a_value_linearly(ste
         assert found.variance / np.sum(found.truth**2) == pytest.approx(expected, abs=1e-11)
 
 
-def test_the_collectors_cut_can_turn_the_gradient_round():
-    """Patience, windows of 2 to 8 steps from a fresh start: cosines -.68, -.03, .80, .94."""
+def test_the_collectors_cut_can_reverse_the_gradient():
+    """Patience, windows of 2 to 8 steps from the start: cosines -.68, -.03, .80, .94."""
     mdp = patience()
     g = WRONG["mean over steps"]
     cosines = [judge(g, mdp.windows(w), mdp.gradient()).cosine for w in (2, 4, 6, 8)]
@@ -318,21 +319,24 @@ def test_the_collectors_cut_can_turn_the_gradient_round():
 # PGPolicy's own update.
 
 
-def exactly(batch, gamma):
-    """The mean over steps of ∇log π Gₜ, one step at a time."""
-    togo = lambda e, t: sum(gamma**k * r for k, r in enumerate(e.rew[t:]))  # noqa: E731
-    return sum(plainly(batch, togo)) / sum(len(e) for e in batch)
+def mean_step_by_step(batch, gamma):
+    """The mean over steps of ∇log π Gₜ, one step after another."""
+
+    def to_go(e, t):
+        return discounted_sum(e.rew[t:], gamma)
+
+    return sum(sums_step_by_step(batch, to_go)) / sum(len(e) for e in batch)
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_pgpolicys_step_is_the_mean_over_steps_batch_by_batch(task):
-    """Its parameters move by (1/B) Σᵢ Σₜ ∇log π Gₜ, with lr = 1; float32 returns: 1e-7."""
+def test_pgpolicys_step_is_the_mean_over_steps_of_every_batch(task):
+    """Its parameters move by (1/B) Σᵢ Σₜ ∇log π Gₜ with lr = 1, up to float32 returns."""
     step = pgpolicy_step(discount_factor=0.8)
     for _, batch in list(TASKS[task].batches(2))[::7]:
-        np.testing.assert_allclose(step(batch), exactly(batch, 0.8), atol=2e-7)
+        np.testing.assert_allclose(step(batch), mean_step_by_step(batch, 0.8), atol=2e-7)
 
 
-def test_where_episodes_have_one_length_pgpolicys_step_is_a_t_th_of_the_gradient():
+def test_if_lengths_are_equal_pgpolicys_step_is_the_gradient_over_t():
     """E[step] = ∇J / T, for discount_factor = 1."""
     mdp = coins(3)
     for n in (1, 2):
@@ -340,26 +344,28 @@ def test_where_episodes_have_one_length_pgpolicys_step_is_a_t_th_of_the_gradient
         np.testing.assert_allclose(found.expectation, mdp.gradient() / 3, atol=1e-7)
 
 
-def test_discounted_it_is_a_t_th_of_the_sum_without_gamma_t():
-    """E[step] = E[Σₜ ∇log π Gₜ] / T, which is not ∇J / T: on coins, 1 against γᵗ."""
+def test_with_a_discount_pgpolicys_step_is_the_sum_without_gamma_t_over_t():
+    """E[step] = E[Σₜ ∇log π Gₜ] / T, which is not ∇J / T."""
     mdp = replace(forced_minus_5(), gamma=0.5)
     found = judge(pgpolicy_step(discount_factor=0.5), mdp.batches(1), mdp.gradient())
     np.testing.assert_allclose(found.expectation, mdp.without_gamma_t() / 2, atol=1e-6)
     assert not np.allclose(found.expectation, mdp.gradient() / 2, atol=1e-2)
 
 
-def test_where_lengths_differ_pgpolicys_step_is_biased_up_to_its_sign():
-    """Stop-or-go at p = .5, E[step of logit(stop)] / q; the truth is -1.4 / E[L] = -.56."""
-    mdp, q, step = stop_or_go(), 0.25, pgpolicy_step()
-    assert mdp.gradient()[0, 0] / q / 2.5 == pytest.approx(-0.56, abs=1e-12)
+def test_if_lengths_differ_pgpolicys_step_may_even_have_the_wrong_sign():
+    """Stop-or-go, E[step of logit(stop)] / (p (1 - p)); the truth is -1.4 / E[T] = -.56."""
+    mdp = stop_or_go()
+    step = pgpolicy_step()
+    unit = 0.25  # p (1 - p)
+    assert mdp.gradient()[0, 0] / unit / 2.5 == pytest.approx(-0.56, abs=1e-12)
     expected = {1: 0.40, 2: -0.08, 4: -0.356, 8: -0.471, 64: -0.550}
     for n, value in expected.items():
         found = judge(step, mdp.batches(n, symmetric=True), mdp.gradient())
-        assert found.expectation[0, 0] / q == pytest.approx(value, abs=5e-4)
+        assert found.expectation[0, 0] / unit == pytest.approx(value, abs=5e-4)
 
 
-def test_a_constant_return_is_not_neutral_for_pgpolicy():
-    """Return 1 at every step: .75, .375, .16, .07 q at N = 1, 2, 4, 8 instead of 0."""
+def test_pgpolicy_learns_from_a_constant_return():
+    """Return 1 at every step: .75, .375, .16, .07 p (1 - p) at N = 1, 2, 4, 8 instead of 0."""
     task = stop_or_go()
     reward = np.zeros((4, 2))
     reward[0, 0] = reward[3] = 1.0
@@ -369,8 +375,8 @@ def test_a_constant_return_is_not_neutral_for_pgpolicy():
         assert found.expectation[0, 0] / 0.25 == pytest.approx(value, abs=0.005)
 
 
-def test_one_row_a_minibatch_sums_over_steps_again():
-    """batch_size = 1 and a small lr: E[step] / lr = -1.4 q, whatever the lengths."""
+def test_minibatches_of_one_row_sum_over_steps():
+    """batch_size = 1 and a small lr: E[step] / lr = -1.4 p (1 - p), whatever the lengths."""
     small = pgpolicy_step(make_optim=lambda x: torch.optim.SGD(x, lr=1e-5), batch_size=1)
     mdp = stop_or_go()
     found = judge(small, mdp.batches(1), mdp.gradient())
@@ -378,8 +384,8 @@ def test_one_row_a_minibatch_sums_over_steps_again():
 
 
 @pytest.mark.parametrize(("n", "stops"), [(1, True), (8, False)])
-def test_with_one_episode_an_update_pgpolicy_learns_the_worse_action(n, stops):
-    """Real updates with lr = .2: p(stop) > .9 at N = 1, < .1 at N = 8."""
+def test_with_one_episode_per_update_pgpolicy_learns_the_worse_action(n, stops):
+    """Real updates with lr = .2 lead to p(stop) > .9 at N = 1, and < .1 at N = 8."""
     task, step, rng = stop_or_go(), pgpolicy_step(), np.random.default_rng(0)
     for _ in range(400):
         task = task.at(task.logits + 0.2 * step(task.sample(n, rng)))
@@ -387,8 +393,8 @@ def test_with_one_episode_an_update_pgpolicy_learns_the_worse_action(n, stops):
     assert (p > 0.9) if stops else (p < 0.1)
 
 
-def test_a_step_depends_on_the_batch_alone_unless_it_is_to_remember():
-    """Adam and normalised returns forget between calls."""
+def test_a_step_depends_on_the_batch_alone_unless_told_to_remember():
+    """Adam and the running statistics of returns forget between calls."""
 
     def adam(parameters):
         return torch.optim.Adam(parameters, lr=0.1)
@@ -413,17 +419,17 @@ def test_a_subclass_of_pgpolicy_can_be_judged():
     np.testing.assert_allclose(pgpolicy_step(Half)(batch), pgpolicy_step()(batch) / 2, atol=1e-7)
 
 
-def test_only_the_last_episode_of_a_batch_may_go_on():
-    """Unfinished episodes in the middle end there: their returns do not run into the next one."""
+def test_only_the_last_episode_of_a_batch_may_be_unfinished():
+    """Others are truncated: their returns do not run on into the next episode."""
     mdp = patience()
     step = pgpolicy_step()
     for _, batch in list(mdp.windows(4))[::7]:
         both = [*batch, *batch]
-        np.testing.assert_allclose(step(both), exactly(both, 1.0), atol=1e-6)
+        np.testing.assert_allclose(step(both), mean_step_by_step(both, 1.0), atol=1e-6)
 
 
-def test_the_parameters_of_a_module_are_put_back():
-    """A step of a torch agent: what SGD adds, [P], and nothing is left of it."""
+def test_parameter_step_restores_the_parameters_of_a_module():
+    """It returns what SGD adds to the parameters, as a vector, and then undoes it."""
     torch.manual_seed(0)
     net = nn.Linear(2, 2)
     optim = torch.optim.SGD(net.parameters(), lr=1.0)

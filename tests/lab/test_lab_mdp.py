@@ -1,4 +1,4 @@
-"""The ground truth is true: linear equations against enumeration, differences and closed forms."""
+"""The exact MDPs: linear equations against enumeration, finite differences and closed forms."""
 
 from collections import Counter
 from dataclasses import replace
@@ -22,10 +22,11 @@ from pg_edu.lab.exact.tasks import (
     stop_or_go,
     two_decisions,
 )
+from tests.lab.by_hand import discounted_sum
 
 
 def random_mdp(seed, ends=0.3, gamma=0.9, limit=None):
-    """Three states of which two look alike, two actions; each step ends with probability `ends`."""
+    """Three states, two of which look alike; every step ends with probability `ends`."""
     rng = np.random.default_rng(seed)
     return MDP(
         start=rng.dirichlet(np.ones(3)),
@@ -50,25 +51,21 @@ def differences(function, logits, h=1e-5):
 
 
 def expectation(mdp, f):
-    """E[f(episode)], each episode looked at."""
+    """E[f(episode)], summed over every episode."""
     return sum(p * f(e) for p, e in zip(*mdp.episodes(), strict=True))
 
 
-def discounted(rew, gamma):
-    return sum(gamma**t * r for t, r in enumerate(rew))
-
-
-# The truth, by linear equations.
+# Linear equations.
 
 
 @pytest.mark.parametrize("objective", ["discounted", "undiscounted"])
 @pytest.mark.parametrize("limit", [1, 2, 4])
-def test_the_objective_with_a_time_limit_is_the_mean_over_every_episode(objective, limit):
+def test_the_objective_with_a_time_limit_is_the_mean_over_all_episodes(objective, limit):
     """J = Σ p(episode) Σ γᵗ rₜ."""
     mdp = random_mdp(0, limit=limit)
     gamma = mdp.gamma if objective == "discounted" else 1.0
     assert mdp.J(objective) == pytest.approx(
-        expectation(mdp, lambda e: discounted(e.rew, gamma)), abs=1e-14
+        expectation(mdp, lambda e: discounted_sum(e.rew, gamma)), abs=1e-14
     )
 
 
@@ -76,19 +73,19 @@ def test_the_objective_with_a_time_limit_is_the_mean_over_every_episode(objectiv
 def test_values_without_a_limit_are_the_sum_of_their_series(gamma):
     """V = Σₖ (γP)ᵏ r."""
     mdp = random_mdp(1, gamma=gamma)
-    matrix = np.einsum("sa,sap->sp", mdp.policy, mdp.transition)
+    P = np.einsum("sa,sap->sp", mdp.policy, mdp.transition)
     term = (mdp.policy * mdp.reward).sum(axis=1)
     total = np.zeros(3)
     for _ in range(200):
         total += term
-        term = gamma * matrix @ term
+        term = gamma * P @ term
     np.testing.assert_allclose(mdp.value(), total, atol=1e-13)
 
 
 @pytest.mark.parametrize("objective", ["discounted", "undiscounted"])
 @pytest.mark.parametrize("limit", [None, 3])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_gradient_is_that_of_the_objective(objective, limit, seed):
+def test_the_gradient_is_the_derivative_of_the_objective(objective, limit, seed):
     """∂J/∂θ, by central differences."""
     mdp = random_mdp(seed, limit=limit)
     expected = differences(lambda x: mdp.at(x).J(objective), mdp.logits)
@@ -96,14 +93,14 @@ def test_the_gradient_is_that_of_the_objective(objective, limit, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_gradient_of_the_average_reward_is_that_of_the_average_reward(seed):
-    """ρ = μ r with μ = limit of start Pᵗ, differentiated by central differences."""
+def test_the_average_gradient_is_the_derivative_of_the_average_reward(seed):
+    """ρ = μ r, where μ is the limit of start Pᵗ, by central differences."""
 
     def long_run_average(logits):
-        world = mdp.at(logits)
-        matrix = np.einsum("sa,sap->sp", world.policy, world.transition)
-        stationary = world.start @ np.linalg.matrix_power(matrix, 1024)
-        return stationary @ (world.policy * world.reward).sum(axis=1)
+        moved = mdp.at(logits)
+        P = np.einsum("sa,sap->sp", moved.policy, moved.transition)
+        stationary = moved.start @ np.linalg.matrix_power(P, 1024)
+        return stationary @ (moved.policy * moved.reward).sum(axis=1)
 
     mdp = random_mdp(seed, ends=0.0)
     assert mdp.J("average") == pytest.approx(long_run_average(mdp.logits), abs=1e-13)
@@ -128,7 +125,7 @@ def test_differential_values_solve_their_equation_and_have_mean_zero():
 
 
 def test_occupancy_counts_discounted_visits():
-    """d(s) = E[Σ γᵗ 1{sₜ = s}], by the clock: E[γᵗ 1{sₜ = s}]."""
+    """d(s) = E[Σ γᵗ 1{sₜ = s}]; by time, E[γᵗ 1{sₜ = s}]."""
     mdp = random_mdp(4, limit=3)
     visits = np.zeros((3, 3))
     for p, e in zip(*mdp.episodes(), strict=True):
@@ -137,23 +134,23 @@ def test_occupancy_counts_discounted_visits():
     np.testing.assert_allclose(mdp.occupancy(), visits, atol=1e-14)
 
 
-def test_q_is_the_mean_return_after_a_state_an_action_and_a_time():
+def test_q_is_the_mean_return_given_time_state_and_action():
     """Q(t, s, a) = E[Gₜ | sₜ = s, aₜ = a]."""
     mdp = random_mdp(5, limit=3)
     mass, total = np.zeros((2, 3, 3, 2))
     for p, e in zip(*mdp.episodes(), strict=True):
         for t, (s, a) in enumerate(zip(e.states, e.act, strict=True)):
             mass[t, s, a] += p
-            total[t, s, a] += p * discounted(e.rew[t:], mdp.gamma)
+            total[t, s, a] += p * discounted_sum(e.rew[t:], mdp.gamma)
     np.testing.assert_allclose(mdp.q(), total / mass, atol=1e-13)
 
 
 @pytest.mark.parametrize("limit", [2, 4])
-def test_without_gamma_t_is_what_the_plain_sum_comes_to(limit):
-    """E[Σₜ ∇log π(aₜ|sₜ) Gₜ], each episode looked at."""
+def test_without_gamma_t_is_the_expectation_of_the_plain_sum(limit):
+    """E[Σₜ ∇log π(aₜ|sₜ) Gₜ], summed over every episode."""
 
     def plain_sum(e):
-        return sum(e.score[t] * discounted(e.rew[t:], mdp.gamma) for t in range(len(e)))
+        return sum(e.score[t] * discounted_sum(e.rew[t:], mdp.gamma) for t in range(len(e)))
 
     mdp = random_mdp(6, limit=limit)
     np.testing.assert_allclose(mdp.without_gamma_t(), expectation(mdp, plain_sum), atol=1e-13)
@@ -168,7 +165,7 @@ def test_the_score_is_the_gradient_of_the_log_probability():
             np.testing.assert_allclose(e.score[t], expected, atol=1e-9)
 
 
-def test_an_action_of_logit_minus_infinity_is_never_taken_and_has_no_gradient():
+def test_an_action_with_logit_minus_infinity_is_never_taken_and_has_no_gradient():
     task = stop_or_go()
     assert all((e.act[1:] == 0).all() for e in task.episodes()[1])
     assert (task.gradient()[1:] == 0).all()
@@ -183,9 +180,10 @@ def test_the_probabilities_of_all_episodes_sum_to_one(mdp):
 
 
 def test_every_episode_has_the_probability_of_its_steps():
-    """p = start(s₀) Π π(aₜ|sₜ) P(sₜ₊₁|sₜ, aₜ), and at the end what P lacks to 1, or nothing."""
+    """p = start(s₀) Π π(aₜ|sₜ) P(sₜ₊₁|sₜ, aₜ), times 1 - Σ P at the end (Σ P if cut)."""
     mdp = random_mdp(9, limit=3)
-    merged, seen = Counter(), Counter()
+    merged: Counter[tuple] = Counter()
+    expected: Counter[tuple] = Counter()
     for p, e in zip(*mdp.episodes(), strict=True):
         chance = mdp.start[e.states[0]]
         for t, (s, a) in enumerate(zip(e.states, e.act, strict=True)):
@@ -196,15 +194,15 @@ def test_every_episode_has_the_probability_of_its_steps():
         chance *= left if e.terminated else 1 - left
         key = (*e.states, *e.act, e.terminated)
         merged[key] += p
-        seen[key] = chance
+        expected[key] = chance
         assert e.truncated == (not e.terminated)
         np.testing.assert_array_equal(e.rew, mdp.reward[e.states, e.act])
         np.testing.assert_array_equal(e.obs, mdp.observation[e.states])
-    assert merged == pytest.approx(seen, abs=1e-15)
+    assert merged == pytest.approx(expected, abs=1e-15)
 
 
 def test_sampled_episodes_have_the_enumerated_frequencies():
-    """Every frequency within five standard errors."""
+    """Every frequency is within five standard errors."""
     mdp, n = random_mdp(10, limit=2), 20000
     probability, episodes = mdp.episodes()
     keys = [(*e.states, *e.act, e.terminated) for e in episodes]
@@ -215,7 +213,7 @@ def test_sampled_episodes_have_the_enumerated_frequencies():
         assert abs(count[key] - n * p) < 5 * np.sqrt(n * p * (1 - p)) + 1e-9
 
 
-def test_batches_without_order_have_the_same_moments_as_all_batches():
+def test_symmetric_batches_have_the_same_moments_as_all_batches():
     """Σ over multisets of N!/Π cₖ! Π pₖ^cₖ = Σ over sequences of Π p."""
 
     def g(batch):
@@ -229,26 +227,26 @@ def test_batches_without_order_have_the_same_moments_as_all_batches():
 
 
 @pytest.mark.parametrize("first", [None, [0.2, 0.3, 0.5]])
-def test_a_window_is_a_walk_through_the_restarting_world(first):
-    """P(state at the k-th step) = first Pᵏ, where P restarts; the windows' probabilities sum to 1.
+def test_a_window_is_a_walk_through_the_restarting_mdp(first):
+    """P(state at step k) = first Pᵏ, where P restarts, wherever the episodes end.
 
-    Independent of where the pieces are cut.
+    So the probabilities of the windows sum to 1.
     """
     mdp, steps = random_mdp(11), 4
     restarting = mdp.transition + (1 - mdp.transition.sum(axis=2))[:, :, None] * mdp.start
-    matrix = np.einsum("sa,sap->sp", mdp.policy, restarting)
+    P = np.einsum("sa,sap->sp", mdp.policy, restarting)
     visits = np.zeros((steps, 3))
     for p, batch in mdp.windows(steps, first):
         states = np.concatenate([e.states for e in batch])
         assert all(e.terminated for e in batch[:-1])
         assert not any(e.truncated for e in batch)
         visits[np.arange(steps), states] += p
-    at = mdp.start if first is None else np.array(first)
+    begin = mdp.start if first is None else np.array(first)
     for k in range(steps):
-        np.testing.assert_allclose(visits[k], at @ np.linalg.matrix_power(matrix, k), atol=1e-14)
+        np.testing.assert_allclose(visits[k], begin @ np.linalg.matrix_power(P, k), atol=1e-14)
 
 
-def test_a_restarting_world_brings_an_episodes_return_in_an_episodes_time():
+def test_the_average_reward_of_a_restarting_mdp_is_return_over_length():
     """ρ = E[Σ rₜ] / E[T], the renewal reward theorem."""
     mdp = random_mdp(12)
     length = replace(mdp, reward=np.ones((3, 2))).J("undiscounted")
@@ -256,10 +254,10 @@ def test_a_restarting_world_brings_an_episodes_return_in_an_episodes_time():
     assert mdp.restarting().J("average") == pytest.approx(expected, abs=1e-13)
 
 
-# Judgements.
+# Judgments.
 
 
-def test_a_judgement_has_the_moments_of_its_estimator():
+def test_a_judgment_has_the_moments_of_its_estimator():
     """E, covariance, bias, SNR and cosine of a two-valued vector, by hand."""
     coin = bandit([0.0, 1.0], np.log([0.25, 0.75]))
 
@@ -277,17 +275,17 @@ def test_a_judgement_has_the_moments_of_its_estimator():
     assert not found.unbiased
 
 
-def test_an_estimator_that_is_not_finite_is_named_and_not_averaged():
+def test_an_estimate_that_is_not_finite_raises():
     with pytest.raises(ValueError, match=r"finite numbers of shape \(1, 2\).*lengths \[1\]"):
         judge(lambda batch: np.full((1, 2), np.nan), bandit([0, 1]).batches(1), np.zeros((1, 2)))
 
 
-def test_an_estimate_of_another_shape_is_refused():
+def test_an_estimate_of_the_wrong_shape_raises():
     with pytest.raises(ValueError, match="the truth's"):
         judge(lambda batch: np.zeros(2), bandit([0, 1]).batches(1), np.zeros((1, 2)))
 
 
-def test_probabilities_that_leave_something_out_are_refused():
+def test_probabilities_that_do_not_sum_to_one_raise():
     half = [(0.5, bandit([0, 1]).episodes()[1][:1])]
     with pytest.raises(ValueError, match=r"sum to 0\.5"):
         judge(lambda batch: np.zeros(1), half, np.zeros(1))
@@ -297,12 +295,12 @@ def test_probabilities_that_leave_something_out_are_refused():
 
 
 def test_gaussian_expectations_of_powers_are_the_moments():
-    """E[x²] = μ² + σ², E[x⁴] of a standard normal = 3."""
+    """E[x²] = mean² + std², and E[x⁴] of a standard normal is 3."""
     assert gaussian_expectation(lambda x: x**2, 0.5, 2.0) == pytest.approx(4.25, abs=1e-12)
     assert gaussian_expectation(lambda x: x**4) == pytest.approx(3, abs=1e-12)
 
 
-def test_gaussian_expectations_of_several_functions_come_at_once():
+def test_several_gaussian_expectations_can_be_computed_at_once():
     np.testing.assert_allclose(
         gaussian_expectation(lambda x: np.array([x, x**2]), 1.0, 1.0), [1, 2], atol=1e-13
     )
@@ -310,11 +308,13 @@ def test_gaussian_expectations_of_several_functions_come_at_once():
 
 @pytest.mark.parametrize("mean", [0.3, 1.5])
 def test_a_clipped_gaussian_has_its_closed_form(mean):
-    """E[clip(x, -1, 1)] = Φ(-b) - Φ(a) + μ (Φ(b) - Φ(a)) - σ (φ(b) - φ(a)), a, b = (∓1 - μ)/σ."""
+    """E[clip(x, -1, 1)] = Φ(-h) - Φ(l) + m (Φ(h) - Φ(l)) - s (φ(h) - φ(l)), l, h = (∓1 - m)/s."""
     std = 0.6
-    a, b = (-1 - mean) / std, (1 - mean) / std
+    low = (-1 - mean) / std
+    high = (1 - mean) / std
     cdf, pdf = stats.norm.cdf, stats.norm.pdf
-    expected = cdf(-b) - cdf(a) + mean * (cdf(b) - cdf(a)) - std * (pdf(b) - pdf(a))
+    expected = cdf(-high) - cdf(low)
+    expected += mean * (cdf(high) - cdf(low)) - std * (pdf(high) - pdf(low))
     found = gaussian_expectation(lambda x: np.clip(x, -1, 1), mean, std, kinks=[-1, 1])
     assert found == pytest.approx(expected, abs=1e-14)
 
@@ -328,11 +328,11 @@ def test_a_squashed_gaussian_agrees_with_adaptive_quadrature():
     )
 
 
-# The worlds of the course.
+# The tasks of the course.
 
 
-def test_invest_pays_over_all_time_and_not_before_the_limit_of_nine():
-    """Mean advantage of investing over L steps: ((L - 5)(3γ⁵ - 1) - 5) / L."""
+def test_investing_pays_without_a_limit_and_with_a_limit_of_nine_or_more():
+    """The mean advantage of investing over T steps is ((T - 5)(3γ⁵ - 1) - 5) / T."""
     for limit in range(5, 11):
         expected = ((limit - 5) * (3 * 0.95**5 - 1) - 5) / limit
         found = invest(limit).without_gamma_t()[0, 1] / (0.25 * limit)
@@ -342,8 +342,8 @@ def test_invest_pays_over_all_time_and_not_before_the_limit_of_nine():
     assert invest().gradient()[0, 1] > 0
 
 
-def test_late_cost_dropping_gamma_t_climbs_to_the_worst_policy():
-    """J_γ = .58 against 1, J₁ = -.5 against 1, and the update without γᵗ leads to the worse one."""
+def test_in_late_cost_dropping_gamma_t_leads_to_the_worst_policy():
+    """J_γ = .58 instead of 1 and J₁ = -.5 instead of 1 are where the update without γᵗ leads."""
     task, far = late_cost(), 40.0
     never = [[far, 0.0], [0.0, -np.inf]]
     always = [[0.0, far], [0.0, -np.inf]]
@@ -356,8 +356,8 @@ def test_late_cost_dropping_gamma_t_climbs_to_the_worst_policy():
         assert here.without_gamma_t()[0, 1] > 0 > here.gradient("undiscounted")[0, 1]
 
 
-def test_two_decisions_without_gamma_t_are_the_gradient_of_no_function():
-    """The Jacobian's asymmetry is (1 - γ) p₀ q₀ p₁ q₁ = .0303; that of a gradient is 0."""
+def test_in_two_decisions_the_update_without_gamma_t_is_the_gradient_of_no_function():
+    """The Jacobian's asymmetry is (1 - γ) p₀ (1 - p₀) p₁ (1 - p₁) = .0303; a gradient's is 0."""
 
     def asymmetry(field):
         rows = []
@@ -376,7 +376,7 @@ def test_two_decisions_without_gamma_t_are_the_gradient_of_no_function():
     assert asymmetry(lambda x: task.at(x).gradient()) == pytest.approx(0, abs=1e-9)
 
 
-def test_the_short_corridor_is_best_at_two_minus_the_root_of_two():
+def test_the_best_policy_of_the_short_corridor_goes_right_with_two_minus_root_two():
     """J(p) = -(4 - 2p) / (p (1 - p)), so p = 2 - √2 and J = -11.66 (Sutton & Barto, ex. 13.1)."""
     for p in (0.05, 2 - np.sqrt(2), 0.95):
         here = short_corridor().at([np.log([1 - p, p])])
@@ -385,26 +385,26 @@ def test_the_short_corridor_is_best_at_two_minus_the_root_of_two():
     np.testing.assert_allclose(best.gradient(), 0, atol=1e-12)
 
 
-def test_coins_know_nothing_of_each_other():
-    """∂J/∂logit(head) = 1/4 for each coin, in a reward of 1 each."""
+def test_coins_are_independent_of_each_other():
+    """∂J/∂logit(heads) = 1/4 for each coin, whose reward is 1."""
     np.testing.assert_allclose(coins(5).gradient()[:, 1], 0.25, atol=1e-15)
 
 
-def test_forced_minus_5_nets_only_the_second_decision():
+def test_in_forced_minus_5_only_the_second_decision_counts():
     """The first action changes nothing: 5 - 5 = 0; the second is worth .5."""
     task = forced_minus_5()
     np.testing.assert_allclose(task.gradient()[0], 0, atol=1e-14)
     np.testing.assert_allclose(task.gradient()[1:, 1], 0.5 * 0.25 * 0.5, atol=1e-14)
 
 
-def test_patience_is_worth_it():
+def test_waiting_is_better_in_every_state_of_patience():
     """Q(s, 1) > Q(s, 0) = 1 in all three states."""
-    q = patience().q()
-    np.testing.assert_allclose(q[:, 0], 1.0)
-    assert (q[:, 1] > 1.5).all()
+    Q = patience().q()
+    np.testing.assert_allclose(Q[:, 0], 1.0)
+    assert (Q[:, 1] > 1.5).all()
 
 
-def test_the_sum_over_a_direction_and_its_opposite_is_told_apart():
+def test_the_cosine_is_one_for_parallel_minus_one_for_opposite_and_zero_for_zero_vectors():
     assert cosine([1, 2], [2, 4]) == pytest.approx(1)
     assert cosine([1, 2], [-1, -2]) == pytest.approx(-1)
     assert cosine([0, 0], [1, 2]) == 0
@@ -429,30 +429,30 @@ def test_the_sum_over_a_direction_and_its_opposite_is_told_apart():
         ({"limit": 0}, "limit must be at least 1"),
     ],
 )
-def test_what_is_no_mdp_is_refused(change, message):
+def test_numbers_that_are_not_an_mdp_raise(change, message):
     with pytest.raises(ValueError, match=message):
         replace(random_mdp(0), **change)
 
 
-def test_a_sum_that_never_ends_is_refused():
+def test_an_objective_that_does_not_exist_raises():
     with pytest.raises(ValueError, match="Give a limit, gamma < 1"):
         random_mdp(0, ends=0.0, gamma=1.0).J()
     with pytest.raises(ValueError, match="never ends"):
         random_mdp(0).J("average")
 
 
-def test_an_average_that_depends_on_the_start_is_refused():
+def test_an_average_reward_that_depends_on_the_start_raises():
     apart = MDP([0.5, 0.5], np.eye(2)[:, None, :], [[0.0], [1.0]], [[0.0]], observation=[0, 0])
     with pytest.raises(ValueError, match="several closed classes"):
         apart.J("average")
 
 
-def test_an_unknown_objective_is_refused():
+def test_an_unknown_objective_raises():
     with pytest.raises(ValueError, match="'total'"):
         random_mdp(0).gradient("total")
 
 
-def test_what_cannot_be_enumerated_is_refused():
+def test_what_cannot_be_enumerated_raises():
     with pytest.raises(ValueError, match="Give a limit"):
         random_mdp(0).episodes()
     with pytest.raises(ValueError, match="more than 50000 episodes"):

@@ -1,9 +1,9 @@
-"""The verdict on an estimator: its exact expectation and noise, beside the truth.
+"""Judge an estimator by its exact expectation and covariance, compared with the truth.
 
     E[g] = Σ p(batch) g(batch),     Cov[g] = Σ p(batch) (g(batch) - E[g]) (g(batch) - E[g])ᵀ
 
-The sum goes over every batch that there is (`MDP.batches`), so nothing here is an estimate. Where
-the actions are real numbers the sum is an integral, `gaussian_expectation`.
+The sum runs over every possible batch (`MDP.batches`), so nothing here is sampled. Where the
+actions are real numbers, the sum becomes an integral, `gaussian_expectation`.
 """
 
 import math
@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pg_edu.lab.exact.mdp import Batch, Estimator
+from pg_edu.lab.exact.mdp import Episodes, Estimator
 from pg_edu.types import Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
-    """What an estimator comes to: exact moments, beside the truth.
+class Judgment:
+    """The exact moments of an estimator, and the truth that they are compared with.
 
     Args:
-        truth: what it was held against.
+        truth: what the estimator should equal on average.
         expectation: E[g], of the same shape.
-        covariance: of g flattened to D numbers, [D, D].
+        covariance: the covariance matrix of g flattened to M numbers, [M, M].
     """
 
     truth: Floats
@@ -34,33 +34,33 @@ class Judgement:
 
     @property
     def bias(self) -> Floats:
-        """E[g] - truth."""
+        """Return E[g] - truth, the bias."""
         return self.expectation - self.truth
 
     @property
     def variance(self) -> float:
-        """E|g - E[g]|², the trace of the covariance."""
+        """Return E|g - E[g]|², the trace of the covariance."""
         return float(np.trace(self.covariance))
 
     @property
     def snr(self) -> float:
-        """Signal to noise: |E[g]| over the root of the variance (infinite without noise)."""
+        """Return the signal-to-noise ratio |E[g]| / √variance, infinite if the variance is 0."""
         signal = float(np.linalg.norm(self.expectation))
         return signal / math.sqrt(self.variance) if self.variance > 0 else math.inf
 
     @property
     def cosine(self) -> float:
-        """Of the angle between E[g] and the truth: 1 means biased in scale at most."""
+        """Return the cosine between E[g] and the truth, which is 1 if they differ only in scale."""
         return cosine(self.expectation, self.truth)
 
     @property
     def scale(self) -> float:
-        """The length of E[g] along the truth, in units of the truth's: 1 where g is unbiased."""
+        """Return the length of E[g] along the truth over |truth|, which is 1 if g is unbiased."""
         return float(np.vdot(self.expectation, self.truth) / np.vdot(self.truth, self.truth))
 
     @property
     def unbiased(self) -> bool:
-        """|E[g] - truth| < 1e-12, relative to the truth where that is longer than 1."""
+        """Return whether |E[g] - truth| < 1e-12 · max(1, |truth|)."""
         allowed = 1e-12 * max(1.0, float(np.linalg.norm(self.truth)))
         return float(np.linalg.norm(self.bias)) < allowed
 
@@ -70,18 +70,19 @@ class Judgement:
 
 
 def judge(
-    estimator: Estimator, batches: Iterable[tuple[float, Batch]], truth: ArrayLike
-) -> Judgement:
-    """The exact expectation and covariance of an estimator, and how they compare with the truth.
+    estimator: Estimator, batches: Iterable[tuple[float, Episodes]], truth: ArrayLike
+) -> Judgment:
+    """Return the exact expectation and covariance of an estimator, with the truth.
 
     Args:
-        estimator: a batch of episodes -> an array of the truth's shape, a direction of ascent.
-        batches: every batch that there is and its probability: `mdp.batches(n)`, `mdp.windows(n)`.
-        truth: e.g. `mdp.gradient()`.
+        estimator: a function of a batch of episodes that returns an array of the truth's shape, a
+            direction of ascent.
+        batches: every possible batch and its probability: `mdp.batches(n)` or `mdp.windows(n)`.
+        truth: for example `mdp.gradient()`.
 
     Raises:
-        ValueError: probabilities that do not sum to 1, a result of another shape than the truth's,
-            or one that is not finite.
+        ValueError: the probabilities do not sum to 1, or an estimate is not finite or does not have
+            the truth's shape.
 
     Example:
         >>> from pg_edu.lab.exact.mdp import MDP
@@ -91,48 +92,57 @@ def judge(
         unbiased, cosine 1.0000, variance 0.0625
     """
     target = np.asarray(truth, np.float64)
-    weights, values = [], []
+    weights = []
+    values = []
     for p, batch in batches:
-        value = np.asarray(estimator(batch), np.float64)
-        if value.shape != target.shape or not np.isfinite(value).all():
-            raise ValueError(
-                f"the estimator must give finite numbers of shape {target.shape}, the truth's, but "
-                f"for episodes of lengths {[*map(len, batch)]} it gave {value.shape}: {value}."
-            )
         weights.append(p)
-        values.append(value.ravel())
-    probability, results = np.array(weights), np.array(values)
+        values.append(_estimate(estimator, batch, target.shape))
+    probability = np.array(weights)
+    g = np.array(values)
     if abs(probability.sum() - 1) > 1e-9:
         raise ValueError(f"the probabilities of the batches sum to {probability.sum()}, not to 1.")
-    mean = probability @ results
-    deviation = results - mean
+
+    mean = probability @ g
+    deviation = g - mean
     covariance = (probability * deviation.T) @ deviation
-    return Judgement(target, mean.reshape(target.shape), covariance)
+    return Judgment(target, mean.reshape(target.shape), covariance)
 
 
-def cosine(a: ArrayLike, b: ArrayLike) -> float:
-    """Of the angle between two arrays taken as vectors; 0 if one of them is 0."""
-    a, b = np.ravel(a), np.ravel(b)
-    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(a @ b) / lengths if lengths > 0 else 0.0
+def _estimate(estimator: Estimator, batch: Episodes, shape: tuple[int, ...]) -> Floats:
+    """Return the estimate from one batch, flattened, [M]."""
+    value = np.asarray(estimator(batch), np.float64)
+    if value.shape != shape or not np.isfinite(value).all():
+        lengths = [len(e) for e in batch]
+        raise ValueError(
+            f"the estimator must give finite numbers of shape {shape}, the truth's, but "
+            f"for episodes of lengths {lengths} it gave {value.shape}: {value}."
+        )
+    return value.ravel()
+
+
+def cosine(x: ArrayLike, y: ArrayLike) -> float:
+    """Return the cosine of the angle between two arrays, as vectors; 0 if either of them is 0."""
+    x, y = np.ravel(x), np.ravel(y)
+    lengths = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return float(x @ y) / lengths if lengths > 0 else 0.0
 
 
 def gaussian_expectation(
     f: Callable[[Floats], Any], mean: float = 0.0, std: float = 1.0, kinks: Sequence[float] = ()
 ) -> Any:
-    """E[f(x)] for x ~ Normal(mean, std), by Gauss-Legendre quadrature piece by piece.
+    """Return E[f(x)] for x ~ Normal(mean, std), by piecewise Gauss-Legendre quadrature.
 
-    One Gauss-Hermite rule would do for polynomials, but it converges slowly where f bends (clip)
-    or saturates (tanh). Between its kinks f is smooth, and pieces of at most one std suffice unless
-    f varies much within one.
+    A single Gauss-Hermite rule would do for polynomials, but it converges slowly where f bends
+    (clip) or saturates (tanh). Between its kinks f is smooth, and pieces of at most one standard
+    deviation suffice unless f varies much within one.
 
     Args:
-        f: of an array [n]: an array [..., n].
-        mean, std: of the Gaussian.
-        kinks: where f or its derivative jumps, e.g. the bounds of a clip.
+        f: a function of an array [n] that returns an array [..., n].
+        mean, std: parameters of the Gaussian.
+        kinks: the points where f or its derivative jumps, for example the bounds of a clip.
 
     Returns:
-        float64 [...]; exact to rounding where f, between its kinks, varies on the scale of std and
+        float64 [...], exact up to rounding if f, between its kinks, varies on the scale of std and
         grows at most like a polynomial or exp(|x - mean| / std).
 
     Example:
@@ -141,7 +151,8 @@ def gaussian_expectation(
     """
     nodes, weights = np.polynomial.legendre.leggauss(24)
     edges = np.union1d(mean + std * np.arange(-14, 15), np.asarray(kinks, np.float64))
-    middle, half = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2
+    middle = (edges[1:] + edges[:-1]) / 2
+    half = (edges[1:] - edges[:-1]) / 2
     x = (middle[:, None] + half[:, None] * nodes).ravel()
     density = np.exp(-(((x - mean) / std) ** 2) / 2) / (std * math.sqrt(2 * math.pi))
     return np.asarray(f(x), np.float64) @ ((half[:, None] * weights).ravel() * density)

@@ -2,16 +2,16 @@
 
     shift        E[g(G + c)] = E[g(G)]        because E[∇log π(a|s)] = 0
     scale        E[g(3 G)] = 3 E[g(G)]        because ∇J is linear in the rewards
-    batch size   E[g] is the same for every N: more episodes are less noise, not another target
+    batch size   E[g] is the same for every N: more episodes lower the variance, not the target
 
-Here g is an estimator or one update of an agent, and G the returns. They bind whoever is unbiased
-whatever the rewards are. The laws are about returns: a constant c on every Gₜ of an episode. A
-constant on every *reward* is something else as soon as episodes differ in length: it pays for long
-episodes (or short ones), and ∇J should change. Adding c (1 - γ) to every reward, and γ c more
-to the last one, shifts every Gₜ by exactly c.
+Here g is an estimator, or one update of an agent, and G the returns. The laws bind every estimator
+that is unbiased whatever the rewards are. They are about returns: a constant c is added to every Gₜ
+of an episode. A constant added to every *reward* is different as soon as episodes differ in length:
+it favors long episodes (or short ones), and ∇J should change. Adding c (1 - γ) to every reward, and
+a further γ c to the last one, shifts every Gₜ by exactly c.
 
-They are necessary, not sufficient: minus the gradient passes all three, and so does the update
-without γᵗ, which is in general no gradient at all.
+The laws are necessary, not sufficient: minus the gradient obeys all three, and so does the update
+without γᵗ, which in general is the gradient of no function.
 """
 
 import copy
@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from pg_edu.lab.exact.mdp import MDP, Batch, Estimator
+from pg_edu.lab.exact.mdp import MDP, Episodes, Estimator
 from pg_edu.lab.exact.tasks import bandit, contexts, stop_or_go, two_decisions
 from pg_edu.types import Floats
 
 LAWS = ("shift", "scale", "batch size")
-SENTENCES = {
+EQUATIONS = {
     "shift": "E[g(G + c)] = E[g(G)]",
     "scale": "E[g(3 G)] = 3 E[g(G)]",
     "batch size": "E[g] does not depend on N",
@@ -41,9 +41,57 @@ TASKS: dict[str, MDP] = {
     ),
 }
 
+ParameterStep = Callable[
+    [list[Any]], Any
+]  # a batch of episodes -> what an update adds to the parameters
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about one law.
+
+    Args:
+        law: "shift", "scale" or "batch size".
+        holds: whether no violation was found.
+        size: the largest difference between two sides that should be equal, in units of the root
+            mean square of |g|; infinite if g is not finite.
+        where: the task and the N with the largest difference, or how the law was tested.
+    """
+
+    law: str
+    holds: bool
+    size: float
+    where: str
+
+
+@dataclass(frozen=True, repr=False)
+class LawReport:
+    """What was found about the three laws; its text says what is broken and the usual cause.
+
+    Args:
+        findings: one per law.
+        method: how the laws were checked.
+        meaning: the usual cause of just these violations.
+    """
+
+    findings: tuple[Finding, ...]
+    method: str
+    meaning: str
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Return the names of the laws that are broken."""
+        return tuple(finding.law for finding in self.findings if not finding.holds)
+
+    def __getitem__(self, law: str) -> Finding:
+        return {finding.law: finding for finding in self.findings}[law]
+
+    def __repr__(self) -> str:
+        return "\n".join([*map(_line, self.findings), self.method, self.meaning])
+
 
 def with_return_shift(episode: Any, c: float, gamma: float = 1.0) -> Any:
-    """The episode with rewards such that every discounted return Gₜ is larger by c.
+    """Return the episode with rewards such that every discounted return Gₜ is larger by c.
 
     Example:
         >>> _, (episode, *_) = bandit([3, 4]).episodes()
@@ -56,52 +104,11 @@ def with_return_shift(episode: Any, c: float, gamma: float = 1.0) -> Any:
 
 
 def with_reward_scale(episode: Any, factor: float) -> Any:
-    """The episode with every reward multiplied by `factor`, and so every return."""
+    """Return the episode with every reward, and so every return, multiplied by `factor`."""
     return _with_rewards(episode, factor * _rewards(episode))
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What became of one law.
-
-    Args:
-        law: "shift", "scale" or "batch size".
-        holds: whether no violation was found.
-        size: the largest difference between what should be equal, in units of the root mean square
-            of |g|; infinite where g is not finite.
-        where: in which task and for which N, or how it was tested.
-    """
-
-    law: str
-    holds: bool
-    size: float
-    where: str
-
-
-@dataclass(frozen=True, repr=False)
-class Report:
-    """What became of the three laws; printed, it says what is broken and what that usually means.
-
-    Args:
-        findings: one a law.
-        method: how they were checked.
-        meaning: what breaks just these laws, usually.
-    """
-
-    findings: tuple[Finding, ...]
-    method: str
-    meaning: str
-
-    @property
-    def broken(self) -> tuple[str, ...]:
-        """The names of the laws that are broken."""
-        return tuple(finding.law for finding in self.findings if not finding.holds)
-
-    def __getitem__(self, law: str) -> Finding:
-        return {finding.law: finding for finding in self.findings}[law]
-
-    def __repr__(self) -> str:
-        return "\n".join([*map(_line, self.findings), self.method, self.meaning])
+# By enumeration.
 
 
 def laws(
@@ -111,20 +118,20 @@ def laws(
     sizes: Sequence[int] = (1, 2, 3),
     gamma: float = 1.0,
     tolerance: float = 1e-6,
-) -> Report:
+) -> LawReport:
     """Check the three laws exactly, by enumeration.
 
     Args:
-        estimator: a batch of episodes -> array [O, A]; `pgpolicy_step(MyPolicy)` makes one of a
-            policy class.
-        tasks: small worlds by name. A law can only be seen to break where there is something to
-            break it: episodes of different lengths, several steps, several observations.
+        estimator: a function of a batch of episodes that returns an array [O, A];
+            `pgpolicy_step(MyPolicy)` makes one of a policy class.
+        tasks: small MDPs by name. A law can only break where something can break it: episodes of
+            different lengths, several steps, several observations.
         sizes: numbers N of episodes in a batch.
-        gamma: the discount factor by which the estimator computes its returns.
+        gamma: the discount factor with which the estimator computes its returns.
         tolerance: the largest difference that counts as rounding, relative to |g|.
 
     Raises:
-        ValueError: fewer than two sizes.
+        ValueError: there are fewer than two sizes.
 
     Example:
         >>> from pg_edu.lab.exact.estimators import RIGHT, WRONG
@@ -133,72 +140,137 @@ def laws(
         ✓ scale       E[g(3 G)] = 3 E[g(G)]
         ✓ batch size  E[g] does not depend on N
         exact: every batch of 1, 2, 3 episodes of 5 tasks
-        No law is broken. (That proves nothing right: minus the gradient keeps them too.)
+        No law is broken. (That does not prove g right: minus the gradient obeys them too.)
         >>> laws(WRONG["mean over steps"]).broken
         ('shift', 'batch size')
     """
     _check_sizes(sizes)
-    gaps: dict[str, list[tuple[float, str]]] = {law: [] for law in LAWS}
-    means: dict[str, list[Floats]] = {}
-    for name, task in tasks.items():
-        for n in sizes:
-            batches, where = list(task.batches(n)), f"{name}, N = {n}"
-            plain = _moments(estimator, batches)
-            shifted = _moments(estimator, batches, lambda e: with_return_shift(e, 1.0, gamma))
-            scaled = _moments(estimator, batches, lambda e: with_reward_scale(e, 3.0))
-            gaps["shift"].append((_gap(shifted, plain), where))
-            gaps["scale"].append((_gap(scaled, (3 * plain[0], 3 * plain[1])), where))
-            means.setdefault(name, []).append(plain[0])
-            if n == sizes[0]:
-                first = plain
-            gaps["batch size"].append((_gap(plain, first), f"{where} against {sizes[0]}"))
-    worst = {law: max(found) for law, found in gaps.items()}
-    findings = tuple(
-        Finding(law, size <= tolerance, size, where) for law, (size, where) in worst.items()
-    )
+    trials = {
+        name: [_trial(estimator, task, n, gamma) for n in sizes] for name, task in tasks.items()
+    }
+    gaps = {law: _gaps(law, trials, sizes) for law in LAWS}
+    findings = []
+    for law in LAWS:
+        size, where = max(gaps[law])
+        findings.append(Finding(law, size <= tolerance, size, where))
+
+    bandit_means = [trial.plain.mean for trial in trials.get("a bandit", [])]
     counted = ", ".join(map(str, sizes))
-    return Report(
-        findings,
-        f"exact: every batch of {counted} episodes of {len(tasks)} tasks",
-        _meaning(findings, sizes, means.get("a bandit")),
+    return LawReport(
+        findings=tuple(findings),
+        method=f"exact: every batch of {counted} episodes of {len(tasks)} tasks",
+        meaning=_meaning(findings, sizes, bandit_means),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """E[g] and √E[|g|²], which is infinite if g is not finite."""
+
+    mean: Floats
+    rms: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """The moments of an estimator over batches of n episodes, as they are and changed."""
+
+    plain: _Moments
+    shifted: _Moments
+    scaled: _Moments
+
+
+def _trial(estimator: Estimator, task: MDP, n: int, gamma: float) -> _Trial:
+    batches = list(task.batches(n))
+    return _Trial(
+        plain=_moments(estimator, batches, lambda e: e),
+        shifted=_moments(estimator, batches, lambda e: with_return_shift(e, 1.0, gamma)),
+        scaled=_moments(estimator, batches, lambda e: with_reward_scale(e, 3.0)),
+    )
+
+
+def _moments(
+    estimator: Estimator,
+    batches: Iterable[tuple[float, Episodes]],
+    change: Callable[[Any], Any],
+) -> _Moments:
+    weights = []
+    values = []
+    for p, batch in batches:
+        weights.append(p)
+        values.append(_vector(estimator([change(e) for e in batch])))
+    probability = np.array(weights)
+    g = np.array(values)
+    if not np.isfinite(g).all():
+        return _Moments(g[0], np.inf)
+    return _Moments(probability @ g, float(np.sqrt(probability @ (g**2).sum(axis=1))))
+
+
+def _gaps(
+    law: str, trials: Mapping[str, list[_Trial]], sizes: Sequence[int]
+) -> list[tuple[float, str]]:
+    """Return how far apart the two sides of a law are, for each task and N, and where that is."""
+    gaps = []
+    for name, of_task in trials.items():
+        first = of_task[0].plain
+        for n, trial in zip(sizes, of_task, strict=True):
+            where = f"{name}, N = {n}"
+            if law == "shift":
+                gaps.append((_gap(trial.shifted, trial.plain), where))
+            elif law == "scale":
+                tripled = _Moments(3 * trial.plain.mean, 3 * trial.plain.rms)
+                gaps.append((_gap(trial.scaled, tripled), where))
+            else:
+                gaps.append((_gap(trial.plain, first), f"{where} against {sizes[0]}"))
+    return gaps
+
+
+def _gap(x: _Moments, y: _Moments) -> float:
+    unit = max(x.rms, y.rms)
+    if not np.isfinite(unit):
+        return np.inf
+    return float(np.linalg.norm(x.mean - y.mean)) / (unit or 1.0)
+
+
+# By sampling.
 
 
 def sampled_laws(
-    step: Callable[[list[Any]], Any],
+    step: ParameterStep,
     collect: Callable[[int], Sequence[Any]],
     *,
     sizes: Sequence[int] = (1, 2, 4),
     gamma: float = 1.0,
     replications: int = 1000,
     error_rate: float = 0.01,
-) -> Report:
-    """Test the three laws on anybody's agent and environment, from samples.
+) -> LawReport:
+    """Test the three laws on any agent in any environment, from samples.
 
-    Each replication collects max(sizes) episodes and takes differences that have mean 0 if a law
+    Each replication collects max(sizes) episodes and computes differences that have mean 0 if a law
     holds: the step on shifted returns minus the step (on the whole batch, and on its smallest
-    parts); a third of the step on tripled rewards minus the step; the mean of the steps on parts
-    of the batch minus the step on all of it. The first half
-    of the replications says in which direction the mean difference points, the second half is
-    tested along it (t-test, one-sided, Bonferroni over all tests). So the dimension of the
-    parameters does not matter, and a right agent is accused in at most about `error_rate` of all
-    reports (the t-test is exact for Gaussian differences, an approximation for others). It can only
-    fail to find a violation, never prove that there is none; of a law that holds it says how
-    large a violation would probably have been seen.
+    parts); a third of the step on tripled rewards minus the step; the mean of the steps on parts of
+    the batch minus the step on the whole. The first half of the replications determines the
+    direction in which the mean difference points; the second half is tested along it (a one-sided
+    t-test, with a Bonferroni correction over all tests). The dimension of the parameters therefore
+    does not matter, and a right agent is accused in at most about `error_rate` of all reports. (The
+    t-test is exact for Gaussian differences and an approximation for others.) The test can find a
+    violation, but it cannot prove that there is none; for a law that holds, the report says how
+    large a violation would probably have been detected.
 
     Args:
-        step: what an update adds to the parameters, from a batch of episodes, an array or tensor of
-            any shape; it must leave the parameters as they were (`parameter_step` sees to it).
-            Plain SGD: the step of Adam is not linear in the gradient.
-        collect: n -> n independent episodes, played by the agent with the parameters as they are.
-            Any objects with rewards [T] as attribute `rew`.
+        step: a function of a batch of episodes that returns what an update adds to the parameters,
+            an array or tensor of any shape. It must leave the parameters as they were, which
+            `parameter_step` ensures. Use plain SGD: the step of Adam is not linear in the gradient.
+        collect: a function of n that returns n independent episodes of the agent with its current
+            parameters. Any object with the rewards [T] as its attribute `rew` is an episode.
         sizes: numbers of episodes in a batch.
         gamma: the discount factor of the agent's returns.
         replications: how many batches of max(sizes) episodes to collect.
-        error_rate: of accusing a right agent.
+        error_rate: the probability of accusing a right agent.
 
     Raises:
-        ValueError: fewer than two sizes, or `collect` gave another number of episodes.
+        ValueError: there are fewer than two sizes, or `collect` returned the wrong number of
+            episodes.
         TypeError: an episode has no attribute `rew`.
 
     Example:
@@ -208,71 +280,152 @@ def sampled_laws(
         ('batch size',)
     """
     _check_sizes(sizes)
-    least, *between, most = sorted(set(sizes))
-    differences = {law: list[Floats]() for law in LAWS}
+    parts = sorted(set(sizes))
+    most = parts[-1]
     c = _typical_return(collect(4 * most), gamma)
-    steps = []
-    for _ in range(replications):
-        batch = list(collect(most))
-        if len(batch) != most:
-            raise ValueError(f"collect({most}) must give {most} episodes, but gave {len(batch)}.")
-        # A quotient shows its bias best in small parts, a baseline in large ones.
-        parts = np.array([_mean_of_parts(step, batch, n) for n in (least, *between, most)])
-        raised = [with_return_shift(e, c, gamma) for e in batch]
-        shifted = np.array([_mean_of_parts(step, raised, n) for n in (least, most)])
-        scaled = _vector(step([with_reward_scale(e, 3.0) for e in batch]))
-        steps.append(parts[-1])
-        differences["shift"].append(np.ravel(shifted - parts[[0, -1]]))
-        differences["scale"].append(scaled / 3 - parts[-1])
-        differences["batch size"].append(np.ravel(parts[:-1] - parts[-1]))
-    unit = float(np.sqrt((np.array(steps) ** 2).sum(axis=1).mean()))
-    findings = tuple(
-        _tested(law, np.array(rows), unit, error_rate / len(LAWS))
-        for law, rows in differences.items()
-    )
-    return Report(
-        findings,
-        f"sampled: {replications} batches of {most} episodes; "
+    replicates = [
+        _replicate(step, _collected(collect, most), parts, c, gamma) for _ in range(replications)
+    ]
+    steps = np.array([replicate["step"] for replicate in replicates])
+    unit = float(np.sqrt((steps**2).sum(axis=1).mean()))
+    findings = []
+    for law in LAWS:
+        differences = np.array([replicate[law] for replicate in replicates])
+        findings.append(_t_test(law, differences, unit, error_rate / len(LAWS)))
+    return LawReport(
+        findings=tuple(findings),
+        method=f"sampled: {replications} batches of {most} episodes; "
         f"a right agent is accused in about {100 * error_rate:g}% of all reports",
-        _meaning(findings, sizes, None),
+        meaning=_meaning(findings, sizes, []),
     )
 
 
-def _tested(law: str, differences: Floats, unit: float, error_rate: float) -> Finding:
-    """Whether the mean of the rows [R, D] is 0: a direction from one half, a t-test of the other.
+def _collected(collect: Callable[[int], Sequence[Any]], n: int) -> list[Any]:
+    batch = list(collect(n))
+    if len(batch) != n:
+        raise ValueError(f"collect({n}) must return {n} episodes, but returned {len(batch)}.")
+    return batch
 
-    Differences below 1e-4 of |g| are float32's rounding.
+
+def _replicate(
+    step: ParameterStep, batch: list[Any], parts: list[int], c: float, gamma: float
+) -> dict[str, Floats]:
+    """Return the step on the batch, and for each law the differences that have mean 0 under it."""
+    # Small parts show the bias of a quotient best, large ones that of a baseline.
+    plain = np.array([_mean_of_parts(step, batch, n) for n in parts])
+    raised = [with_return_shift(e, c, gamma) for e in batch]
+    shifted = np.array([_mean_of_parts(step, raised, n) for n in (parts[0], parts[-1])])
+    scaled = _vector(step([with_reward_scale(e, 3.0) for e in batch]))
+    return {
+        "step": plain[-1],
+        "shift": np.ravel(shifted - plain[[0, -1]]),
+        "scale": scaled / 3 - plain[-1],
+        "batch size": np.ravel(plain[:-1] - plain[-1]),
+    }
+
+
+def _mean_of_parts(step: ParameterStep, batch: list[Any], n: int) -> Floats:
+    """Return the mean step on the batch cut into parts of n episodes."""
+    steps = [_vector(step(batch[k : k + n])) for k in range(0, len(batch) - n + 1, n)]
+    mean: Floats = np.sum(steps, axis=0) / len(steps)
+    return mean
+
+
+def _t_test(law: str, differences: Floats, unit: float, error_rate: float) -> Finding:
+    """Test whether the differences [replications, M] have mean 0.
+
+    One half of them gives the direction, and the other half is tested along it. A mean of less than
+    1e-4 of |g| counts as the rounding of float32.
     """
-    # scipy takes 0.3 s to import: only those pay who ask.
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    # scipy takes 0.3 s to import, so only those who call this pay for it.
+    from scipy.special import stdtrit
 
     if not np.isfinite(differences).all() or not np.isfinite(unit):
         return Finding(law, False, np.inf, "in some batch")
+    scale = unit or 1.0
     half = len(differences) // 2
     direction = differences[:half].mean(axis=0)
-    length, scale = float(np.linalg.norm(direction)), unit or 1.0
+    length = float(np.linalg.norm(direction))
     if length <= 1e-4 * scale:
-        return Finding(law, True, length / scale, "to rounding, batch by batch")
+        return Finding(law, True, length / scale, "up to rounding in every batch")
+
     along = differences[half:] @ (direction / length) / scale
-    mean, error = float(along.mean()), float(along.std(ddof=1) / np.sqrt(len(along)))
+    mean = float(along.mean())
+    error = float(along.std(ddof=1) / np.sqrt(len(along)))
     limit = float(stdtrit(len(along) - 1, 1 - error_rate))
-    if mean <= max(limit * error, 1e-4):
-        seen = (limit + 1.3) * error
-        return Finding(law, True, mean, f"{100 * seen:.2g}% of |g| would probably have been seen")
-    return Finding(law, False, mean, f"{mean / max(error, 1e-300):.3g} standard errors")
+    if mean > max(limit * error, 1e-4):
+        return Finding(law, False, mean, f"{mean / max(error, 1e-300):.3g} standard errors")
+    detectable = 100 * ((limit + 1.3) * error)
+    return Finding(law, True, mean, f"{detectable:.2g}% of |g| would probably have been detected")
 
 
-def _moments(
-    estimator: Estimator,
-    batches: Iterable[tuple[float, Batch]],
-    change: Callable[[Any], Any] = lambda episode: episode,
-) -> tuple[Floats, float]:
-    """E[g] and the root of E[|g|²]."""
-    found = [(p, _vector(estimator([change(e) for e in batch]))) for p, batch in batches]
-    probability, g = np.array([p for p, _ in found]), np.array([value for _, value in found])
-    if not np.isfinite(g).all():
-        return g[0], np.inf
-    return probability @ g, float(np.sqrt(probability @ (g**2).sum(axis=1)))
+# What a report says.
+
+NOTHING_BROKEN = (
+    "No law is broken. (That does not prove g right: minus the gradient obeys them too.)"
+)
+NOT_FINITE = (
+    "Usual cause: the std of one number, or the mean of none; look at the smallest batches."
+)
+NOT_LINEAR = (
+    "Usual cause: returns divided by their own spread (standardized per batch or episode), "
+    "clipped gradients, or an optimizer other than SGD."
+)
+ALL_PAIRS = (
+    "Usual cause: [B, 1] * [B], so each return multiplies every log-probability; "
+    "on one-step episodes E[g] is proportional to 1/N."
+)
+MEAN_OVER_STEPS = (
+    "Usual cause: a mean over the steps of all episodes, whose number depends on the actions."
+)
+MEAN_PER_EPISODE = (
+    "Usual cause: a mean over the steps of each episode, whose length depends on the actions."
+)
+OWN_MEAN = (
+    "Usual cause: each return is part of the mean that is subtracted from it; "
+    "on one-step episodes E[g] is proportional to 1 - 1/N."
+)
+OWN_BASELINE = (
+    "Usual cause: a baseline computed from the same returns, or steps dropped where no other "
+    "episode is alive."
+)
+
+
+def _meaning(findings: Sequence[Finding], sizes: Sequence[int], bandit_means: list[Floats]) -> str:
+    """Return the usual cause of these violations; `bandit_means` are E[g] on the bandit, by N."""
+    shift, scale, batch_size = (finding.holds for finding in findings)
+    if shift and scale and batch_size:
+        return NOTHING_BROKEN
+    if not all(np.isfinite(finding.size) for finding in findings):
+        return NOT_FINITE
+    if not scale:
+        return NOT_LINEAR
+    if _proportional(bandit_means, [1 / n for n in sizes]):
+        return ALL_PAIRS
+    if not shift:
+        return MEAN_PER_EPISODE if batch_size else MEAN_OVER_STEPS
+    if _proportional(bandit_means, [1 - 1 / n for n in sizes]):
+        return OWN_MEAN
+    return OWN_BASELINE
+
+
+def _proportional(means: list[Floats], factors: list[float]) -> bool:
+    if not means or float(np.linalg.norm(means[-1])) == 0:
+        return False
+    pattern = np.outer(factors, means[-1]) / factors[-1]
+    return np.allclose(np.array(means), pattern, atol=1e-6)
+
+
+def _line(finding: Finding) -> str:
+    mark = "✓" if finding.holds else "✗"
+    line = f"{mark} {finding.law:<10}  {EQUATIONS[finding.law]}"
+    if finding.holds:
+        return f"{line} ({finding.where})" if "detected" in finding.where else line
+    size = f"off by {100 * finding.size:.2g}% of |g|" if np.isfinite(finding.size) else "not finite"
+    return f"{line}: {size} ({finding.where})"
+
+
+# Helpers.
 
 
 def _check_sizes(sizes: Sequence[int]) -> None:
@@ -280,64 +433,8 @@ def _check_sizes(sizes: Sequence[int]) -> None:
         raise ValueError(f"sizes must be at least two numbers of episodes, got {sizes}.")
 
 
-def _gap(a: tuple[Floats, float], b: tuple[Floats, float]) -> float:
-    unit = max(a[1], b[1])
-    if not np.isfinite(unit):
-        return np.inf
-    return float(np.linalg.norm(a[0] - b[0])) / (unit or 1.0)
-
-
-def _mean_of_parts(step: Callable[[list[Any]], Any], batch: list[Any], n: int) -> Floats:
-    """The mean step on the batch cut into parts of n episodes."""
-    steps = [_vector(step(batch[k : k + n])) for k in range(0, len(batch) - n + 1, n)]
-    mean: Floats = np.sum(steps, axis=0) / len(steps)
-    return mean
-
-
-def _meaning(findings: Sequence[Finding], sizes: Sequence[int], means: list[Floats] | None) -> str:
-    shift, scale, size = (finding.holds for finding in findings)
-    if shift and scale and size:
-        return "No law is broken. (That proves nothing right: minus the gradient keeps them too.)"
-    if not all(np.isfinite(finding.size) for finding in findings):
-        return "Usually: a std of one number, or a mean of none; look at the smallest batches."
-    if not scale:
-        return (
-            "Usually: returns divided by their own spread (standardised per batch or episode), "
-            "clipped gradients, or an optimizer other than SGD."
-        )
-    over_n = means is not None and _proportional(means, [1 / n for n in sizes])
-    if over_n:
-        return (
-            "Usually: [B, 1] * [B], each return times every log-probability; "
-            "on one-step episodes E[g] goes as 1/N."
-        )
-    if not shift and not size:
-        return "Usually: a mean over the steps of all episodes, whose number the actions decide."
-    if not shift:
-        return "Usually: a mean over the steps of each episode, whose length the actions decide."
-    if means is not None and _proportional(means, [1 - 1 / n for n in sizes]):
-        return (
-            "Usually: each return is part of the mean that is taken from it; "
-            "on one-step episodes E[g] goes as 1 - 1/N."
-        )
-    return "Usually: a baseline made of the same returns, or steps dropped where nobody else is."
-
-
-def _proportional(means: list[Floats], factors: list[float]) -> bool:
-    pattern = np.outer(factors, means[-1]) / factors[-1]
-    return float(np.linalg.norm(means[-1])) > 0 and np.allclose(np.array(means), pattern, atol=1e-6)
-
-
-def _line(finding: Finding) -> str:
-    line = f"{'✓' if finding.holds else '✗'} {finding.law:<10}  {SENTENCES[finding.law]}"
-    if finding.holds:
-        return line + (f" ({finding.where})" if "seen" in finding.where else "")
-    size = f"off by {100 * finding.size:.2g}% of |g|" if np.isfinite(finding.size) else "not finite"
-    return f"{line}: {size} ({finding.where})"
-
-
 def _typical_return(episodes: Sequence[Any], gamma: float) -> float:
-    """The root mean square of G₀; 1 if there are no rewards."""
+    """Return the root mean square of G₀, or 1 if there are no rewards."""
     rewards = [_rewards(e) for e in episodes]
     totals = [np.dot(gamma ** np.arange(len(rew)), rew) for rew in rewards]
     return float(np.sqrt(np.mean(np.square(totals)))) or 1.0

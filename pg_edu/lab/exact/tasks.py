@@ -1,4 +1,4 @@
-"""The worlds of the course, each a few numbers. `task.at(logits)` is another policy in it.
+"""The small MDPs of the course, a few numbers each. `task.at(logits)` has another policy.
 
 An action that is not available, as in a forced step, has logit -inf: it is never taken, and its
 component of every gradient is 0.
@@ -14,33 +14,36 @@ NEVER = -np.inf
 
 
 def bandit(rewards: ArrayLike, logits: ArrayLike | None = None) -> MDP:
-    """One decision: arm a pays rewards[a]. Logits [A]; default: all arms alike.
+    """Return a single decision in which arm a pays rewards[a]. By default the logits [A] are 0.
 
     Example:
         >>> bandit([1, 5]).J()
         3.0
     """
     reward = np.array([rewards], np.float64)
-    shape = reward.shape[1]
-    preferences = np.zeros(shape) if logits is None else np.asarray(logits)
-    return MDP([1.0], np.zeros((1, shape, 1)), reward, [preferences])
+    arms = reward.shape[1]
+    preferences = np.zeros(arms) if logits is None else np.asarray(logits)
+    return MDP([1.0], np.zeros((1, arms, 1)), reward, [preferences])
 
 
 def contexts(probability: ArrayLike = (0.7, 0.3)) -> MDP:
-    """One decision in one of several contexts: 1 if the action is the context's number."""
+    """Return one decision in one of several contexts, which pays 1 for the context's own number."""
     start = np.asarray(probability, np.float64)
-    n = len(start)
-    return MDP(start, np.zeros((n, n, n)), np.eye(n), np.zeros((n, n)))
+    states = len(start)
+    transition = np.zeros((states, states, states))
+    return MDP(start, transition, np.eye(states), np.zeros((states, states)))
 
 
 def coins(length: int) -> MDP:
-    """`length` fair coins, each with logits of its own; a head (action 1) pays 1."""
+    """Return `length` fair coins, each with its own logits; heads (action 1) pays 1."""
     reward = np.tile([0.0, 1.0], (length, 1))
     return MDP(_first(length), _chain(length, 2), reward, np.zeros((length, 2)))
 
 
 def stop_or_go(p_stop: float = 0.5) -> MDP:
-    """Stop (action 0) pays 1 and ends; go (action 1) pays .6 four times, three of them forced.
+    """Return a choice between 1 at once (stop, action 0) and .6 four times (go, action 1).
+
+    Stopping ends the episode; the three steps that follow going are forced.
 
     Example:
         >>> task = stop_or_go()
@@ -57,9 +60,9 @@ def stop_or_go(p_stop: float = 0.5) -> MDP:
 
 
 def length_bias() -> MDP:
-    """Action 0 pays 1 and ends; action 1 pays .4, and then three coins pay .4 for a head each.
+    """Return a choice between 1 at once (action 0) and .4 followed by three coins (action 1).
 
-    The coins share one row of logits.
+    Each head pays .4. The coins share one row of logits.
     """
     transition = _chain(4, 2)
     transition[0, 0] = 0.0
@@ -69,7 +72,10 @@ def length_bias() -> MDP:
 
 
 def two_decisions() -> MDP:
-    """Action 0 ends with .2; action 1 leads to a second decision, which pays 0 or 1. gamma = .5."""
+    """Return a choice between .2 at once (action 0) and a second decision, which pays 0 or 1.
+
+    gamma = .5.
+    """
     transition = _chain(2, 2)
     transition[0, 0] = 0.0
     logits = [[0.0, 0.3], [0.0, -0.2]]
@@ -77,30 +83,34 @@ def two_decisions() -> MDP:
 
 
 def late_cost() -> MDP:
-    """Two decisions that look alike; the second one's action 1 costs something later. gamma = .3.
+    """Return two decisions that look alike; action 1 of the second has a cost that comes later.
 
-    At t = 0 action 0 pays 1. At t = 1 action 1 pays 2, and takes 2.5 at t = 4; action 0 ends.
+    At t = 0 action 0 pays 1. At t = 1 action 1 pays 2, and costs 2.5 at t = 4; action 0 ends.
+    gamma = .3.
     """
     transition = _chain(5, 2)
     transition[1, 0] = 0.0
     reward = np.zeros((5, 2))
-    reward[0, 0], reward[1, 1], reward[4] = 1.0, 2.0, -2.5
+    reward[0, 0] = 1.0
+    reward[1, 1] = 2.0
+    reward[4] = -2.5
     logits = [[0.0, 0.0], [0.0, NEVER]]
     return MDP(_first(5), transition, reward, logits, gamma=0.3, observation=[0, 0, 1, 1, 1])
 
 
 def forced_minus_5() -> MDP:
-    """Action 1 pays 5, which the next step takes back; that step's own action 1 pays .5."""
+    """Return two decisions: action 1 first pays 5, which the next step takes back, and then .5."""
     transition = np.zeros((3, 2, 3))
-    transition[0, 0, 1] = transition[0, 1, 2] = 1.0
+    transition[0, 0, 1] = 1.0
+    transition[0, 1, 2] = 1.0
     reward = [[0.0, 5.0], [0.0, 0.5], [-5.0, -4.5]]
     return MDP(_first(3), transition, reward, np.zeros((3, 2)))
 
 
 def patience() -> MDP:
-    """Three states. Action 0 takes 1 and ends; action 1 waits, which pays 4 in the last state.
+    """Return three states: action 0 pays 1 and ends; action 1 waits, and pays 4 in the last state.
 
-    One wait in two leads on: to the next state, and from the last one to the end.
+    Waiting succeeds with probability 1/2: it leads to the next state, and from the last to the end.
     """
     transition = np.zeros((3, 2, 3))
     transition[:, 1] = 0.5 * (np.eye(3) + np.eye(3, k=1))
@@ -108,9 +118,9 @@ def patience() -> MDP:
 
 
 def invest(limit: int | None = None) -> MDP:
-    """Each step action 1 pays 1 now for 3 five steps later. gamma = .95.
+    """Return a task in which action 1 costs 1 at once and pays 3 five steps later, every time.
 
-    The state is the last five actions, as bits; the policy sees none of it.
+    gamma = .95. The state is the last five actions, as bits; the policy observes none of it.
     """
     history = np.arange(32)
     transition = np.zeros((32, 2, 32))
@@ -122,7 +132,9 @@ def invest(limit: int | None = None) -> MDP:
 
 
 def short_corridor() -> MDP:
-    """Three cells that look alike, left (0) or right (1), -1 a step; the middle one is reversed.
+    """Return a corridor of three cells that look alike: left (0) or right (1), and -1 per step.
+
+    In the middle cell left and right are swapped.
 
     Source: Sutton & Barto (2018), example 13.1.
 
@@ -132,19 +144,22 @@ def short_corridor() -> MDP:
         -11.66
     """
     transition = np.zeros((3, 2, 3))
-    transition[0, 0, 0] = transition[0, 1, 1] = 1.0
-    transition[1, 0, 2] = transition[1, 1, 0] = 1.0
+    transition[0, 0, 0] = 1.0
+    transition[0, 1, 1] = 1.0
+    transition[1, 0, 2] = 1.0
+    transition[1, 1, 0] = 1.0
     transition[2, 0, 1] = 1.0
     reward = np.full((3, 2), -1.0)
     return MDP(_first(3), transition, reward, np.zeros((1, 2)), observation=[0, 0, 0])
 
 
 def _first(states: int) -> Floats:
+    """Return the distribution that starts in state 0, [S]."""
     return np.where(np.arange(states) == 0, 1.0, 0.0)
 
 
 def _chain(states: int, actions: int) -> Floats:
-    """From each state to the next one; the last one ends."""
+    """Return the transitions from each state to the next one, [S, A, S]; the last one ends."""
     transition = np.zeros((states, actions, states))
     for s in range(states - 1):
         transition[s, :, s + 1] = 1.0

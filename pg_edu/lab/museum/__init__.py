@@ -1,57 +1,78 @@
-"""The museum of pitfalls: wrong lines that run, each beside a right one and what tells them apart.
+"""The museum of pitfalls: wrong lines that run, each beside a right one and a check that decides.
 
     check(wrong).passes is False,    check(right).passes is True
 
-What is measured depends on the kind of the pitfall:
+What is measured depends on the kind of pitfall:
 
-    biased            E[g] - ∇J and the angle between them, by enumeration or quadrature
-    scale             the factor c in E[g] = c ∇J
-    noisy             the variance, at the same expectation
-    wrong objective   what E[g] climbs instead
-    numerical         a number that is lost, against the exact one
-    measurement       what is reported, against what was to be measured
-    belief            no code: a sentence, and a computation that contradicts it
+    biased             E[g] - ∇J and the angle between them, by enumeration or quadrature
+    scale              the constant factor between E[g] and ∇J
+    high variance      the variance, at the same expectation
+    wrong objective    what E[g] climbs instead
+    numerical          a number that is lost, against the exact one
+    measurement        what is reported, against what should be measured
+    misconception      no code: a sentence, and a computation that contradicts it
 
-Each kind is a module here; biased is two, sums and rows. **To add an entry**, write in the module
-of its kind
+In reading order:
+
+    pitfall.py            what a pitfall consists of, and what its check returns
+    measuring.py          what several pitfalls are measured with
+    biased.py             biased: what the sum is divided by, and what is subtracted from returns
+    biased_rows.py        biased: what a row of the batch contains
+    scale.py              wrong by a constant factor
+    high_variance.py      right on average, with more variance than necessary
+    wrong_objective.py    the update climbs something else, or nothing at all
+    numerical.py          the formula is right, but a number is lost
+    measurement.py        the agent is fine, but the report measures something else
+    misconceptions.py     sentences that are often heard
+
+**To add a pitfall**, write in the module of its kind
 
 1. the wrong version and the right one: two small functions with the same arguments, that run;
 2. a check: a function of either version that returns a `Verdict`, made of exact numbers (a small
-   world of `pg_edu.lab.exact`; quadrature; fractions), within a fraction of a second;
-3. the computation behind its nuance, which returns a `Verdict` that passes;
-4. a `Pitfall` at module level, under any name, that names them and says what people believe, in
-   one sentence, where that is half true, and who found out.
+   task of `pg_edu.lab.exact`; quadrature; fractions), within a fraction of a second;
+3. the computation that supports its nuance, which returns a `Verdict` that passes;
+4. a `Pitfall` at module level, under any name, that names them and says in one sentence what people
+   believe, where that is half true, and who found out.
 
-It is then in `PITFALLS`, the tests try it (`tests/test_10_pitfalls.py`; add a figure to `FIGURES`
-there, from a computation of your own), and `show` of notebook 10 prints it. For a new kind, add it
-to `Kind` in `entry.py` and its module to `ROOMS` here.
+It is then in `PITFALLS`, the tests try it (`tests/course/test_10_pitfalls.py`; add a figure to
+`FIGURES` there, from an independent computation), and `show` of notebook 10 prints it. For a new
+kind, add it to `Kind` in `pitfall.py` and its module to `MODULES` here.
 
 Example:
     >>> for version, verdict in PITFALLS["mean over steps"].verdicts().items():
     ...     print(f"{version:<9} {verdict}")
-    wrong     ✗ update of stop / q = 0.4; with 8 episodes = -0.4713; truth = -1.4
-    right     ✓ update of stop / q = -1.4; with 8 episodes = -1.4; truth = -1.4
+    wrong     ✗ update of stop / p(1-p) = 0.4; with 8 episodes = -0.4713; truth = -1.4
+    right     ✓ update of stop / p(1-p) = -1.4; with 8 episodes = -1.4; truth = -1.4
     half true ✓ scale if all have 3 steps = 0.3333; cosine then = 1
 """
 
 from pg_edu.lab.museum import (
-    belief,
     biased,
     biased_rows,
+    high_variance,
     measurement,
-    noisy,
+    misconceptions,
     numerical,
     scale,
     wrong_objective,
 )
-from pg_edu.lab.museum.entry import Kind, Pitfall, Verdict
+from pg_edu.lab.museum.pitfall import Kind, Pitfall, Verdict
 
 __all__ = ["PITFALLS", "Kind", "Pitfall", "Verdict"]
 
-ROOMS = (biased, biased_rows, scale, noisy, wrong_objective, numerical, measurement, belief)
+MODULES = (
+    biased,
+    biased_rows,
+    scale,
+    high_variance,
+    wrong_objective,
+    numerical,
+    measurement,
+    misconceptions,
+)
 PITFALLS: dict[str, Pitfall] = {
-    entry.name: entry
-    for room in ROOMS
-    for entry in vars(room).values()
-    if isinstance(entry, Pitfall)
+    pitfall.name: pitfall
+    for module in MODULES
+    for pitfall in vars(module).values()
+    if isinstance(pitfall, Pitfall)
 }

@@ -1,4 +1,4 @@
-"""On average in another direction than ∇J: what a sum is divided by, and what is taken from it."""
+"""The expected update differs from ∇J: by what a sum is divided by, or by what is subtracted."""
 
 import warnings
 from collections.abc import Callable
@@ -16,32 +16,35 @@ from pg_edu.lab.exact.estimators import (
     sum_per_episode,
 )
 from pg_edu.lab.exact.judge import judge
-from pg_edu.lab.exact.mdp import MDP, Batch, Estimator
-from pg_edu.lab.exact.tasks import coins, length_bias, stop_or_go
-from pg_edu.lab.museum.entry import Pitfall, Verdict
-from pg_edu.lab.museum.instruments import THREE_ARMS, TREASURE, WAITING, at_sizes
+from pg_edu.lab.exact.mdp import MDP, Episodes, Estimator
+from pg_edu.lab.exact.tasks import bandit, coins, length_bias, stop_or_go
+from pg_edu.lab.museum.measuring import THREE_ARMS, TREASURE, WAITING, at_sizes
+from pg_edu.lab.museum.pitfall import Pitfall, Verdict
 from pg_edu.types import Floats
 
 # What the sum is divided by.
 
 
-def mean_over_steps(batch: Batch) -> Floats:
+def mean_over_steps(batch: Episodes) -> Floats:
     return estimators.mean_over_steps(batch, reward_to_go(batch))
 
 
-def mean_per_episode(batch: Batch) -> Floats:
+def mean_per_episode(batch: Episodes) -> Floats:
     return estimators.mean_per_episode(batch, reward_to_go(batch))
 
 
-def summed(batch: Batch) -> Floats:
+def summed(batch: Episodes) -> Floats:
     return sum_per_episode(batch, reward_to_go(batch))
 
 
 def _stop_or_go(estimator: Estimator) -> Verdict:
     one, eight = at_sizes(estimator, stop_or_go(), (1, 8))
-    q = 0.25
-    figures = {"update of stop / q": one.expectation[0, 0] / q}
-    figures |= {"with 8 episodes": eight.expectation[0, 0] / q, "truth": one.truth[0, 0] / q}
+    unit = 0.25  # p (1 - p)
+    figures = {
+        "update of stop / p(1-p)": one.expectation[0, 0] / unit,
+        "with 8 episodes": eight.expectation[0, 0] / unit,
+        "truth": one.truth[0, 0] / unit,
+    }
     return Verdict(one.unbiased and eight.unbiased, figures)
 
 
@@ -58,27 +61,28 @@ MEAN_OVER_STEPS = Pitfall(
     wrong=mean_over_steps,
     right=summed,
     check=_stop_or_go,
-    nuance="It is if all episodes have one length T: exactly 1/T of the sum. If the actions decide "
-    "the length, they decide the divisor; the bias fades as 1/N.",
+    nuance="It is if all episodes have the same length T: exactly 1/T of the sum. If the actions "
+    "influence the length, they influence the divisor; the bias fades as 1/N.",
     half_true=_one_length,
     sources=("Williams (1992)", "Liu et al. (2025)", "notebook 03"),
 )
 
 
 def _long_or_short(estimator: Estimator) -> Verdict:
-    found = at_sizes(estimator, length_bias(), (1, 2, 3))
-    names = ("cosine with 1", "with 2", "with 3")
-    figures = {name: one.cosine for name, one in zip(names, found, strict=True)}
-    return Verdict(all(one.unbiased for one in found), figures)
+    one, two, three = at_sizes(estimator, length_bias(), (1, 2, 3))
+    figures = {"cosine with 1": one.cosine, "with 2": two.cosine, "with 3": three.cosine}
+    return Verdict(one.unbiased and two.unbiased and three.unbiased, figures)
 
 
 def _only_the_mean_over_all_steps_recovers() -> Verdict:
-    first, *_, last = at_sizes(mean_over_steps, length_bias(), (1, 2, 3, 4))
+    one, four = at_sizes(mean_over_steps, length_bias(), (1, 4))
     (per_episode,) = at_sizes(mean_per_episode, coins(3), (2,))
-    figures = {"cosine of the mean over all steps, 1 episode": first.cosine}
-    figures["with 4 episodes"] = last.cosine
-    figures["cosine of the mean per episode, if all have one length"] = per_episode.cosine
-    return Verdict(first.cosine < last.cosine < 1 and per_episode.cosine > 1 - 1e-12, figures)
+    figures = {
+        "cosine of the mean over all steps, 1 episode": one.cosine,
+        "with 4 episodes": four.cosine,
+        "cosine of the mean per episode, if all have one length": per_episode.cosine,
+    }
+    return Verdict(one.cosine < four.cosine < 1 and per_episode.cosine > 1 - 1e-12, figures)
 
 
 MEAN_PER_EPISODE = Pitfall(
@@ -88,26 +92,26 @@ MEAN_PER_EPISODE = Pitfall(
     wrong=mean_per_episode,
     right=summed,
     check=_long_or_short,
-    nuance="Each does count the same in the sum, as one episode. Divided by its length a step of a "
-    "long one counts less, and more episodes do not help; only equal lengths do.",
+    nuance="In the sum each does count the same, as one episode. After the division a step of a "
+    "long episode counts less, and more episodes do not help; only equal lengths do.",
     half_true=_only_the_mean_over_all_steps_recovers,
     sources=("Liu et al. (2025)",),
 )
 
-# What is subtracted, and what it is divided by.
+# What is subtracted from the returns, and what they are divided by.
 
-Transform = Callable[[Tensor], Tensor]
+ReturnTransform = Callable[[Tensor], Tensor]
 
 
-def standardised(returns: Tensor) -> Tensor:  # of one episode
+def standardized(returns: Tensor) -> Tensor:  # of one episode
     return (returns - returns.mean()) / (returns.std() + 1e-8)
 
 
-def as_they_are(returns: Tensor) -> Tensor:
+def unchanged(returns: Tensor) -> Tensor:
     return returns
 
 
-# Three steps; the last pays 1 if all three actions were 1. States: all right so far, or not.
+# Three steps; the last one pays 1 if all three actions were 1. The states record whether they were.
 ALL_OR_NOTHING = MDP(
     start=[1, 0, 0, 0, 0],
     transition=[
@@ -123,102 +127,107 @@ ALL_OR_NOTHING = MDP(
 )
 
 
-def _sparse_success(transform: Transform) -> Verdict:
-    def estimator(batch: Batch) -> Floats:
+def _sparse_success(transform: ReturnTransform) -> Verdict:
+    def estimator(batch: Episodes) -> Floats:
         weights = [transform(torch.from_numpy(w)).numpy() for w in reward_to_go(batch)]
         return sum_per_episode(batch, weights)
 
     found = judge(estimator, ALL_OR_NOTHING.batches(1), ALL_OR_NOTHING.gradient())
-    figures = {"scale": found.scale, "weight in an episode of one step": _first(transform, [1.0])}
-    figures["first weight of a success, gamma .9"] = _first(transform, [0.81, 0.9, 1.0])
+    figures = {
+        "scale": found.scale,
+        "weight in an episode of one step": _first_weight(transform, [1.0]),
+        "first weight of a success, gamma .9": _first_weight(transform, [0.81, 0.9, 1.0]),
+    }
     return Verdict(found.unbiased, figures)
 
 
-def _first(transform: Transform, returns: list[float]) -> float:
-    with warnings.catch_warnings():  # one number has no spread: torch warns, and gives NaN
+def _first_weight(transform: ReturnTransform, returns: list[float]) -> float:
+    with warnings.catch_warnings():  # The std of one number is NaN, of which torch warns.
         warnings.simplefilter("ignore")
         return float(transform(torch.tensor(returns, dtype=torch.float64))[0])
 
 
 def _units_do_not_matter() -> Verdict:
     G = torch.tensor([3.0, 1.0, 2.0], dtype=torch.float64)
-    gap = float((standardised(5 + 100 * G) - standardised(G)).abs().max())
+    gap = float((standardized(5 + 100 * G) - standardized(G)).abs().max())
     return Verdict(gap < 1e-6, {"change of the weights if every G is 5 + 100 G": gap})
 
 
 PER_EPISODE_STD = Pitfall(
-    name="standardised per episode",
+    name="standardized per episode",
     kind="biased",
     believed="(G - mean) / std of the episode is a baseline.",
-    wrong=standardised,
-    right=as_they_are,
+    wrong=standardized,
+    right=unchanged,
     check=_sparse_success,
-    nuance="It does make the unit and the origin of the rewards irrelevant. But a baseline may not "
-    "know the action, and this one erases what tells a good episode from a bad one.",
+    nuance="It does make the unit and the origin of the rewards irrelevant. But a baseline must "
+    "not depend on the action, and this one erases what tells a good episode from a bad one.",
     half_true=_units_do_not_matter,
     sources=("Williams (1992)", "notebook 08"),
 )
 
 
-def divided_by_std(batch: Batch) -> Floats:
-    return sum_per_episode(batch, estimators.standardised_per_batch(reward_to_go(batch)))
+def divided_by_std(batch: Episodes) -> Floats:
+    return sum_per_episode(batch, estimators.standardized_per_batch(reward_to_go(batch)))
 
 
 def _two_bandits(estimator: Estimator) -> Verdict:
-    pairs = [at_sizes(estimator, world, (2,))[0] for world in (THREE_ARMS, TREASURE)]
-    figures = {"cosine": pairs[0].cosine, "with a rare treasure": pairs[1].cosine}
-    return Verdict(all(one.unbiased for one in pairs), figures)
+    (mild,) = at_sizes(estimator, THREE_ARMS, (2,))
+    (rare,) = at_sizes(estimator, TREASURE, (2,))
+    figures = {"cosine": mild.cosine, "with a rare treasure": rare.cosine}
+    return Verdict(mild.unbiased and rare.unbiased, figures)
 
 
 def _success_or_failure() -> Verdict:
-    """0/1 rewards. One context: E[g] = E[√k(N-k)] / N · ∇p / q; two: each has its own factor.
+    """Rewards of 0 and 1, in one context: E[g] is ∇p times a factor that depends on p and N.
 
-    The factor is the same for all p if N is 2 or 3, where k (N - k) is a constant unless it is 0.
+    With k successes in N episodes the factor is E[√(k (N - k))] / (N p (1 - p)). It is the same for
+    all p if N is 2 or 3, where k (N - k) is a constant unless it is 0.
     """
-    arms = MDP([1], np.zeros((1, 3, 1)), [[1, 0, 1]], [[0.5, -0.3, 0.1]])
-    one = at_sizes(divided_by_std, arms, (2, 3, 4))
-    three, scales = (
-        [at_sizes(divided_by_std, _coin(p), (n,))[0].scale for p in (0.5, 0.1)] for n in (3, 8)
-    )
-    straight = min(found.cosine for found in one)
-    figures = {"cosine with rewards 0 and 1 in one context": straight}
-    figures |= {"scale with 8 episodes where success has probability .5": scales[0]}
-    figures |= {"where it has .1": scales[1]}
-    alike = abs(three[1] - three[0]) < 1e-6
-    return Verdict(straight > 1 - 1e-9 and alike and scales[1] > scales[0], figures)
+    arms = bandit([1, 0, 1], [0.5, -0.3, 0.1])
+    straight = min(found.cosine for found in at_sizes(divided_by_std, arms, (2, 3, 4)))
+    common_3, common_8 = at_sizes(divided_by_std, _success_with(0.5), (3, 8))
+    rare_3, rare_8 = at_sizes(divided_by_std, _success_with(0.1), (3, 8))
+    figures = {
+        "cosine with rewards 0 and 1 in one context": straight,
+        "scale with 8 episodes where success has probability .5": common_8.scale,
+        "where it has .1": rare_8.scale,
+    }
+    alike = abs(rare_3.scale - common_3.scale) < 1e-6
+    return Verdict(straight > 1 - 1e-9 and alike and rare_8.scale > common_8.scale, figures)
 
 
-def _coin(p: float) -> MDP:
-    return MDP([1], np.zeros((1, 2, 1)), [[0, 1]], [[np.log(1 - p), np.log(p)]])
+def _success_with(p: float) -> MDP:
+    return bandit([0, 1], np.log([1 - p, p]))
 
 
 PER_BATCH_STD = Pitfall(
-    name="standardised per batch",
+    name="standardized per batch",
     kind="biased",
-    believed="To divide by the batch's standard deviation only changes the step size.",
+    believed="Dividing by the standard deviation of the batch changes only the step size.",
     wrong=divided_by_std,
     right=summed,
     check=_two_bandits,
-    nuance="With rewards of 0 and 1 in one context the direction is exactly right. Done context by "
-    "context it gives each a weight: from batches of 4 on, more where success is rare, or certain.",
+    nuance="With rewards of 0 and 1 in a single context the direction is exactly right. Done per "
+    "context, it weights contexts: from 4 episodes on, more where success is rare or nearly "
+    "certain.",
     half_true=_success_or_failure,
     sources=("Liu et al. (2025)", "notebook 08"),
 )
 
 
-def minus_mean_of_all_steps(batch: Batch) -> Floats:
+def minus_mean_of_all_steps(batch: Episodes) -> Floats:
     return sum_per_episode(batch, estimators.minus_batch_mean(reward_to_go(batch)))
 
 
-def minus_others(batch: Batch) -> Floats:
+def minus_others(batch: Episodes) -> Floats:
     return sum_per_episode(batch, minus_leave_one_out(reward_to_go(batch)))
 
 
 def _it_fades() -> Verdict:
     found = at_sizes(minus_mean_of_all_steps, length_bias(), (1, 2, 3, 4))
     cosines = [one.cosine for one in found]
-    figures = {"cosine with 4 episodes": cosines[3]}
-    return Verdict(cosines == sorted(cosines), figures)
+    return Verdict(cosines == sorted(cosines), {"cosine with 4 episodes": cosines[3]})
 
 
 OWN_MEAN = Pitfall(
@@ -228,14 +237,14 @@ OWN_MEAN = Pitfall(
     wrong=minus_mean_of_all_steps,
     right=minus_others,
     check=_long_or_short,
-    nuance="It knows this episode's actions, and how many steps they made; with more episodes it "
-    "knows them less. (A mean per time step costs a factor only: see own mean per time.)",
+    nuance="It depends on this episode's actions and on its number of steps; with more episodes it "
+    "depends on them less. (A mean per time step costs only a factor: see own mean per time.)",
     half_true=_it_fades,
     sources=("Kool, van Hoof & Welling (2019)", "Ahmadian et al. (2024)"),
 )
 
 
-def lonely_steps_dropped(batch: Batch) -> Floats:
+def lonely_steps_dropped(batch: Episodes) -> Floats:
     return sum_per_episode(batch, minus_leave_one_out_dropping(reward_to_go(batch)))
 
 
@@ -245,14 +254,14 @@ def _waiting(estimator: Estimator) -> Verdict:
     return Verdict(two.unbiased and three.unbiased, figures)
 
 
-def _more_noise_with_two() -> Verdict:
+def _more_variance_with_two() -> Verdict:
     two, three = at_sizes(minus_others, THREE_ARMS, (2, 3))
     (plain,) = at_sizes(summed, THREE_ARMS, (1,))
     figures = {
         "leave-one-out, 2 episodes: 2 x variance": 2 * two.variance,
         "3 episodes: 3 x variance": 3 * three.variance,
+        "no baseline, N episodes: N x variance": plain.variance,
     }
-    figures["no baseline, N episodes: N x variance"] = plain.variance
     return Verdict(3 * three.variance < plain.variance < 2 * two.variance, figures)
 
 
@@ -263,48 +272,46 @@ LEAVE_ONE_OUT = Pitfall(
     wrong=lonely_steps_dropped,
     right=minus_others,
     check=_waiting,
-    nuance="Leave the baseline out there, not the step: the others' return after their end is 0. "
-    "Then it is unbiased; but with N = 2 it may be noisier than no baseline at all.",
-    half_true=_more_noise_with_two,
+    nuance="Leave out the baseline there, not the step: after their end the others' return is 0. "
+    "That is unbiased; but with N = 2 the variance may be higher than with no baseline at all.",
+    half_true=_more_variance_with_two,
     sources=("Kool, van Hoof & Welling (2019)",),
 )
 
 
-def value_of_the_next_state(batch: Batch, value: Floats) -> Floats:
+def value_of_the_next_state(batch: Episodes, value: Floats) -> Floats:
     following = [np.append(value[e.states[1:]], 0.0) for e in batch]
     weights = [w - v for w, v in zip(reward_to_go(batch), following, strict=True)]
     return sum_per_episode(batch, weights)
 
 
-def value_of_the_state(batch: Batch, value: Floats) -> Floats:
+def value_of_the_state(batch: Episodes, value: Floats) -> Floats:
     return sum_per_episode(batch, minus_value(reward_to_go(batch), batch, value))
 
 
-def _exact_value(estimator: Callable[[Batch, Floats], Floats]) -> Verdict:
-    world = WAITING
-    (found,) = at_sizes(lambda batch: estimator(batch, world.value()), world, (1,))
+def _exact_value(estimator: Callable[[Episodes, Floats], Floats]) -> Verdict:
+    value = WAITING.value()
+    (found,) = at_sizes(lambda batch: estimator(batch, value), WAITING, (1,))
     return Verdict(found.unbiased, {"cosine": found.cosine})
 
 
 def _actions_that_lead_nowhere() -> Verdict:
-    """Coins: the next state comes whatever is done."""
-    world = coins(3)
-    (found,) = at_sizes(lambda batch: value_of_the_next_state(batch, world.value()), world, (1,))
-    return Verdict(
-        found.unbiased,
-        {"cosine for coins, where every action leads to the same place": found.cosine},
-    )
+    """With coins, the next state does not depend on the action."""
+    value = coins(3).value()
+    (found,) = at_sizes(lambda batch: value_of_the_next_state(batch, value), coins(3), (1,))
+    figures = {"cosine for coins, where every action leads to the same place": found.cosine}
+    return Verdict(found.unbiased, figures)
 
 
 NEXT_VALUE = Pitfall(
     name="value of the next state",
     kind="biased",
-    believed="If V is exact it matters little whether V(s) or V(s') is subtracted.",
+    believed="If V is exact, it matters little whether V(s) or V(s') is subtracted.",
     wrong=value_of_the_next_state,
     right=value_of_the_state,
     check=_exact_value,
-    nuance="V(s') takes away what the action has earned by leading there. Where all actions lead "
-    "to the same place it is a baseline.",
+    nuance="V(s') takes away what the action earned by leading there. Where all actions lead to "
+    "the same place, it is a baseline.",
     half_true=_actions_that_lead_nowhere,
     sources=("Sutton et al. (2000)", "notebook 03"),
 )

@@ -1,4 +1,4 @@
-"""On average in another direction than ∇J: rows that are not what they are taken for."""
+"""The expected update differs from ∇J: a row of the batch is not what it is taken for."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,56 +10,61 @@ from torch import Tensor
 
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.estimators import reward_to_go, sum_per_episode
-from pg_edu.lab.exact.judge import Judgement, cosine, judge
-from pg_edu.lab.exact.mdp import MDP, Batch
+from pg_edu.lab.exact.judge import Judgment, cosine, judge
+from pg_edu.lab.exact.mdp import MDP, Episodes
 from pg_edu.lab.exact.tasks import contexts
-from pg_edu.lab.museum.entry import Pitfall, Verdict
-from pg_edu.lab.museum.instruments import (
+from pg_edu.lab.museum.measuring import (
     THREE_ARMS,
     WAITING,
-    Loss,
+    CutReturns,
+    LogProb,
+    PolicyLoss,
+    after_a_cut,
     at_sizes,
-    behind_a_cut,
     by_autograd,
     gaussian_gradient,
     pathwise_gradient,
 )
+from pg_edu.lab.museum.pitfall import Pitfall, Verdict
 from pg_edu.returns import discounted_returns
-from pg_edu.types import Floats
+from pg_edu.types import Flags, Floats
 
 
-def mean_behind(rew: Floats, cut: Floats, gamma: float, value: float, mean: float) -> Floats:
+def mean_after_cut(rew: Floats, cut: Flags, gamma: float, value: float, mean: float) -> Floats:
     end = np.arange(len(rew)) == len(rew) - 1
     return discounted_returns(rew, end, gamma, bootstrap=np.where(cut, mean, 0.0))
 
 
-def value_behind(rew: Floats, cut: Floats, gamma: float, value: float, mean: float) -> Floats:
+def value_after_cut(rew: Floats, cut: Flags, gamma: float, value: float, mean: float) -> Floats:
     end = np.arange(len(rew)) == len(rew) - 1
     return discounted_returns(rew, end, gamma, bootstrap=np.where(cut, value, 0.0))
 
 
-# Leave with 3.5; or take 3 and enter a room where nothing is ever paid. Watched for one step.
+# Leave with 3.5, or take 3 and enter a room where nothing is ever paid. It is cut after one step.
 EMPTY_ROOM = MDP([1, 0], [[[0, 0], [0, 1]], [[0, 0]] * 2], [[3.5, 3], [0, 0]], np.zeros((2, 2)))
 
 
-def _empty_room(returns: Callable[..., Floats]) -> Verdict:
-    found = behind_a_cut(returns, EMPTY_ROOM, 1)
-    q = 0.25
-    figures = {"update of the room / q": found.expectation[0, 1] / q}
-    return Verdict(found.unbiased, figures | {"truth": found.truth[0, 1] / q})
+def _empty_room(returns: CutReturns) -> Verdict:
+    found = after_a_cut(returns, EMPTY_ROOM, 1)
+    unit = 0.25  # p (1 - p)
+    figures = {
+        "update of the room / p(1-p)": found.expectation[0, 1] / unit,
+        "truth": found.truth[0, 1] / unit,
+    }
+    return Verdict(found.unbiased, figures)
 
 
 def _nothing_terminates() -> Verdict:
-    """Two arms that pay 0 and 1 for ever, gamma = .9; cut after 3 steps."""
-    world = MDP([1], np.ones((1, 2, 1)), [[0, 1]], [[0.3, 0]], gamma=0.9)
+    """Two arms that pay 0 and 1 forever, gamma = .9, cut after 3 steps."""
+    endless = MDP([1], np.ones((1, 2, 1)), [[0, 1]], [[0.3, 0]], gamma=0.9)
 
-    def constant(c: float) -> Floats:
-        def returns(rew: Floats, cut: Floats, gamma: float, value: float, mean: float) -> Floats:
-            return mean_behind(rew, cut, gamma, value, c)
+    def expectation(bootstrap: float) -> Floats:
+        def returns(rew: Floats, cut: Flags, gamma: float, value: float, mean: float) -> Floats:
+            return mean_after_cut(rew, cut, gamma, value, bootstrap)
 
-        return behind_a_cut(returns, world, 3).expectation
+        return after_a_cut(returns, endless, 3).expectation
 
-    gap = float(np.abs(constant(100.0) - constant(0.0)).max())
+    gap = float(np.abs(expectation(100.0) - expectation(0.0)).max())
     return Verdict(gap < 1e-12, {"change by a bootstrap of 100 where nothing terminates": gap})
 
 
@@ -67,48 +72,59 @@ CONSTANT_BOOTSTRAP = Pitfall(
     name="constant bootstrap",
     kind="biased",
     believed="The running mean of returns is a fair guess for what follows a cut.",
-    wrong=mean_behind,
-    right=value_behind,
+    wrong=mean_after_cut,
+    right=value_after_cut,
     check=_empty_room,
-    nuance="Where nothing terminates a constant changes nothing on average (it is added whatever "
-    "was done). Where something does, it is a bonus for surviving, or a fine.",
+    nuance="Where nothing terminates, a constant changes nothing on average (it is added whatever "
+    "the actions are). Where something does, it is a reward for surviving, or a penalty.",
     half_true=_nothing_terminates,
     sources=("Pardo et al. (2018)", "notebook 08"),
 )
 
-Pieces = Callable[[Batch], Batch]
+EpisodeFilter = Callable[[Episodes], Episodes]
 
 
-def two_steps(batch: Batch) -> Batch:
+def two_steps(batch: Episodes) -> Episodes:
     return estimators.cut(batch, 2)
 
 
-def whole_episodes(batch: Batch) -> Batch:
+def whole_episodes(batch: Episodes) -> Episodes:
     return batch
 
 
-def _cut_sum(pieces: Pieces, n: int) -> Judgement:
-    def estimator(batch: Batch) -> Floats:
-        seen = pieces(batch)
-        if not seen:
+def _judged(seen: EpisodeFilter, n: int) -> Judgment:
+    """Judge the sum per episode over what is seen of n episodes."""
+
+    def estimator(batch: Episodes) -> Floats:
+        pieces = seen(batch)
+        if not pieces:
             return np.zeros_like(WAITING.logits)
-        return sum_per_episode(seen, reward_to_go(seen)) * len(seen) / len(batch)
+        return sum_per_episode(pieces, reward_to_go(pieces)) * len(pieces) / len(batch)
 
     return judge(estimator, WAITING.batches(n), WAITING.gradient())
 
 
-def _collected(pieces: Pieces) -> Verdict:
+def _collected(seen: EpisodeFilter) -> Verdict:
     """Two environments in turn, two steps in all; the window begins with a new episode."""
-    found = _cut_sum(pieces, 2)
-    finished = _cut_sum(lambda batch: [e for e in pieces(batch) if e.terminated], 2)
-    figures = {"cosine": found.cosine, "finished episodes only": finished.cosine}
-    return Verdict(found.unbiased, figures)
+
+    def finished(batch: Episodes) -> Episodes:
+        return [e for e in seen(batch) if e.terminated]
+
+    all_pieces = _judged(seen, 2)
+    figures = {"cosine": all_pieces.cosine, "finished episodes only": _judged(finished, 2).cosine}
+    return Verdict(all_pieces.unbiased, figures)
 
 
 def _longer_windows() -> Verdict:
-    cosines = [_cut_sum(lambda b, n=n: estimators.cut(b, n), n).cosine for n in (3, 4, 5)]  # type: ignore[misc]
-    figures = {"cosine with a window of 3 steps": cosines[0]}
-    figures |= {"of 4 steps": cosines[1], "of 5 steps": cosines[2]}
+    def window_cosine(steps: int) -> float:
+        return _judged(lambda batch: estimators.cut(batch, steps), steps).cosine
+
+    figures = {
+        "cosine with a window of 3 steps": window_cosine(3),
+        "of 4 steps": window_cosine(4),
+        "of 5 steps": window_cosine(5),
+    }
+    cosines = list(figures.values())
     return Verdict(cosines == sorted(cosines), figures)
 
 
@@ -119,39 +135,42 @@ COLLECTORS_CUT = Pitfall(
     wrong=two_steps,
     right=whole_episodes,
     check=_collected,
-    nuance="The longer the window, the fewer returns are cut. To drop what is unfinished does "
-    "not help: the long episodes go first.",
+    nuance="The longer the window, the fewer returns are cut. Dropping unfinished episodes does "
+    "not help: the long ones are dropped first.",
     half_true=_longer_windows,
     sources=("notebook 07", "notebook 08"),
 )
 
-Look = Callable[[Batch, Batch], Batch]
+BatchChoice = Callable[[Episodes, Episodes], Episodes]
 
 
-def the_same_batch(used: Batch, fresh: Batch) -> Batch:
+def the_same_batch(used: Episodes, fresh: Episodes) -> Episodes:
     return used
 
 
-def a_new_batch(used: Batch, fresh: Batch) -> Batch:
+def a_new_batch(used: Episodes, fresh: Episodes) -> Episodes:
     return fresh
 
 
-def _second_step(look: Look, lr: float, fresh_is_old: bool = False) -> tuple[Floats, Floats]:
-    """E[the second step] and E[∇J where it is taken], with batches of 4."""
+def _second_step(
+    choose: BatchChoice, lr: float, fresh_is_old: bool = False
+) -> tuple[Floats, Floats]:
+    """Return E[the second step] and E[∇J where it is taken], with batches of 4."""
     step: Floats = np.zeros((1, 3))
     truth: Floats = np.zeros((1, 3))
-    for p, used in THREE_ARMS.batches(4, symmetric=True):
+    for p_used, used in THREE_ARMS.batches(4, symmetric=True):
         first = sum_per_episode(used, reward_to_go(used))
         moved = THREE_ARMS.at(THREE_ARMS.logits + lr * first)
-        truth += p * moved.gradient()
-        for q, fresh in (THREE_ARMS if fresh_is_old else moved).batches(4, symmetric=True):
-            seen = [replace(e, logits=moved.logits) for e in look(used, fresh)]
-            step += p * q * sum_per_episode(seen, reward_to_go(seen))
+        truth += p_used * moved.gradient()
+        source = THREE_ARMS if fresh_is_old else moved
+        for p_fresh, fresh in source.batches(4, symmetric=True):
+            seen = [replace(e, logits=moved.logits) for e in choose(used, fresh)]
+            step += p_used * p_fresh * sum_per_episode(seen, reward_to_go(seen))
     return step, truth
 
 
-def _with_lr_1(look: Look) -> Verdict:
-    step, truth = _second_step(look, 1.0)
+def _with_lr_1(choose: BatchChoice) -> Verdict:
+    step, truth = _second_step(choose, 1.0)
     gap = float(np.abs(step - truth).max())
     return Verdict(gap < 1e-12, {"cosine of the second step": cosine(step, truth)})
 
@@ -159,20 +178,22 @@ def _with_lr_1(look: Look) -> Verdict:
 def _small_steps_or_an_unused_batch() -> Verdict:
     small = cosine(*_second_step(the_same_batch, 0.1))
     unused = cosine(*_second_step(a_new_batch, 1.0, fresh_is_old=True))
-    figures = {"cosine of the second step, with lr .1": small}
-    figures["cosine with lr 1 and a batch as old, but unused"] = unused
+    figures = {
+        "cosine of the second step, with lr .1": small,
+        "cosine with lr 1 and a batch as old, but unused": unused,
+    }
     return Verdict(small > 0.98 and unused > 0.95, figures)
 
 
 REUSE = Pitfall(
     name="the batch used twice",
     kind="biased",
-    believed="A second step on the same batch is for free.",
+    believed="A second step on the same batch is free.",
     wrong=the_same_batch,
     right=a_new_batch,
     check=_with_lr_1,
-    nuance="If the first step was small, nearly. It is not the batch's age that hurts most but its "
-    "use: another old batch, which has not moved the policy, does much better.",
+    nuance="It nearly is if the first step was small. What hurts most is not the age of the batch "
+    "but its use: another old batch, which has not moved the policy, does much better.",
     half_true=_small_steps_or_an_unused_batch,
     sources=("Schulman et al. (2017)", "notebook 06"),
 )
@@ -188,11 +209,14 @@ def scored_row_by_row(policy: Any, act: Tensor, returns: Tensor) -> Any:
     return -(log_prob * returns).mean()
 
 
-def _four_rows(loss: Loss) -> Verdict:
+def _four_rows(loss: PolicyLoss) -> Verdict:
     (found,) = at_sizes(by_autograd(loss), contexts(), (4,))
-    q = 0.25
-    figures = {"update in the rare context / q": found.expectation[1, 1] / q}
-    figures |= {"truth": found.truth[1, 1] / q, "cosine": found.cosine}
+    unit = 0.25  # p (1 - p)
+    figures = {
+        "update in the rare context / p(1-p)": found.expectation[1, 1] / unit,
+        "truth": found.truth[1, 1] / unit,
+        "cosine": found.cosine,
+    }
     return Verdict(found.unbiased, figures)
 
 
@@ -208,13 +232,11 @@ COLUMN_OF_ACTIONS = Pitfall(
     wrong=scored_as_column,
     right=scored_row_by_row,
     check=_four_rows,
-    nuance="On a bandit the loss is the same, so a test with one state passes. With two, every "
-    "action is scored in every state of the batch.",
+    nuance="On a bandit the loss is the same, so a test with one state passes. With two states, "
+    "every action is scored in every state of the batch.",
     half_true=_one_state,
     sources=("PyTorch's documentation of torch.distributions", "notebook 04"),
 )
-
-Score = Callable[[Any, Tensor], Any]
 
 
 def clipped(policy: Any, u: Tensor) -> Any:
@@ -233,10 +255,14 @@ def _clip_slope(u: Floats) -> Floats:
     return np.where(np.abs(u) < 1, -2 * (u - 0.2), 0.0)
 
 
-def _mean_on_the_bound(score: Score) -> Verdict:
-    found = gaussian_gradient(score, _clip_reward, 1.0, 0.6, kinks=(-1, 1))
+def _mean_on_the_bound(log_prob: LogProb) -> Verdict:
+    found = gaussian_gradient(log_prob, _clip_reward, 1.0, 0.6, kinks=(-1, 1))
     truth = pathwise_gradient(_clip_slope, 1.0, 0.6, kinks=(-1, 1))
-    figures = {"by the mean": found[0], "truth": truth[0], "cosine": cosine(found, truth)}
+    figures = {
+        "derivative by the mean": found[0],
+        "truth": truth[0],
+        "cosine": cosine(found, truth),
+    }
     return Verdict(bool(np.abs(found - truth).max() < 1e-10), figures)
 
 
@@ -246,17 +272,20 @@ def _with_point_masses(policy: Any, u: Tensor) -> Tensor:
     return torch.where(u <= -1, policy.cdf(-one).log(), inside)
 
 
-def _never_at_the_bound_or_under_its_own_law() -> Verdict:
-    """With sigma = .1 one draw in 10^23 is clipped."""
-    cases = {
-        "bias if no draw reaches the bound, mean 0 and sigma .1": (clipped, 0.0, 0.1),
-        "bias with point masses at the bounds, mean 1 and sigma .6": (_with_point_masses, 1.0, 0.6),
+def _clip_bias(log_prob: LogProb, mean: float, std: float) -> float:
+    found = gaussian_gradient(log_prob, _clip_reward, mean, std, kinks=(-1, 1))
+    truth = pathwise_gradient(_clip_slope, mean, std, kinks=(-1, 1))
+    return float(np.abs(found - truth).max())
+
+
+def _never_at_the_bound_or_in_its_own_distribution() -> Verdict:
+    """With a std of .1, one draw in 10^23 is clipped."""
+    figures = {
+        "bias if no draw reaches the bound, mean 0 and std .1": _clip_bias(clipped, 0.0, 0.1),
+        "bias with point masses at the bounds, mean 1 and std .6": _clip_bias(
+            _with_point_masses, 1.0, 0.6
+        ),
     }
-    figures = {}
-    for name, (score, mu, sigma) in cases.items():
-        found = gaussian_gradient(score, _clip_reward, mu, sigma, kinks=(-1, 1))
-        truth = pathwise_gradient(_clip_slope, mu, sigma, kinks=(-1, 1))
-        figures[name] = float(np.abs(found - truth).max())
     return Verdict(max(figures.values()) < 1e-10, figures)
 
 
@@ -267,9 +296,9 @@ CLIPPED_ACTION = Pitfall(
     wrong=clipped,
     right=raw,
     check=_mean_on_the_bound,
-    nuance="If no draw ever reaches the bound it is the same action. One may score what was sent "
-    "under its own law, with a point mass at each bound, but not under the Gaussian.",
-    half_true=_never_at_the_bound_or_under_its_own_law,
+    nuance="If no draw ever reaches the bound, it is the same action. What was sent can be scored "
+    "in its own distribution, with a point mass at each bound, but not in the Gaussian.",
+    half_true=_never_at_the_bound_or_in_its_own_distribution,
     sources=("Chou, Maturana & Scherer (2017)", "Fujita & Maeda (2018)", "notebook 05"),
 )
 
@@ -287,22 +316,30 @@ def _tanh_slope(u: Floats) -> Floats:
     return slope
 
 
-def _tanh_of_a_gaussian(score: Score) -> Verdict:
-    found = gaussian_gradient(score, _tanh_reward, 0.5, 1.0)
+def _tanh_of_a_gaussian(log_prob: LogProb) -> Verdict:
+    found = gaussian_gradient(log_prob, _tanh_reward, 0.5, 1.0)
     truth = pathwise_gradient(_tanh_slope, 0.5, 1.0)
-    figures = {"by the mean": found[0], "truth": truth[0], "by log sigma": found[1]}
-    figures |= {"its truth": truth[1], "cosine": cosine(found, truth)}
+    figures = {
+        "derivative by the mean": found[0],
+        "truth": truth[0],
+        "derivative by log std": found[1],
+        "its truth": truth[1],
+        "cosine": cosine(found, truth),
+    }
     return Verdict(bool(np.abs(found - truth).max() < 1e-10), figures)
 
 
 def _near_0_tanh_is_straight() -> Verdict:
-    """The direction, for means and sigmas of 1/2 and a hundredth of it."""
-    cosines = []
-    for size in (0.5, 0.005):
+    """Compare the directions for a mean and std of 1/2, and of a hundredth of it."""
+
+    def squashed_cosine(size: float) -> float:
         found = gaussian_gradient(squashed, _tanh_reward, size, size)
-        cosines.append(cosine(found, pathwise_gradient(_tanh_slope, size, size)))
-    figures = {"cosine with mean and sigma .5": cosines[0], "with both .005": cosines[1]}
-    return Verdict(cosines[0] < 0.999 < 0.99999 < cosines[1], figures)
+        return cosine(found, pathwise_gradient(_tanh_slope, size, size))
+
+    large = squashed_cosine(0.5)
+    small = squashed_cosine(0.005)
+    figures = {"cosine with mean and std .5": large, "with both .005": small}
+    return Verdict(large < 0.999 < 0.99999 < small, figures)
 
 
 TANH_SCORED = Pitfall(
@@ -312,8 +349,8 @@ TANH_SCORED = Pitfall(
     wrong=squashed,
     right=raw,
     check=_tanh_of_a_gaussian,
-    nuance="Near 0 tanh is straight, and small actions come out right. Stored actions can be "
-    "scored if the law is that of tanh(u), with its Jacobian.",
+    nuance="Near 0 tanh is nearly straight, and small actions come out right. Stored actions can "
+    "be scored in the distribution of tanh(u), with its Jacobian.",
     half_true=_near_0_tanh_is_straight,
     sources=("Haarnoja et al. (2018)", "notebook 05"),
 )

@@ -1,4 +1,4 @@
-"""The agent is what it is; what is reported of it is something else."""
+"""The agent is fine, but the report measures something else."""
 
 import itertools
 import math
@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from pg_edu.lab.exact.tasks import NEVER, short_corridor
-from pg_edu.lab.museum.entry import Pitfall, Verdict
-from pg_edu.lab.museum.instruments import THREE_ARMS
+from pg_edu.lab.museum.measuring import THREE_ARMS
+from pg_edu.lab.museum.pitfall import Pitfall, Verdict
 from pg_edu.types import Floats
 
-Chosen = Callable[[Floats], Floats]
+# choose(lengths [environments, episodes]) -> the lengths that are reported.
+EpisodeChoice = Callable[[Floats], Floats]
 
 
 def first_to_finish(lengths: Floats) -> Floats:
@@ -24,11 +25,11 @@ def one_of_each(lengths: Floats) -> Floats:
     return lengths[:, 0]
 
 
-def _mean_length(choose: Chosen, envs: int = 8, each: int = 8, long: float = 100.0) -> float:
-    """E[mean of the chosen lengths], 10 or `long` with one half each.
+def _mean_length(choose: EpisodeChoice, envs: int = 8, each: int = 8, long: float = 100.0) -> float:
+    """Return E[mean of the chosen lengths], where a length is 10 or `long` with probability 1/2.
 
-    Environment i plays k_i short episodes and then a long one; what follows that comes too late to
-    be chosen. All sets {k_i} are looked at, with the probability of all their orders.
+    Environment i has kᵢ short episodes and then a long one; whatever follows comes too late to be
+    chosen. The sum runs over every multiset {kᵢ}, with the probability of all its orders.
     """
     chance = [0.5 ** (k + 1) for k in range(each)] + [0.5**each]
     table = np.where(np.arange(each + 1) < np.arange(each + 1)[:, None], 10.0, long)
@@ -41,7 +42,7 @@ def _mean_length(choose: Chosen, envs: int = 8, each: int = 8, long: float = 100
     return total
 
 
-def _eight_of_eight(choose: Chosen) -> Verdict:
+def _eight_of_eight(choose: EpisodeChoice) -> Verdict:
     found = _mean_length(choose)
     return Verdict(abs(found - 55) < 1e-9, {"expected mean length": found, "true": 55})
 
@@ -58,13 +59,14 @@ FIRST_N = Pitfall(
     wrong=first_to_finish,
     right=one_of_each,
     check=_eight_of_eight,
-    nuance="They are if all episodes have one length. Otherwise who finishes first is short, and "
-    "where long means good the agent looks worse than it is.",
+    nuance="They are if all episodes have the same length. Otherwise short episodes finish first, "
+    "and where longer is better the agent looks worse than it is.",
     half_true=_equal_lengths,
     sources=("notebook 07",),
 )
 
-Tested = Callable[[Floats], Floats]
+# tested(logits) -> the logits of the policy that is tested.
+TestedLogits = Callable[[Floats], Floats]
 
 
 def greedy(logits: Floats) -> Floats:
@@ -75,32 +77,36 @@ def as_trained(logits: Floats) -> Floats:
     return logits
 
 
-def _short_corridor(tested: Tested) -> Verdict:
-    """With the best of all policies, and at most 100 steps."""
+def _short_corridor(tested: TestedLogits) -> Verdict:
+    """Test the best of all policies, with at most 100 steps."""
     logits = np.log([[math.sqrt(2) - 1, 2 - math.sqrt(2)]])
-    world = replace(short_corridor(), limit=100)
-    found, trained = world.at(tested(logits)).J(), world.at(logits).J()
+    task = replace(short_corridor(), limit=100)
+    found = task.at(tested(logits)).J()
+    trained = task.at(logits).J()
     return Verdict(abs(found - trained) < 1e-9, {"return": found, "of the trained policy": trained})
 
 
 def _it_can_be_worse_or_better() -> Verdict:
-    world = THREE_ARMS.at([[0.5, -0.3, 1.5]])
-    before = THREE_ARMS.at(greedy(THREE_ARMS.logits)).J() - THREE_ARMS.J()
-    after = world.at(greedy(world.logits)).J() - world.J()
-    figures = {"what argmax gains on a bandit, early in training": before}
-    figures["what it gains once the best arm is the likeliest"] = after
-    return Verdict(before < 0 < after, figures)
+    early = THREE_ARMS
+    late = THREE_ARMS.at([[0.5, -0.3, 1.5]])
+    gain_early = early.at(greedy(early.logits)).J() - early.J()
+    gain_late = late.at(greedy(late.logits)).J() - late.J()
+    figures = {
+        "what argmax gains on a bandit, early in training": gain_early,
+        "what it gains once the best arm is the likeliest": gain_late,
+    }
+    return Verdict(gain_early < 0 < gain_late, figures)
 
 
 ARGMAX = Pitfall(
     name="argmax is the agent",
     kind="measurement",
-    believed="The mode of a policy is the policy without its noise.",
+    believed="The mode of a policy is the policy without its randomness.",
     wrong=greedy,
     right=as_trained,
     check=_short_corridor,
-    nuance="It is another policy, which may be worse or better. On a bandit it is better as soon "
-    "as the best arm is the likeliest; where states look alike, chance may be what arrives.",
+    nuance="It is another policy, which may be worse or better. On a bandit it is better once the "
+    "best arm is the likeliest; where states look alike, only a random policy may reach the goal.",
     half_true=_it_can_be_worse_or_better,
     sources=(
         "Sutton & Barto (2018), example 13.1",
@@ -109,7 +115,8 @@ ARGMAX = Pitfall(
     ),
 )
 
-Interval = Callable[[Floats], tuple[Floats, Floats]]
+# interval(results of three seeds [3, ...]) -> its lower and upper ends, [...].
+IntervalMethod = Callable[[Floats], tuple[Floats, Floats]]
 
 
 def bootstrap(x: Floats) -> tuple[Floats, Floats]:
@@ -119,15 +126,16 @@ def bootstrap(x: Floats) -> tuple[Floats, Floats]:
 
 
 def student_t(x: Floats) -> tuple[Floats, Floats]:
-    mean, margin = x.mean(axis=0), 4.3027 * x.std(axis=0, ddof=1) / math.sqrt(3)
+    mean = x.mean(axis=0)
+    margin = 4.3027 * x.std(axis=0, ddof=1) / math.sqrt(3)
     return mean - margin, mean + margin
 
 
-def _coverage_of_three_gaussians(interval: Interval) -> Verdict:
-    """How often it holds the mean 0: the share of the sphere, as only the direction of x counts.
+def _coverage_of_three_gaussians(interval: IntervalMethod) -> Verdict:
+    """Compute how often it covers the mean 0, as an area on the sphere of directions of x.
 
-    The height over the plane x₁ + x₂ + x₃ = 0 is uniform on a sphere, and by symmetry a sixth of
-    the way round suffices.
+    Only the direction of x counts. The height over the plane x₁ + x₂ + x₃ = 0 is uniform on a
+    sphere, and by symmetry a sixth of the full circle suffices.
     """
     height = (np.arange(2000) + 0.5) / 1000 - 1
     angle = (np.arange(60) + 0.5) * math.pi / 180
@@ -141,14 +149,13 @@ def _coverage_of_three_gaussians(interval: Interval) -> Verdict:
 
 
 def _of_two_kinds_of_seeds() -> Verdict:
-    """Seven seeds in ten end at 500, three at 100: the mean is 380."""
+    """Compute the coverage where seven seeds in ten end at 500, three at 100: the mean is 380."""
     total = 0.0
-    for ends in itertools.product(((0.7, 500.0), (0.3, 100.0)), repeat=3):
-        low, high = student_t(np.array([[value] for _, value in ends]))
-        total += math.prod(p for p, _ in ends) * float(low[0] <= 380 <= high[0])
-    return Verdict(
-        total < 0.75, {"coverage of the t interval for seeds that succeed or fail": total}
-    )
+    for seeds in itertools.product(((0.7, 500.0), (0.3, 100.0)), repeat=3):
+        low, high = student_t(np.array([[result] for _, result in seeds]))
+        total += math.prod(p for p, _ in seeds) * float(low[0] <= 380 <= high[0])
+    figures = {"coverage of the t interval for seeds that succeed or fail": total}
+    return Verdict(total < 0.75, figures)
 
 
 THREE_SEEDS = Pitfall(
@@ -169,7 +176,8 @@ THREE_SEEDS = Pitfall(
     ),
 )
 
-Report = Callable[[Floats, Floats], float]
+# score(results [agents], the same agents tested again [agents]) -> what is reported.
+ReportedScore = Callable[[Floats, Floats], float]
 
 
 def best_of_them(results: Floats, tested_again: Floats) -> float:
@@ -180,20 +188,22 @@ def best_tested_again(results: Floats, tested_again: Floats) -> float:
     return float(tested_again[results.argmax()])
 
 
-def _three_equal_agents(report: Report) -> Verdict:
-    """A test says 100, 300 or 500 with equal probability; the agents are all alike."""
+def _three_equal_agents(score: ReportedScore) -> Verdict:
+    """Report on three equal agents; a test shows 100, 300 or 500 with equal probability."""
     tests = np.array(list(itertools.product((100.0, 300.0, 500.0), repeat=3)))
-    found = float(np.mean([report(once, again) for once in tests for again in tests]))
+    found = float(np.mean([score(once, again) for once in tests for again in tests]))
     return Verdict(abs(found - 300) < 1e-9, {"reported": found, "true": 300})
 
 
 def _choosing_helps_if_agents_differ() -> Verdict:
-    """One agent is worth 200, one 400; a test adds or takes 150."""
-    chosen = 0.0
-    for noise in itertools.product((-150.0, 150.0), repeat=2):
-        chosen += (200.0, 400.0)[int(np.argmax(np.array([200.0, 400.0]) + noise))] / 4
-    figures = {"worth of the agent that tests best": chosen, "of a random one": 300}
-    return Verdict(chosen > 300, figures)
+    """Choose between an agent worth 200 and one worth 400; a test adds or subtracts 150."""
+    worth = np.array([200.0, 400.0])
+    expected = 0.0
+    for errors in itertools.product((-150.0, 150.0), repeat=2):
+        best = np.argmax(worth + errors)
+        expected += float(worth[best]) / 4
+    figures = {"worth of the agent that tests best": expected, "of a random one": 300}
+    return Verdict(expected > 300, figures)
 
 
 BEST_OF_K = Pitfall(
@@ -203,8 +213,8 @@ BEST_OF_K = Pitfall(
     wrong=best_of_them,
     right=best_tested_again,
     check=_three_equal_agents,
-    nuance="To choose the best run is fine, it is likely to be a better one. But the number that "
-    "it was chosen by is no longer a measurement: test it again.",
+    nuance="Choosing the best run is fine: it is likely to be a better one. But the number by "
+    "which it was chosen is no longer a measurement, so test it again.",
     half_true=_choosing_helps_if_agents_differ,
     sources=("Henderson et al. (2018)", "Patterson et al. (2023)"),
 )

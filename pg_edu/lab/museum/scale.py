@@ -1,4 +1,4 @@
-"""Off by a constant factor: E[g] = c ∇J, in the right direction."""
+"""The expected update is ∇J times a constant factor: the direction is right, the length is not."""
 
 import itertools
 from collections.abc import Callable
@@ -15,20 +15,18 @@ from pg_edu.lab.exact.estimators import (
     sum_per_episode,
 )
 from pg_edu.lab.exact.judge import cosine
-from pg_edu.lab.exact.mdp import Batch, Estimator
+from pg_edu.lab.exact.mdp import Episodes, Estimator
 from pg_edu.lab.exact.tasks import length_bias
-from pg_edu.lab.museum.entry import Pitfall, Verdict
-from pg_edu.lab.museum.instruments import at_sizes
+from pg_edu.lab.museum.measuring import at_sizes
+from pg_edu.lab.museum.pitfall import Pitfall, Verdict
 from pg_edu.types import Floats
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 
-
-def minus_the_mean(batch: Batch) -> Floats:
+def minus_the_mean(batch: Episodes) -> Floats:
     return sum_per_episode(batch, minus_time_mean(reward_to_go(batch)))
 
 
-def minus_the_mean_of_the_others(batch: Batch) -> Floats:
+def minus_the_mean_of_the_others(batch: Episodes) -> Floats:
     return sum_per_episode(batch, minus_leave_one_out(reward_to_go(batch)))
 
 
@@ -39,10 +37,11 @@ def _with_2_and_3_episodes(estimator: Estimator) -> Verdict:
 
 
 def _the_factor_tends_to_1() -> Verdict:
-    found = at_sizes(minus_the_mean, length_bias(), (1, 2, 3, 4))
-    misses = [abs(one.scale - (1 - 1 / n)) for n, one in enumerate(found, 1)]
+    sizes = (1, 2, 3, 4)
+    found = at_sizes(minus_the_mean, length_bias(), sizes)
+    errors = [abs(one.scale - (1 - 1 / n)) for n, one in zip(sizes, found, strict=True)]
     figures = {"scale with 1 episode": found[0].scale, "with 4 episodes": found[3].scale}
-    return Verdict(max(misses) < 1e-12, figures)
+    return Verdict(max(errors) < 1e-12, figures)
 
 
 OWN_MEAN_PER_TIME = Pitfall(
@@ -52,11 +51,14 @@ OWN_MEAN_PER_TIME = Pitfall(
     wrong=minus_the_mean,
     right=minus_the_mean_of_the_others,
     check=_with_2_and_3_episodes,
-    nuance="Per time step, the dead counted as 0, it is off by exactly 1 - 1/N and by nothing "
-    "else. (With N = 1 nothing at all is learned.)",
+    nuance="Taken per time step, with 0 for episodes that have ended, it is wrong by exactly the "
+    "factor 1 - 1/N and nothing else. (With N = 1 nothing at all is learned.)",
     half_true=_the_factor_tends_to_1,
     sources=("Kool, van Hoof & Welling (2019)", "Ahmadian et al. (2024)"),
 )
+
+# loss(log_prob [B, A], returns [B]) -> a scalar tensor.
+LogProbLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 def mean_of_dimensions(log_prob: Tensor, returns: Tensor) -> Tensor:
@@ -67,34 +69,43 @@ def sum_of_dimensions(log_prob: Tensor, returns: Tensor) -> Tensor:
     return -(log_prob.sum(dim=1) * returns).mean()
 
 
-# a ~ Normal(mu, 1) in three dimensions, R = -|a - target|²: ∇J = -2 (mu - target).
-MU, TARGET = np.array([0.5, -1.0, 2.0]), np.array([0.0, 0.5, 0.3])
+# a ~ Normal(MEAN, 1) in three dimensions, and r(a) = -|a - TARGET|²: ∇J = -2 (MEAN - TARGET).
+MEAN = np.array([0.5, -1.0, 2.0])
+TARGET = np.array([0.0, 0.5, 0.3])
 
 
-def _by_mu(loss: Loss) -> Floats:
-    """-∇loss, exactly: its rows are quadrature points, and their returns hold the weights."""
-    x, weight = np.polynomial.hermite_e.hermegauss(4)
-    act = MU + np.array(list(itertools.product(x, repeat=3)))
-    chance = np.array([*itertools.product(weight / weight.sum(), repeat=3)]).prod(axis=1)
+def _by_mean(loss: LogProbLoss) -> Floats:
+    """Return -∇loss, exactly: its rows are quadrature points, whose weights are in the returns."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(4)
+    act = MEAN + np.array(list(itertools.product(nodes, repeat=3)))
+    chance = np.array([*itertools.product(weights / weights.sum(), repeat=3)]).prod(axis=1)
     returns = -len(act) * chance * ((act - TARGET) ** 2).sum(axis=1)
-    mu = torch.tensor(MU, requires_grad=True)
-    policy: torch.distributions.Distribution = Normal(mu.expand(len(act), 3), 1.0)
+    mean = torch.tensor(MEAN, requires_grad=True)
+    policy: torch.distributions.Distribution = Normal(mean.expand(len(act), 3), 1.0)
     value = loss(policy.log_prob(torch.from_numpy(act)), torch.from_numpy(returns))
-    return -torch.autograd.grad(value, mu)[0].numpy()
+    return -torch.autograd.grad(value, mean)[0].numpy()
 
 
-def _in_three_dimensions(loss: Loss) -> Verdict:
-    found, truth = _by_mu(loss), -2 * (MU - TARGET)
+def _in_three_dimensions(loss: LogProbLoss) -> Verdict:
+    found = _by_mean(loss)
+    truth = -2 * (MEAN - TARGET)
     figures = {"scale": float(found @ truth / (truth @ truth)), "cosine": cosine(found, truth)}
     return Verdict(bool(np.abs(found - truth).max() < 1e-10), figures)
 
 
+def _first_adam_step(g: Floats) -> Floats:
+    """Return the first step of Adam with lr = 1."""
+    return g / (np.sqrt(g**2) + 1e-8)
+
+
 def _adam_does_not_see_it() -> Verdict:
-    one, other = _by_mu(mean_of_dimensions), _by_mu(sum_of_dimensions)
-    steps = [g / (np.sqrt(g**2) + 1e-8) for g in (one, other)]  # Adam's first, with lr = 1
-    gap = float(np.abs(steps[0] - steps[1]).max())
-    figures = {"difference between Adam's first step with the mean and with the sum": gap}
-    figures["true ratio where the mean ratio of 17 dimensions is 1.2"] = 1.2**17
+    with_mean = _first_adam_step(_by_mean(mean_of_dimensions))
+    with_sum = _first_adam_step(_by_mean(sum_of_dimensions))
+    gap = float(np.abs(with_mean - with_sum).max())
+    figures = {
+        "difference between Adam's first step with the mean and with the sum": gap,
+        "true ratio where the mean ratio of 17 dimensions is 1.2": 1.2**17,
+    }
     return Verdict(gap < 1e-6, figures)
 
 
@@ -105,8 +116,8 @@ MEAN_OVER_DIMENSIONS = Pitfall(
     wrong=mean_of_dimensions,
     right=sum_of_dimensions,
     check=_in_three_dimensions,
-    nuance="It is 1/A of the gradient, exactly, and Adam divides that out. What does not shrink "
-    "along with it, such as an entropy bonus or a clipped ratio, then weighs too much.",
+    nuance="It is exactly 1/A of the gradient, and Adam divides that out. But whatever does not "
+    "shrink with it, such as an entropy bonus or a clipped ratio, then weighs too much.",
     half_true=_adam_does_not_see_it,
     sources=("Schulman et al. (2017)", "notebook 04"),
 )

@@ -1,20 +1,28 @@
-"""What an exhibit is made of, and what a check answers."""
+"""What a pitfall consists of, and what its check returns."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["biased", "scale", "noisy", "wrong objective", "numerical", "measurement", "belief"]
+Kind = Literal[
+    "biased",
+    "scale",
+    "high variance",
+    "wrong objective",
+    "numerical",
+    "measurement",
+    "misconception",
+]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check has found.
+    """The result of a check.
 
     Args:
-        passes: whether the code does what it should; of a belief, whether it survives.
-        figures: what the check looked at.
+        passes: whether the code does what it should; for a misconception, whether it is true.
+        figures: the numbers on which the check decided, by name.
 
     Example:
         >>> print(Verdict(False, {"cosine": -0.51234, "rows": 3}))
@@ -31,17 +39,17 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Pitfall:
-    """One exhibit.
+    """One exhibit of the museum.
 
     Args:
-        name: what stands on the label.
-        kind: the room it is shown in.
-        believed: what people believe, one sentence.
-        check: of code, `check(wrong)` and `check(right)`; of a belief, `check()`.
+        name: the name under which it is shown.
+        kind: what goes wrong; the room it is shown in.
+        believed: what people believe, in one sentence.
+        check: for code, `check(wrong)` and `check(right)`; for a misconception, `check()`.
         nuance: where the belief is half true.
-        half_true: the computation behind the nuance; it passes.
+        half_true: the computation that supports the nuance; its verdict passes.
         sources: authors and year, or the notebook that derives it.
-        wrong, right: the two versions, with the same arguments; None of a belief.
+        wrong, right: the two versions, which take the same arguments; None for a misconception.
     """
 
     name: str
@@ -55,12 +63,14 @@ class Pitfall:
     right: Callable[..., Any] | None = None
 
     def verdicts(self) -> dict[str, Verdict]:
-        """The check's answer to each version, or to the belief; and to the nuance."""
+        """Return the verdicts on both versions, or on the belief, and on the nuance."""
         if self.wrong is None or self.right is None:
-            found = {"believed": self.check()}
-        else:
-            found = {"wrong": self.check(self.wrong), "right": self.check(self.right)}
-        return found | {"half true": self.half_true()}
+            return {"believed": self.check(), "half true": self.half_true()}
+        return {
+            "wrong": self.check(self.wrong),
+            "right": self.check(self.right),
+            "half true": self.half_true(),
+        }
 
 
 def _short(value: float) -> str:
