@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from pg_edu import checks
+from pg_edu.batch import to_numpy
 from pg_edu.types import Device, TArr
 
 Shape = int | np.integer[Any] | Sequence[int]
@@ -205,11 +206,15 @@ class ActorProb(nn.Module):
     Args:
         preprocess_net, hidden_sizes, device, preprocess_net_output_dim: as in `Actor`.
         action_shape: shape of one action, or the number A of its values.
-        max_action: the largest mean, where it is bounded.
+        max_action: the largest mean, where it is bounded: one number, or one for each of the A
+            action values (an array, a tensor or a sequence).
         unbounded: no tanh. A policy bounds actions too (action_bound_method); a mean that is
             bounded twice reaches the ends of the range badly.
         conditioned_sigma: sigma depends on the observation; otherwise it is one parameter for
             each action value (`sigma_param` [A, 1], from 0: sigma starts at 1).
+
+    Raises:
+        ValueError: max_action is neither one finite number nor one for each action value.
 
     Warns:
         UserWarning: unbounded and max_action is not 1; max_action is then set to 1.
@@ -226,18 +231,19 @@ class ActorProb(nn.Module):
         preprocess_net: nn.Module,
         action_shape: Shape,
         hidden_sizes: Sequence[int] = (),
-        max_action: float = 1.0,
+        max_action: float | TArr | Sequence[float] = 1.0,
         device: Device = "cpu",
         unbounded: bool = False,
         conditioned_sigma: bool = False,
         preprocess_net_output_dim: int | None = None,
     ) -> None:
         super().__init__()
-        if unbounded and not np.isclose(max_action, 1.0):
-            warnings.warn(f"unbounded mean: max_action={max_action} is set to 1", stacklevel=2)
-            max_action = 1.0
         self.preprocess = preprocess_net
         self.output_dim = _size(action_shape)
+        bound = _mean_bound(max_action, self.output_dim, device)
+        if unbounded and not np.allclose(to_numpy(bound), 1.0):
+            warnings.warn(f"unbounded mean: max_action={max_action} is set to 1", stacklevel=2)
+            bound = 1.0
         features = checks.output_width(preprocess_net, preprocess_net_output_dim)
         self.mu = MLP(features, self.output_dim, hidden_sizes, device=device)
         if conditioned_sigma:
@@ -245,7 +251,12 @@ class ActorProb(nn.Module):
         else:
             self.sigma_param = nn.Parameter(torch.zeros(self.output_dim, 1, device=device))
         self.conditioned_sigma = conditioned_sigma
-        self.max_action = max_action
+        self.max_action: float | Tensor
+        if isinstance(bound, Tensor):
+            # Module.to moves a buffer; this one stays out of the state dict, as in v1.1.0.
+            self.register_buffer("max_action", bound, persistent=False)
+        else:
+            self.max_action = bound
         self._unbounded = unbounded
 
     def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Gaussian, Any]:
@@ -274,6 +285,23 @@ def _made(module: ModuleClass | None, args: ModuleArgs | None, *first: int) -> l
     if not module:
         return []
     return [module(*first, **args) if isinstance(args, dict) else module(*first, *(args or ()))]
+
+
+def _mean_bound(max_action: Any, values: int, device: Device) -> float | Tensor:
+    """Return a bound of all action values as a number, or one for each as a tensor [A]."""
+    given = np.asarray(to_numpy(max_action))
+    is_finite = given.dtype.kind in "iuf" and np.isfinite(given).all()
+    if not is_finite or given.size not in (1, values):
+        raise ValueError(
+            f"max_action is {max_action}, but it must be one finite number, or one for each of the "
+            f"{values} action values. For a mean without a bound write unbounded=True."
+        )
+
+    if given.size == 1:
+        return float(given.item())
+    # A tensor keeps its dtype, as in v1.1.0; the arrays of a Box may be of any.
+    dtype = max_action.dtype if isinstance(max_action, Tensor) else torch.float32
+    return torch.tensor(given.reshape(-1), dtype=dtype, device=device)
 
 
 def _size(shape: Shape) -> int:

@@ -1,0 +1,1 @@
+"""Networks, in the modules `common`, `discrete` and `continuous`."""
