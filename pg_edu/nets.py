@@ -214,7 +214,8 @@ class ActorProb(nn.Module):
             each action value (`sigma_param` [A, 1], from 0: sigma starts at 1).
 
     Raises:
-        ValueError: max_action is neither one finite number nor one for each action value.
+        ValueError: the mean is bounded, and max_action is neither one finite number nor one for
+            each action value.
 
     Warns:
         UserWarning: unbounded and max_action is not 1; max_action is then set to 1.
@@ -240,10 +241,9 @@ class ActorProb(nn.Module):
         super().__init__()
         self.preprocess = preprocess_net
         self.output_dim = _size(action_shape)
-        bound = _mean_bound(max_action, self.output_dim, device)
-        if unbounded and not np.allclose(to_numpy(bound), 1.0):
+        if unbounded and not np.allclose(to_numpy(max_action), 1.0):
             warnings.warn(f"unbounded mean: max_action={max_action} is set to 1", stacklevel=2)
-            bound = 1.0
+        bound = 1.0 if unbounded else _mean_bound(max_action, self.output_dim, device)
         features = checks.output_width(preprocess_net, preprocess_net_output_dim)
         self.mu = MLP(features, self.output_dim, hidden_sizes, device=device)
         if conditioned_sigma:
@@ -293,8 +293,8 @@ def _mean_bound(max_action: Any, values: int, device: Device) -> float | Tensor:
     is_finite = given.dtype.kind in "iuf" and np.isfinite(given).all()
     if not is_finite or given.size not in (1, values):
         raise ValueError(
-            f"max_action is {max_action}, but it must be one finite number, or one for each of the "
-            f"{values} action values. For a mean without a bound write unbounded=True."
+            f"max_action is {given.tolist()}, but it must be one finite number, or one for each of "
+            f"the {values} action values. For a mean without a bound write unbounded=True."
         )
 
     if given.size == 1:

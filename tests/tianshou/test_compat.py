@@ -1,5 +1,15 @@
-"""What a Tianshou script finds: vector environments, spaces, and the scalars that v1.1.0 logs."""
+"""What a script for Tianshou v1.1.0 finds in pg_edu.tianshou.
 
+Its import paths, what they say of names that pg_edu lacks, vector environments, descriptions of
+spaces, and the scalars that v1.1.0 logs.
+"""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import gymnasium as gym
@@ -7,7 +17,11 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from parity.cases_script import moved_by_prefix
+from parity.names import recorded
 
+import pg_edu
+from pg_edu import tianshou
 from pg_edu.tianshou import (
     BaseLogger,
     DummyVectorEnv,
@@ -17,18 +31,126 @@ from pg_edu.tianshou import (
     TensorboardLogger,
 )
 
+NAMES_OF_THE_ORIGINAL = recorded()
+# The one name that means something else there: a deterministic actor.
+NOT_OURS = {("utils.net.continuous", "Actor")}
+
 
 def make_cartpole() -> gym.Env:
     return gym.make("CartPole-v1")
 
 
+def core_modules() -> list[ModuleType]:
+    """The flat modules of pg_edu, without the command line."""
+    found = [module for module in pkgutil.iter_modules(pg_edu.__path__) if not module.ispkg]
+    return [importlib.import_module(f"pg_edu.{m.name}") for m in found if m.name != "__main__"]
+
+
+def moved_modules() -> dict[str, ModuleType]:
+    """The modules of pg_edu.tianshou that v1.1.0 has too, by their path below the package."""
+    found = pkgutil.walk_packages(tianshou.__path__, "pg_edu.tianshou.")
+    paths = [module.name.removeprefix("pg_edu.tianshou.") for module in found]
+    paths.remove("missing")
+    return {"": tianshou} | {p: importlib.import_module(f"pg_edu.tianshou.{p}") for p in paths}
+
+
+def our_names() -> dict[str, Any]:
+    """The names of the core and those that only pg_edu.tianshou defines, with what they stand for.
+
+    A name that several modules of the core have stands for the same object in all of them.
+    """
+    modules = [*core_modules(), *moved_modules().values()]
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+
+
+@pytest.mark.parametrize("path", NAMES_OF_THE_ORIGINAL)
+def test_every_name_of_ours_is_found_where_the_original_has_it(path: str) -> None:
+    """names.json lists what each module of v1.1.0 defines; `make parity` checks that list."""
+    ours = our_names()
+    names = [n for n in NAMES_OF_THE_ORIGINAL[path] if n in ours and (path, n) not in NOT_OURS]
+    module = moved_modules()[path] if names else tianshou
+    assert [name for name in names if getattr(module, name, None) is not ours[name]] == []
+
+
+@pytest.mark.parametrize("path", moved_modules())
+def test_no_module_claims_a_name_that_the_original_does_not_have_there(path: str) -> None:
+    """Except for the package itself, from which pg_edu takes six names."""
+    claimed = set(getattr(moved_modules()[path], "__all__", []))
+    modules = {module.rpartition(".")[2] for module in NAMES_OF_THE_ORIGINAL}
+    allowed = modules | set(NAMES_OF_THE_ORIGINAL[path])
+    assert claimed <= (allowed if path else allowed | set(pg_edu.__all__))
+
+
+def test_imports_move_by_their_prefix_and_give_the_objects_of_pg_edu() -> None:
+    """tests/parity/original.py imports from Tianshou each name that its cases need."""
+    original = Path(__file__).parents[1] / "parity" / "original.py"
+    names: dict[str, Any] = {}
+    exec(moved_by_prefix(original.read_text(encoding="utf-8")), names)
+    assert all(names[name] is getattr(pg_edu, name) for name in names["__all__"])
+
+
+def test_packages_are_reached_from_the_name_of_the_whole_package() -> None:
+    """Scripts often write `import tianshou as ts` and then `ts.policy.PGPolicy`."""
+    program = (
+        "import pg_edu.tianshou as ts; ts.policy.PGPolicy; ts.data.Collector;"
+        "ts.env.DummyVectorEnv; ts.trainer.OnpolicyTrainer; ts.utils.TensorboardLogger;"
+        "ts.utils.net.common.Net; ts.utils.net.discrete.Actor; ts.utils.net.continuous.ActorProb"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 @pytest.mark.parametrize(
-    ("vectorise", "kind"), [(DummyVectorEnv, SyncVectorEnv), (SubprocVectorEnv, AsyncVectorEnv)]
+    ("path", "name", "advice"),
+    [
+        ("data", "PrioritizedReplayBuffer", "VectorReplayBuffer"),
+        ("data", "HERVectorReplayBuffer", "VectorReplayBuffer"),
+        ("data", "CachedReplayBuffer", "VectorReplayBuffer"),
+        ("data", "ReplayBufferManager", "VectorReplayBuffer"),
+        ("data", "AsyncCollector", "SubprocVectorEnv"),
+        ("env", "ShmemVectorEnv", "SubprocVectorEnv"),
+        ("env", "RayVectorEnv", "--backend ray"),
+        ("env", "VectorEnvNormObs", "NormalizeObservation"),
+        ("env", "BaseVectorEnv", "gymnasium.vector.VectorEnv"),
+        ("policy", "PPOPolicy", "Stable-Baselines3"),
+        ("policy", "RandomPolicy", "random=True"),
+        ("trainer", "OffpolicyTrainer", "OnpolicyTrainer"),
+        ("trainer", "test_episode", "n_episode"),
+        ("utils", "WandbLogger", "add_scalar"),
+        ("utils.net.common", "Recurrent", r"\(output, state\)"),
+        ("utils.net.common", "ActorCritic", "no critic"),
+        ("utils.net.continuous", "Actor", "ActorProb"),
+        ("utils.net.continuous", "RecurrentActorProb", r"\(\(loc, scale\), state\)"),
+        ("utils.net.discrete", "Critic", "no critic"),
+        ("", "exploration", "drawing its actions"),
+    ],
 )
-def test_environment_i_is_seeded_with_s_plus_i(vectorise: Any, kind: type) -> None:
+def test_importing_a_name_that_is_missing_says_what_to_use_instead(
+    path: str, name: str, advice: str
+) -> None:
+    assert name in NAMES_OF_THE_ORIGINAL[path]
+    module = moved_modules()[path].__name__
+    with pytest.raises(ImportError, match=f"{module} has no {name}.*{advice}"):
+        exec(f"from {module} import {name}")
+
+
+def test_importing_a_name_that_nobody_has_is_the_usual_import_error() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'PondEnv'"):
+        exec("from pg_edu.tianshou.env import PondEnv")
+    assert not hasattr(tianshou.env, "PondEnv")
+
+
+@pytest.mark.parametrize(
+    ("make_vector", "kind"), [(DummyVectorEnv, SyncVectorEnv), (SubprocVectorEnv, AsyncVectorEnv)]
+)
+def test_environment_i_is_seeded_with_s_plus_i(make_vector: Any, kind: type) -> None:
     """After seed(s) a further reset() draws what gym.make(...) draws after reset(seed=s + i)."""
-    envs = vectorise([make_cartpole] * 3)
-    assert isinstance(envs, kind)
+    envs = make_vector([make_cartpole] * 3)
+    assert issubclass(type(envs), kind)
     assert len(envs) == 3
     assert envs.seed(5) == [5, 6, 7]
     obs, _ = envs.reset()
@@ -57,7 +179,7 @@ def test_environments_reset_in_the_step_that_ends_an_episode() -> None:
     envs = DummyVectorEnv([make_cartpole])
     assert envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
     envs.seed(0)
-    terminated = [False]
+    terminated = np.array([False])
     while not terminated[0]:
         obs, _, terminated, _, info = envs.step(np.array([0]))
     assert abs(info["final_obs"][0][2]) > 0.2  # the pole has fallen

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from numpy.typing import NDArray
 from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 
@@ -45,6 +47,10 @@ SAME_STEP, NEXT_STEP, DISABLED = (
 )
 MODES = pytest.mark.parametrize("mode", AutoresetMode, ids=lambda mode: mode.name)
 BOUNDS = pytest.mark.parametrize("bound", ["clip", "tanh"])
+
+
+def float32(values: Any) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)
 
 
 class Same(nn.Module):
@@ -153,11 +159,17 @@ def envs(*lengths: int, mode: AutoresetMode = SAME_STEP, **kwargs: Any) -> SyncV
     return SyncVectorEnv(fns, autoreset_mode=mode)
 
 
+def steps_of(env: gym.Env[Any, Any]) -> int:
+    """How many steps a Counting environment has made."""
+    assert isinstance(env, Counting)
+    return env.steps
+
+
 def stored(*rew: float, ends: tuple[int, ...], size: int = 20) -> ReplayBuffer:
     """A buffer with these rewards; the rows in `ends` terminated."""
     buffer = ReplayBuffer(size)
     for t, r in enumerate(rew):
-        row = Batch(obs=np.float32([t]), act=0, rew=r, terminated=t in ends, truncated=False)
+        row = Batch(obs=float32([t]), act=0, rew=r, terminated=t in ends, truncated=False)
         buffer.add(row)
     return buffer
 
@@ -219,10 +231,95 @@ def test_an_actor_bounded_by_tanh_and_bounded_again_warns_of_double_bounding(bou
 
 def test_max_action_other_than_1_with_scaling_warns() -> None:
     """v1.1.0: a warning as well."""
-    actor = Gaussian(0.0)
-    actor.max_action = 2.0
+
+    class Wide(Gaussian):
+        max_action = 2.0
+
     with pytest.warns(UserWarning, match=r"max_action=2\.0"):
-        gaussian(Box(-2, 2, (1,)), actor)
+        gaussian(Box(-2, 2, (1,)), Wide(0.0))
+
+
+HIGH = float32([1.0, 3.0])
+PER_DIMENSION = {
+    "float32": HIGH,
+    "float64": HIGH.astype(np.float64),
+    "shape of the space": HIGH[None],
+    "list": [1.0, 3.0],
+    "tensor": torch.tensor(HIGH),
+}
+
+
+def actor_of_two_dimensions(**kwargs: Any) -> ActorProb:
+    """An ActorProb over actions of shape (1, 2), the same for equal arguments."""
+    torch.manual_seed(0)
+    return ActorProb(Net(3, hidden_sizes=[4]), (1, 2), **kwargs)
+
+
+@pytest.mark.parametrize("max_action", PER_DIMENSION.values(), ids=list(PER_DIMENSION))
+def test_max_action_may_be_an_array_of_one_bound_for_each_dimension(max_action: Any) -> None:
+    """v1.1.0: TypeError when the actor is called; only a tensor works, without action_scaling.
+
+    The actor has equal weights each time, so μ of bounds [1, 3] is [1, 3] times μ of bound 1.
+    """
+    obs = float32([[1.0, 2.0, 3.0], [-1.0, 0.0, 1.0]])
+    (mu, sigma), _ = actor_of_two_dimensions(max_action=max_action)(obs)
+    (mu_of_1, _), _ = actor_of_two_dimensions()(obs)
+    assert mu.dtype == sigma.dtype == torch.float32
+    assert torch.equal(mu, torch.tensor(HIGH) * mu_of_1)
+
+
+def test_a_tensor_of_bounds_gives_the_means_of_the_original() -> None:
+    """v1.1.0: works as well, without action_scaling. Recorded from it, rounded to 5 decimals."""
+    obs = np.arange(6).reshape(2, 3) / 6
+    (mu, _), _ = actor_of_two_dimensions(max_action=torch.tensor(HIGH))(obs)
+    expected = [[-0.08042, 0.15857], [-0.08674, 0.15279]]
+    assert mu.tolist() == [pytest.approx(row, abs=1e-5) for row in expected]
+
+
+def test_bounds_of_each_dimension_are_no_part_of_the_state_dict_but_follow_the_module() -> None:
+    """v1.1.0: no part of it either; the bounds stay on their device."""
+    actor = actor_of_two_dimensions(max_action=HIGH)
+    assert actor.state_dict().keys() == actor_of_two_dimensions().state_dict().keys()
+    assert torch.as_tensor(actor.to("meta").max_action).device.type == "meta"
+
+
+def test_a_changed_array_of_bounds_does_not_change_the_actor() -> None:
+    """v1.1.0: the actor holds the array itself, such as the `high` of the space."""
+    bounds = HIGH.copy()
+    actor = actor_of_two_dimensions(max_action=bounds)
+    bounds[:] = 7.0
+    assert torch.as_tensor(actor.max_action).tolist() == [1.0, 3.0]
+
+
+def test_bounds_of_each_dimension_other_than_1_with_scaling_warn() -> None:
+    """v1.1.0: ValueError, the truth value of an array is ambiguous. Bounds of 1 do not warn."""
+
+    def make(max_action: Any) -> None:
+        actor = actor_of_two_dimensions(max_action=max_action)
+        gaussian(Box(-1, 1, (1, 2)), actor, action_bound_method=None)
+
+    assert ["max_action=[1.0, 3.0]" in w for w in warnings_of(lambda: make(HIGH))] == [True]
+    assert warnings_of(lambda: make(np.ones(2))) == []
+
+
+@pytest.mark.parametrize("max_action", [HIGH, float32([np.inf, 1.0]), math.inf], ids=str)
+def test_bounds_of_an_unbounded_actor_are_discarded_with_a_warning(max_action: Any) -> None:
+    """v1.1.0: ValueError for several bounds, the truth value of an array is ambiguous."""
+    with pytest.warns(UserWarning, match="unbounded mean: max_action"):
+        assert actor_of_two_dimensions(max_action=max_action, unbounded=True).max_action == 1.0
+
+
+@pytest.mark.parametrize("max_action", [np.ones(3), [], np.ones((2, 2)), None, math.nan], ids=str)
+def test_bounds_that_fit_no_action_are_an_error_that_names_the_dimensions(max_action: Any) -> None:
+    """v1.1.0: TypeError when the actor is called, and nan is accepted."""
+    with pytest.raises(ValueError, match=r"max_action is .*one for each of the 2 action values"):
+        actor_of_two_dimensions(max_action=max_action)
+
+
+@pytest.mark.parametrize("max_action", [float32([2.0]), np.array(2.0), torch.tensor([2.0])])
+def test_an_array_of_one_bound_is_a_number(max_action: Any) -> None:
+    """v1.1.0: TypeError when the actor is called. So is the `high` of Pendulum's space."""
+    assert actor_of_two_dimensions(max_action=max_action).max_action == 2.0
 
 
 @pytest.mark.parametrize("space", [MultiDiscrete([2, 2, 2]), Box(-1, 1, (3, 1))], ids=str)
@@ -290,10 +387,11 @@ def test_logits_that_are_taken_as_logits_are_not_mistaken_for_probabilities(
 
 def test_a_probability_that_turns_negative_later_is_an_error_before_the_step() -> None:
     """v1.1.0: trains on."""
-    policy = discrete(Same(0.25, 0.75), dist_fn=Categorical)
+    actor = Same(0.25, 0.75)
+    policy = discrete(actor, dist_fn=Categorical)
     policy(Batch(obs=[[0.0]]))
     with torch.no_grad():
-        policy.actor.row.copy_(torch.tensor([-1.0, -3.0]))
+        actor.row.copy_(torch.tensor([-1.0, -3.0]))
     before = snapshot(policy)
     with pytest.raises(ValueError, match=r"Categorical\(logits=logits\)"):
         policy.learn(to_learn([0, 1], [1.0, 3.0]), None, 1)
@@ -307,7 +405,7 @@ def test_probabilities_that_do_not_sum_to_1_warn_once_a_policy_with_the_same_num
         with pytest.warns(UserWarning, match=r"Categorical\(logits=logits\)"):
             probs = policy(Batch(obs=[[0.0]])).dist.probs
         assert probs.tolist() == [[0.25, 0.75]]
-        assert warnings_of(lambda p=policy: p.learn(to_learn([0, 1], [1.0, 3.0]), None, 1)) == []
+        assert warnings_of(partial(policy.learn, to_learn([0, 1], [1.0, 3.0]), None, 1)) == []
 
 
 def test_probabilities_that_sum_to_1_within_a_thousandth_do_not_warn() -> None:
@@ -393,12 +491,13 @@ def test_a_normal_without_independent_averages_over_the_action_too_and_warns_onc
     """
     batch = to_learn([[1.0, 0.0], [0.0, 2.0]], [1.0, 3.0])
     for _ in range(2):
-        policy = gaussian(Box(-1, 1, (2,)), dist_fn=lambda loc_scale: Normal(*loc_scale))
+        actor = Gaussian(0.0, 0.0)
+        policy = gaussian(Box(-1, 1, (2,)), actor, dist_fn=lambda loc_scale: Normal(*loc_scale))
         with pytest.warns(UserWarning, match="Independent"):
             loss = policy.learn(batch, None, 1).loss.mean
         assert loss == pytest.approx(1.625 + math.log(2 * math.pi), rel=1e-6)
-        assert policy.actor.loc.tolist() == pytest.approx([0.25, 1.5], rel=1e-6)  # of v1.1.0
-        assert warnings_of(lambda p=policy: p.learn(batch, 1, 2)) == []
+        assert actor.loc.tolist() == pytest.approx([0.25, 1.5], rel=1e-6)  # as in v1.1.0
+        assert warnings_of(partial(policy.learn, batch, 1, 2)) == []
 
 
 def test_independent_with_actions_of_shape_B_for_B_1_is_an_error() -> None:
@@ -587,18 +686,18 @@ def test_single_transitions_that_are_whole_episodes_get_their_right_returns() ->
 
 def test_scaling_a_box_with_an_infinite_side_is_an_error_that_names_the_dimension() -> None:
     """v1.1.0: nan and inf from map_action."""
-    space = Box(np.float32([-1, -np.inf]), np.float32([1, 1]))
+    space = Box(float32([-1, -np.inf]), float32([1, 1]))
     with pytest.raises(ValueError, match=r"dimension \(1,\).*action_scaling=False"):
         gaussian(space)
 
 
 def test_a_box_with_an_infinite_side_works_without_scaling() -> None:
     """v1.1.0: works as well."""
-    space = Box(np.float32([-1, -np.inf]), np.float32([1, np.inf]))
+    space = Box(float32([-1, -np.inf]), float32([1, np.inf]))
     policy = gaussian(space, action_scaling=False)
-    assert policy.map_action(np.float32([0.5, -3.0])).tolist() == [0.5, -1.0]
+    assert policy.map_action(float32([0.5, -3.0])).tolist() == [0.5, -1.0]
     unbounded = gaussian(space, action_scaling=False, action_bound_method=None)
-    assert unbounded.map_action(np.float32([0.5, -3.0])).tolist() == [0.5, -3.0]
+    assert unbounded.map_action(float32([0.5, -3.0])).tolist() == [0.5, -3.0]
 
 
 @pytest.mark.parametrize(("high", "dtype"), [(3e38, np.float32), (1.7e308, np.float64)])
@@ -690,7 +789,7 @@ def unbounded_policy(**kwargs: Any) -> PGPolicy:
 @pytest.mark.parametrize("end", [1.0, -1.0])
 def test_an_action_beyond_1_by_the_rounding_of_float32_is_clipped(end: float) -> None:
     """v1.1.0: AssertionError."""
-    act = np.float32([end * 1.0000001, 0.0])
+    act = float32([end * 1.0000001, 0.0])
     assert abs(act[0]) > 1.0
     assert unbounded_policy().map_action(act).tolist() == [2.0 * end, 0.0]
 
@@ -699,7 +798,7 @@ def test_an_action_beyond_1_by_the_rounding_of_float32_is_clipped(end: float) ->
 def test_an_action_really_outside_is_an_error(bad: float) -> None:
     """v1.1.0: AssertionError, none under `python -O`."""
     with pytest.raises(ValueError, match=r"act goes from.*action_bound_method"):
-        unbounded_policy().map_action(np.float32([bad, 0.0]))
+        unbounded_policy().map_action(float32([bad, 0.0]))
 
 
 @pytest.mark.parametrize("scaling", [True, False])
@@ -728,7 +827,7 @@ def test_the_inverse_of_tanh_at_the_bounds_is_the_largest_that_can_be_told(
 def test_a_tanh_saturated_in_float32_comes_back_finite() -> None:
     """v1.1.0: tanh(10) round-trips to inf."""
     policy = gaussian(Box(-2, 2, (1,)), action_bound_method="tanh")
-    there = policy.map_action(np.float32([10.0]))
+    there = policy.map_action(float32([10.0]))
     assert there.tolist() == [2.0]
     assert policy.map_action_inverse(there) == pytest.approx([12.5 * math.log(2)], rel=1e-6)
 
@@ -739,22 +838,22 @@ def test_the_inverse_of_tanh_outside_the_space_is_an_error(scaling: bool) -> Non
     space = Box(-1, 1, (2,))
     policy = gaussian(space, action_bound_method="tanh", action_scaling=scaling)
     with pytest.raises(ValueError, match="tanh can be undone inside"):
-        policy.map_action_inverse(np.float32([0.0, 1.01]))
+        policy.map_action_inverse(float32([0.0, 1.01]))
 
 
 @pytest.mark.parametrize(("bound", "expected"), [("tanh", 0.0), ("clip", -1.0), (None, -1.0)])
 def test_the_inverse_of_a_flat_dimension_is_finite(bound: Any, expected: float) -> None:
     """v1.1.0: -inf with tanh; -1 without."""
-    space = Box(np.float32([0.5, 0.0]), np.float32([0.5, 2.0]))
+    space = Box(float32([0.5, 0.0]), float32([0.5, 2.0]))
     policy = gaussian(space, action_bound_method=bound)
-    assert policy.map_action_inverse(np.float32([0.5, 1.0])).tolist() == [expected, 0.0]
+    assert policy.map_action_inverse(float32([0.5, 1.0])).tolist() == [expected, 0.0]
 
 
 class Seen(Same):
     """Notes the observations that it is given, as nested lists."""
 
     def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
-        self.seen = {k: v.tolist() for k, v in obs.items()} if isinstance(obs, Batch) else obs
+        self.seen: Any = {k: v.tolist() for k, v in obs.items()} if isinstance(obs, Batch) else obs
         rows = len(obs)
         return self.row.expand(rows, -1), state
 
@@ -762,16 +861,16 @@ class Seen(Same):
 @pytest.mark.parametrize("obs", [3, np.int64(3), np.array(3)])
 def test_compute_action_takes_a_scalar_observation(obs: Any) -> None:
     """v1.1.0: IndexError."""
-    policy = discrete(Seen(0.0, 99.0))
-    assert policy.compute_action(obs) == 1
-    assert policy.actor.seen.tolist() == [3]
+    actor = Seen(0.0, 99.0)
+    assert discrete(actor).compute_action(obs) == 1
+    assert actor.seen.tolist() == [3]
 
 
 def test_compute_action_takes_a_dict_observation() -> None:
     """v1.1.0: IndexError."""
-    policy = discrete(Seen(0.0, 99.0))
-    assert policy.compute_action({"position": np.array([1.0, 2.0]), "mode": 3}) == 1
-    assert policy.actor.seen == {"position": [[1.0, 2.0]], "mode": [3]}
+    actor = Seen(0.0, 99.0)
+    assert discrete(actor).compute_action({"position": np.array([1.0, 2.0]), "mode": 3}) == 1
+    assert actor.seen == {"position": [[1.0, 2.0]], "mode": [3]}
 
 
 @pytest.mark.parametrize("scaling", [True, False])
@@ -847,7 +946,7 @@ def test_a_state_dict_without_statistics_loads_strictly_and_keeps_those_there_ar
     """v1.1.0: such are all of its state dicts."""
     policy = trained()
     policy.load_state_dict({"actor.row": torch.tensor([1.0, 2.0])}, strict=True)
-    assert policy.actor.row.tolist() == [1.0, 2.0]
+    assert policy.state_dict()["actor.row"].tolist() == [1.0, 2.0]
     assert (policy.ret_rms.mean, policy.ret_rms.count) == (2.0, 2)
 
 
@@ -880,12 +979,13 @@ def test_to_torch_honours_the_dtype_for_arrays() -> None:
 @pytest.mark.parametrize("enabled", [True, False])
 def test_torch_train_mode_restores_the_mode_of_every_sub_module(enabled: bool) -> None:
     """v1.1.0: unfreezes a sub-module that was in eval()."""
-    policy = discrete(Dropout(0.0, 0.0))
+    actor = Dropout(0.0, 0.0)
+    policy = discrete(actor)
     before = snapshot(policy)
     with torch_train_mode(policy, enabled):
-        assert policy.actor.frozen.training is enabled
+        assert actor.frozen.training is enabled
     assert snapshot(policy) == before
-    assert policy.training and not policy.actor.frozen.training
+    assert policy.training and not actor.frozen.training
 
 
 FORMS: dict[str, tuple[Any, Any]] = {
@@ -944,7 +1044,7 @@ def test_a_buffer_smaller_than_one_collect_is_an_error_before_collecting() -> No
     collector = Collector(discrete(), vector_env, buffer)
     with pytest.raises(ValueError, match=r"total size of at least 22\b"):
         collector.collect(n_step=22)
-    assert [env.steps for env in vector_env.envs] == [0, 0]
+    assert [steps_of(env) for env in vector_env.envs] == [0, 0]
     assert collector.collect(n_step=20).n_collected_steps == len(buffer) == 20
 
 
@@ -1014,13 +1114,13 @@ def test_episodes_are_collected_fairly_and_what_is_not_wanted_is_not_stored(
 @pytest.mark.parametrize(
     "kwargs", [{"n_step": -3}, {"n_step": 0}, {"n_episode": -1}, {"n_step": 4, "n_episode": 4}, {}]
 )
-def test_a_collect_of_nothing_or_of_two_things_is_an_error(kwargs: dict[str, int]) -> None:
+def test_a_collect_of_nothing_or_of_two_things_is_an_error(kwargs: dict[str, Any]) -> None:
     """v1.1.0: n_step=-3, and n_step with n_episode, are accepted."""
     vector_env = envs(2, 2)
     collector = Collector(discrete(), vector_env)
     with pytest.raises(ValueError, match="exactly one of n_step and n_episode"):
         collector.collect(**kwargs)
-    assert collector.collect_step == vector_env.envs[0].steps == 0
+    assert collector.collect_step == steps_of(vector_env.envs[0]) == 0
 
 
 def cartpole() -> gym.Env[Any, Any]:
@@ -1190,7 +1290,7 @@ cases = [
     ("action_bound_method", lambda: unbounded_policy().map_action([0.0, 1.01])),
     ("exactly one of", lambda: Collector(discrete(), envs(2, 2)).collect(n_step=-3)),
     ("buffer holds", lambda: Collector(discrete(), envs(2), ReplayBuffer(3)).collect(n_step=4)),
-    ("buffer has 1 rings", lambda: Collector(discrete(), envs(2, 2), ReplayBuffer(30))),
+    ("buffer has 1 ", lambda: Collector(discrete(), envs(2, 2), ReplayBuffer(30))),
     ("episode_per_test", lambda: trainer(episode_per_test=None)),
 ]
 print("asserts:", __debug__)

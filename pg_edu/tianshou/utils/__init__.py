@@ -1,10 +1,11 @@
-"""Loggers, learning-rate schedulers and running statistics, as in `tianshou.utils`."""
+"""Loggers, learning-rate schedulers, running statistics and networks, as in `tianshou.utils`."""
 
 from typing import TYPE_CHECKING
 
 from pg_edu.policy import MultipleLRSchedulers
 from pg_edu.stats import RunningMeanStd
 from pg_edu.tianshou.missing import explain_missing
+from pg_edu.tianshou.utils import net
 from pg_edu.tianshou.utils.logger.base import BaseLogger, LazyLogger
 from pg_edu.tianshou.utils.logger.tensorboard import TensorboardLogger
 
@@ -14,6 +15,7 @@ __all__ = [
     "MultipleLRSchedulers",
     "RunningMeanStd",
     "TensorboardLogger",
+    "net",
 ]
 
 if not TYPE_CHECKING:
