@@ -288,7 +288,7 @@ def _made(module: ModuleClass | None, args: ModuleArgs | None, *first: int) -> l
 
 
 def _mean_bound(max_action: Any, values: int, device: Device) -> float | Tensor:
-    """Return a bound of all action values as a number, or one for each as a tensor [A]."""
+    """Return one bound for all action values as a number, or one for each as float32 [A]."""
     given = np.asarray(to_numpy(max_action))
     is_finite = given.dtype.kind in "iuf" and np.isfinite(given).all()
     if not is_finite or given.size not in (1, values):
@@ -299,9 +299,7 @@ def _mean_bound(max_action: Any, values: int, device: Device) -> float | Tensor:
 
     if given.size == 1:
         return float(given.item())
-    # A tensor keeps its dtype, as in v1.1.0; the arrays of a Box may be of any.
-    dtype = max_action.dtype if isinstance(max_action, Tensor) else torch.float32
-    return torch.tensor(given.reshape(-1), dtype=dtype, device=device)
+    return torch.tensor(given.reshape(-1), dtype=torch.float32, device=device)
 
 
 def _size(shape: Shape) -> int:

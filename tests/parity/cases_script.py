@@ -38,7 +38,7 @@ def moved_script(lib: Any, dice: Dice) -> dict[str, Any]:
     return {"steps": names["trainer"].env_step, "drawn": weights_and_generators(names)}
 
 
-# It goes through the trainer epoch by epoch, as `run()` of v1.1.0 resets the environments twice.
+# It iterates over the trainer, because the `run()` of v1.1.0 resets the environments twice.
 LONG_SCRIPT = """
 import gymnasium as gym
 import numpy as np

@@ -138,7 +138,7 @@ def test_importing_a_name_that_is_missing_says_what_to_use_instead(
         exec(f"from {module} import {name}")
 
 
-def test_importing_a_name_that_nobody_has_is_the_usual_import_error() -> None:
+def test_importing_a_name_that_neither_library_has_is_the_usual_import_error() -> None:
     with pytest.raises(ImportError, match="cannot import name 'PondEnv'"):
         exec("from pg_edu.tianshou.env import PondEnv")
     assert not hasattr(tianshou.env, "PondEnv")
@@ -161,7 +161,7 @@ def test_environment_i_is_seeded_with_s_plus_i(make_vector: Any, kind: type) -> 
         assert obs[i].tolist() == env.reset()[0].tolist()
 
 
-def test_seed_also_decides_random_actions() -> None:
+def test_a_seed_also_determines_random_actions() -> None:
     envs = DummyVectorEnv([make_cartpole] * 8)
     envs.seed(5)
     first = envs.action_space.sample().tolist()
@@ -170,12 +170,12 @@ def test_seed_also_decides_random_actions() -> None:
     assert envs.action_space.sample().tolist() == first
 
 
-def test_seed_without_a_number_only_resets() -> None:
+def test_seed_without_a_number_only_resets_the_environments() -> None:
     assert DummyVectorEnv([make_cartpole] * 2).seed() == [None, None]
 
 
 def test_environments_reset_in_the_step_that_ends_an_episode() -> None:
-    """In SAME_STEP mode the last observation is in info and the first of the next is returned."""
+    """In SAME_STEP mode `info` holds the final observation, and the next first one is returned."""
     envs = DummyVectorEnv([make_cartpole])
     assert envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
     envs.seed(0)
@@ -204,12 +204,12 @@ def test_space_info_of_box_actions_and_discrete_observations() -> None:
     assert (info.observation_info.obs_shape, info.observation_info.obs_dim) == (5, 5)
 
 
-def test_space_info_of_discrete_actions_that_start_elsewhere() -> None:
+def test_space_info_of_discrete_actions_that_do_not_start_at_0() -> None:
     info = SpaceInfo.from_spaces(Discrete(3, start=-1), Discrete(5)).action_info
     assert (info.action_shape, info.min_action, info.max_action) == (3, -1.0, 1.0)
 
 
-def test_space_info_of_a_vector_is_that_of_one_environment() -> None:
+def test_space_info_of_a_vector_describes_one_environment() -> None:
     assert SpaceInfo.from_env(DummyVectorEnv([make_cartpole] * 2)) == SpaceInfo.from_env(
         make_cartpole()
     )
@@ -224,7 +224,7 @@ def test_space_info_refuses_other_spaces(spaces: Any) -> None:
 
 
 class Recorder:
-    """A writer that remembers."""
+    """A writer that records what it is told."""
 
     def __init__(self) -> None:
         self.scalars: list[tuple[str, Any, int]] = []
@@ -241,8 +241,8 @@ class Recorder:
         self.closed = True
 
 
-def test_train_scalars_of_v1_1_0() -> None:
-    """Recorded from Tianshou v1.1.0: nested names, no arrays, an entry each 100 transitions."""
+def test_the_scalars_of_training_are_those_of_v1_1_0() -> None:
+    """Recorded from Tianshou v1.1.0: nested names, no arrays, an entry every 100 transitions."""
     writer = Recorder()
     logger = TensorboardLogger(writer, train_interval=100)
     data = {
@@ -265,7 +265,7 @@ def test_train_scalars_of_v1_1_0() -> None:
     ]
 
 
-def test_test_update_and_info_scalars_of_v1_1_0() -> None:
+def test_the_scalars_of_tests_updates_and_epochs_are_those_of_v1_1_0() -> None:
     """Recorded from Tianshou v1.1.0, TensorboardLogger(writer, update_interval=10)."""
     writer = Recorder()
     logger = TensorboardLogger(writer, update_interval=10)
@@ -286,7 +286,7 @@ def test_test_update_and_info_scalars_of_v1_1_0() -> None:
     ]
 
 
-def test_checkpoints_are_saved_at_their_interval_and_remembered() -> None:
+def test_checkpoints_are_saved_at_their_interval_and_the_last_one_is_remembered() -> None:
     """Recorded from Tianshou v1.1.0: with save_interval=2, after epochs 1 and 3."""
     writer = Recorder()
     logger = TensorboardLogger(writer, save_interval=2)
@@ -303,7 +303,7 @@ def test_checkpoints_are_saved_at_their_interval_and_remembered() -> None:
     ]
 
 
-def test_scalars_are_flushed_as_they_are_written_and_the_writer_closed_at_the_end() -> None:
+def test_scalars_are_flushed_at_once_and_the_writer_is_closed_at_the_end() -> None:
     writer = Recorder()
     logger = TensorboardLogger(writer)
     logger.log_info_data({"best_reward": 1.0}, 1)
@@ -313,7 +313,7 @@ def test_scalars_are_flushed_as_they_are_written_and_the_writer_closed_at_the_en
     assert writer.closed
 
 
-def test_names_are_joined_by_the_delimiter_and_arrays_kept_on_demand() -> None:
+def test_names_are_joined_by_the_delimiter_and_arrays_are_kept_on_demand() -> None:
     flat = LazyLogger().prepare_dict_for_logging(
         {"a": {"b": np.float32(1.0), "c": "text"}, "d": np.ones(2)},
         delimiter=".",
@@ -332,11 +332,11 @@ def test_lazy_logger_still_saves_every_checkpoint() -> None:
     assert saved == [(1, 10, 20), (2, 10, 20)]
 
 
-def test_a_logger_of_ones_own_only_says_where_to_write() -> None:
-    class Printing(BaseLogger):
+def test_a_subclass_of_base_logger_defines_only_where_to_write() -> None:
+    class Remembering(BaseLogger):
         def write(self, step_type: str, step: int, data: dict[str, Any]) -> None:
             self.last = (step_type, step, data)
 
-    logger = Printing()
+    logger = Remembering()
     logger.log_test_data({"returns_stat": {"mean": 2.0}}, 7)
     assert logger.last == ("test/env_step", 7, {"returns_stat/mean": 2.0})
