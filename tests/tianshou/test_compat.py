@@ -313,6 +313,12 @@ def test_scalars_are_flushed_at_once_and_the_writer_is_closed_at_the_end() -> No
     assert writer.closed
 
 
+def test_scalars_are_not_flushed_without_write_flush() -> None:
+    writer = Recorder()
+    TensorboardLogger(writer, write_flush=False).log_info_data({"best_reward": 1.0}, 1)
+    assert (len(writer.scalars), writer.flushed) == (2, 0)
+
+
 def test_names_are_joined_by_the_delimiter_and_arrays_are_kept_on_demand() -> None:
     flat = LazyLogger().prepare_dict_for_logging(
         {"a": {"b": np.float32(1.0), "c": "text"}, "d": np.ones(2)},

@@ -1278,6 +1278,7 @@ weights = {"actor": Same(-1.0, -3.0), "dist_fn": Categorical}
 cases = [
     ("action_scaling=False", lambda: discrete(action_scaling=True)),
     ("discount_factor", lambda: discrete(discount_factor=1.5)),
+    ("max_action is", lambda: actor_of_two_dimensions(max_action=np.ones(3))),
     ("logits=logits", lambda: act(discrete(**weights))),
     ("logits=logits", lambda: act(discrete(**probabilities))),
     ("logits=logits", lambda: learn([0, 1], [1.0, 3.0], **probabilities)),

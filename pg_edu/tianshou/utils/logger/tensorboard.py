@@ -22,6 +22,7 @@ class TensorboardLogger(BaseLogger):
     Args:
         writer: an object with the methods add_scalar, flush and close.
         save_interval: the smallest number of epochs between two checkpoints.
+        write_flush: whether the writer is flushed after each entry.
         train_interval, test_interval, update_interval, info_interval: as in `BaseLogger`.
 
     Example:
@@ -42,20 +43,23 @@ class TensorboardLogger(BaseLogger):
         update_interval: int = 1000,
         info_interval: int = 1,
         save_interval: int = 1,
+        write_flush: bool = True,
     ) -> None:
         super().__init__(train_interval, test_interval, update_interval, info_interval)
         self.writer = writer
         self.save_interval = save_interval
+        self.write_flush = write_flush
         self.last_save_step = -1
         self._last_save = (0, 0, 0)
 
     def write(self, step_type: str, step: int, data: dict[str, Any]) -> None:
-        """Add the step and every scalar to the writer, and flush it."""
+        """Add the step and every scalar to the writer."""
         scope = step_type.split("/")[0]
         self.writer.add_scalar(step_type, step, global_step=step)
         for name, value in data.items():
             self.writer.add_scalar(f"{scope}/{name}", value, global_step=step)
-        self.writer.flush()
+        if self.write_flush:
+            self.writer.flush()
 
     def save_data(
         self,
