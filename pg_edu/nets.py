@@ -1,12 +1,12 @@
-"""Networks from observation to the parameters of an action distribution.
+"""Build networks from observations to the parameters of an action distribution.
 
     Net        obs [B, O]  ->  features or logits [B, H]
     Actor      obs [B, O]  ->  one probability (or logit) per discrete action [B, A]
     ActorProb  obs [B, O]  ->  (mu, sigma) of a Gaussian, each [B, A]
 
-Each takes `(obs, state, info)` and returns `(output, state)`, which is what a policy asks of its
-actor; `state` is the hidden state of a recurrent network and None elsewhere. Names of parameters
-and the order in which layers are made are those of Tianshou v1.1.0, so that a seed gives the same
+Each takes `(obs, state, info)` and returns `(output, state)`, as a policy requires of its actor;
+`state` is the hidden state of a recurrent network and None elsewhere. The names of parameters and
+the order in which layers are made are those of Tianshou v1.1.0, so that a seed gives the same
 weights and state dicts can be exchanged.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pg_edu import checks
+from pg_edu.batch import to_numpy
 from pg_edu.types import Device, TArr
 
 Shape = int | np.integer[Any] | Sequence[int]
@@ -30,26 +30,26 @@ LOG_SIGMA_MIN, LOG_SIGMA_MAX = -20, 2
 
 
 class MLP(nn.Module):
-    """Linear layers, each but the last followed by an optional norm and an activation.
+    """A multilayer perceptron: linear layers, the hidden ones with activation and optional norm.
 
-    Without hidden_sizes and output_dim there are none, and the output is the flattened input.
+    Without hidden_sizes and output_dim there are no layers: the output is the flattened input.
 
     Args:
         input_dim: width of the flattened input.
         output_dim: width of a last linear layer without activation; 0: there is no such layer.
         hidden_sizes: widths of the layers before it.
         norm_layer: a module class for every hidden layer, a list of one per hidden layer, or None.
-        norm_args: what its constructor takes after the layer's width: a tuple of positional or a
-            dict of keyword arguments for every hidden layer, or a list of one per hidden layer.
+        norm_args: the arguments of its constructor after the layer's width: a tuple of positional
+            or a dict of keyword arguments for every hidden layer, or a list of one per layer.
         activation, act_args: the same for the activation.
-        device: where the parameters are and the input is moved to; None: neither is moved.
+        device: the device of the parameters, to which the input is moved; None: nothing is moved.
 
     Attributes:
         model: the layers as an `nn.Sequential`.
         output_dim: width of the output.
 
     Raises:
-        ValueError: a list that has not one entry per hidden layer; an input of another width.
+        ValueError: a list without one entry per hidden layer; an input of another width.
 
     Example:
         >>> MLP(3, output_dim=2, hidden_sizes=[4], activation=nn.Tanh).model
@@ -88,7 +88,7 @@ class MLP(nn.Module):
         self.device = device
 
     def forward(self, obs: TArr) -> Tensor:
-        """[B, ...] of any dtype -> float32 [B, output_dim]; [B] counts as [B, 1].
+        """Map observations [B, ...] of any dtype to float32 [B, output_dim]; [B] counts as [B, 1].
 
         Integers [B] from 0 to input_dim - 1, the numbers of Discrete states, are one-hot encoded if
         input_dim > 1.
@@ -100,7 +100,10 @@ class MLP(nn.Module):
         if x.dim() != 2:
             x = x.flatten(1) if x.dim() > 2 else x.reshape(-1, 1)
         if x.shape[1] != n and len(self.model) > 0:
-            checks.refuse_width(obs, n)
+            raise ValueError(
+                f"obs must be a batch of rows with {n} numbers each, or of Discrete states from 0 "
+                f"to {n - 1}, but has shape {list(obs.shape)}"
+            )
         y: Tensor = self.model(x.to(self.device, torch.float32))
         return y
 
@@ -145,8 +148,12 @@ class Net(nn.Module):
         self.softmax = softmax
 
     def forward(self, obs: TArr, state: Any = None, info: Any = None) -> tuple[Tensor, Any]:
-        """obs [B, *state_shape] or Discrete states [B] -> (output [B, output_dim], given state)."""
-        checks.check_one_array(obs)
+        """Map obs [B, *state_shape] or Discrete states [B] to (output [B, output_dim], state)."""
+        if hasattr(obs, "keys"):
+            raise TypeError(
+                f"obs is a dict with keys {sorted(obs.keys())}, but Net takes one array; give the "
+                "policy a network of your own that puts the entries together"
+            )
         y = self.model(obs)
         return (torch.softmax(y, dim=-1) if self.softmax else y), state
 
@@ -164,7 +171,7 @@ class Actor(nn.Module):
         device: as in `MLP`.
 
     Raises:
-        ValueError: H is unknown or known twice and different.
+        ValueError: H is unknown, or its two sources contradict each other.
 
     Example:
         >>> actor = Actor(Net(state_shape=4, hidden_sizes=[8]), action_shape=2)
@@ -185,12 +192,12 @@ class Actor(nn.Module):
         super().__init__()
         self.preprocess = preprocess_net
         self.output_dim = _size(action_shape)
-        features = checks.output_width(preprocess_net, preprocess_net_output_dim)
+        features = _output_width(preprocess_net, preprocess_net_output_dim)
         self.last = MLP(features, self.output_dim, hidden_sizes, device=device)
         self.softmax_output = softmax_output
 
     def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Tensor, Any]:
-        """obs -> (probabilities or logits [B, A], the preprocessing network's new state)."""
+        """Map obs to (probabilities or logits [B, A], the preprocessing network's new state)."""
         features, hidden = self.preprocess(obs, state)
         y = self.last(features)
         return (torch.softmax(y, dim=-1) if self.softmax_output else y), hidden
@@ -205,11 +212,16 @@ class ActorProb(nn.Module):
     Args:
         preprocess_net, hidden_sizes, device, preprocess_net_output_dim: as in `Actor`.
         action_shape: shape of one action, or the number A of its values.
-        max_action: the largest mean, where it is bounded.
-        unbounded: no tanh. A policy bounds actions too (action_bound_method); a mean that is
-            bounded twice reaches the ends of the range badly.
+        max_action: the largest mean, where it is bounded: one number, or one for each of the A
+            action values (an array, a tensor or a sequence).
+        unbounded: whether to leave out tanh. A policy bounds actions too (action_bound_method); a
+            mean that is bounded twice hardly reaches the ends of the range.
         conditioned_sigma: sigma depends on the observation; otherwise it is one parameter for
             each action value (`sigma_param` [A, 1], from 0: sigma starts at 1).
+
+    Raises:
+        ValueError: the mean is bounded, and max_action is neither one finite number nor one for
+            each action value.
 
     Warns:
         UserWarning: unbounded and max_action is not 1; max_action is then set to 1.
@@ -226,30 +238,35 @@ class ActorProb(nn.Module):
         preprocess_net: nn.Module,
         action_shape: Shape,
         hidden_sizes: Sequence[int] = (),
-        max_action: float = 1.0,
+        max_action: float | TArr | Sequence[float] = 1.0,
         device: Device = "cpu",
         unbounded: bool = False,
         conditioned_sigma: bool = False,
         preprocess_net_output_dim: int | None = None,
     ) -> None:
         super().__init__()
-        if unbounded and not np.isclose(max_action, 1.0):
-            warnings.warn(f"unbounded mean: max_action={max_action} is set to 1", stacklevel=2)
-            max_action = 1.0
         self.preprocess = preprocess_net
         self.output_dim = _size(action_shape)
-        features = checks.output_width(preprocess_net, preprocess_net_output_dim)
+        if unbounded and not np.allclose(to_numpy(max_action), 1.0):
+            warnings.warn(f"unbounded mean: max_action={max_action} is set to 1", stacklevel=2)
+        bound = 1.0 if unbounded else _mean_bound(max_action, self.output_dim, device)
+        features = _output_width(preprocess_net, preprocess_net_output_dim)
         self.mu = MLP(features, self.output_dim, hidden_sizes, device=device)
         if conditioned_sigma:
             self.sigma = MLP(features, self.output_dim, hidden_sizes, device=device)
         else:
             self.sigma_param = nn.Parameter(torch.zeros(self.output_dim, 1, device=device))
         self.conditioned_sigma = conditioned_sigma
-        self.max_action = max_action
+        self.max_action: float | Tensor
+        if isinstance(bound, Tensor):
+            # Module.to moves a buffer; this one stays out of the state dict, as in v1.1.0.
+            self.register_buffer("max_action", bound, persistent=False)
+        else:
+            self.max_action = bound
         self._unbounded = unbounded
 
     def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Gaussian, Any]:
-        """obs -> ((mu [B, A], sigma [B, A]), state as it came)."""
+        """Map obs to ((mu [B, A], sigma [B, A]), the given state)."""
         features, _ = self.preprocess(obs, state)
         mu = self.mu(features)
         if not self._unbounded:
@@ -262,18 +279,50 @@ class ActorProb(nn.Module):
 
 
 def _one_per_layer(depth: int, **given: Any) -> Iterable[tuple[Any, ...]]:
-    """For each hidden layer what is given for it."""
+    """Return, for each hidden layer, its entry of each argument."""
+    columns = []
     for name, value in given.items():
-        if isinstance(value, list) and len(value) != depth:
-            raise ValueError(f"{name} is a list of {len(value)} for {depth} hidden layers")
-    return zip(*[v if isinstance(v, list) else [v] * depth for v in given.values()], strict=True)
+        column = value if isinstance(value, list) else [value] * depth
+        if len(column) != depth:
+            raise ValueError(f"{name} is a list of {len(column)} for {depth} hidden layers")
+        columns.append(column)
+    return zip(*columns, strict=True)
 
 
 def _made(module: ModuleClass | None, args: ModuleArgs | None, *first: int) -> list[nn.Module]:
-    """One module, or none."""
+    """Return a list of one module, or of none."""
     if not module:
         return []
-    return [module(*first, **args) if isinstance(args, dict) else module(*first, *(args or ()))]
+    if isinstance(args, dict):
+        return [module(*first, **args)]
+    return [module(*first, *(args or ()))]
+
+
+def _output_width(net: nn.Module, given: int | None) -> int:
+    """Return a network's output width: its attribute `output_dim`, or the one that is given."""
+    known = getattr(net, "output_dim", given)
+    if known is None or given not in (None, known):
+        raise ValueError(
+            f"the output width of {type(net).__name__} is unknown or contradictory: "
+            f"preprocess_net.output_dim is {known}, preprocess_net_output_dim is {given}. Pass "
+            "preprocess_net_output_dim, the width of preprocess_net's output."
+        )
+    return int(known)
+
+
+def _mean_bound(max_action: Any, values: int, device: Device) -> float | Tensor:
+    """Return one bound for all action values as a number, or one for each as float32 [A]."""
+    given = np.asarray(to_numpy(max_action))
+    is_finite = given.dtype.kind in "iuf" and np.isfinite(given).all()
+    if not is_finite or given.size not in (1, values):
+        raise ValueError(
+            f"max_action is {given.tolist()}, but it must be one finite number, or one for each of "
+            f"the {values} action values. For a mean without a bound write unbounded=True."
+        )
+
+    if given.size == 1:
+        return float(given.item())
+    return torch.tensor(given.reshape(-1), dtype=torch.float32, device=device)
 
 
 def _size(shape: Shape) -> int:

@@ -321,8 +321,8 @@ def _check_optimizer(actor: nn.Module, optim: torch.optim.Optimizer) -> None:
 
 def _warn_of_double_bounding(actor: nn.Module, scaling: bool, bound_method: BoundMethod) -> None:
     """Warn of an actor that bounds or scales its mean where the policy does the same again."""
-    max_action = getattr(actor, "max_action", 1.0)
-    if scaling and not np.isclose(max_action, 1.0):
+    max_action = np.asarray(to_numpy(getattr(actor, "max_action", 1.0))).tolist()
+    if scaling and not np.allclose(max_action, 1.0):
         warnings.warn(
             f"action_scaling expects actions in [-1, 1], but the actor has "
             f"max_action={max_action}: actions would be scaled twice. Give the actor "

@@ -1,27 +1,39 @@
-"""Names that exist only so that a script written for Tianshou v1.1.0 runs."""
+"""Names that exist so that a script written for Tianshou v1.1.0 runs.
 
-from pg_edu.tianshou.compat import (
-    ActionSpaceInfo,
-    BaseLogger,
-    DummyVectorEnv,
-    EnvFns,
-    LazyLogger,
-    ObservationSpaceInfo,
-    ScalarWriter,
-    SpaceInfo,
-    SubprocVectorEnv,
-    TensorboardLogger,
-)
+The modules lie where v1.1.0 has them, so a script moves when `tianshou` in its imports is replaced
+by `pg_edu.tianshou`. Most names are those of pg_edu itself. Defined here are only the vector
+environments (`env.venvs`), the description of spaces (`utils.space_info`) and the loggers
+(`utils.logger`).
+"""
+
+from typing import TYPE_CHECKING
+
+from pg_edu.tianshou import data, env, policy, trainer, utils
+from pg_edu.tianshou.env import DummyVectorEnv, SubprocVectorEnv
+from pg_edu.tianshou.missing import explain_missing
+from pg_edu.tianshou.utils import BaseLogger, LazyLogger, TensorboardLogger
+from pg_edu.tianshou.utils.space_info import SpaceInfo
 
 __all__ = [
-    "ActionSpaceInfo",
     "BaseLogger",
     "DummyVectorEnv",
-    "EnvFns",
     "LazyLogger",
-    "ObservationSpaceInfo",
-    "ScalarWriter",
     "SpaceInfo",
     "SubprocVectorEnv",
     "TensorboardLogger",
+    "data",
+    "env",
+    "policy",
+    "trainer",
+    "utils",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing(
+        __name__,
+        {
+            "exploration": "PGPolicy explores by drawing its actions, so no noise is added.",
+            "highlevel": "Build the policy yourself, as the example of pg_edu.PGPolicy does.",
+            "evaluation": "Use pg_edu.runs.intervals and pg_edu.runs.comparison.",
+        },
+    )

@@ -10,10 +10,10 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from pg_edu import PGPolicy, policy_within_training_step
 from pg_edu.buffer import VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.nets import Net
-from pg_edu import PGPolicy, policy_within_training_step
 from pg_edu.stats import PGTrainingStats, SequenceSummaryStats
 from pg_edu.tianshou import DummyVectorEnv
 from pg_edu.trainer import InfoStats, OnpolicyTrainer, collect_and_update

@@ -179,7 +179,9 @@ def test_cut_returns_with_the_right_value_are_right_on_average(limit):
 # Many steps at once
 
 
-@pytest.mark.parametrize("length", [1, 2, SHORT - 1, SHORT, SHORT + 1, 4097, SHORT * BLOCK + 7, 40_000])
+@pytest.mark.parametrize(
+    "length", [1, 2, SHORT - 1, SHORT, SHORT + 1, 4097, SHORT * BLOCK + 7, 40_000]
+)
 @pytest.mark.parametrize("gamma", [0.0, 0.9, 0.999, 1.0])
 def test_long_arrays_agree_with_the_backward_recursion(length, gamma):
     """Gₜ = rₜ + γ Gₜ₊₁, whatever the blocks of the fast code; error at most 1e-12 Σ γᵏ |r|."""

@@ -22,7 +22,7 @@ def run_case(lib: Any, area: str, number: int) -> dict[str, Leaf]:
 
 
 def generators() -> dict[str, Leaf]:
-    """Return what the samplers behind the "drawn" leaves give here for a fixed seed."""
+    """Return what the samplers of the "drawn" leaves give here for a fixed seed."""
     torch.manual_seed(0)
     np.random.seed(0)
     return leaves(

@@ -73,7 +73,7 @@ def random_index(dice: Dice, rows: int) -> Any:
 
 
 def without_negative_step(index: Any) -> Any:
-    """torch has no negative steps; return the same rows forward."""
+    """Return an index of the same rows without a negative step, which torch does not have."""
     return slice(None) if isinstance(index, slice) and index.step == -1 else index
 
 
@@ -331,7 +331,7 @@ def batch_equality(lib: Any, dice: Dice) -> dict[str, Any]:
 
 
 def random_buffer(lib: Any, dice: Dice, smallest: int = 2, largest: int = 14) -> Any:
-    """Return an empty ReplayBuffer or VectorReplayBuffer; `largest` is the size of one ring."""
+    """Return an empty ReplayBuffer or VectorReplayBuffer; `largest` is that of a sub-buffer."""
     if dice.chance(0.4):
         return lib.ReplayBuffer(dice.integer(smallest, largest))
     count = dice.integer(1, 4)
@@ -420,7 +420,7 @@ def filled_buffer(lib: Any, dice: Dice, adds: int, largest: int = 14) -> tuple[A
 
 @area(cases=400, recorded=4)
 def buffer_adding(lib: Any, dice: Dice) -> dict[str, Any]:
-    """What add returns and stores, over rings that wrap and are reset."""
+    """What add returns and stores, in sub-buffers that wrap and are reset."""
     buffer = random_buffer(lib, dice)
     maker = RowMaker(dice)
     seen: dict[str, Any] = {
@@ -448,7 +448,7 @@ def buffer_adding(lib: Any, dice: Dice) -> dict[str, Any]:
 
 @area(cases=500)
 def buffer_later_keys(lib: Any, dice: Dice) -> dict[str, Any]:
-    """Keys, nested ones too, that come after the first rows or stay away later."""
+    """Keys, nested ones too, that appear after the first rows or are missing later."""
     buffer = random_buffer(lib, dice, smallest=3, largest=5)
     maker = RowMaker(dice)
     for _ in range(dice.integer(3, 12)):
@@ -492,10 +492,10 @@ def buffer_walking(lib: Any, dice: Dice) -> dict[str, Any]:
         again.add(lib.Batch(maker.row()))
         seen["pickled"] = [again.unfinished_index(), again[:]]
     else:
-        seen["rings"] = [
-            [ring.maxsize, len(ring), ring.unfinished_index(), ring.sample_indices(0)]
-            for ring in buffer.buffers
-            if len(ring)
+        seen["sub-buffers"] = [
+            [part.maxsize, len(part), part.unfinished_index(), part.sample_indices(0)]
+            for part in buffer.buffers
+            if len(part)
         ]
     return seen
 
@@ -519,7 +519,7 @@ def buffer_sampling(lib: Any, dice: Dice) -> dict[str, Any]:
 
 @area(cases=600)
 def running_mean_std(lib: Any, dice: Dice) -> dict[str, Any]:
-    """Mean, variance and count after each update, and the normalised values."""
+    """Mean, variance and count after each update, and the normalized values."""
     shape = dice.choice([(), (), (2,), (2, 3)])
     options = dice.choice([{}, {"clip_max": None}, {"clip_max": 0.5}, {"epsilon": 1e-3}])
     rms = lib.RunningMeanStd(**options)

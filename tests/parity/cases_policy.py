@@ -74,7 +74,7 @@ class Problem:
 
 
 def categorical(logits: torch.Tensor) -> Categorical:
-    """Return the distribution over actions of unnormalised log-probabilities."""
+    """Return the distribution over actions of unnormalized log-probabilities."""
     return Categorical(logits=logits)
 
 
@@ -280,6 +280,16 @@ def networks(lib: Any, dice: Dice) -> dict[str, Any]:
         "state": after,
         "generator": torch.rand(2),
     }
+
+
+@area(cases=60, recorded=3)
+def bounds_of_each_dimension(lib: Any, dice: Dice) -> dict[str, Any]:
+    """Means within a tensor of bounds, the only form of several bounds that v1.1.0 can use."""
+    actions = dice.integer(2, 4)
+    bounds = torch.from_numpy(dice.reals(0.1, 5.0, actions)).float()
+    net = lib.ActorProb(lib.Net(3, hidden_sizes=[4]), actions, max_action=bounds)
+    (mu, sigma), _ = net(dice.reals(-3, 3, 5, 3))
+    return {"mu": mu, "sigma": sigma, "names": list(net.state_dict())}
 
 
 @area(cases=150, recorded=3)
@@ -496,7 +506,7 @@ def random_part(dice: Dice, done: np.ndarray) -> np.ndarray:
 
 @area(cases=1500, recorded=10)
 def process_fn(lib: Any, dice: Dice) -> dict[str, Any]:
-    """Returns, with and without normalisation, over several updates of the same statistics."""
+    """Returns, with and without normalization, over several updates of the same statistics."""
     problem = discrete(library_problem(lib, dice))
     gamma = random_gamma(dice)
     policy = make_policy(
@@ -506,7 +516,7 @@ def process_fn(lib: Any, dice: Dice) -> dict[str, Any]:
         policy.ret_rms.update(dice.reals(-5, 5, 4))
     buffer = random_buffer(lib, dice, largest=dice.choice([8, 40]))
     maker = RowMaker(dice)
-    # Normalised returns are not compared in units of their sum, so their rewards must not be large.
+    # Normalized returns are not compared in units of their sum, so their rewards must not be large.
     size = 1.0 if policy.rew_norm else dice.choice([1.0, 1.0, 1000.0])
     seen: dict[str, Any] = {}
     for turn in range(dice.integer(1, 4)):

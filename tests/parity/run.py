@@ -3,8 +3,10 @@
 In an environment that has both (`make parity` makes it):
 
     python tests/parity/run.py             compare, print a table; status 1 if anything differs
-    python tests/parity/run.py --record    write recorded.json, which tests/test_parity.py reads
+    python tests/parity/run.py --record    write recorded.json and names.json, which the tests in
+                                           tests/tianshou read
 
+Before comparing, it checks that names.json lists the names of the Tianshou that is installed.
 Distances are |a - b| / max(1, |a|), the largest of each area. Their bounds are 1e-12 in float64
 and 1e-6 in float32; all else (integers, flags, names, shapes, dtypes) must be equal.
 """
@@ -19,10 +21,14 @@ from types import ModuleType
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where the package `parity` lies
+# The package `parity` is in this folder. It comes last, for it also has a package `tianshou`.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from parity.cases import AREAS, generators, run_case
 from parity.compare import Comparison
+from parity.names import names_of
+from parity.names import record as record_names
+from parity.names import recorded as recorded_names
 
 RECORDED = Path(__file__).with_name("recorded.json")
 
@@ -41,13 +47,18 @@ def main() -> int:
     if unknown := set(arguments.areas) - set(AREAS):
         parser.error(f"unknown areas: {', '.join(sorted(unknown))}")
     torch.set_num_threads(1)
+    import tianshou
     from parity import original
 
     if arguments.record:
         record(original)
+        record_names(tianshou)
         return 0
-    names = arguments.areas or list(AREAS)
-    return compare(original, names, arguments.first, arguments.times, arguments.show)
+    if names_of(tianshou) != recorded_names():
+        print(f"names.json is not that of Tianshou {tianshou.__version__}: run with --record")
+        return 1
+    areas = arguments.areas or list(AREAS)
+    return compare(original, areas, arguments.first, arguments.times, arguments.show)
 
 
 def record(original: ModuleType) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import tianshou
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where the package `parity` lies
+# The package `parity` is in this folder. It comes last, for it also has a package `tianshou`.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from parity.cases_script import NOTEBOOK, script
 from tianshou.algorithm import Reinforce

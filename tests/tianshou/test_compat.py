@@ -1,5 +1,15 @@
-"""What a Tianshou script finds: vector environments, spaces, and the scalars that v1.1.0 logs."""
+"""What a script for Tianshou v1.1.0 finds in pg_edu.tianshou.
 
+Its import paths, what they say of names that pg_edu lacks, vector environments, descriptions of
+spaces, and the scalars that v1.1.0 logs.
+"""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import gymnasium as gym
@@ -7,7 +17,11 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from parity.cases_script import moved_by_prefix
+from parity.names import recorded
 
+import pg_edu
+from pg_edu import tianshou
 from pg_edu.tianshou import (
     BaseLogger,
     DummyVectorEnv,
@@ -17,18 +31,126 @@ from pg_edu.tianshou import (
     TensorboardLogger,
 )
 
+NAMES_OF_THE_ORIGINAL = recorded()
+# The one name that means something else there: a deterministic actor.
+NOT_OURS = {("utils.net.continuous", "Actor")}
+
 
 def make_cartpole() -> gym.Env:
     return gym.make("CartPole-v1")
 
 
+def core_modules() -> list[ModuleType]:
+    """The flat modules of pg_edu, without the command line."""
+    found = [module for module in pkgutil.iter_modules(pg_edu.__path__) if not module.ispkg]
+    return [importlib.import_module(f"pg_edu.{m.name}") for m in found if m.name != "__main__"]
+
+
+def moved_modules() -> dict[str, ModuleType]:
+    """The modules of pg_edu.tianshou that v1.1.0 has too, by their path below the package."""
+    found = pkgutil.walk_packages(tianshou.__path__, "pg_edu.tianshou.")
+    paths = [module.name.removeprefix("pg_edu.tianshou.") for module in found]
+    paths.remove("missing")
+    return {"": tianshou} | {p: importlib.import_module(f"pg_edu.tianshou.{p}") for p in paths}
+
+
+def our_names() -> dict[str, Any]:
+    """The names of the core and those that only pg_edu.tianshou defines, with what they stand for.
+
+    A name that several modules of the core have stands for the same object in all of them.
+    """
+    modules = [*core_modules(), *moved_modules().values()]
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+
+
+@pytest.mark.parametrize("path", NAMES_OF_THE_ORIGINAL)
+def test_every_name_of_ours_is_found_where_the_original_has_it(path: str) -> None:
+    """names.json lists what each module of v1.1.0 defines; `make parity` checks that list."""
+    ours = our_names()
+    names = [n for n in NAMES_OF_THE_ORIGINAL[path] if n in ours and (path, n) not in NOT_OURS]
+    module = moved_modules()[path] if names else tianshou
+    assert [name for name in names if getattr(module, name, None) is not ours[name]] == []
+
+
+@pytest.mark.parametrize("path", moved_modules())
+def test_no_module_claims_a_name_that_the_original_does_not_have_there(path: str) -> None:
+    """Except for the package itself, from which pg_edu takes six names."""
+    claimed = set(getattr(moved_modules()[path], "__all__", []))
+    modules = {module.rpartition(".")[2] for module in NAMES_OF_THE_ORIGINAL}
+    allowed = modules | set(NAMES_OF_THE_ORIGINAL[path])
+    assert claimed <= (allowed if path else allowed | set(pg_edu.__all__))
+
+
+def test_imports_move_by_their_prefix_and_give_the_objects_of_pg_edu() -> None:
+    """tests/parity/original.py imports from Tianshou each name that its cases need."""
+    original = Path(__file__).parents[1] / "parity" / "original.py"
+    names: dict[str, Any] = {}
+    exec(moved_by_prefix(original.read_text(encoding="utf-8")), names)
+    assert all(names[name] is getattr(pg_edu, name) for name in names["__all__"])
+
+
+def test_packages_are_reached_from_the_name_of_the_whole_package() -> None:
+    """Scripts often write `import tianshou as ts` and then `ts.policy.PGPolicy`."""
+    program = (
+        "import pg_edu.tianshou as ts; ts.policy.PGPolicy; ts.data.Collector;"
+        "ts.env.DummyVectorEnv; ts.trainer.OnpolicyTrainer; ts.utils.TensorboardLogger;"
+        "ts.utils.net.common.Net; ts.utils.net.discrete.Actor; ts.utils.net.continuous.ActorProb"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 @pytest.mark.parametrize(
-    ("vectorise", "kind"), [(DummyVectorEnv, SyncVectorEnv), (SubprocVectorEnv, AsyncVectorEnv)]
+    ("path", "name", "advice"),
+    [
+        ("data", "PrioritizedReplayBuffer", "VectorReplayBuffer"),
+        ("data", "HERVectorReplayBuffer", "VectorReplayBuffer"),
+        ("data", "CachedReplayBuffer", "VectorReplayBuffer"),
+        ("data", "ReplayBufferManager", "VectorReplayBuffer"),
+        ("data", "AsyncCollector", "SubprocVectorEnv"),
+        ("env", "ShmemVectorEnv", "SubprocVectorEnv"),
+        ("env", "RayVectorEnv", "--backend ray"),
+        ("env", "VectorEnvNormObs", "NormalizeObservation"),
+        ("env", "BaseVectorEnv", "gymnasium.vector.VectorEnv"),
+        ("policy", "PPOPolicy", "Stable-Baselines3"),
+        ("policy", "RandomPolicy", "random=True"),
+        ("trainer", "OffpolicyTrainer", "OnpolicyTrainer"),
+        ("trainer", "test_episode", "n_episode"),
+        ("utils", "WandbLogger", "add_scalar"),
+        ("utils.net.common", "Recurrent", r"\(output, state\)"),
+        ("utils.net.common", "ActorCritic", "no critic"),
+        ("utils.net.continuous", "Actor", "ActorProb"),
+        ("utils.net.continuous", "RecurrentActorProb", r"\(\(loc, scale\), state\)"),
+        ("utils.net.discrete", "Critic", "no critic"),
+        ("", "exploration", "drawing its actions"),
+    ],
 )
-def test_environment_i_is_seeded_with_s_plus_i(vectorise: Any, kind: type) -> None:
+def test_importing_a_name_that_is_missing_says_what_to_use_instead(
+    path: str, name: str, advice: str
+) -> None:
+    assert name in NAMES_OF_THE_ORIGINAL[path]
+    module = moved_modules()[path].__name__
+    with pytest.raises(ImportError, match=f"{module} has no {name}.*{advice}"):
+        exec(f"from {module} import {name}")
+
+
+def test_importing_a_name_that_neither_library_has_is_the_usual_import_error() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'PondEnv'"):
+        exec("from pg_edu.tianshou.env import PondEnv")
+    assert not hasattr(tianshou.env, "PondEnv")
+
+
+@pytest.mark.parametrize(
+    ("make_vector", "kind"), [(DummyVectorEnv, SyncVectorEnv), (SubprocVectorEnv, AsyncVectorEnv)]
+)
+def test_environment_i_is_seeded_with_s_plus_i(make_vector: Any, kind: type) -> None:
     """After seed(s) a further reset() draws what gym.make(...) draws after reset(seed=s + i)."""
-    envs = vectorise([make_cartpole] * 3)
-    assert isinstance(envs, kind)
+    envs = make_vector([make_cartpole] * 3)
+    assert issubclass(type(envs), kind)
     assert len(envs) == 3
     assert envs.seed(5) == [5, 6, 7]
     obs, _ = envs.reset()
@@ -39,7 +161,7 @@ def test_environment_i_is_seeded_with_s_plus_i(vectorise: Any, kind: type) -> No
         assert obs[i].tolist() == env.reset()[0].tolist()
 
 
-def test_seed_also_decides_random_actions() -> None:
+def test_a_seed_also_determines_random_actions() -> None:
     envs = DummyVectorEnv([make_cartpole] * 8)
     envs.seed(5)
     first = envs.action_space.sample().tolist()
@@ -48,16 +170,16 @@ def test_seed_also_decides_random_actions() -> None:
     assert envs.action_space.sample().tolist() == first
 
 
-def test_seed_without_a_number_only_resets() -> None:
+def test_seed_without_a_number_only_resets_the_environments() -> None:
     assert DummyVectorEnv([make_cartpole] * 2).seed() == [None, None]
 
 
 def test_environments_reset_in_the_step_that_ends_an_episode() -> None:
-    """In SAME_STEP mode the last observation is in info and the first of the next is returned."""
+    """In SAME_STEP mode `info` holds the final observation, and the next first one is returned."""
     envs = DummyVectorEnv([make_cartpole])
     assert envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
     envs.seed(0)
-    terminated = [False]
+    terminated = np.array([False])
     while not terminated[0]:
         obs, _, terminated, _, info = envs.step(np.array([0]))
     assert abs(info["final_obs"][0][2]) > 0.2  # the pole has fallen
@@ -82,12 +204,12 @@ def test_space_info_of_box_actions_and_discrete_observations() -> None:
     assert (info.observation_info.obs_shape, info.observation_info.obs_dim) == (5, 5)
 
 
-def test_space_info_of_discrete_actions_that_start_elsewhere() -> None:
+def test_space_info_of_discrete_actions_that_do_not_start_at_0() -> None:
     info = SpaceInfo.from_spaces(Discrete(3, start=-1), Discrete(5)).action_info
     assert (info.action_shape, info.min_action, info.max_action) == (3, -1.0, 1.0)
 
 
-def test_space_info_of_a_vector_is_that_of_one_environment() -> None:
+def test_space_info_of_a_vector_describes_one_environment() -> None:
     assert SpaceInfo.from_env(DummyVectorEnv([make_cartpole] * 2)) == SpaceInfo.from_env(
         make_cartpole()
     )
@@ -102,7 +224,7 @@ def test_space_info_refuses_other_spaces(spaces: Any) -> None:
 
 
 class Recorder:
-    """A writer that remembers."""
+    """A writer that records what it is told."""
 
     def __init__(self) -> None:
         self.scalars: list[tuple[str, Any, int]] = []
@@ -119,8 +241,8 @@ class Recorder:
         self.closed = True
 
 
-def test_train_scalars_of_v1_1_0() -> None:
-    """Recorded from Tianshou v1.1.0: nested names, no arrays, an entry each 100 transitions."""
+def test_the_scalars_of_training_are_those_of_v1_1_0() -> None:
+    """Recorded from Tianshou v1.1.0: nested names, no arrays, an entry every 100 transitions."""
     writer = Recorder()
     logger = TensorboardLogger(writer, train_interval=100)
     data = {
@@ -143,7 +265,7 @@ def test_train_scalars_of_v1_1_0() -> None:
     ]
 
 
-def test_test_update_and_info_scalars_of_v1_1_0() -> None:
+def test_the_scalars_of_tests_updates_and_epochs_are_those_of_v1_1_0() -> None:
     """Recorded from Tianshou v1.1.0, TensorboardLogger(writer, update_interval=10)."""
     writer = Recorder()
     logger = TensorboardLogger(writer, update_interval=10)
@@ -164,7 +286,7 @@ def test_test_update_and_info_scalars_of_v1_1_0() -> None:
     ]
 
 
-def test_checkpoints_are_saved_at_their_interval_and_remembered() -> None:
+def test_checkpoints_are_saved_at_their_interval_and_the_last_one_is_remembered() -> None:
     """Recorded from Tianshou v1.1.0: with save_interval=2, after epochs 1 and 3."""
     writer = Recorder()
     logger = TensorboardLogger(writer, save_interval=2)
@@ -181,7 +303,7 @@ def test_checkpoints_are_saved_at_their_interval_and_remembered() -> None:
     ]
 
 
-def test_scalars_are_flushed_as_they_are_written_and_the_writer_closed_at_the_end() -> None:
+def test_scalars_are_flushed_at_once_and_the_writer_is_closed_at_the_end() -> None:
     writer = Recorder()
     logger = TensorboardLogger(writer)
     logger.log_info_data({"best_reward": 1.0}, 1)
@@ -191,7 +313,13 @@ def test_scalars_are_flushed_as_they_are_written_and_the_writer_closed_at_the_en
     assert writer.closed
 
 
-def test_names_are_joined_by_the_delimiter_and_arrays_kept_on_demand() -> None:
+def test_scalars_are_not_flushed_without_write_flush() -> None:
+    writer = Recorder()
+    TensorboardLogger(writer, write_flush=False).log_info_data({"best_reward": 1.0}, 1)
+    assert (len(writer.scalars), writer.flushed) == (2, 0)
+
+
+def test_names_are_joined_by_the_delimiter_and_arrays_are_kept_on_demand() -> None:
     flat = LazyLogger().prepare_dict_for_logging(
         {"a": {"b": np.float32(1.0), "c": "text"}, "d": np.ones(2)},
         delimiter=".",
@@ -210,11 +338,11 @@ def test_lazy_logger_still_saves_every_checkpoint() -> None:
     assert saved == [(1, 10, 20), (2, 10, 20)]
 
 
-def test_a_logger_of_ones_own_only_says_where_to_write() -> None:
-    class Printing(BaseLogger):
+def test_a_subclass_of_base_logger_defines_only_where_to_write() -> None:
+    class Remembering(BaseLogger):
         def write(self, step_type: str, step: int, data: dict[str, Any]) -> None:
             self.last = (step_type, step, data)
 
-    logger = Printing()
+    logger = Remembering()
     logger.log_test_data({"returns_stat": {"mean": 2.0}}, 7)
     assert logger.last == ("test/env_step", 7, {"returns_stat/mean": 2.0})

@@ -1,6 +1,6 @@
-"""The traps of Tianshou v1.1.0: each test is named after what happens here instead.
+"""The traps of Tianshou v1.1.0: each test is named after what happens in pg_edu instead.
 
-The docstring says what v1.1.0 did. Numbers are worked out by hand or recorded from v1.1.0.
+Its docstring says what v1.1.0 does. The numbers are worked out by hand or recorded from v1.1.0.
 """
 
 import copy
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from numpy.typing import NDArray
 from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 
@@ -47,8 +49,12 @@ MODES = pytest.mark.parametrize("mode", AutoresetMode, ids=lambda mode: mode.nam
 BOUNDS = pytest.mark.parametrize("bound", ["clip", "tanh"])
 
 
+def float32(values: Any) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)
+
+
 class Same(nn.Module):
-    """An actor that answers every observation with the same learnable numbers."""
+    """An actor that returns the same learnable numbers for every observation."""
 
     def __init__(self, *row: float) -> None:
         super().__init__()
@@ -59,7 +65,7 @@ class Same(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """An actor that answers every observation with the same loc [A]; the scale is 1."""
+    """An actor that returns the same loc [A] for every observation; the scale is 1."""
 
     def __init__(self, *loc: float) -> None:
         super().__init__()
@@ -71,9 +77,9 @@ class Gaussian(nn.Module):
 
 
 class Steps(nn.Module):
-    """A recurrent actor whose hidden state counts the steps since it was 0; notes what it is given.
+    """A recurrent actor whose hidden state counts steps, and which records the states it receives.
 
-    `pack` gives that state, a float tensor [B, 1], the form in which it is handed on.
+    The state is a float tensor [B, 1], which `pack` turns into the form that the actor returns.
     """
 
     def __init__(self, pack: Callable[[torch.Tensor], Any], unpack: Callable[[Any], Any]) -> None:
@@ -91,7 +97,9 @@ class Steps(nn.Module):
 
 
 class Counting(gym.Env[Any, Any]):
-    """Counts its steps, with reward 1 each; its episodes have the given lengths, in turn."""
+    """An environment that shows how many steps it has made; each is rewarded with 1.
+
+    Its episodes have the given lengths, in turn."""
 
     action_space = Discrete(2)
 
@@ -148,22 +156,28 @@ def to_learn(act: Any, returns: Any) -> Batch:
 
 
 def envs(*lengths: int, mode: AutoresetMode = SAME_STEP, **kwargs: Any) -> SyncVectorEnv:
-    """One Counting environment for each length."""
+    """A vector with one Counting environment for each length."""
     fns = [lambda n=n: Counting(n, **kwargs) for n in lengths]
     return SyncVectorEnv(fns, autoreset_mode=mode)
+
+
+def steps_of(env: gym.Env[Any, Any]) -> int:
+    """How many steps a Counting environment has made."""
+    assert isinstance(env, Counting)
+    return env.steps
 
 
 def stored(*rew: float, ends: tuple[int, ...], size: int = 20) -> ReplayBuffer:
     """A buffer with these rewards; the rows in `ends` terminated."""
     buffer = ReplayBuffer(size)
     for t, r in enumerate(rew):
-        row = Batch(obs=np.float32([t]), act=0, rew=r, terminated=t in ends, truncated=False)
+        row = Batch(obs=float32([t]), act=0, rew=r, terminated=t in ends, truncated=False)
         buffer.add(row)
     return buffer
 
 
 def snapshot(policy: PGPolicy) -> list[Any]:
-    """All that an exception must leave as it was."""
+    """Everything that an exception must leave as it was."""
     rms = policy.ret_rms
     return [
         [parameter.tolist() for parameter in policy.parameters()],
@@ -181,7 +195,7 @@ def warnings_of(call: Callable[[], object]) -> list[str]:
 
 
 def test_a_discrete_space_with_default_scaling_is_an_error_that_says_what_to_write() -> None:
-    """v1.1.0: a ValueError without the cure."""
+    """v1.1.0: a ValueError that does not say what to write."""
     actor = Same(0.0, 0.0)
     with pytest.raises(ValueError, match="action_scaling=False"):
         PGPolicy(
@@ -192,13 +206,13 @@ def test_a_discrete_space_with_default_scaling_is_an_error_that_says_what_to_wri
         )
 
 
-def test_an_actor_without_max_action_counts_as_one_of_max_action_1() -> None:
+def test_an_actor_without_max_action_is_taken_to_have_max_action_1() -> None:
     """v1.1.0: AttributeError on a Box."""
     assert warnings_of(lambda: gaussian(Box(-2, 2, (1,)))) == []
 
 
-def test_a_sequential_can_be_given_and_its_first_call_shows_the_actors_signature() -> None:
-    """v1.1.0: AttributeError for its max_action."""
+def test_a_sequential_is_accepted_and_its_first_call_shows_the_signature_of_an_actor() -> None:
+    """v1.1.0: AttributeError, because it has no max_action."""
     policy = gaussian(Box(-2, 2, (1,)), nn.Sequential(nn.Linear(1, 2)))
     with pytest.raises(TypeError, match=r"actor\(obs, state=None, info=\.\.\.\)"):
         policy(Batch(obs=np.zeros((3, 1))))
@@ -219,10 +233,96 @@ def test_an_actor_bounded_by_tanh_and_bounded_again_warns_of_double_bounding(bou
 
 def test_max_action_other_than_1_with_scaling_warns() -> None:
     """v1.1.0: a warning as well."""
-    actor = Gaussian(0.0)
-    actor.max_action = 2.0
+
+    class Wide(Gaussian):
+        max_action = 2.0
+
     with pytest.warns(UserWarning, match=r"max_action=2\.0"):
-        gaussian(Box(-2, 2, (1,)), actor)
+        gaussian(Box(-2, 2, (1,)), Wide(0.0))
+
+
+HIGH = float32([1.0, 3.0])
+PER_DIMENSION = {
+    "float32": HIGH,
+    "float64": HIGH.astype(np.float64),
+    "shape of the space": HIGH[None],
+    "list": [1.0, 3.0],
+    "tensor": torch.tensor(HIGH),
+    "float64 tensor": torch.tensor(HIGH, dtype=torch.float64),
+}
+
+
+def actor_of_two_dimensions(**kwargs: Any) -> ActorProb:
+    """An ActorProb over actions of shape (1, 2), with the same weights each time."""
+    torch.manual_seed(0)
+    return ActorProb(Net(3, hidden_sizes=[4]), (1, 2), **kwargs)
+
+
+@pytest.mark.parametrize("max_action", PER_DIMENSION.values(), ids=list(PER_DIMENSION))
+def test_max_action_may_be_an_array_of_one_bound_for_each_dimension(max_action: Any) -> None:
+    """v1.1.0: TypeError when the actor is called; only a tensor works, without action_scaling.
+
+    The weights are the same each time, so μ for bounds [1, 3] is [1, 3] times μ for bound 1.
+    """
+    obs = float32([[1.0, 2.0, 3.0], [-1.0, 0.0, 1.0]])
+    (mu, sigma), _ = actor_of_two_dimensions(max_action=max_action)(obs)
+    (mu_of_1, _), _ = actor_of_two_dimensions()(obs)
+    assert mu.dtype == sigma.dtype == torch.float32
+    assert torch.equal(mu, torch.tensor(HIGH) * mu_of_1)
+
+
+def test_a_tensor_of_bounds_gives_the_means_of_the_original() -> None:
+    """v1.1.0: works as well, without action_scaling; the numbers are recorded from it."""
+    obs = np.arange(6).reshape(2, 3) / 6
+    (mu, _), _ = actor_of_two_dimensions(max_action=torch.tensor(HIGH))(obs)
+    expected = [[-0.08042, 0.15857], [-0.08674, 0.15279]]
+    assert mu.tolist() == [pytest.approx(row, abs=1e-5) for row in expected]
+
+
+def test_bounds_of_each_dimension_move_with_the_module_and_stay_out_of_its_state_dict() -> None:
+    """v1.1.0: they stay out of it, too, but do not move to another device."""
+    actor = actor_of_two_dimensions(max_action=HIGH)
+    assert actor.state_dict().keys() == actor_of_two_dimensions().state_dict().keys()
+    assert torch.as_tensor(actor.to("meta").max_action).device.type == "meta"
+
+
+def test_a_changed_array_of_bounds_does_not_change_the_actor() -> None:
+    """v1.1.0: the actor holds the array itself, such as the `high` of the space."""
+    bounds = HIGH.copy()
+    actor = actor_of_two_dimensions(max_action=bounds)
+    bounds[:] = 7.0
+    assert torch.as_tensor(actor.max_action).tolist() == [1.0, 3.0]
+
+
+def test_bounds_of_each_dimension_other_than_1_with_scaling_warn() -> None:
+    """v1.1.0: ValueError, the truth value of an array is ambiguous. Bounds of 1 do not warn."""
+
+    def make(max_action: Any) -> None:
+        actor = actor_of_two_dimensions(max_action=max_action)
+        gaussian(Box(-1, 1, (1, 2)), actor, action_bound_method=None)
+
+    assert ["max_action=[1.0, 3.0]" in w for w in warnings_of(lambda: make(HIGH))] == [True]
+    assert warnings_of(lambda: make(np.ones(2))) == []
+
+
+@pytest.mark.parametrize("max_action", [HIGH, float32([np.inf, 1.0]), math.inf], ids=str)
+def test_bounds_of_an_unbounded_actor_are_discarded_with_a_warning(max_action: Any) -> None:
+    """v1.1.0: ValueError for several bounds, the truth value of an array is ambiguous."""
+    with pytest.warns(UserWarning, match="unbounded mean: max_action"):
+        assert actor_of_two_dimensions(max_action=max_action, unbounded=True).max_action == 1.0
+
+
+@pytest.mark.parametrize("max_action", [np.ones(3), [], np.ones((2, 2)), None, math.nan], ids=str)
+def test_bounds_that_fit_no_action_are_an_error_that_names_the_dimensions(max_action: Any) -> None:
+    """v1.1.0: TypeError when the actor is called, and nan is accepted."""
+    with pytest.raises(ValueError, match=r"max_action is .*one for each of the 2 action values"):
+        actor_of_two_dimensions(max_action=max_action)
+
+
+@pytest.mark.parametrize("max_action", [float32([2.0]), np.array(2.0), torch.tensor([2.0])])
+def test_an_array_of_one_bound_is_a_number(max_action: Any) -> None:
+    """v1.1.0: TypeError when the actor is called. Pendulum's `high` is such an array."""
+    assert actor_of_two_dimensions(max_action=max_action).max_action == 2.0
 
 
 @pytest.mark.parametrize("space", [MultiDiscrete([2, 2, 2]), Box(-1, 1, (3, 1))], ids=str)
@@ -235,14 +335,14 @@ def test_a_batched_action_space_is_an_error_that_names_single_action_space(space
         policy(Batch(obs=np.zeros((3, 1))))
 
 
-def test_the_collector_tells_a_batched_action_space_from_the_environments() -> None:
+def test_the_collector_refuses_a_policy_with_the_batched_action_space() -> None:
     """v1.1.0: accepted."""
     vector_env = envs(2, 2)
     with pytest.raises(ValueError, match="single_action_space"):
         Collector(discrete(action_space=vector_env.action_space), vector_env)
 
 
-def test_categorical_keeps_the_numbers_of_probabilities() -> None:
+def test_a_categorical_of_probabilities_keeps_their_numbers() -> None:
     """v1.1.0: the same; the positional argument of Categorical is `probs`."""
     policy = discrete(Same(0.25, 0.75), dist_fn=Categorical)
     probs = []
@@ -250,7 +350,7 @@ def test_categorical_keeps_the_numbers_of_probabilities() -> None:
     assert probs[0].tolist() == [[0.25, 0.75]]
 
 
-def test_probabilities_may_be_a_part_of_what_the_actor_returns() -> None:
+def test_probabilities_may_be_a_part_of_the_output_of_the_actor() -> None:
     """v1.1.0: works as well; the actor's output is whatever dist_fn takes."""
 
     class Pair(Same):
@@ -282,7 +382,7 @@ def test_a_negative_probability_is_an_error_that_names_the_logits(row: tuple[flo
 def test_logits_that_are_taken_as_logits_are_not_mistaken_for_probabilities(
     row: tuple[float, ...], dist_fn: Any
 ) -> None:
-    """v1.1.0: no check. Equal logits have equal probabilities, as [1, 1] would have if divided."""
+    """v1.1.0: no check. Equal logits give the same distribution whichever way they are taken."""
     policy = discrete(Same(*row), action_space=Discrete(len(row)), dist_fn=dist_fn)
     assert warnings_of(lambda: policy(Batch(obs=[[0.0]]))) == []
     assert warnings_of(lambda: policy.learn(to_learn([0, 0], [1.0, 3.0]), None, 1)) == []
@@ -290,24 +390,25 @@ def test_logits_that_are_taken_as_logits_are_not_mistaken_for_probabilities(
 
 def test_a_probability_that_turns_negative_later_is_an_error_before_the_step() -> None:
     """v1.1.0: trains on."""
-    policy = discrete(Same(0.25, 0.75), dist_fn=Categorical)
+    actor = Same(0.25, 0.75)
+    policy = discrete(actor, dist_fn=Categorical)
     policy(Batch(obs=[[0.0]]))
     with torch.no_grad():
-        policy.actor.row.copy_(torch.tensor([-1.0, -3.0]))
+        actor.row.copy_(torch.tensor([-1.0, -3.0]))
     before = snapshot(policy)
     with pytest.raises(ValueError, match=r"Categorical\(logits=logits\)"):
         policy.learn(to_learn([0, 1], [1.0, 3.0]), None, 1)
     assert snapshot(policy) == before
 
 
-def test_probabilities_that_do_not_sum_to_1_warn_once_a_policy_with_the_same_numbers() -> None:
+def test_probabilities_that_do_not_sum_to_1_are_divided_by_their_sum_with_one_warning() -> None:
     """v1.1.0: [1, 3] silently becomes [.25, .75]."""
     for _ in range(2):
         policy = discrete(Same(1.0, 3.0), dist_fn=Categorical)
         with pytest.warns(UserWarning, match=r"Categorical\(logits=logits\)"):
             probs = policy(Batch(obs=[[0.0]])).dist.probs
         assert probs.tolist() == [[0.25, 0.75]]
-        assert warnings_of(lambda p=policy: p.learn(to_learn([0, 1], [1.0, 3.0]), None, 1)) == []
+        assert warnings_of(partial(policy.learn, to_learn([0, 1], [1.0, 3.0]), None, 1)) == []
 
 
 def test_probabilities_that_sum_to_1_within_a_thousandth_do_not_warn() -> None:
@@ -319,7 +420,7 @@ def test_probabilities_that_sum_to_1_within_a_thousandth_do_not_warn() -> None:
 @pytest.mark.parametrize(
     "dist_fn", [Normal, lambda *x: Normal(*x), lambda loc, scale: Normal(loc, scale)]
 )
-def test_a_dist_fn_of_several_arguments_is_an_error_that_shows_the_form(dist_fn: Any) -> None:
+def test_a_dist_fn_of_several_arguments_is_an_error_that_shows_the_right_form(dist_fn: Any) -> None:
     """v1.1.0: TypeError deep inside torch."""
     policy = gaussian(Box(-1, 1, (1,)), dist_fn=dist_fn)
     with pytest.raises(TypeError, match=r"lambda loc_scale: Independent\(Normal\(\*loc_scale\), 1"):
@@ -328,7 +429,7 @@ def test_a_dist_fn_of_several_arguments_is_an_error_that_shows_the_form(dist_fn:
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_an_actor_that_returns_no_state_is_an_error_that_names_the_tuple(rows: int) -> None:
-    """v1.1.0: with a batch of 2 the rows are taken for (output, state)."""
+    """v1.1.0: for a batch of 2 the rows are taken for (output, state)."""
 
     class Stateless(Same):
         def forward(self, obs: Any, state: Any = None, info: Any = None) -> Any:
@@ -349,13 +450,13 @@ def test_a_gaussian_actor_that_returns_no_state_is_an_error_that_names_the_tuple
         gaussian(Box(-1, 1, (1,)), Stateless(0.0))(Batch(obs=np.zeros((3, 1))))
 
 
-def test_a_policy_is_called_without_info() -> None:
+def test_a_policy_can_be_called_without_info() -> None:
     """v1.1.0: AttributeError."""
     assert discrete()(Batch(obs=np.zeros((3, 1)))).act.shape == (3,)
 
 
 class SharedScale(Gaussian):
-    """A Gaussian actor with scale [A] beside loc [B, A]."""
+    """A Gaussian actor whose scale has shape [A], while its loc has shape [B, A]."""
 
     def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
         (loc, _), state = super().forward(obs, state)
@@ -363,7 +464,7 @@ class SharedScale(Gaussian):
 
 
 def test_a_sigma_of_shape_A_is_broadcast_to_the_rows_of_mu() -> None:
-    """v1.1.0: TypeError. Here scale [1, 2] for both rows: log_prob = - a² / 2σ² - ln σ - ln √2π."""
+    """v1.1.0: TypeError. Here σ = [1, 2] in both rows: log_prob = - a² / 2σ² - ln σ - ln √2π."""
     policy = gaussian(Box(-1, 1, (2,)), SharedScale(0.0, 0.0))
     result = policy(Batch(obs=np.zeros((3, 1))))
     assert result.logits[1].tolist() == [[1.0, 2.0]] * 3
@@ -393,12 +494,13 @@ def test_a_normal_without_independent_averages_over_the_action_too_and_warns_onc
     """
     batch = to_learn([[1.0, 0.0], [0.0, 2.0]], [1.0, 3.0])
     for _ in range(2):
-        policy = gaussian(Box(-1, 1, (2,)), dist_fn=lambda loc_scale: Normal(*loc_scale))
+        actor = Gaussian(0.0, 0.0)
+        policy = gaussian(Box(-1, 1, (2,)), actor, dist_fn=lambda loc_scale: Normal(*loc_scale))
         with pytest.warns(UserWarning, match="Independent"):
             loss = policy.learn(batch, None, 1).loss.mean
         assert loss == pytest.approx(1.625 + math.log(2 * math.pi), rel=1e-6)
-        assert policy.actor.loc.tolist() == pytest.approx([0.25, 1.5], rel=1e-6)  # of v1.1.0
-        assert warnings_of(lambda p=policy: p.learn(batch, 1, 2)) == []
+        assert actor.loc.tolist() == pytest.approx([0.25, 1.5], rel=1e-6)  # as in v1.1.0
+        assert warnings_of(partial(policy.learn, batch, 1, 2)) == []
 
 
 def test_independent_with_actions_of_shape_B_for_B_1_is_an_error() -> None:
@@ -459,9 +561,9 @@ def test_an_optimizer_without_any_parameter_of_the_actor_is_an_error_at_construc
 def test_a_reward_that_is_not_finite_leaves_other_episodes_untouched(
     bad: float, episodes: int
 ) -> None:
-    """v1.1.0: it poisons every earlier episode, for 0 * NaN is NaN.
+    """v1.1.0: it poisons every earlier episode, because 0 * NaN is NaN.
 
-    Episodes of two steps, G = [1 + 1/2, 1]; the bad reward is the last of the one before last.
+    Episodes of two steps, G = [1 + 1/2, 1]; the bad reward ends the last episode but one.
     """
     rew = np.ones(2 * episodes)
     rew[-3] = bad
@@ -490,7 +592,7 @@ def test_update_names_the_first_reward_that_is_not_finite_and_changes_nothing(ba
     assert snapshot(policy) == before
 
 
-def test_a_mean_of_the_returns_that_is_no_number_never_reaches_the_parameters() -> None:
+def test_a_mean_of_the_returns_that_is_not_a_number_never_reaches_the_parameters() -> None:
     """v1.1.0: poisoned statistics poison every later update."""
     policy = discrete(reward_normalization=True)
     policy.ret_rms.mean = math.nan
@@ -546,7 +648,7 @@ def test_an_empty_buffer_is_an_error_that_says_collect_first(
 
 
 def test_sample_none_gives_every_transition_once_shuffled_each_with_its_right_return() -> None:
-    """v1.1.0: drawn with replacement, and returns 6 5 4 3 2 1 for whatever rows.
+    """v1.1.0: drawn with replacement, and the returns are 6 5 4 3 2 1 whatever the rows are.
 
     Two episodes of 3 steps with rewards 1 2 4 and 8 16 32: G = 7 6 4 and 56 48 32.
     """
@@ -559,7 +661,7 @@ def test_sample_none_gives_every_transition_once_shuffled_each_with_its_right_re
 
 
 def test_rows_in_any_order_and_more_than_once_get_their_right_returns() -> None:
-    """v1.1.0: returns over the rows as they come. Here the buffer has wrapped: rewards 2 to 5."""
+    """v1.1.0: returns of the rows in the given order. Here the buffer has wrapped, to 2 3 4 5."""
     buffer = stored(1.0, 1.0, 2.0, 3.0, 4.0, 5.0, ends=(3,), size=4)
     indices = np.array([1, 2, 0, 3, 3, 1])  # rewards 5 2 4 3 3 5
     returns = discrete().process_fn(buffer[indices], buffer, indices).returns
@@ -567,7 +669,7 @@ def test_rows_in_any_order_and_more_than_once_get_their_right_returns() -> None:
 
 
 def test_single_transitions_of_an_episode_are_an_error_that_says_what_to_sample() -> None:
-    """v1.1.0: returns computed over rows that are no episode."""
+    """v1.1.0: the returns of rows that do not form an episode."""
     policy = discrete()
     buffer = stored(*[1.0] * 20, ends=(19,))
     np.random.seed(0)
@@ -579,26 +681,26 @@ def test_single_transitions_of_an_episode_are_an_error_that_says_what_to_sample(
 
 
 def test_single_transitions_that_are_whole_episodes_get_their_right_returns() -> None:
-    """v1.1.0: right as well."""
+    """v1.1.0: they are right as well."""
     buffer = stored(*range(10), ends=tuple(range(10)))
     batch, indices = buffer.sample(7)
     assert discrete().process_fn(batch, buffer, indices).returns.tolist() == indices.tolist()
 
 
 def test_scaling_a_box_with_an_infinite_side_is_an_error_that_names_the_dimension() -> None:
-    """v1.1.0: nan and inf from map_action."""
-    space = Box(np.float32([-1, -np.inf]), np.float32([1, 1]))
+    """v1.1.0: map_action returns nan and inf."""
+    space = Box(float32([-1, -np.inf]), float32([1, 1]))
     with pytest.raises(ValueError, match=r"dimension \(1,\).*action_scaling=False"):
         gaussian(space)
 
 
 def test_a_box_with_an_infinite_side_works_without_scaling() -> None:
     """v1.1.0: works as well."""
-    space = Box(np.float32([-1, -np.inf]), np.float32([1, np.inf]))
+    space = Box(float32([-1, -np.inf]), float32([1, np.inf]))
     policy = gaussian(space, action_scaling=False)
-    assert policy.map_action(np.float32([0.5, -3.0])).tolist() == [0.5, -1.0]
+    assert policy.map_action(float32([0.5, -3.0])).tolist() == [0.5, -1.0]
     unbounded = gaussian(space, action_scaling=False, action_bound_method=None)
-    assert unbounded.map_action(np.float32([0.5, -3.0])).tolist() == [0.5, -3.0]
+    assert unbounded.map_action(float32([0.5, -3.0])).tolist() == [0.5, -3.0]
 
 
 @pytest.mark.parametrize(("high", "dtype"), [(3e38, np.float32), (1.7e308, np.float64)])
@@ -618,7 +720,7 @@ INTEGERS = [np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32]
 
 
 @pytest.mark.parametrize("dtype", INTEGERS)
-def test_an_integer_box_gives_the_nearest_integer_in_its_dtype_and_inside(dtype: Any) -> None:
+def test_an_action_of_an_integer_box_is_the_nearest_integer_in_its_dtype(dtype: Any) -> None:
     """v1.1.0: int8 and int32 overflow, uint8 has the wrong dtype."""
     low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
     space = Box(low, high, (201,), dtype)
@@ -633,7 +735,7 @@ def test_an_integer_box_gives_the_nearest_integer_in_its_dtype_and_inside(dtype:
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64])
 @pytest.mark.parametrize("act_dtype", [np.float32, np.float64])
 def test_the_ends_of_a_64_bit_integer_box_are_inside(dtype: Any, act_dtype: Any) -> None:
-    """v1.1.0: overflow. The largest 64-bit integers have no image in float64."""
+    """v1.1.0: overflow, because float64 cannot represent the largest 64-bit integers."""
     low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     space = Box(low, high, (3,), dtype)
     mapped = gaussian(space).map_action(act_dtype([-1.0, 0.0, 1.0]))
@@ -661,7 +763,7 @@ def test_the_integers_of_a_box_round_trip(dtype: Any, bound: str) -> None:
 def test_a_mapped_action_is_contained_in_a_narrower_box(
     dtype: Any, act_dtype: Any, bound: str
 ) -> None:
-    """v1.1.0: float64 actions give a float64 result, beyond the bounds by rounding."""
+    """v1.1.0: float64 actions give a float64 result, which rounding puts beyond the bounds."""
     rng = np.random.default_rng(0)
     low = rng.normal(size=100).astype(dtype)
     space = Box(low, low + rng.random(100).astype(dtype), dtype=dtype)
@@ -690,22 +792,22 @@ def unbounded_policy(**kwargs: Any) -> PGPolicy:
 @pytest.mark.parametrize("end", [1.0, -1.0])
 def test_an_action_beyond_1_by_the_rounding_of_float32_is_clipped(end: float) -> None:
     """v1.1.0: AssertionError."""
-    act = np.float32([end * 1.0000001, 0.0])
+    act = float32([end * 1.0000001, 0.0])
     assert abs(act[0]) > 1.0
     assert unbounded_policy().map_action(act).tolist() == [2.0 * end, 0.0]
 
 
 @pytest.mark.parametrize("bad", [1.001, -1.001, 5.0, math.inf])
-def test_an_action_really_outside_is_an_error(bad: float) -> None:
-    """v1.1.0: AssertionError, none under `python -O`."""
+def test_an_action_farther_outside_is_an_error(bad: float) -> None:
+    """v1.1.0: AssertionError, but no error under `python -O`."""
     with pytest.raises(ValueError, match=r"act goes from.*action_bound_method"):
-        unbounded_policy().map_action(np.float32([bad, 0.0]))
+        unbounded_policy().map_action(float32([bad, 0.0]))
 
 
 @pytest.mark.parametrize("scaling", [True, False])
 @pytest.mark.parametrize("bound", ["clip", "tanh", None])
 def test_an_action_of_nan_is_an_error(bound: Any, scaling: bool) -> None:
-    """v1.1.0: AssertionError with scaling, passes without."""
+    """v1.1.0: AssertionError with scaling, and no error without it."""
     policy = gaussian(Box(-2, 2, (2,)), action_scaling=scaling, action_bound_method=bound)
     for function in (policy.map_action, policy.map_action_inverse):
         for act in (np.array([0.0, np.nan]), torch.tensor([0.0, math.nan]), [0.0, math.nan]):
@@ -714,10 +816,10 @@ def test_an_action_of_nan_is_an_error(bound: Any, scaling: bool) -> None:
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [(np.float32, 24), (np.float64, 53)])
-def test_the_inverse_of_tanh_at_the_bounds_is_the_largest_that_can_be_told(
+def test_the_inverse_of_tanh_at_the_bounds_is_that_of_the_number_next_to_1(
     dtype: Any, bits: int
 ) -> None:
-    """v1.1.0: inf. Here atanh(1 - ε) = ln((2 - ε) / ε) / 2 with ε = 2^-bits."""
+    """v1.1.0: inf. Here it is atanh(1 - ε) = ln((2 - ε) / ε) / 2 with ε = 2^-bits."""
     policy = gaussian(Box(-2, 2, (2,), dtype), action_bound_method="tanh")
     largest = math.log(2.0 ** (bits + 1) - 1) / 2
     raw = policy.map_action_inverse(dtype([-2.0, 2.0]))
@@ -728,7 +830,7 @@ def test_the_inverse_of_tanh_at_the_bounds_is_the_largest_that_can_be_told(
 def test_a_tanh_saturated_in_float32_comes_back_finite() -> None:
     """v1.1.0: tanh(10) round-trips to inf."""
     policy = gaussian(Box(-2, 2, (1,)), action_bound_method="tanh")
-    there = policy.map_action(np.float32([10.0]))
+    there = policy.map_action(float32([10.0]))
     assert there.tolist() == [2.0]
     assert policy.map_action_inverse(there) == pytest.approx([12.5 * math.log(2)], rel=1e-6)
 
@@ -739,22 +841,22 @@ def test_the_inverse_of_tanh_outside_the_space_is_an_error(scaling: bool) -> Non
     space = Box(-1, 1, (2,))
     policy = gaussian(space, action_bound_method="tanh", action_scaling=scaling)
     with pytest.raises(ValueError, match="tanh can be undone inside"):
-        policy.map_action_inverse(np.float32([0.0, 1.01]))
+        policy.map_action_inverse(float32([0.0, 1.01]))
 
 
 @pytest.mark.parametrize(("bound", "expected"), [("tanh", 0.0), ("clip", -1.0), (None, -1.0)])
 def test_the_inverse_of_a_flat_dimension_is_finite(bound: Any, expected: float) -> None:
-    """v1.1.0: -inf with tanh; -1 without."""
-    space = Box(np.float32([0.5, 0.0]), np.float32([0.5, 2.0]))
+    """v1.1.0: -inf with tanh, and -1 without it."""
+    space = Box(float32([0.5, 0.0]), float32([0.5, 2.0]))
     policy = gaussian(space, action_bound_method=bound)
-    assert policy.map_action_inverse(np.float32([0.5, 1.0])).tolist() == [expected, 0.0]
+    assert policy.map_action_inverse(float32([0.5, 1.0])).tolist() == [expected, 0.0]
 
 
 class Seen(Same):
-    """Notes the observations that it is given, as nested lists."""
+    """An actor that records the observations that it is given, as nested lists."""
 
     def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
-        self.seen = {k: v.tolist() for k, v in obs.items()} if isinstance(obs, Batch) else obs
+        self.seen: Any = {k: v.tolist() for k, v in obs.items()} if isinstance(obs, Batch) else obs
         rows = len(obs)
         return self.row.expand(rows, -1), state
 
@@ -762,23 +864,23 @@ class Seen(Same):
 @pytest.mark.parametrize("obs", [3, np.int64(3), np.array(3)])
 def test_compute_action_takes_a_scalar_observation(obs: Any) -> None:
     """v1.1.0: IndexError."""
-    policy = discrete(Seen(0.0, 99.0))
-    assert policy.compute_action(obs) == 1
-    assert policy.actor.seen.tolist() == [3]
+    actor = Seen(0.0, 99.0)
+    assert discrete(actor).compute_action(obs) == 1
+    assert actor.seen.tolist() == [3]
 
 
 def test_compute_action_takes_a_dict_observation() -> None:
     """v1.1.0: IndexError."""
-    policy = discrete(Seen(0.0, 99.0))
-    assert policy.compute_action({"position": np.array([1.0, 2.0]), "mode": 3}) == 1
-    assert policy.actor.seen == {"position": [[1.0, 2.0]], "mode": [3]}
+    actor = Seen(0.0, 99.0)
+    assert discrete(actor).compute_action({"position": np.array([1.0, 2.0]), "mode": 3}) == 1
+    assert actor.seen == {"position": [[1.0, 2.0]], "mode": [3]}
 
 
 @pytest.mark.parametrize("scaling", [True, False])
 @pytest.mark.parametrize("bound", ["clip", "tanh", None])
 @pytest.mark.parametrize("shape", [(1,), (2,), (1, 2)])
 def test_compute_action_for_a_box_is_in_the_space(shape: Any, bound: Any, scaling: bool) -> None:
-    """v1.1.0: not for a Box of shape (1,) without scaling."""
+    """v1.1.0: it is not, for a Box of shape (1,) without scaling."""
     space = Box(-1, 1, shape, np.float64)
 
     class Small(Gaussian):
@@ -793,7 +895,7 @@ def test_compute_action_for_a_box_is_in_the_space(shape: Any, bound: Any, scalin
 
 
 def test_compute_action_for_a_multidiscrete_of_one_component_is_in_the_space() -> None:
-    """v1.1.0: an array without axes."""
+    """v1.1.0: the action is an array without axes."""
     space = MultiDiscrete([2])
     assert space.contains(discrete(action_space=space).compute_action(np.zeros(1)))
 
@@ -819,7 +921,7 @@ def test_an_empty_update_leaves_running_statistics_unchanged() -> None:
 
 
 def trained() -> PGPolicy:
-    """A policy with statistics: the returns 3 and 1 of one update, normalised."""
+    """A policy with statistics of the returns 3 and 1."""
     policy = discrete(Same(0.0, 0.0), dist_fn=Categorical, reward_normalization=True)
     buffer = stored(2.0, 1.0, ends=(1,))
     batch, indices = buffer.sample(0)
@@ -829,7 +931,7 @@ def trained() -> PGPolicy:
 
 @pytest.mark.parametrize("way", ["state_dict", "torch.save", "pickle", "deepcopy"])
 def test_the_statistics_of_the_returns_are_saved_and_restored(way: str, tmp_path: Any) -> None:
-    """v1.1.0: not in the state_dict. Here returns 3 and 1: mean 2, variance 1."""
+    """v1.1.0: the state_dict lacks them. Here the returns are 3 and 1: mean 2, variance 1."""
     policy, other = trained(), discrete(Same(0.0, 0.0), reward_normalization=True)
     if way == "state_dict":
         other.load_state_dict(policy.state_dict())
@@ -843,17 +945,17 @@ def test_the_statistics_of_the_returns_are_saved_and_restored(way: str, tmp_path
     assert (other.ret_rms.mean, other.ret_rms.var, other.ret_rms.count) == (2.0, 1.0, 2)
 
 
-def test_a_state_dict_without_statistics_loads_strictly_and_keeps_those_there_are() -> None:
-    """v1.1.0: such are all of its state dicts."""
+def test_a_state_dict_without_statistics_loads_strictly_and_keeps_those_of_the_policy() -> None:
+    """v1.1.0: none of its state dicts has statistics."""
     policy = trained()
     policy.load_state_dict({"actor.row": torch.tensor([1.0, 2.0])}, strict=True)
-    assert policy.actor.row.tolist() == [1.0, 2.0]
+    assert policy.state_dict()["actor.row"].tolist() == [1.0, 2.0]
     assert (policy.ret_rms.mean, policy.ret_rms.count) == (2.0, 2)
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda b: pickle.loads(pickle.dumps(b))])
 def test_a_copied_buffer_knows_its_unfinished_episodes(copied: Callable[[Any], Any]) -> None:
-    """v1.1.0: unfinished_index of a copy is stale, so it stays at its old rows."""
+    """v1.1.0: unfinished_index of a copy stays at the old rows."""
     buffer = VectorReplayBuffer(8, 2)
     for t in range(2):
         end = np.array([False, t == 1])
@@ -868,8 +970,8 @@ def test_a_copied_buffer_knows_its_unfinished_episodes(copied: Callable[[Any], A
     assert buffer.unfinished_index().tolist() == [1]
 
 
-def test_to_torch_honours_the_dtype_for_arrays() -> None:
-    """v1.1.0: ignores it for numpy leaves."""
+def test_to_torch_honors_the_dtype_for_arrays() -> None:
+    """v1.1.0: the dtype is ignored for numpy arrays."""
     batch = Batch(a=np.arange(3), b=torch.zeros(3, dtype=torch.float64), c={"d": [1.0, 2.0]})
     new = batch.to_torch(dtype=torch.float32)
     assert {new.a.dtype, new.b.dtype, new.c.d.dtype} == {torch.float32}
@@ -879,13 +981,14 @@ def test_to_torch_honours_the_dtype_for_arrays() -> None:
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_torch_train_mode_restores_the_mode_of_every_sub_module(enabled: bool) -> None:
-    """v1.1.0: unfreezes a sub-module that was in eval()."""
-    policy = discrete(Dropout(0.0, 0.0))
+    """v1.1.0: a sub-module that was in eval() is put into training mode."""
+    actor = Dropout(0.0, 0.0)
+    policy = discrete(actor)
     before = snapshot(policy)
     with torch_train_mode(policy, enabled):
-        assert policy.actor.frozen.training is enabled
+        assert actor.frozen.training is enabled
     assert snapshot(policy) == before
-    assert policy.training and not policy.actor.frozen.training
+    assert policy.training and not actor.frozen.training
 
 
 FORMS: dict[str, tuple[Any, Any]] = {
@@ -907,14 +1010,16 @@ FORMS: dict[str, tuple[Any, Any]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_hidden_state_of_an_ended_environment_begins_at_0(form: str) -> None:
-    """v1.1.0: not reset when it is a bare tensor. Here the episodes have 2 and 3 steps."""
+    """v1.1.0: a bare tensor is not reset. Here the episodes have 2 and 3 steps."""
     actor = Steps(*FORMS[form])
     Collector(discrete(actor), envs(2, 3)).collect(n_step=12)
     assert actor.given == [[0, 0], [1, 1], [0, 2], [1, 0], [0, 1], [1, 2]]
 
 
 def test_under_next_step_the_hidden_state_begins_at_0_after_the_ignored_step() -> None:
-    """v1.1.0: such environments are not supported. Ignored are steps 3 and 6, and step 4."""
+    """v1.1.0: such environments are not supported.
+
+    Steps 3 and 6 of the first environment are ignored, and step 4 of the second."""
     actor = Steps(*FORMS["tensor"])
     Collector(discrete(actor), envs(2, 3, mode=NEXT_STEP)).collect(n_step=14)
     first, second = zip(*actor.given, strict=True)
@@ -931,7 +1036,7 @@ def test_with_autoreset_disabled_the_hidden_state_begins_at_0(mode: AutoresetMod
 
 
 def test_a_hidden_state_without_the_environments_on_axis_0_is_an_error() -> None:
-    """v1.1.0: rows of another axis are set to 0."""
+    """v1.1.0: rows along another axis are set to 0."""
     actor = Steps(lambda h: h[None], lambda s: s[0])
     with pytest.raises(ValueError, match=r"2 environments on axis 0, got shape \[1, 2, 1\]"):
         Collector(discrete(actor), envs(2, 3)).collect(n_step=12)
@@ -944,7 +1049,7 @@ def test_a_buffer_smaller_than_one_collect_is_an_error_before_collecting() -> No
     collector = Collector(discrete(), vector_env, buffer)
     with pytest.raises(ValueError, match=r"total size of at least 22\b"):
         collector.collect(n_step=22)
-    assert [env.steps for env in vector_env.envs] == [0, 0]
+    assert [steps_of(env) for env in vector_env.envs] == [0, 0]
     assert collector.collect(n_step=20).n_collected_steps == len(buffer) == 20
 
 
@@ -964,7 +1069,7 @@ def test_without_a_buffer_any_number_of_steps_is_collected(mode: AutoresetMode) 
     assert collector.collect(n_step=100).n_collected_steps > 70
 
 
-def test_overwriting_the_rows_of_older_calls_is_the_normal_use_of_a_ring() -> None:
+def test_the_rows_of_older_calls_may_be_overwritten() -> None:
     """v1.1.0: the same."""
     buffer = ReplayBuffer(10)
     collector = Collector(discrete(), Counting(100), buffer)
@@ -973,7 +1078,7 @@ def test_overwriting_the_rows_of_older_calls_is_the_normal_use_of_a_ring() -> No
     assert buffer[:].obs.flatten().tolist() == list(range(4, 14))
 
 
-def test_under_next_step_rows_after_done_are_not_stored_nor_counted() -> None:
+def test_under_next_step_rows_after_done_are_neither_stored_nor_counted() -> None:
     """v1.1.0: such environments are not supported.
 
     ceil(13 / 2) = 7 steps of each environment; the 4th, which follows its episode of 3, is ignored.
@@ -999,28 +1104,28 @@ def test_under_next_step_an_episode_that_ends_with_a_call_is_not_continued_by_th
 
 @MODES
 @pytest.mark.parametrize("as_dict", [False, True], ids=["array", "dict"])
-def test_episodes_are_collected_fairly_and_what_is_not_wanted_is_not_stored(
+def test_episodes_are_collected_fairly_and_surplus_ones_are_not_stored(
     mode: AutoresetMode, as_dict: bool
 ) -> None:
-    """v1.1.0: the first 8 to end have mean length 8.75. Here (2·2 + 6·20) / 8 = 15.5."""
+    """v1.1.0: the first 8 to end have mean length 8.75. Here it is (2·2 + 6·20) / 8 = 15.5."""
     buffer = VectorReplayBuffer(400, 4)
     vector_env = envs(2, 20, 20, 20, mode=mode, as_dict=as_dict)
     stats = Collector(discrete(), vector_env, buffer).collect(n_episode=8)
     assert stats.lens.mean() == stats.returns.mean() == 15.5
     assert stats.n_collected_steps == len(buffer) == 124
-    assert [len(ring) for ring in buffer.buffers] == [4, 40, 40, 40]
+    assert [len(sub_buffer) for sub_buffer in buffer.buffers] == [4, 40, 40, 40]
 
 
 @pytest.mark.parametrize(
     "kwargs", [{"n_step": -3}, {"n_step": 0}, {"n_episode": -1}, {"n_step": 4, "n_episode": 4}, {}]
 )
-def test_a_collect_of_nothing_or_of_two_things_is_an_error(kwargs: dict[str, int]) -> None:
+def test_a_collect_of_nothing_or_of_two_things_is_an_error(kwargs: dict[str, Any]) -> None:
     """v1.1.0: n_step=-3, and n_step with n_episode, are accepted."""
     vector_env = envs(2, 2)
     collector = Collector(discrete(), vector_env)
     with pytest.raises(ValueError, match="exactly one of n_step and n_episode"):
         collector.collect(**kwargs)
-    assert collector.collect_step == vector_env.envs[0].steps == 0
+    assert collector.collect_step == steps_of(vector_env.envs[0]) == 0
 
 
 def cartpole() -> gym.Env[Any, Any]:
@@ -1028,7 +1133,7 @@ def cartpole() -> gym.Env[Any, Any]:
 
 
 @pytest.mark.parametrize("vector", [SyncVectorEnv, AsyncVectorEnv])
-def test_a_seed_seeds_each_environment_with_a_seed_of_its_own(vector: Any) -> None:
+def test_a_seed_seeds_each_environment_differently(vector: Any) -> None:
     """v1.1.0: gym_reset_kwargs={"seed": 5} seeds every environment with 5."""
     collector = Collector(discrete(), vector([cartpole] * 2))
     obs, _ = collector.reset(gym_reset_kwargs={"seed": 5})
@@ -1036,8 +1141,8 @@ def test_a_seed_seeds_each_environment_with_a_seed_of_its_own(vector: Any) -> No
     assert obs.tolist() == [cartpole().reset(seed=5 + i)[0].tolist() for i in range(2)]
 
 
-def test_a_seed_seeds_the_one_generator_of_an_environment_that_has_one() -> None:
-    """v1.1.0: no such environments."""
+def test_a_seed_seeds_the_single_generator_of_a_vector_that_has_one() -> None:
+    """v1.1.0: such environments are not supported."""
     vector_env = gym.make_vec("CartPole-v1", num_envs=3)
     obs, _ = Collector(discrete(), vector_env).reset(gym_reset_kwargs={"seed": 5})
     same, _ = gym.make_vec("CartPole-v1", num_envs=3).reset(seed=5)
@@ -1131,7 +1236,7 @@ def test_with_a_test_collector_a_missing_episode_per_test_is_a_clear_error() -> 
 
 
 def steps_taken(**kwargs: Any) -> tuple[InfoStats, int]:
-    """What the trainer reports, and how often its optimizer really stepped."""
+    """What the trainer reports, and how many steps its optimizer took."""
     policy = discrete()
     steps: list[None] = []
     policy.optim.register_step_post_hook(lambda *_: steps.append(None))
@@ -1139,14 +1244,14 @@ def steps_taken(**kwargs: Any) -> tuple[InfoStats, int]:
 
 
 def test_gradient_step_counts_updates_times_repeats() -> None:
-    """v1.1.0: 4 for 2 updates of 3 repeats. Here 6."""
+    """v1.1.0: 4 for 2 updates of 3 repeats. Here it is 6."""
     info, steps = steps_taken(repeat_per_collect=3)
     assert info.gradient_step == steps == 6
 
 
 @pytest.mark.parametrize("batch_size", [None, 0, -1, 1, 2, 3, 4, 5])
 def test_gradient_step_counts_minibatches(batch_size: int | None) -> None:
-    """v1.1.0: counts the numbers in the loss summary."""
+    """v1.1.0: it counts the numbers in the loss summary."""
     info, steps = steps_taken(batch_size=batch_size)
     assert info.gradient_step == steps
 
@@ -1173,6 +1278,7 @@ weights = {"actor": Same(-1.0, -3.0), "dist_fn": Categorical}
 cases = [
     ("action_scaling=False", lambda: discrete(action_scaling=True)),
     ("discount_factor", lambda: discrete(discount_factor=1.5)),
+    ("max_action is", lambda: actor_of_two_dimensions(max_action=np.ones(3))),
     ("logits=logits", lambda: act(discrete(**weights))),
     ("logits=logits", lambda: act(discrete(**probabilities))),
     ("logits=logits", lambda: learn([0, 1], [1.0, 3.0], **probabilities)),
@@ -1197,10 +1303,10 @@ print("asserts:", __debug__)
 for message, call in cases:
     try:
         call()
-        print(message, "did not come")
+        print("no error says", message)
     except (ValueError, RuntimeError) as error:
         if message not in str(error):
-            print(message, "came as", repr(error))
+            print(repr(error), "does not say", message)
 """
 
 

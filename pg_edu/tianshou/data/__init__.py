@@ -1,0 +1,47 @@
+"""Batches, replay buffers, collectors and what they report, as in `tianshou.data`."""
+
+from typing import TYPE_CHECKING
+
+from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
+from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
+from pg_edu.collector import Collector, CollectStats
+from pg_edu.stats import SequenceSummaryStats
+from pg_edu.tianshou.missing import explain_missing
+from pg_edu.trainer import EpochStats, InfoStats, TimingStats
+
+__all__ = [
+    "Batch",
+    "CollectStats",
+    "Collector",
+    "EpochStats",
+    "InfoStats",
+    "ReplayBuffer",
+    "SequenceSummaryStats",
+    "TimingStats",
+    "VectorReplayBuffer",
+    "to_numpy",
+    "to_torch",
+    "to_torch_as",
+]
+
+if not TYPE_CHECKING:
+    plain_buffer = (
+        "REINFORCE forgets its data after each update: use VectorReplayBuffer, or ReplayBuffer for "
+        "a single environment."
+    )
+    __getattr__ = explain_missing(
+        __name__,
+        {
+            "PrioritizedReplayBuffer": plain_buffer,
+            "HERReplayBuffer": plain_buffer,
+            "PrioritizedVectorReplayBuffer": plain_buffer,
+            "HERVectorReplayBuffer": plain_buffer,
+            "CachedReplayBuffer": plain_buffer,
+            "ReplayBufferManager": "Use VectorReplayBuffer(total_size, buffer_num).",
+            "PrioritizedReplayBufferManager": plain_buffer,
+            "HERReplayBufferManager": plain_buffer,
+            "AsyncCollector": "Use Collector, with SubprocVectorEnv for slow environments.",
+            "BaseCollector": "Use Collector.",
+            "CollectStatsBase": "Use CollectStats.",
+        },
+    )

@@ -1,0 +1,1 @@
+"""Replay buffers, in the modules `base` and `vecbuf`."""

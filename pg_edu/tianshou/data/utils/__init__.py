@@ -1,0 +1,1 @@
+"""Conversions between numpy and torch, in the module `converter`."""

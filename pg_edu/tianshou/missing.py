@@ -1,0 +1,30 @@
+"""What a module of this wing says when it is asked for a name of Tianshou's that pg_edu lacks.
+
+Each module sets its own `__getattr__` (PEP 562) under `if not TYPE_CHECKING`, because mypy takes a
+module with a `__getattr__` for one that has every name.
+"""
+
+from collections.abc import Callable
+from typing import NoReturn
+
+
+def explain_missing(module: str, instead: dict[str, str]) -> Callable[[str], NoReturn]:
+    """Return the `__getattr__` of a module that says what to use instead of a missing name.
+
+    Args:
+        module: the module's `__name__`.
+        instead: for each name of Tianshou's that a user may ask for, a sentence of advice.
+
+    Example:
+        >>> explain_missing("pg_edu.tianshou.env", {"Pond": "Use a Lake."})("Pond")
+        Traceback (most recent call last):
+        ImportError: pg_edu.tianshou.env has no Pond. Use a Lake.
+    """
+
+    def module_getattr(name: str) -> NoReturn:
+        if name in instead:
+            # `from module import name` would replace the message of an AttributeError by its own.
+            raise ImportError(f"{module} has no {name}. {instead[name]}")
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return module_getattr

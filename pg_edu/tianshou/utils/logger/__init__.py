@@ -1,0 +1,1 @@
+"""Loggers, in the modules `base` and `tensorboard`."""

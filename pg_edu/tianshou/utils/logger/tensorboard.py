@@ -1,0 +1,91 @@
+"""The logger that hands scalars to TensorBoard, or to any other writer of scalars."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pg_edu.tianshou.utils.logger.base import BaseLogger
+
+__all__ = ["TensorboardLogger"]
+
+
+class ScalarWriter(Protocol):
+    """The methods of torch.utils.tensorboard.SummaryWriter that a `TensorboardLogger` calls."""
+
+    def add_scalar(self, tag: str, scalar_value: Any, global_step: int) -> object: ...
+    def flush(self) -> object: ...
+    def close(self) -> object: ...
+
+
+class TensorboardLogger(BaseLogger):
+    """A logger that gives its scalars to a SummaryWriter, or to another `ScalarWriter`.
+
+    Args:
+        writer: an object with the methods add_scalar, flush and close.
+        save_interval: the smallest number of epochs between two checkpoints.
+        write_flush: whether the writer is flushed after each entry.
+        train_interval, test_interval, update_interval, info_interval: as in `BaseLogger`.
+
+    Example:
+        >>> class Printer:
+        ...     def add_scalar(self, tag, scalar_value, global_step):
+        ...         print(f"{tag} = {scalar_value} at {global_step}")
+        ...     flush = close = lambda self: None
+        >>> TensorboardLogger(Printer()).log_test_data({"returns_stat": {"mean": 21.0}}, 500)
+        test/env_step = 500 at 500
+        test/returns_stat/mean = 21.0 at 500
+    """
+
+    def __init__(
+        self,
+        writer: ScalarWriter,
+        train_interval: int = 1000,
+        test_interval: int = 1,
+        update_interval: int = 1000,
+        info_interval: int = 1,
+        save_interval: int = 1,
+        write_flush: bool = True,
+    ) -> None:
+        super().__init__(train_interval, test_interval, update_interval, info_interval)
+        self.writer = writer
+        self.save_interval = save_interval
+        self.write_flush = write_flush
+        self.last_save_step = -1
+        self._last_save = (0, 0, 0)
+
+    def write(self, step_type: str, step: int, data: dict[str, Any]) -> None:
+        """Add the step and every scalar to the writer."""
+        scope = step_type.split("/")[0]
+        self.writer.add_scalar(step_type, step, global_step=step)
+        for name, value in data.items():
+            self.writer.add_scalar(f"{scope}/{name}", value, global_step=step)
+        if self.write_flush:
+            self.writer.flush()
+
+    def save_data(
+        self,
+        epoch: int,
+        env_step: int,
+        gradient_step: int,
+        save_checkpoint_fn: Callable[[int, int, int], object] | None = None,
+    ) -> None:
+        """Call save_checkpoint_fn every save_interval epochs, and log where training was."""
+        if save_checkpoint_fn is None or epoch - self.last_save_step < self.save_interval:
+            return
+
+        save_checkpoint_fn(epoch, env_step, gradient_step)
+        self.last_save_step = epoch
+        self._last_save = (epoch, env_step, gradient_step)
+        self.write("save/epoch", epoch, {})
+        self.write("save/env_step", env_step, {})
+        self.write("save/gradient_step", gradient_step, {})
+
+    def restore_data(self) -> tuple[int, int, int]:
+        """Return (epoch, env_step, gradient_step) of the last checkpoint of this logger.
+
+        Files that an earlier run wrote are not read.
+        """
+        return self._last_save
+
+    def finalize(self) -> None:
+        """Close the writer."""
+        self.writer.close()

@@ -1,0 +1,5 @@
+"""Running mean and variance, as in `tianshou.utils.statistics`."""
+
+from pg_edu.stats import RunningMeanStd
+
+__all__ = ["RunningMeanStd"]
