@@ -15,13 +15,13 @@ DOCS = ROOT / "docs"
 GLOSSARY = (DOCS / "GLOSSARY.md").read_text(encoding="utf-8")
 
 # TeX commands that are no symbols: operators, functions, arrows, spaces and fonts.
-COMMANDS = set(
-    "approx arcsin bar big Big bigg binom blacksquare bmod cases cdot cos displaystyle dot dots exp"
-    " frac ge hat in infty int le ldots left leftarrow lfloor lim log mathcal max mid min nabla ne"
-    " neq nolimits not overbrace overset partial pm prime prod qquad quad rfloor right rightarrow"
-    " sim sin sqrt star sum tanh tbinom textstyle tfrac tilde times to top underbrace underset"
-    " xrightarrow".split()
-)
+OPERATORS = """
+approx arcsin bar big Big bigg binom blacksquare bmod cases cdot cos displaystyle dot dots exp frac
+ge hat in infty int le ldots left leftarrow lfloor lim log mathcal max mid min nabla ne neq nolimits
+not overbrace overset partial pm prime prod qquad quad rfloor right rightarrow sim sin sqrt star sum
+tanh tbinom textstyle tfrac tilde times to top underbrace underset xrightarrow
+"""
+COMMANDS = set(OPERATORS.split())
 NO_SYMBOLS = re.compile(
     r"\\(?:text|mathrm|operatorname|begin|end|mathbf)\s*\{[^{}]*\}|\\mathbb\s*\{?E\}?|\\mathcal\s*N"
     r"|\\[^A-Za-z]"
