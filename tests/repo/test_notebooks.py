@@ -43,7 +43,7 @@ def printed(cell: Any) -> str:
         texts.append(output.get("text", ""))
         texts += output.get("traceback", [])
         texts += [v for kind, v in output.get("data", {}).items() if kind.startswith("text/")]
-    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(texts))  # without colours
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(texts))  # without the codes of colors
 
 
 def test_each_source_has_its_notebook_and_each_notebook_its_source() -> None:
@@ -52,7 +52,7 @@ def test_each_source_has_its_notebook_and_each_notebook_its_source() -> None:
 
 
 @every_notebook
-def test_the_readme_and_the_map_of_the_course_lead_to_it(source: Path) -> None:
+def test_the_readme_and_notebook_00_link_to_it(source: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     course = SOURCES[0].read_text(encoding="utf-8")
     assert f"](notebooks/{source.stem}.ipynb)" in readme
@@ -103,7 +103,7 @@ def test_an_absolute_path_is_noticed(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["https://example.org/a/b", "runs/x/y.png", "</b></p>", "3 / 4/5"])
-def test_what_only_looks_like_an_absolute_path_is_not(text: str) -> None:
+def test_a_relative_path_or_an_address_is_not_mistaken_for_an_absolute_path(text: str) -> None:
     assert not absolute_paths(text)
 
 
@@ -154,7 +154,7 @@ def names_in(code: str) -> set[str]:
 
 @every_notebook
 def test_every_exercise_can_be_solved(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the right answer in its place the check says correct, and no other cell knows of it."""
+    """The check accepts the right answer, and no other cell uses the reader's answer."""
     cells = [cell.source for cell in code_cells(source)]
     asked = [(cell, *found) for cell in cells for found in CHECK.findall(cell)]
     for cell, name, answer in asked:
@@ -239,7 +239,7 @@ def test_a_false_claim_stops_the_build(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_notebook_that_does_not_exist_is_named_together_with_those_that_do() -> None:
+def test_an_unknown_notebook_is_named_in_a_message_that_lists_the_known_ones() -> None:
     command = [sys.executable, str(build.FOLDER / "build.py"), "99_nothing"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -60,7 +60,7 @@ def test_constraints_pin_every_dependency_within_its_bounds() -> None:
         assert requirement.specifier.contains(pin.removeprefix("==")), requirement
 
 
-def test_constraints_are_exact_and_of_no_particular_platform() -> None:
+def test_constraints_are_exact_and_fit_every_platform() -> None:
     for requirement in constraints():
         assert re.fullmatch(r"==[\w.]+", str(requirement.specifier)), requirement  # no +cpu
         assert requirement.url is None
@@ -115,7 +115,7 @@ def test_the_hooks_before_a_commit_download_nothing() -> None:
 
 
 def test_colab_has_what_is_needed_so_pip_replaces_nothing_there() -> None:
-    """Versions of Colab's runtime of August 2026."""
+    """The versions are those of Colab's runtime in August 2026."""
     colab = {"torch": "2.11.0", "numpy": "2.1.0", "gymnasium": "1.3.0", "matplotlib": "3.10.0"}
     lower = {r.name: r.specifier for r in RUN_TIME if r.name in colab}
     assert all(lower[name].contains(version) for name, version in colab.items())
@@ -133,7 +133,7 @@ def test_continuous_integration_covers_every_supported_python_on_three_systems()
 
 
 def addresses(root: Path) -> set[str]:
-    """Every owner/name that the tree under `root` gives as this repository's own."""
+    """Return every owner/name that the tree under `root` shows as the home of this repository."""
     name = r"([\w.-]+/[\w.-]+)"
     own = re.compile(
         rf"github\.com/{name}/(?:archive|actions)/|colab\.research\.google\.com/github/{name}/"
@@ -147,14 +147,14 @@ def addresses(root: Path) -> set[str]:
     return {"".join(found) for text in texts for found in own.findall(text)}
 
 
-def test_no_address_is_shown_but_the_one_that_is_set() -> None:
+def test_the_only_address_that_is_shown_is_the_one_that_is_set() -> None:
     address = PROJECT["urls"].get("Repository")
     assert addresses(ROOT) == ({address.removeprefix("https://github.com/")} if address else set())
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the tree, without what git ignores."""
+    """Copy the tree, without what git ignores, and return the copy's root."""
     for name in ("pyproject.toml", "README.md", "environment.yml"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("notebooks", ".github", "pg_edu"):
@@ -197,7 +197,7 @@ def outputs(notebook: bytes) -> list[Any]:
 
 
 @pytest.mark.slow
-def test_publishing_twice_is_publishing_once(copy: Path) -> None:
+def test_publishing_twice_changes_no_more_than_publishing_once(copy: Path) -> None:
     publish("ada/gradients", copy)
     once = contents(copy)
     publish("ada/gradients", copy)
@@ -205,7 +205,7 @@ def test_publishing_twice_is_publishing_once(copy: Path) -> None:
 
 
 @pytest.mark.slow
-def test_publishing_under_another_name_leaves_nothing_of_the_first(copy: Path) -> None:
+def test_publishing_under_another_name_removes_the_first_one(copy: Path) -> None:
     publish("ada/gradients", copy)
     once = contents(copy)
     publish("emmy/invariants", copy)
@@ -233,7 +233,7 @@ def test_publishing_is_one_command(copy: Path) -> None:
 
 
 def make_with_a_python_that_fails_on(word: str, folder: Path) -> str:
-    """What `make` says where the system's Python fails if `word` is in its arguments."""
+    """Return what `make` says if the system's Python fails on arguments that contain `word`."""
     for name in ("Makefile", "maintain.mk", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder / name)
     python = folder / "python"
@@ -293,7 +293,7 @@ def test_make_without_venv_says_what_to_install(tmp_path: Path) -> None:
 def test_a_folder_of_the_same_name_beside_a_script_does_not_hide_the_package(
     tmp_path: Path,
 ) -> None:
-    """Such as a clone: without an __init__.py it is a namespace package, which must come last."""
+    """A clone is such a folder: it has no __init__.py, so it is a namespace package, found last."""
     (tmp_path / "pg_edu").mkdir()
     (tmp_path / "script.py").write_text("from pg_edu import PGPolicy")
     subprocess.run([sys.executable, "script.py"], cwd=tmp_path, check=True)

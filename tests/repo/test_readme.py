@@ -49,7 +49,7 @@ def test_the_names_from_tianshou_are_there() -> None:
 
 @pytest.mark.slow
 def test_its_policy_learns(capsys: pytest.CaptureFixture[str]) -> None:
-    """The last five of its twenty mean returns are half as high again as the first five."""
+    """The last five of its twenty mean returns exceed the first five by at least a half."""
     torch.manual_seed(0)
     exec(program("README.md", "PGPolicy in a few lines"), {})
     means = [int(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
@@ -66,6 +66,14 @@ def test_what_a_page_links_to_exists(page: str) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)", text(page))
     inside = [link for link in links if not link.startswith("https://")]
     assert [link for link in inside if not ((ROOT / page).parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_files_that_a_page_names_in_passing_exist(page: str) -> None:
+    """These are names in code, such as `tests/conftest.py`; a made-up `its_name` is skipped."""
+    named = re.findall(r"[\s`]((?:tests|pg_edu|notebooks|docs)/[\w./-]+\w/?)(?=[\s`])", text(page))
+    files = [name for name in named if "its_name" not in name]
+    assert [name for name in files if not (ROOT / name).exists()] == []
 
 
 def test_the_readme_begins_with_at_most_four_commands() -> None:
