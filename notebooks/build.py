@@ -1,14 +1,20 @@
 """Build the notebooks: text source, src/NN_name.md -> executed notebook, NN_name.ipynb.
 
-    python notebooks/build.py [NAMES]
+    python notebooks/build.py [NAMES]            execute them
+    python notebooks/build.py --check [NAMES]    only compare their cells with the sources
 
-A name is a file's name or its number: `00_quickstart`, or `00`; without names all are built. The
-same source gives the same bytes, pictures included, on the same machine and versions.
+A name is a file's name or its number: `00_quickstart`, or `00`. Without names, all notebooks are
+meant. The same source gives the same bytes, pictures included, on the same machine with the same
+versions. `--check` takes seconds, executes nothing, and exits with status 1 if a notebook has to be
+built again.
 """
 
+import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -19,8 +25,25 @@ FOLDER = Path(__file__).parent
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
-def sources(names: list[str]) -> list[Path]:
-    """The sources of the named notebooks, in order; of all of them if no name is given."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build or compare the notebooks that the command line names; return the exit status."""
+    parser = argparse.ArgumentParser(description="Build the notebooks from notebooks/src.")
+    parser.add_argument("names", nargs="*", metavar="NAMES", help="00, or 00_quickstart")
+    parser.add_argument("--check", action="store_true", help="compare cells, execute nothing")
+    given = parser.parse_args(arguments)
+    chosen = sources(given.names)
+    if given.check:
+        return check(chosen)
+    for source in chosen:
+        notebook = read(source)
+        execute(notebook, FOLDER)
+        write(notebook, built(source))
+        print(f"notebooks/{source.stem}.ipynb")
+    return 0
+
+
+def sources(names: Sequence[str]) -> list[Path]:
+    """Return the sources of the named notebooks in order, or all sources without a name."""
     found = sorted((FOLDER / "src").glob("*.md"))
     unknown = [n for n in names if not any(n in (s.stem, s.stem[:2]) for s in found)]
     if unknown:
@@ -29,8 +52,38 @@ def sources(names: list[str]) -> list[Path]:
     return [s for s in found if not names or s.stem in names or s.stem[:2] in names]
 
 
+def built(source: Path) -> Path:
+    """Return the path of the executed notebook: one folder above its source."""
+    return source.parents[1] / f"{source.stem}.ipynb"
+
+
+def check(chosen: Sequence[Path]) -> int:
+    """Compare each notebook's cells with its source; print what differs, return the exit status."""
+    differing = [source.stem for source in chosen if not matches(source)]
+    for name in differing:
+        print(
+            f"notebooks/{name}.ipynb does not match notebooks/src/{name}.md. "
+            f"Build it again: python notebooks/build.py {name}",
+            file=sys.stderr,
+        )
+    return 1 if differing else 0
+
+
+def matches(source: Path) -> bool:
+    """Return whether the executed notebook exists and has exactly the cells of its source."""
+    path = built(source)
+    if not path.exists():
+        return False
+    return cells(nbformat.read(path, as_version=4)) == cells(read(source))
+
+
+def cells(notebook: NotebookNode) -> list[tuple[str, str, str, Any]]:
+    """Return what a source decides about each cell: id, type, text and metadata."""
+    return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells]
+
+
 def read(source: Path) -> NotebookNode:
-    """The notebook of a text source, not executed, with nothing in it that could vary."""
+    """Return the notebook of a text source, not executed, with nothing in it that could vary."""
     notebook = jupytext.read(source)
     notebook.metadata = NotebookNode(kernelspec=NotebookNode(KERNELSPEC))
     for number, cell in enumerate(notebook.cells):
@@ -46,17 +99,14 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
-    ).execute(stderr=subprocess.DEVNULL)  # the kernel's own log; what cells print is kept
-    del notebook.metadata["language_info"]  # names the Python that ran
+    ).execute(stderr=subprocess.DEVNULL)  # The kernel's own log goes; what cells print is kept.
+    del notebook.metadata["language_info"]  # It names the Python version that ran the cells.
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
+    """Write the notebook as UTF-8 with Unix line ends on every system."""
     path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    for source in sources(sys.argv[1:]):
-        notebook = read(source)
-        execute(notebook, FOLDER)
-        write(notebook, FOLDER / f"{source.stem}.ipynb")
-        print(f"notebooks/{source.stem}.ipynb")
+    sys.exit(main())

@@ -2,9 +2,9 @@
 
     python notebooks/publish.py owner/name
 
-The one setting is Repository in pyproject.toml, under [project.urls]. The README's badges, the
-first code cell of each notebook (which installs the package where it is not installed) and a badge
-that opens the notebook in Colab follow it. Doing it again, or with another name, is fine.
+The setting itself is Repository in pyproject.toml, under [project.urls]. The README's badges, the
+first code cell of each notebook (which installs the package where it is missing) and a badge that
+opens the notebook in Colab follow from it. The command can be repeated, also with another name.
 """
 
 import re
@@ -33,27 +33,27 @@ def publish(repository: str, root: Path) -> None:
 
 
 def colab(repository: str, name: str) -> str:
-    """A badge that opens the notebook of that name in Colab."""
+    """Return the badge that opens the notebook of that name in Colab."""
     site = "https://colab.research.google.com"
     notebook = f"{site}/github/{repository}/blob/main/notebooks/{name}.ipynb"
     return f"[![Open in Colab]({site}/assets/colab-badge.svg)]({notebook})"
 
 
 def set_badges(path: Path, badges: str) -> None:
-    """Put the line of badges under the title, in place of one that is there."""
+    """Put the line of badges under the title, or replace the one that is there."""
     edit(path, r"\A(# .*\n)(?:\n\[!\[.*\n)?", rf"\g<1>\n{badges}\n")
 
 
 def edit(path: Path, pattern: str, replacement: str) -> None:
-    """Replace the first match of `pattern`, which must be there."""
+    """Replace the first match of `pattern`; exit with a message if there is none."""
     text, count = re.subn(pattern, replacement, path.read_text(encoding="utf-8"), count=1)
     if not count:
-        sys.exit(f"{path}: nothing in it looks like {pattern!r}")
+        sys.exit(f"{path} has nothing that matches {pattern!r}, so it cannot show the address")
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def follow(source: Path, path: Path) -> None:
-    """Bring the cells of an executed notebook in step with its source; outputs stay."""
+    """Copy the source's cells into the executed notebook and leave its outputs as they are."""
     notebook = nbformat.read(path, as_version=4)
     for cell, new in zip(notebook.cells, build.read(source).cells, strict=True):
         cell.source = new.source

@@ -1,6 +1,6 @@
-"""What a notebook must be beside reproducible, which `pytest --nbval` sees to.
+"""What a notebook must be, apart from reproducible: `pytest --nbval` takes care of that.
 
-A notebook stripped of its outputs, or full of paths and addresses of one machine, would pass there.
+It would let a notebook pass that has lost its outputs, or that shows one machine's paths.
 """
 
 import ast
@@ -29,11 +29,7 @@ every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda source: s
 
 
 def executed(source: Path) -> Any:
-    return nbformat.read(built(source), as_version=4)
-
-
-def built(source: Path) -> Path:
-    return build.FOLDER / f"{source.stem}.ipynb"
+    return nbformat.read(build.built(source), as_version=4)
 
 
 def code_cells(source: Path) -> list[Any]:
@@ -41,13 +37,13 @@ def code_cells(source: Path) -> list[Any]:
 
 
 def printed(cell: Any) -> str:
-    """All text that a reader sees below a cell: streams, results, tables, tracebacks."""
+    """Return all text that a reader sees below a cell: streams, results, tables, tracebacks."""
     texts: list[str] = []
     for output in cell.outputs:
         texts.append(output.get("text", ""))
         texts += output.get("traceback", [])
         texts += [v for kind, v in output.get("data", {}).items() if kind.startswith("text/")]
-    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(texts))  # without colours
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(texts))  # without the codes of colors
 
 
 def test_each_source_has_its_notebook_and_each_notebook_its_source() -> None:
@@ -56,7 +52,7 @@ def test_each_source_has_its_notebook_and_each_notebook_its_source() -> None:
 
 
 @every_notebook
-def test_the_readme_and_the_map_of_the_course_lead_to_it(source: Path) -> None:
+def test_the_readme_and_notebook_00_link_to_it(source: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     course = SOURCES[0].read_text(encoding="utf-8")
     assert f"](notebooks/{source.stem}.ipynb)" in readme
@@ -65,10 +61,7 @@ def test_the_readme_and_the_map_of_the_course_lead_to_it(source: Path) -> None:
 
 @every_notebook
 def test_cells_are_those_of_the_source(source: Path) -> None:
-    def cells(notebook: Any) -> list[tuple[str, str, str, Any]]:
-        return [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells]
-
-    assert cells(executed(source)) == cells(build.read(source)), (
+    assert build.cells(executed(source)) == build.cells(build.read(source)), (
         f"run: python notebooks/build.py {source.stem}"
     )
 
@@ -110,7 +103,7 @@ def test_an_absolute_path_is_noticed(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["https://example.org/a/b", "runs/x/y.png", "</b></p>", "3 / 4/5"])
-def test_what_only_looks_like_an_absolute_path_is_not(text: str) -> None:
+def test_a_relative_path_or_an_address_is_not_mistaken_for_an_absolute_path(text: str) -> None:
     assert not absolute_paths(text)
 
 
@@ -140,7 +133,7 @@ def test_metadata_is_the_bare_kernelspec(source: Path) -> None:
 
 @every_notebook
 def test_file_is_small(source: Path) -> None:
-    assert built(source).stat().st_size < 500_000
+    assert build.built(source).stat().st_size < 500_000
 
 
 @every_notebook
@@ -161,7 +154,7 @@ def names_in(code: str) -> set[str]:
 
 @every_notebook
 def test_every_exercise_can_be_solved(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the right answer in its place the check says correct, and no other cell knows of it."""
+    """The check accepts the right answer, and no other cell uses the reader's answer."""
     cells = [cell.source for cell in code_cells(source)]
     asked = [(cell, *found) for cell in cells for found in CHECK.findall(cell)]
     for cell, name, answer in asked:
@@ -174,6 +167,50 @@ def test_every_exercise_can_be_solved(source: Path, capsys: pytest.CaptureFixtur
         assert capsys.readouterr().out == f"✓ {name} correct\n"
 
 
+TOY = "# Toy\n\n```python\nprint(1)\n```\n"
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """Return the source of a notebook in a folder of its own, built without being executed."""
+    source = tmp_path / "src" / "00_toy.md"
+    source.parent.mkdir()
+    source.write_text(TOY, encoding="utf-8")
+    build.write(build.read(source), build.built(source))
+    return source
+
+
+def test_a_notebook_that_matches_its_source_passes_the_check(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build.check([toy]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("edited", [TOY.replace("print(1)", "print(2)"), TOY + "\nThe end.\n"])
+def test_a_source_that_was_edited_is_named_with_the_command_that_helps(
+    toy: Path, edited: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.write_text(edited, encoding="utf-8")
+    assert build.check([toy]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("notebooks/00_toy.ipynb does not match notebooks/src/00_toy.md.")
+    assert message.endswith("python notebooks/build.py 00_toy\n")
+
+
+def test_a_notebook_that_was_never_built_fails_the_check(toy: Path) -> None:
+    build.built(toy).unlink()
+    assert build.check([toy]) == 1
+
+
+def test_the_check_executes_nothing_and_changes_nothing(toy: Path) -> None:
+    before = build.built(toy).read_bytes()
+    toy.write_text("```python\nraise SystemExit\n```\n", encoding="utf-8")
+    build.check([toy])
+    assert build.built(toy).read_bytes() == before
+
+
+@pytest.mark.slow
 def test_the_same_source_is_built_into_the_same_bytes(tmp_path: Path) -> None:
     source = tmp_path / "toy.md"
     source.write_text(
@@ -190,6 +227,7 @@ def test_the_same_source_is_built_into_the_same_bytes(tmp_path: Path) -> None:
     assert once == (tmp_path / "twice.ipynb").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_false_claim_stops_the_build(tmp_path: Path) -> None:
     source = tmp_path / "toy.md"
     source.write_text(
@@ -200,7 +238,8 @@ def test_a_false_claim_stops_the_build(tmp_path: Path) -> None:
         build.execute(build.read(source), tmp_path)
 
 
-def test_a_notebook_that_does_not_exist_is_named_together_with_those_that_do() -> None:
+@pytest.mark.slow
+def test_an_unknown_notebook_is_named_in_a_message_that_lists_the_known_ones() -> None:
     command = [sys.executable, str(build.FOLDER / "build.py"), "99_nothing"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""What is installed from where, and what `make` does: each fact has one home, the rest follows."""
+"""Each fact about installing has one home: pyproject.toml, constraints.txt, or the Makefile."""
 
 import os
 import re
@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from publish import publish
+
+import pg_edu
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
@@ -45,10 +47,10 @@ def test_environment_yml_names_the_packages_and_bounds_of_pyproject() -> None:
     assert from_pip == {"pip": ["-e ."]}
 
 
-def test_the_conda_environment_has_the_name_that_the_readme_activates() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_conda_environment_has_the_name_that_the_page_on_installing_activates() -> None:
+    page = (ROOT / "docs/INSTALL.md").read_text(encoding="utf-8")
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    assert re.findall(r"conda activate ([\w-]+)", readme) == [environment["name"]]
+    assert re.findall(r"conda activate ([\w-]+)", page) == [environment["name"]]
 
 
 def test_constraints_pin_every_dependency_within_its_bounds() -> None:
@@ -58,7 +60,7 @@ def test_constraints_pin_every_dependency_within_its_bounds() -> None:
         assert requirement.specifier.contains(pin.removeprefix("==")), requirement
 
 
-def test_constraints_are_exact_and_of_no_particular_platform() -> None:
+def test_constraints_are_exact_and_fit_every_platform() -> None:
     for requirement in constraints():
         assert re.fullmatch(r"==[\w.]+", str(requirement.specifier)), requirement  # no +cpu
         assert requirement.url is None
@@ -69,8 +71,51 @@ def constraints() -> list[Requirement]:
     return [Requirement(line) for line in lines if not line.startswith("#")]
 
 
+def test_the_page_on_installing_names_the_torch_of_the_constraints() -> None:
+    page = (ROOT / "docs/INSTALL.md").read_text(encoding="utf-8")
+    assert f"torch{bounds(constraints())['torch']}" in page
+
+
+def test_tools_for_parity_and_speed_are_extras_that_the_package_does_without() -> None:
+    extras = PROJECT["optional-dependencies"]
+    assert set(extras) == {"dev", "ray", "parity", "bench"}
+    needed = set(bounds(RUN_TIME))
+    assert not needed & {"ray", "numba", "pandas", "mujoco", "stable-baselines3", "nbval", "pytest"}
+
+
+def test_the_version_has_one_home_which_needs_no_installed_package() -> None:
+    assert "version" not in PROJECT and PROJECT["dynamic"] == ["version"]
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    dynamic = tomllib.loads(text)["tool"]["setuptools"]["dynamic"]
+    assert dynamic == {"version": {"attr": "pg_edu.__version__"}}
+    assert Version(pg_edu.__version__).release
+
+
+def test_the_citation_names_the_version_and_the_authors_of_the_package() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert str(citation["version"]) == pg_edu.__version__
+    assert citation["authors"] == PROJECT["authors"]
+    assert citation["license"] == PROJECT["license"]
+    assert {"message", "title"} <= set(citation)
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## \[(.+?)\]", text, flags=re.MULTILINE)[0] == pg_edu.__version__
+
+
+def test_the_hooks_before_a_commit_download_nothing() -> None:
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    repositories = yaml.safe_load(text)["repos"]
+    assert [repository["repo"] for repository in repositories] == ["local"]
+    hooks = repositories[0]["hooks"]
+    assert {hook["language"] for hook in hooks} == {"system"}
+    assert "python notebooks/build.py --check" in {hook["entry"] for hook in hooks}
+
+
 def test_colab_has_what_is_needed_so_pip_replaces_nothing_there() -> None:
-    """Versions of Colab's runtime of August 2026."""
+    """The versions are those of Colab's runtime in August 2026."""
     colab = {"torch": "2.11.0", "numpy": "2.1.0", "gymnasium": "1.3.0", "matplotlib": "3.10.0"}
     lower = {r.name: r.specifier for r in RUN_TIME if r.name in colab}
     assert all(lower[name].contains(version) for name, version in colab.items())
@@ -88,7 +133,7 @@ def test_continuous_integration_covers_every_supported_python_on_three_systems()
 
 
 def addresses(root: Path) -> set[str]:
-    """Every owner/name that the tree under `root` gives as this repository's own."""
+    """Return every owner/name that the tree under `root` shows as the home of this repository."""
     name = r"([\w.-]+/[\w.-]+)"
     own = re.compile(
         rf"github\.com/{name}/(?:archive|actions)/|colab\.research\.google\.com/github/{name}/"
@@ -102,14 +147,14 @@ def addresses(root: Path) -> set[str]:
     return {"".join(found) for text in texts for found in own.findall(text)}
 
 
-def test_no_address_is_shown_but_the_one_that_is_set() -> None:
+def test_the_only_address_that_is_shown_is_the_one_that_is_set() -> None:
     address = PROJECT["urls"].get("Repository")
     assert addresses(ROOT) == ({address.removeprefix("https://github.com/")} if address else set())
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the tree, without what git ignores."""
+    """Copy the tree, without what git ignores, and return the copy's root."""
     for name in ("pyproject.toml", "README.md", "environment.yml"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("notebooks", ".github", "pg_edu"):
@@ -121,6 +166,7 @@ def contents(root: Path) -> dict[Path, bytes]:
     return {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_publishing_writes_the_address_wherever_it_is_shown(copy: Path) -> None:
     publish("ada/gradients", copy)
     assert addresses(copy) == {"ada/gradients"}
@@ -135,6 +181,7 @@ def test_publishing_writes_the_address_wherever_it_is_shown(copy: Path) -> None:
         assert "-q .." not in text
 
 
+@pytest.mark.slow
 def test_publishing_changes_no_output_of_a_notebook(copy: Path) -> None:
     before = contents(copy)
     publish("ada/gradients", copy)
@@ -149,14 +196,16 @@ def outputs(notebook: bytes) -> list[Any]:
     return [(cell.get("execution_count"), cell.get("outputs")) for cell in cells]
 
 
-def test_publishing_twice_is_publishing_once(copy: Path) -> None:
+@pytest.mark.slow
+def test_publishing_twice_changes_no_more_than_publishing_once(copy: Path) -> None:
     publish("ada/gradients", copy)
     once = contents(copy)
     publish("ada/gradients", copy)
     assert contents(copy) == once
 
 
-def test_publishing_under_another_name_leaves_nothing_of_the_first(copy: Path) -> None:
+@pytest.mark.slow
+def test_publishing_under_another_name_removes_the_first_one(copy: Path) -> None:
     publish("ada/gradients", copy)
     once = contents(copy)
     publish("emmy/invariants", copy)
@@ -165,6 +214,7 @@ def test_publishing_under_another_name_leaves_nothing_of_the_first(copy: Path) -
     assert contents(copy) == once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [[], ["https://github.com/a/b"]])
 def test_publishing_without_owner_and_name_says_how(copy: Path, arguments: list[str]) -> None:
     before = contents(copy)
@@ -175,6 +225,7 @@ def test_publishing_without_owner_and_name_says_how(copy: Path, arguments: list[
     assert contents(copy) == before
 
 
+@pytest.mark.slow
 def test_publishing_is_one_command(copy: Path) -> None:
     command = [sys.executable, "-B", str(copy / "notebooks/publish.py"), "ada/gradients"]
     assert subprocess.run(command, check=False).returncode == 0
@@ -182,8 +233,8 @@ def test_publishing_is_one_command(copy: Path) -> None:
 
 
 def make_with_a_python_that_fails_on(word: str, folder: Path) -> str:
-    """What `make` says where the system's Python fails if `word` is in its arguments."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    """Return what `make` says if the system's Python fails on arguments that contain `word`."""
+    for name in ("Makefile", "maintain.mk", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder / name)
     python = folder / "python"
     python.write_text(f'#!/bin/sh\ncase "$*" in *{word}*) exit 1;; esac\n', encoding="utf-8")
@@ -196,6 +247,38 @@ def make_with_a_python_that_fails_on(word: str, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
+def targets(name: str) -> set[str]:
+    """Return the phony targets of a makefile."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return set(" ".join(re.findall(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE)).split())
+
+
+def listed_by(target: str) -> set[str]:
+    """Return the targets that `make help` or `make help-maintainers` prints."""
+    done = subprocess.run(["make", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(re.findall(r"^make ([a-z-]+)\b", done.stdout, flags=re.MULTILINE))
+
+
+@needs_make
+def test_make_help_lists_what_everybody_needs_in_at_most_eight_lines() -> None:
+    assert len(targets("Makefile")) <= 8
+    assert listed_by("help") == targets("Makefile") - {"train"}  # `make` alone trains
+
+
+@needs_make
+def test_make_help_maintainers_lists_the_rest() -> None:
+    assert listed_by("help-maintainers") == targets("maintain.mk")
+    assert not targets("maintain.mk") & targets("Makefile")
+
+
+@needs_make
+@pytest.mark.parametrize("target", sorted(targets("Makefile") | targets("maintain.mk")))
+def test_every_target_of_make_has_a_recipe(target: str) -> None:
+    command = ["make", "--dry-run", target, "REPO=ada/gradients"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout
+
+
 @needs_make
 def test_make_with_an_old_python_says_which_one_is_needed(tmp_path: Path) -> None:
     assert "needs Python 3.11" in make_with_a_python_that_fails_on("version_info", tmp_path)
@@ -206,10 +289,11 @@ def test_make_without_venv_says_what_to_install(tmp_path: Path) -> None:
     assert "apt install python3-venv" in make_with_a_python_that_fails_on("ensurepip", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_folder_of_the_same_name_beside_a_script_does_not_hide_the_package(
     tmp_path: Path,
 ) -> None:
-    """Such as a clone: without an __init__.py it is a namespace package, which must come last."""
+    """A clone is such a folder: it has no __init__.py, so it is a namespace package, found last."""
     (tmp_path / "pg_edu").mkdir()
     (tmp_path / "script.py").write_text("from pg_edu import PGPolicy")
     subprocess.run([sys.executable, "script.py"], cwd=tmp_path, check=True)

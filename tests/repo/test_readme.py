@@ -1,34 +1,89 @@
-"""The README's Python runs as it stands there, and what it links to exists."""
+"""The programs of the README and of docs/ run as they stand there; their links lead to files."""
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+)
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def programs(page: str) -> dict[str, list[str]]:
+    """Return the Python programs of a page by the heading under which they stand."""
+    sections = re.split(r"^#+ ", text(page), flags=re.MULTILINE)
+    found = {
+        section.split("\n", 1)[0]: re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+        for section in sections
+    }
+    return {heading: blocks for heading, blocks in found.items() if blocks}
+
+
+def program(page: str, heading: str) -> str:
+    (only,) = programs(page)[heading]
+    return only
+
+
+def test_every_program_is_run_by_a_test_of_this_file() -> None:
+    found = {(page, heading) for page in PAGES for heading in programs(page)}
+    assert found == {
+        ("README.md", "PGPolicy in a few lines"),
+        ("README.md", "Coming from Tianshou 1.1"),
+        ("docs/TOOLS.md", "A guard against silent broadcasting"),
+    }
 
 
 def test_the_names_from_tianshou_are_there() -> None:
-    exec(PROGRAMS[1], names := {})
+    names: dict[str, Any] = {}
+    exec(program("README.md", "Coming from Tianshou 1.1"), names)
     assert names["PGPolicy"].__module__.startswith("pg_edu")
 
 
+@pytest.mark.slow
 def test_its_policy_learns(capsys: pytest.CaptureFixture[str]) -> None:
-    """The last five of its twenty mean returns are half as high again as the first five."""
+    """The last five of its twenty mean returns exceed the first five by at least a half."""
     torch.manual_seed(0)
-    exec(PROGRAMS[0], {})
+    exec(program("README.md", "PGPolicy in a few lines"), {})
     means = [int(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
     assert len(means) == 20 and sum(means[-5:]) > 1.5 * sum(means[:5])
 
 
 def test_its_guard_refuses_the_product(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(PROGRAMS[2], {})
-    assert capsys.readouterr().out.startswith("mul makes [64, 64] from [64] and [64, 1]: every ")
+    """It prints the beginning of the message that the page shows in a comment."""
+    code = program("docs/TOOLS.md", "A guard against silent broadcasting")
+    (message,) = re.findall(r"print\(error\)  # (mul makes \[64, 64\].*) \.\.\.", code)
+    exec(code, {})
+    assert capsys.readouterr().out.startswith(message)
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
-def test_what_it_links_to_exists(link: str) -> None:
-    assert link.startswith("https://") or (ROOT / link).is_file()
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_links_to_exists(page: str) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)", text(page))
+    inside = [link for link in links if not link.startswith("https://")]
+    assert [link for link in inside if not ((ROOT / page).parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_files_that_a_page_names_in_passing_exist(page: str) -> None:
+    """These are names in code, such as `tests/conftest.py`; a made-up `its_name` is skipped."""
+    named = re.findall(r"[\s`]((?:tests|pg_edu|notebooks|docs)/[\w./-]+\w/?)(?=[\s`])", text(page))
+    files = [name for name in named if "its_name" not in name]
+    assert [name for name in files if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_begins_with_at_most_four_commands() -> None:
+    beginning = text("README.md").split("\n## The notebooks")[0]
+    (block,) = re.findall(r"```sh\n(.*?)```", beginning, flags=re.DOTALL)
+    assert 1 <= len(block.splitlines()) <= 4
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text("README.md").splitlines()) <= 160

@@ -1,6 +1,6 @@
-"""What a user writes: an own policy, with statistics of its own, trained in the usual way.
+"""An example of a user's code: a policy with its own statistics, trained in the usual way.
 
-`mypy --strict` checks this file, as it would check a user's; test_user_code.py runs it.
+`mypy --strict` checks this file as it would check a user's; test_user_code.py runs it.
 """
 
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ from pg_edu import (
 
 @dataclass(kw_only=True)
 class EntropyStats(PGTrainingStats):
-    """The losses of PGPolicy, and how undecided the policy was."""
+    """The losses of PGPolicy and the entropy of the policy."""
 
     entropy: float
 
 
-class CentredPG(PGPolicy[EntropyStats]):
-    """REINFORCE with a constant baseline: the returns that it learns from are centred."""
+class CenteredPG(PGPolicy[EntropyStats]):
+    """REINFORCE with a constant baseline, which is subtracted from every return."""
 
     def __init__(self, *, baseline: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -68,12 +68,12 @@ def categorical(logits: torch.Tensor) -> Distribution:
     return Categorical(logits=logits)
 
 
-def make_policy(env: gym.Env[Any, Any], lr: float = 1e-2) -> CentredPG:
+def make_policy(env: gym.Env[Any, Any], lr: float = 1e-2) -> CenteredPG:
     assert isinstance(env.action_space, gym.spaces.Discrete)
-    assert env.observation_space.shape is not None  # a gym.Space need not have one
+    assert env.observation_space.shape is not None  # a gym.Space may have none
     net = Net(env.observation_space.shape, hidden_sizes=[16])
     actor = Actor(net, env.action_space.n, softmax_output=False)
-    return CentredPG(
+    return CenteredPG(
         actor=actor,
         optim=torch.optim.Adam(actor.parameters(), lr=lr),
         dist_fn=categorical,
