@@ -1,12 +1,12 @@
-"""Raw actions become environment actions, and back.
+"""Turn raw actions into environment actions, and back.
 
     u  --bound-->  v in [-1, 1]  --scale-->  a in [low, high]
 
     clip: v = min(max(u, -1), 1)          scale: a = low + (high - low) (v + 1) / 2
     tanh: v = tanh(u)
 
-A policy samples, scores and stores the raw action u; the environment alone sees a. So this mapping
-is, to the policy gradient, a part of the environment, and its derivative appears nowhere.
+A policy samples, scores and stores the raw action u; only the environment sees a. So for the policy
+gradient this mapping is a part of the environment, and its derivative appears nowhere.
 NumPy only. The arithmetic runs in the wider of the action's and the space's dtype.
 """
 
@@ -26,7 +26,7 @@ FLAT = float(np.finfo(np.float32).eps)  # a narrower dimension counts as having 
 
 
 def to_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool) -> AnyArray:
-    """The environment action of a raw action: bound it, then scale it to the space.
+    """Return the environment action of a raw action: bound it, then scale it to the space.
 
     Args:
         act: raw actions, [A] or [N, A] for a space of shape [A].
@@ -63,10 +63,10 @@ def to_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool) 
 
 
 def from_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool) -> FloatArray:
-    """A raw action that `to_box` maps to this environment action: unscale it, then unbound it.
+    """Return a raw action that `to_box` maps to this environment action: unscale, then unbound.
 
-    It undoes "tanh" and leaves what "clip" has done. At the very bounds tanh's inverse is infinite;
-    what comes back is the largest finite value (about 18.7 in float64, 8.7 in float32).
+    This inverts "tanh"; "clip" has no inverse. At the very bounds the inverse of tanh is infinite,
+    so they give the largest finite value instead (about 18.7 in float64, 8.7 in float32).
 
     Args:
         act: environment actions, [A] or [N, A].

@@ -1,13 +1,13 @@
-"""Shapes of log-probabilities: one number per decision, or a wrong gradient that looks right.
+"""Score actions: one log-probability per decision, or an error instead of a wrong gradient.
 
     Categorical(logits [B, A])            actions [B]      log_prob [B]
     Normal(loc [B, A])                    actions [B, A]   log_prob [B, A]   (one a dimension)
     Independent(Normal(loc [B, A]), 1)    actions [B, A]   log_prob [B]      (their sum)
 
 An action has the shape batch_shape + event_shape, its log-probability the shape batch_shape.
-Anything else torch broadcasts without a word: a Categorical [B] scores actions [B, 1] as [B, B],
+Torch broadcasts anything else without a warning: a Categorical [B] scores actions [B, 1] as [B, B],
 and log-probabilities [B] times returns [B, 1] are [B, B] as well. `checked_log_prob` refuses the
-first; `forbid_outer_broadcast` refuses both, and their like in anybody's code.
+first; `pg_edu.guard` refuses both, in anybody's code.
 """
 
 from torch import Tensor
@@ -17,7 +17,7 @@ from pg_edu.distributions import check_support, validates_arguments
 
 
 def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
-    """The log-probability of actions whose shape is exactly the distribution's.
+    """Return the log-probability of actions whose shape is exactly the distribution's.
 
     Args:
         dist: distribution over the actions of B transitions, batch_shape [B, ...].
@@ -52,7 +52,7 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
         check_support(dist, act)
     try:
         log_prob: Tensor = dist.log_prob(act)
-    except ValueError:  # torch has checked, and says it in other words
+    except ValueError:  # Torch has checked the support itself; say it in our words.
         check_support(dist, act)
         raise
     if log_prob.shape != dist.batch_shape:

@@ -1,4 +1,4 @@
-"""What training measures: summaries of a sequence, losses of an update, running mean and variance.
+"""Measure training: summaries of sequences, losses of an update, running mean and variance.
 
 `RunningMeanStd` merges a batch of n values (mean m, variance v) into count, mean and var:
 
@@ -7,7 +7,7 @@
     var'  = (count var + n v + δ² count n / (count + n)) / (count + n)
 
 (Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample
-variances"). The result does not depend on how the data were cut into batches.
+variances"). The result does not depend on how the data is split into batches.
 """
 
 import pprint
@@ -23,14 +23,14 @@ Value = float | NDArray[Any]
 
 @dataclass
 class DataclassPPrintMixin:
-    """Lets a dataclass print itself as the nested dict of its fields."""
+    """A mixin that prints a dataclass as the nested dict of its fields."""
 
     def pprint_asdict(self, exclude_fields: Sequence[str] | None = None, indent: int = 4) -> None:
         """Print what `pprints_asdict` returns."""
         print(self.pprints_asdict(exclude_fields, indent))
 
     def pprints_asdict(self, exclude_fields: Sequence[str] | None = None, indent: int = 4) -> str:
-        """The class name, a line, and the fields as a dict, without `exclude_fields`."""
+        """Return the class name, a line, and the fields as a dict, without `exclude_fields`."""
         fields = {k: v for k, v in asdict(self).items() if k not in (exclude_fields or ())}
         return f"{type(self).__name__}\n{'-' * 40}\n{pprint.pformat(fields, indent=indent)}"
 
@@ -51,18 +51,18 @@ class SequenceSummaryStats(DataclassPPrintMixin):
 
     @classmethod
     def from_sequence(cls, sequence: Sequence[float] | NDArray[Any]) -> Self:
-        """Summarise a sequence; all four numbers of an empty one are 0."""
+        """Summarize a sequence; all four numbers of an empty one are 0."""
         x = np.asarray(sequence if len(sequence) else [0.0])
         return cls(mean=float(x.mean()), std=float(x.std()), max=float(x.max()), min=float(x.min()))
 
 
 @dataclass(kw_only=True)
 class TrainingStats(DataclassPPrintMixin):
-    """What one `policy.update` reports; a policy's own class adds its losses.
+    """The statistics of one `policy.update`; a policy's own class adds its losses.
 
     Attributes:
-        train_time: seconds that the update took.
-        smoothed_loss: filled by the trainer, a moving average for each loss.
+        train_time: the seconds that the update took.
+        smoothed_loss: the moving average of each loss, which the trainer fills in.
 
     Example:
         >>> stats = TrainingStats(train_time=0.5)
@@ -75,7 +75,7 @@ class TrainingStats(DataclassPPrintMixin):
     smoothed_loss: dict[str, float] = field(default_factory=dict)
 
     def get_loss_stats_dict(self) -> dict[str, Any]:
-        """The losses by name: a summary as its mean, without None and names that begin with _."""
+        """Return the losses by name: a summary as its mean, without None and private names."""
         no_loss = {"train_time", "smoothed_loss"}
         names = [k for k, v in vars(self).items() if v is not None and k[0] != "_"]
         losses = {k: getattr(self, k) for k in names if k not in no_loss}
@@ -84,7 +84,7 @@ class TrainingStats(DataclassPPrintMixin):
 
 @dataclass(kw_only=True)
 class PGTrainingStats(TrainingStats):
-    """What `PGPolicy.learn` reports: `loss` summarises the loss of every minibatch step.
+    """The statistics of `PGPolicy.learn`: `loss` summarizes the loss of every minibatch.
 
     Example:
         >>> PGTrainingStats(loss=SequenceSummaryStats.from_sequence([1.0, 2.0])).loss.mean
@@ -95,11 +95,11 @@ class PGTrainingStats(TrainingStats):
 
 
 class TrainingStatsWrapper(TrainingStats):
-    """Training stats with further fields, for a policy that wraps another policy.
+    """Training statistics with further fields, for a policy that wraps another policy.
 
     A subclass sets its own fields and calls `super().__init__(wrapped_stats)` last. From then on
-    every other attribute is read from and written to the wrapped stats, and a name that neither of
-    the two has cannot be set.
+    every other attribute is read from and written to the wrapped statistics, and a name that
+    neither of the two has cannot be set.
 
     Raises:
         AttributeError: a new name is set after `__init__`.
@@ -119,12 +119,13 @@ class TrainingStatsWrapper(TrainingStats):
 
     @property
     def wrapped_stats(self) -> TrainingStats:
-        """The stats that this object was made around."""
+        """The wrapped statistics."""
         return self._wrapped_stats
 
-    # As a field with a default it would be found on the class, and __getattr__ not be asked.
+    # A property: a field with a default is found on the class, before __getattr__ is called.
     @property
     def train_time(self) -> float:
+        """The seconds that the update took, as the wrapped statistics have it."""
         return self._wrapped_stats.train_time
 
     @train_time.setter
@@ -132,11 +133,11 @@ class TrainingStatsWrapper(TrainingStats):
         self._wrapped_stats.train_time = value
 
     def get_loss_stats_dict(self) -> dict[str, Any]:
-        """The losses of the wrapped stats and those of this object."""
+        """Return the losses of the wrapped statistics and those of this object."""
         return {**self._wrapped_stats.get_loss_stats_dict(), **super().get_loss_stats_dict()}
 
     def __getattr__(self, name: str) -> Any:
-        # copy and pickle ask an object for attributes before it has any.
+        # copy and pickle look attributes up before there are any.
         if name == "_wrapped_stats":
             raise AttributeError(name)
         return getattr(self._wrapped_stats, name)
@@ -155,11 +156,11 @@ class TrainingStatsWrapper(TrainingStats):
 
 
 class RunningMeanStd:
-    """Mean and variance of all data seen so far, without keeping the data.
+    """The mean and variance of all data so far, without storing the data.
 
     Args:
         mean: the mean before any data; a number, or an array of the shape of one item.
-        std: the standard deviation before any data. Both only hold until the first update.
+        std: the standard deviation before any data. Both are dropped at the first update.
         clip_max: `norm` clips to ±clip_max; None or 0: not at all.
         epsilon: added to the variance in `norm`.
 
@@ -190,7 +191,7 @@ class RunningMeanStd:
         self.eps = epsilon
 
     def update(self, data_array: ArrayLike) -> None:
-        """Take in a batch of items [n, ...], or one number; an empty batch changes nothing."""
+        """Add a batch of items [n, ...], or one number; an empty batch changes nothing."""
         data = np.atleast_1d(data_array)
         n = len(data)
         if n == 0:
@@ -203,6 +204,6 @@ class RunningMeanStd:
         self.count = total
 
     def norm(self, data_array: Value) -> Value:
-        """(data - mean) / sqrt(var + eps), clipped to ±clip_max."""
+        """Return (data - mean) / sqrt(var + eps), clipped to ±clip_max."""
         normed = (data_array - self.mean) / np.sqrt(self.var + self.eps)
         return np.clip(normed, -self.clip_max, self.clip_max) if self.clip_max else normed

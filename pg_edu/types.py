@@ -1,11 +1,11 @@
-"""The protocol types of the signatures: which fields a `Batch` carries at each stage.
+"""Name the types of signatures: array types, and the fields of a `Batch` at each stage.
 
-A `Batch` takes any field, so its class says nothing about which ones are there. These protocols do,
-for a reader and for mypy; at run time they are never looked at.
+A `Batch` takes any field, so its class does not say which ones are there. These protocols do, for a
+reader and for mypy; at run time nothing reads them.
 
-    ObsBatchProtocol -> RolloutBatchProtocol -> BatchWithReturnsProtocol     what a policy is given
+    ObsBatchProtocol -> RolloutBatchProtocol -> BatchWithReturnsProtocol       a policy's input
     ActBatchProtocol -> ActStateBatchProtocol -> ModelOutputBatchProtocol -> DistBatchProtocol
-                                                                             what it gives back
+                                                                               its output
 
 Source: Tianshou v1.1.0, `tianshou.data.types` and `BatchProtocol`.
 """
@@ -35,12 +35,12 @@ TDistFnDiscrOrCont = TDistFnContinuous | TDistFnDiscrete
 
 
 class BatchProtocol(Protocol):
-    """What every `Batch` can do; see `pg_edu.Batch` for what the methods mean."""
+    """The methods of every `Batch`; `pg_edu.Batch` documents them."""
 
     @property
     def shape(self) -> list[int]: ...
 
-    # With these two, mypy lets a policy add fields (batch.returns = ...) and read them again.
+    # Because of these two, mypy lets a policy add fields (batch.returns = ...) and read them.
     def __getattr__(self, key: str) -> Any: ...
     def __setattr__(self, key: str, value: Any) -> None: ...
 
@@ -76,7 +76,7 @@ class ObsBatchProtocol(BatchProtocol, Protocol):
 
 
 class RolloutBatchProtocol(ObsBatchProtocol, Protocol):
-    """Transitions, as a replay buffer samples them."""
+    """Transitions, as sampled from a replay buffer."""
 
     obs_next: TArr | BatchProtocol
     act: TArr
@@ -104,12 +104,12 @@ class ActStateBatchProtocol(ActBatchProtocol, Protocol):
 
 
 class ModelOutputBatchProtocol(ActStateBatchProtocol, Protocol):
-    """In addition the actor's output: a tensor, or the tuple (loc, scale) of a Gaussian."""
+    """The same with the actor's output: a tensor, or the tuple (loc, scale) of a Gaussian."""
 
     logits: torch.Tensor | tuple[torch.Tensor, ...]
 
 
 class DistBatchProtocol(ModelOutputBatchProtocol, Protocol):
-    """In addition the distribution that the actions were drawn from."""
+    """The same with the distribution that the actions were drawn from."""
 
     dist: Distribution
