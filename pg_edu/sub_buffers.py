@@ -111,9 +111,13 @@ class SubBuffers:
         self.length[ids] = length[running]
         self.start[ids] = start[running]
         self.start_episodes(ids[end[last_row]])
+        return _where(end, total[piece]), _where(end, length[piece]), start[piece]
 
-        reported = end.reshape(-1, *[1] * (rew.ndim - 1))
-        return np.where(reported, total[piece], 0.0), np.where(end, length[piece], 0), start[piece]
+
+def _where(end: Flags, values: AnyArray) -> Any:
+    """Return the values of the rows that end their episode, [B, ...], and 0 for the others."""
+    rows = end.reshape(-1, *[1] * (values.ndim - 1))
+    return np.where(rows, values, np.zeros_like(values))
 
 
 def _by_time(values: AnyArray, valid: Flags) -> Any:

@@ -168,7 +168,7 @@ def _road(x: float) -> complex:
 
 
 class Scene(NamedTuple):
-    """How an environment is drawn, and which part of its world is in view.
+    """The drawing of an environment, and the part of its world that is in view.
 
     An action a is drawn as a push of (a - idle_action) / strongest, clipped to [-1, 1], where ±1 is
     the strongest force or torque.

@@ -43,7 +43,7 @@ LARGEST_REWARD = 1e100
 
 @dataclass(frozen=True)
 class Settings:
-    """How an agent makes an update from what it has collected.
+    """The settings by which an agent makes an update from its episodes.
 
     Args:
         gamma: discount factor of the returns, in [0, 1]. As usual, the update has no γᵗ.
@@ -97,7 +97,7 @@ def _check_choice(field: str, value: object, names: tuple[str, ...], *others: st
 
 @dataclass(frozen=True, eq=False)
 class Budget:
-    """How the expected update differs from the truth, and how much single updates vary.
+    """The error of the expected update, cause by cause, and the variance of single updates.
 
     Args:
         truth: the gradient of the objective, [O, A].

@@ -48,7 +48,7 @@ ParameterStep = Callable[
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about one law.
+    """The finding about one law.
 
     Args:
         law: "shift", "scale" or "batch size".
@@ -66,7 +66,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class LawReport:
-    """What was found about the three laws; its text says what is broken and the usual cause.
+    """The findings about the three laws; as text, it says what is broken and the usual cause.
 
     Args:
         findings: one per law.

@@ -18,7 +18,7 @@ TRUNCATION_AS_TERMINATION = (
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What a policy did while it trained on a probe.
+    """The record of a policy that trained on a probe.
 
     Args:
         reached: the mean discounted return in the last updates, of the actions taken in training.
