@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 
-from pg_edu import Batch, PGPolicy, ReplayBuffer
+from pg_edu import (
+    Batch,
+    OuterBroadcastError,
+    PGPolicy,
+    ReplayBuffer,
+    forbid_outer_broadcast,
+)
 from pg_edu.types import AnyArray, Floats
 
 
@@ -52,6 +58,16 @@ def steps_of_episodes(max_length: int) -> st.SearchStrategy[list[tuple[int, bool
     """Return a strategy for lists of (reward, whether the episode ends here, value)."""
     step = st.tuples(st.integers(-100, 100), st.booleans(), st.integers(-10, 10))
     return st.lists(step, min_size=1, max_size=max_length)
+
+
+def guard_refuses(operation: Callable[[], Any]) -> bool:
+    """Return whether `forbid_outer_broadcast` refuses an operation."""
+    try:
+        with forbid_outer_broadcast():
+            operation()
+    except OuterBroadcastError:
+        return True
+    return False
 
 
 # Actors and policies

@@ -21,7 +21,6 @@ from tests.helpers import (
     steps_of_episodes,
 )
 
-
 rewards_of_an_episode = st.lists(st.integers(-100, 100), min_size=1, max_size=15)
 
 
