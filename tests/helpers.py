@@ -121,6 +121,15 @@ def make_policy(
     return kind(actor=actor, action_space=space, **(defaults | settings))
 
 
+def box(low: Sequence[float], high: Sequence[float], dtype: Any = np.float32) -> gym.spaces.Box:
+    """Return the Box with these bounds, one for each action dimension."""
+    return gym.spaces.Box(np.array(low, dtype), np.array(high, dtype), dtype=dtype)
+
+
+# (low, width) of a range
+ranges = st.tuples(st.integers(-1000, 1000), st.integers(1, 1000))
+
+
 # Buffers
 
 
