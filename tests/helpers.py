@@ -121,6 +121,12 @@ def make_policy(
     return kind(actor=actor, action_space=space, **(defaults | settings))
 
 
+def bandit_policy(logits: Sequence[float] | Floats = (0.0, 0.0, 0.0), **settings: Any) -> Any:
+    """Return a policy over the arms of a bandit, which look the same in every observation."""
+    space = gym.spaces.Discrete(len(logits))
+    return make_policy(ConstantLogits(logits), space, **settings)
+
+
 def box(low: Sequence[float], high: Sequence[float], dtype: Any = np.float32) -> gym.spaces.Box:
     """Return the Box with these bounds, one for each action dimension."""
     return gym.spaces.Box(np.array(low, dtype), np.array(high, dtype), dtype=dtype)

@@ -99,8 +99,8 @@ class BlindGaussian(torch.nn.Module):
 
 
 def blind_policy(space, mu=0.0, sigma=1.0, **settings):
-    settings = {"action_scaling": True, **settings}
-    return make_policy(BlindGaussian(mu, sigma), space, dist_fn=joint_normal, **settings)
+    defaults = {"dist_fn": joint_normal, "action_scaling": True}
+    return make_policy(BlindGaussian(mu, sigma), space, **(defaults | settings))
 
 
 SENT = {
