@@ -506,7 +506,7 @@ def test_a_mean_over_each_episode_stays_wrong_for_every_number_of_episodes(n):
 
 @pytest.mark.parametrize("name", estimators.RIGHT)
 def test_a_right_estimator_keeps_the_laws(name):
-    """E[g(G + c)] = E[g(G)], g(3G) = 3 g(G), and E[g] does not depend on N."""
+    """E[g(G + c)] = E[g(G)], E[g(3G)] = 3 E[g(G)], and E[g] does not depend on N."""
     assert laws(estimators.RIGHT[name], sizes=(1, 2)).broken == ()
 
 
