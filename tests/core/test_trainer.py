@@ -1,4 +1,4 @@
-"""The trainer: hooks and tests against a script of returns, numbers against loops by hand."""
+"""The trainer: hooks and tests with scripted returns, and numbers compared with plain loops."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from pg_edu.trainer import InfoStats, OnpolicyTrainer, collect_and_update
 
 
 class ScriptedPolicy:
-    """Stands in for a policy: reports the losses of a script, one each update."""
+    """A stand-in for a policy that reports scripted losses, one per update."""
 
     def __init__(self, events: list[Any], losses: Iterable[float] = ()) -> None:
         self.events = events
@@ -35,7 +35,7 @@ class ScriptedPolicy:
 
 
 class ScriptedCollector:
-    """Stands in for a collector: each collect brings 10 transitions and the returns of a script."""
+    """A stand-in for a collector: each collect reports 10 transitions and scripted returns."""
 
     def __init__(self, name: str, policy: ScriptedPolicy, script: Iterable[list[float]]) -> None:
         self.name = name
@@ -71,7 +71,7 @@ class ScriptedCollector:
 def scripted_trainer(
     train: Iterable[list[float]], test: Iterable[list[float]] | None, **kwargs: Any
 ) -> tuple[OnpolicyTrainer, list[Any]]:
-    """A trainer over scripted returns, and the list in which everything that happens is noted."""
+    """Return a trainer over scripted returns, and the list that records all events."""
     events: list[Any] = []
     policy = ScriptedPolicy(events, kwargs.pop("losses", ()))
 
@@ -101,8 +101,8 @@ def scripted_trainer(
     return trainer, events
 
 
-def test_hooks_come_in_the_order_of_v1_1_0() -> None:
-    """Before the first epoch everything comes once (twice in v1.1.0); a test is no training step"""
+def test_hooks_are_called_in_the_order_of_v1_1_0() -> None:
+    """Before the first epoch each comes once (twice in v1.1.0); a test is no training step."""
     trainer, events = scripted_trainer([[1.0]] * 3, [[1.0]] * 3, max_epoch=2, step_per_epoch=11)
     trainer.train_collector.script = iter([[1.0]] * 4)
     trainer.run()
@@ -143,8 +143,8 @@ def test_only_a_strictly_better_test_is_the_new_best() -> None:
     assert trainer.best_epoch == 3
 
 
-def test_a_training_return_and_a_test_that_pass_stop_at_once_without_update() -> None:
-    """The test becomes the best one even if an earlier one was better."""
+def test_training_stops_without_an_update_once_a_training_return_and_a_test_pass() -> None:
+    """That test becomes the best one even if an earlier one was better."""
     trainer, events = scripted_trainer(
         [[2.0], [8.0]], [[9.0], [7.0]], max_epoch=5, stop_fn=lambda mean: mean >= 7.0
     )
@@ -161,7 +161,7 @@ def test_a_training_return_and_a_test_that_pass_stop_at_once_without_update() ->
     ]
 
 
-def test_a_training_return_that_passes_and_a_test_that_does_not_train_on() -> None:
+def test_training_continues_if_a_training_return_passes_but_the_test_does_not() -> None:
     trainer, events = scripted_trainer(
         [[8.0], [2.0]], [[0.0], [5.0], [3.0]], stop_fn=lambda mean: mean >= 7.0
     )
@@ -170,7 +170,7 @@ def test_a_training_return_that_passes_and_a_test_that_does_not_train_on() -> No
     assert stats.info_stat.best_reward == 3.0
 
 
-def test_training_without_finished_episodes_is_not_judged() -> None:
+def test_stop_fn_is_not_asked_about_a_collect_without_finished_episodes() -> None:
     asked: list[float] = []
     trainer, _ = scripted_trainer(
         [[], []], [[1.0]] * 2, stop_fn=lambda mean: bool(asked.append(mean))
@@ -179,7 +179,7 @@ def test_training_without_finished_episodes_is_not_judged() -> None:
     assert asked == [1.0]
 
 
-def test_after_an_epoch_stop_fn_is_asked_with_the_best_test() -> None:
+def test_after_an_epoch_stop_fn_gets_the_best_test() -> None:
     asked: list[float] = []
 
     def stop(mean: float) -> bool:
@@ -215,7 +215,7 @@ def test_training_returns_of_another_policy_do_not_stop_training() -> None:
     assert events.count("update") == 2
 
 
-def test_max_epoch_0_trains_none() -> None:
+def test_max_epoch_0_tests_but_does_not_train() -> None:
     trainer, events = scripted_trainer([], [[4.0]], max_epoch=0)
     assert trainer.run().best_reward == 4.0
     assert "update" not in events
@@ -231,7 +231,7 @@ def test_checkpoints_are_saved_each_epoch_without_a_logger_and_without_tests() -
     assert (info.best_reward, info.test_step, info.test_episode) == (0.0, 0, 0)
 
 
-def test_episodes_per_collect_are_handed_to_the_collector() -> None:
+def test_episode_per_collect_is_passed_to_the_collector() -> None:
     trainer, events = scripted_trainer(
         [[0.0]] * 2, None, step_per_collect=None, episode_per_collect=4
     )
@@ -239,7 +239,7 @@ def test_episodes_per_collect_are_handed_to_the_collector() -> None:
     assert events.count("train None 4 True") == 2
 
 
-def test_reward_metric_is_what_training_and_tests_are_judged_by() -> None:
+def test_reward_metric_is_applied_to_the_returns_of_training_and_tests() -> None:
     asked: list[float] = []
     trainer, _ = scripted_trainer(
         [[1.0, 3.0]],
@@ -263,14 +263,16 @@ def test_smoothed_loss_is_the_mean_of_the_last_100_finite_losses() -> None:
     assert stats.training_stat.smoothed_loss == {"loss": sum(range(50, 150)) / 100}
 
 
-def test_a_second_run_counts_anew() -> None:
+def test_a_second_run_resets_the_counters() -> None:
     trainer, _ = scripted_trainer([[0.0]] * 4, [[9.0], [1.0], [2.0], [1.0]])
     first, second = trainer.run(), trainer.run()
     assert (first.best_reward, second.best_reward) == (9.0, 2.0)
     assert first.gradient_step == second.gradient_step == 2
 
 
-def test_nothing_is_printed_unless_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed_without_verbose_and_show_progress(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     trainer, _ = scripted_trainer([[0.0]] * 2, [[1.0]] * 2)
     trainer.run()
     assert capfd.readouterr() == ("", "")
@@ -300,7 +302,7 @@ def test_progress_bar_shows_steps_and_return(capfd: pytest.CaptureFixture[str]) 
 
 
 class RecordingLogger:
-    """Remembers what a trainer tells it; saves no checkpoints."""
+    """A logger that records all calls and saves no checkpoints."""
 
     def __init__(self) -> None:
         self.log: list[tuple[str, int, Any]] = []
@@ -321,7 +323,7 @@ class RecordingLogger:
         self.log.append(("save", epoch, (env_step, gradient_step, fn)))
 
 
-def test_logger_is_told_everything_and_decides_about_checkpoints() -> None:
+def test_a_logger_gets_all_data_and_decides_about_checkpoints() -> None:
     logger = RecordingLogger()
     trainer, events = scripted_trainer(
         [[1.0], []], [[2.0], [3.0]], losses=[4.0, 6.0], logger=logger
@@ -354,16 +356,16 @@ def test_logger_is_told_everything_and_decides_about_checkpoints() -> None:
         ({"step_per_epoch": 0}, "step_per_epoch must be at least 1, but is 0"),
     ],
 )
-def test_bad_arguments_are_named(wrong: dict[str, Any], message: str) -> None:
+def test_a_bad_argument_is_an_error_that_names_it(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         scripted_trainer([], [], **wrong)
 
 
-def test_defaults_of_v1_1_0_for_what_is_not_part_of_pg_edu_are_accepted() -> None:
+def test_arguments_that_are_not_part_of_pg_edu_may_have_their_default_of_v1_1_0() -> None:
     scripted_trainer([], [], resume_from_log=False, buffer=None, update_per_step=1.0)
 
 
-def test_a_stop_fn_that_no_test_will_ask_is_warned_of() -> None:
+def test_a_stop_fn_without_a_test_collector_gives_a_warning() -> None:
     with pytest.warns(UserWarning, match="without a test_collector it is never asked"):
         scripted_trainer([], None, stop_fn=lambda mean: True)
 
@@ -412,7 +414,7 @@ def real_trainer(policy: PGPolicy, **kwargs: Any) -> OnpolicyTrainer:
     ("batch_size", "repeat"),
     [(None, 3), (0, 2), (-1, 2), (7, 2), (20, 1), (100, 3), (7, 0), (7, -1)],
 )
-def test_gradient_step_counts_the_steps_of_the_optimizer(
+def test_gradient_step_is_the_number_of_optimizer_steps(
     batch_size: int | None, repeat: int
 ) -> None:
     policy = make_policy()
@@ -422,7 +424,7 @@ def test_gradient_step_counts_the_steps_of_the_optimizer(
     assert trainer.run().gradient_step == len(steps)
 
 
-def test_training_is_collect_update_and_empty_by_hand() -> None:
+def test_training_equals_collect_update_and_reset_buffer_in_a_loop() -> None:
     trained = make_policy()
     real_trainer(trained, batch_size=16, repeat_per_collect=2).run()
 
@@ -439,8 +441,8 @@ def test_training_is_collect_update_and_empty_by_hand() -> None:
         assert mine.tolist() == theirs.tolist()
 
 
-def test_one_iteration_uses_up_its_rows_but_not_the_running_episodes() -> None:
-    """What an episode earned before the update counts in its return after it (CartPole: steps)."""
+def test_an_iteration_discards_its_rows_but_not_the_running_episodes() -> None:
+    """The rewards before an update count in the return that is reported after it."""
     policy = make_policy()
     collector = make_collector(policy)
     lens: list[int] = []
@@ -472,7 +474,7 @@ def test_an_iteration_that_is_stopped_keeps_its_rows_and_the_parameters() -> Non
     assert [p.tolist() for p in policy.parameters()] == before
 
 
-def test_info_adds_up() -> None:
+def test_the_times_and_counts_of_a_run_add_up() -> None:
     policy = make_policy()
     trainer = real_trainer(
         policy,
@@ -492,7 +494,7 @@ def test_info_adds_up() -> None:
 
 
 def test_a_seed_trains_to_the_parameters_of_v1_1_0() -> None:
-    """Recorded from Tianshou v1.1.0 after run(reset_prior_to_run=False), which resets once too."""
+    """Recorded from Tianshou v1.1.0 with run(reset_prior_to_run=False), which also resets once."""
     envs = DummyVectorEnv([lambda: gym.make("CartPole-v1")] * 4)
     np.random.seed(3)
     envs.seed(11)
