@@ -101,12 +101,12 @@ PREDICTION = Exercise("00.1", hint="Count them.", key=(4, 4), mistakes={"Only on
 
 
 def test_the_expected_value_of_a_prediction_is_not_shown():
-    assert verdict(PREDICTION, (4, 1)) == "✗ 00.1: [4, 1] is not it. Count them."
-    assert verdict(PREDICTION, (4,)) == "✗ 00.1: [4] is not it. Only one axis?"
+    assert verdict(PREDICTION, (4, 1)) == "✗ 00.1: [4, 1] is not the answer. Count them."
+    assert verdict(PREDICTION, (4,)) == "✗ 00.1: [4] is not the answer. Only one axis?"
 
 
 def test_a_predicted_number_in_quotes_has_a_message_of_its_own():
-    assert verdict(PREDICTION, "4, 4") == "✗ 00.1: '4, 4' is a text, not a number."
+    assert verdict(PREDICTION, "4, 4") == "✗ 00.1: '4, 4' is a string, not a number."
 
 
 @every_exercise
