@@ -6,7 +6,7 @@ and in plain Python.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -34,7 +34,10 @@ def softmax(logits: Any) -> Floats:
 
 
 def returns_by_definition(
-    rew: Sequence[Any], end: Sequence[Any], gamma: Any, bootstrap: Sequence[Any]
+    rew: Sequence[Any] | AnyArray,
+    end: Sequence[Any] | AnyArray,
+    gamma: Any,
+    bootstrap: Sequence[Any] | AnyArray,
 ) -> list[Any]:
     """Return Gₜ = Σ γᵏ rₜ₊ₖ for every step t, by two loops, O(T²); exact for fractions.
 
@@ -68,6 +71,12 @@ def guard_refuses(operation: Callable[[], Any]) -> bool:
     except OuterBroadcastError:
         return True
     return False
+
+
+def numpy_generator_state() -> tuple[list[int], int]:
+    """Return the state of the generator behind `np.random`: its keys and its position."""
+    _, keys, position, *_ = cast(Any, np.random.get_state())
+    return keys.tolist(), position
 
 
 # Actors and policies
@@ -203,8 +212,7 @@ def returns_of(policy: PGPolicy[Any], buffer: ReplayBuffer, order: Any = slice(N
     """
     _, indices = buffer.sample(0)
     wanted = indices[order]
-    returns: AnyArray = policy.process_fn(buffer[wanted], buffer, wanted).returns
-    return returns
+    return np.asarray(policy.process_fn(buffer[wanted], buffer, wanted).returns)
 
 
 # Environments whose every transition is known beforehand

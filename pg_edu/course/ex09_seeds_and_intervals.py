@@ -23,7 +23,7 @@ def _ends(values: Floats, factor: float, ddof: int) -> tuple[float, float]:
 
 
 def _t(degrees: int, quantile: float) -> float:
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     return float(stdtrit(degrees, quantile))
 

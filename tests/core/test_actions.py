@@ -79,7 +79,7 @@ def test_every_integer_action_comes_back_from_its_inverse(dtype):
     if limits.bits > 32:  # A float64 has 53 bits, so numbers between the ends may be rounded.
         acts = [limits.min, limits.max]
     else:
-        acts = np.linspace(limits.min, limits.max, 256).round()
+        acts = np.linspace(limits.min, limits.max, 256).round().tolist()
     for act in np.array(acts, dtype).reshape(-1, 1):
         found = to_box(from_box(act, space, "clip", True), space, "clip", True)
         assert found.dtype == dtype and found == act
@@ -96,7 +96,7 @@ def test_without_scaling_an_integer_action_is_the_nearest_integer_of_the_dtype(d
 def test_a_box_as_wide_as_float32_does_not_overflow():
     """high - low is infinite in float32, but low + (high - low) / 2 * (v + 1) must not be."""
     space = box([-3e38], [3e38])
-    mapped = to_box(np.float32([[-1], [-0.5], [0], [0.5], [1]]), space, "clip", True)
+    mapped = to_box(np.array([[-1], [-0.5], [0], [0.5], [1]], np.float32), space, "clip", True)
     np.testing.assert_allclose(mapped[:, 0], [-3e38, -1.5e38, 0, 1.5e38, 3e38], rtol=1e-6)
     raw = from_box(mapped, space, "clip", True)
     np.testing.assert_allclose(raw[:, 0], [-1, -0.5, 0, 0.5, 1], rtol=1e-6)
@@ -113,7 +113,9 @@ def test_the_inverse_of_tanh_is_finite_at_the_bounds(dtype, largest):
 def test_in_float32_a_raw_ten_comes_back_as_the_largest_finite_value():
     """From u = log(2^26 - 1) / 2 = 9.01 on, float32 rounds tanh(u) to 1."""
     space = box([-2.0], [2.0])
-    back = from_box(to_box(np.float32([10, -10]), space, "tanh", False), space, "tanh", False)
+    back = from_box(
+        to_box(np.array([10, -10], np.float32), space, "tanh", False), space, "tanh", False
+    )
     largest = math.atanh(1 - 2.0**-24)
     np.testing.assert_allclose(back, [largest, -largest], rtol=1e-6)
 
@@ -129,14 +131,14 @@ def test_nan_is_an_error_in_every_mode(method, scaling, function):
 def test_scaling_without_a_bound_tolerates_rounding_errors_only():
     """Rounding in float32 can give 1.0000001; 1.1 is a mistake."""
     space = box([-2.0], [2.0])
-    assert to_box(np.float32([1.0000001]), space, None, True) == 2.0
+    assert to_box(np.array([1.0000001], np.float32), space, None, True) == 2.0
     with pytest.raises(ValueError, match=r"from 1.1.* to 1.1.*Bound it first"):
-        to_box(np.float32([1.1]), space, None, True)
+        to_box(np.array([1.1], np.float32), space, None, True)
 
 
 def test_undoing_tanh_outside_the_space_is_an_error():
     with pytest.raises(ValueError, match=r"inside .* only, but act is"):
-        from_box(np.float32([2.5]), box([-2.0], [2.0]), "tanh", True)
+        from_box(np.array([2.5], np.float32), box([-2.0], [2.0]), "tanh", True)
 
 
 @pytest.mark.parametrize("function", [to_box, from_box])

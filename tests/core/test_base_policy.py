@@ -47,7 +47,7 @@ def test_only_learn_sees_train_mode_but_process_fn_sees_updating_too():
             seen["learn"] = self.training, self.updating
             return super().learn(batch, batch_size, repeat)
 
-    seen = {}
+    seen: dict[str, tuple[bool, bool]] = {}
     policy = bandit_policy(kind=Spy)
     policy.eval()
     with policy_within_training_step(policy):
@@ -101,7 +101,7 @@ def test_the_weight_of_a_batch_goes_to_a_buffer_with_update_weight():
             batch.weight = "heavy"
             return super().process_fn(batch, buffer, indices)
 
-    given = []
+    given: list[tuple[list[int], str]] = []
     policy = bandit_policy(kind=Weighing)
     with policy_within_training_step(policy):
         for kind in (ReplayBuffer, Prioritized):

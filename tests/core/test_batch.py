@@ -355,7 +355,9 @@ distributions = [
 def test_the_rows_of_a_distribution_give_the_rows_of_its_log_prob(dist: Distribution) -> None:
     """log p[i](a[i]) = (log p(a))[i]."""
     act = torch.ones(dist.batch_shape + dist.event_shape) / 2
-    act = act.round() if dist.support.is_discrete else act
+    support: Any = dist.support
+    if support.is_discrete:
+        act = act.round()
     for index in (1, slice(1, 3), np.array([2, 0]), np.array([True, False, True])):
         rows = Batch(act=act, dist=dist)[index]
         assert type(rows.dist) is type(dist)
@@ -371,7 +373,8 @@ def test_zero_rows_of_a_distribution_are_a_distribution(dist: Distribution) -> N
 
 @pytest.mark.parametrize("parameter", ["probs", "logits"])
 def test_a_categorical_keeps_the_parameter_it_was_built_with(parameter: str) -> None:
-    dist = Categorical(**{parameter: torch.tensor([[0.25, 0.75], [0.5, 0.5]])})
+    values: dict[str, Any] = {parameter: torch.tensor([[0.25, 0.75], [0.5, 0.5]])}
+    dist = Categorical(**values)
     _ = dist.logits, dist.probs  # Now the distribution has computed both.
     rows = Batch(dist=dist)[:1].dist
     assert parameter in vars(rows)
@@ -583,6 +586,7 @@ def test_joined_tensors_are_a_tensor(join: Any) -> None:
     leaf = torch.ones(2, requires_grad=True)
     joined = join([Batch(a=leaf * 2, b=(leaf,)), Batch(a=leaf * 3, b=(leaf,))])
     joined.a.sum().backward()
+    assert leaf.grad is not None
     assert leaf.grad.tolist() == [5, 5]
     assert isinstance(joined.b[0], torch.Tensor)
 

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from pg_edu.batch import Batch
 from pg_edu.buffer import LARGE, ReplayBuffer, VectorReplayBuffer
+from pg_edu.types import Flags, Floats
 from tests.core.helpers import counted, row, rows
+from tests.helpers import numpy_generator_state
 
 
 class Deques:
@@ -75,11 +77,16 @@ def assert_holds(buffer: ReplayBuffer, oracle: Deques) -> None:
     assert buffer.next(indices).tolist() == [after for _, after in pairs]
 
 
+# rew, terminated, truncated and valid, each [T, N]
+Block = tuple[Floats, Flags, Flags, Flags]
+Case = tuple[int, int, list[Block]]
+
+
 @st.composite
-def blocks(draw: st.DrawFn) -> tuple[int, int, list[tuple[np.ndarray, ...]]]:
+def blocks(draw: st.DrawFn) -> Case:
     """Draw the size of a sub-buffer, N, and blocks of rew, terminated, truncated, valid, [T, N]."""
     size, num = draw(st.integers(1, 7)), draw(st.integers(1, 4))
-    result = []
+    result: list[Block] = []
     for steps in draw(st.lists(st.integers(0, 10), max_size=4)):
         rng = np.random.default_rng(draw(st.integers(0, 2**32)))
         ends, present = draw(st.floats(0, 0.6)), draw(st.floats(0, 1))
@@ -96,9 +103,7 @@ def blocks(draw: st.DrawFn) -> tuple[int, int, list[tuple[np.ndarray, ...]]]:
 
 @pytest.mark.parametrize("large", [LARGE, 1])
 @given(case=blocks())
-def test_a_block_is_stored_as_in_a_deque_for_each_sub_buffer(
-    case: tuple[int, int, list[tuple[np.ndarray, ...]]], large: int
-) -> None:
+def test_a_block_is_stored_as_in_a_deque_for_each_sub_buffer(case: Case, large: int) -> None:
     """Column n goes to sub-buffer n in the order of time; a full one drops its oldest row."""
     size, num, given_blocks = case
     buffer = VectorReplayBuffer(size * num, num)
@@ -118,7 +123,7 @@ def test_a_block_is_stored_as_in_a_deque_for_each_sub_buffer(
 
 @given(blocks())
 def test_a_block_of_t_steps_is_stored_like_t_single_steps(
-    case: tuple[int, int, list[tuple[np.ndarray, ...]]],
+    case: Case,
 ) -> None:
     size, num, given_blocks = case
     at_once, one_by_one = (VectorReplayBuffer(size * num, num) for _ in range(2))
@@ -218,11 +223,11 @@ def test_a_sample_of_size_none_from_several_sub_buffers_is_in_the_order_of_time(
     buffer = VectorReplayBuffer(4, 2)
     for t in range(3):
         buffer.add(rows(t, 10 + t))
-    state = np.random.get_state()[1].tolist()  # type: ignore[union-attr]
+    state = numpy_generator_state()
     batch, indices = buffer.sample(None)
     assert indices.tolist() == [1, 0, 3, 2]
     assert batch.obs.tolist() == [1, 2, 11, 12]
-    assert np.random.get_state()[1].tolist() == state  # type: ignore[union-attr]
+    assert numpy_generator_state() == state
 
 
 @pytest.mark.parametrize("size", [0, 3, None])
@@ -295,7 +300,7 @@ def test_done_is_computed_from_the_two_flags() -> None:
 
 def test_the_first_row_decides_the_dtype() -> None:
     buffer = ReplayBuffer(3)
-    for obs, act in ((np.uint8([1, 2]), np.float32(0.1)), (np.array([3.7, 4.0]), 0.25)):
+    for obs, act in ((np.array([1, 2], np.uint8), np.float32(0.1)), (np.array([3.7, 4.0]), 0.25)):
         buffer.add(Batch(obs=obs, act=act, rew=0, terminated=False, truncated=False))
     assert buffer.obs.dtype == np.uint8 and buffer.act.dtype == np.float32
     assert buffer.obs.tolist() == [[1, 2], [3, 4], [0, 0]]
@@ -329,7 +334,9 @@ def test_a_vector_buffer_stores_the_standard_fields_only() -> None:
     assert set(buffer[:].keys()) == {
         *("obs", "act", "rew", "terminated", "truncated", "done", "obs_next", "info", "policy")
     }
-    assert buffer[:].info.a.tolist() == [3, 4] and buffer[:].policy.h.tolist() == [5, 6]
+    stored: Any = buffer[:]
+    assert stored.info.a.tolist() == [3, 4]
+    assert stored.policy.h.tolist() == [5, 6]
 
 
 def test_observations_may_be_nested_dicts() -> None:
@@ -339,9 +346,9 @@ def test_observations_may_be_nested_dicts() -> None:
         batch.obs = {"image": np.full((2, 4, 4), t, np.uint8), "deep": {"x": np.array([t, -t])}}
         buffer.add(batch)
     assert buffer.obs.image.shape == (4, 4, 4) and buffer.obs.image.dtype == np.uint8
-    batch, _ = buffer.sample(0)
-    assert batch.obs.deep.x.tolist() == [1, 2, -1, -2]
-    assert batch.obs.image[:, 0, 0].tolist() == [1, 2, 1, 2]
+    sample: Any = buffer.sample(0)[0]
+    assert sample.obs.deep.x.tolist() == [1, 2, -1, -2]
+    assert sample.obs.image[:, 0, 0].tolist() == [1, 2, 1, 2]
 
 
 def test_observations_may_have_no_components() -> None:
@@ -355,7 +362,8 @@ def test_objects_and_none_are_stored_unchanged() -> None:
     buffer = ReplayBuffer(3)
     for name in ("a", None):
         buffer.add(row(info={"name": name, "thing": thing}))
-    assert buffer[:].info.name.tolist() == ["a", None]
+    stored: Any = buffer[:]
+    assert stored.info.name.tolist() == ["a", None]
     assert buffer.info.thing.tolist() == [thing, thing, None]
     several = VectorReplayBuffer(4, 2)
     several.add(rows(1, 2, obs_next=None))

@@ -29,7 +29,7 @@ def test_a_buffer_with_too_few_sub_buffers_is_an_error_that_shows_the_right_call
 @pytest.mark.parametrize(
     "counts", [{}, {"n_step": 3, "n_episode": 3}, {"n_step": 0}, {"n_episode": -1}]
 )
-def test_collect_needs_exactly_one_positive_count(counts: dict[str, int]) -> None:
+def test_collect_needs_exactly_one_positive_count(counts: dict[str, Any]) -> None:
     collector = Collector(make_policy(ConstantLogits()), Counter())
     with pytest.raises(ValueError, match="exactly one of n_step and n_episode"):
         collector.collect(**counts)

@@ -4,6 +4,9 @@ The oracle is an environment whose every transition is known beforehand: the obs
 `Counter` says to which environment, episode and step it belongs.
 """
 
+from functools import partial
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -73,7 +76,7 @@ def coin_policy(**settings):
 
 def expected_rows(lengths, rows):
     """Return (episode, t) of the first `rows` transitions of one environment."""
-    found = []
+    found: list[tuple[int, int]] = []
     episode = 0
     while len(found) < rows:
         found += [(episode, t) for t in range(lengths[episode % len(lengths)])]
@@ -95,7 +98,7 @@ def test_every_row_is_a_transition_of_its_environment(mode, env, steps, wrapped)
     stats = collector.collect(n_step=3 * steps)
     assert stats.n_collected_steps == len(buffer)
     for n, sub_buffer in enumerate(buffer.buffers):
-        rows = sub_buffer[:]
+        rows: Any = sub_buffer[:]
         obs, obs_next = rows.obs, rows.obs_next
         if env is DictCounter:
             obs, obs_next = (np.c_[o.place, o.time] for o in (obs, obs_next))
@@ -186,10 +189,8 @@ def test_image_observations_keep_their_dtype():
 def test_asynchronous_environments_give_the_same_rows():
     buffers = []
     for vector in (SyncVectorEnv, AsyncVectorEnv):
-        envs = vector(
-            [lambda n=n: Counter(n, LENGTHS[n]) for n in range(3)],
-            autoreset_mode=AutoresetMode.SAME_STEP,
-        )
+        makers = [partial(Counter, n, LENGTHS[n]) for n in range(3)]
+        envs = vector(makers, autoreset_mode=AutoresetMode.SAME_STEP)
         buffers.append(VectorReplayBuffer(60, 3))
         collector = Collector(coin_policy(), envs, buffers[-1])
         collector.collect(n_step=30)
@@ -208,7 +209,7 @@ def test_random_actions_are_stored_as_the_raw_actions_that_map_to_them():
             sent.append(int(action))
             return super().step(action)
 
-    sent = []
+    sent: list[int] = []
     buffer = ReplayBuffer(20)
     policy = make_policy(ConstantLogits(), space)
     Collector(policy, Env(), buffer).collect(n_step=20, random=True)
@@ -220,7 +221,7 @@ def test_the_entry_policy_of_a_policys_output_is_stored():
     class Scores(PGPolicy):
         def forward(self, batch, state=None, **kwargs):
             result = super().forward(batch, state)
-            result.policy = Batch(log_prob=result.dist.log_prob(result.act))
+            result.policy = Batch(log_prob=result.dist.log_prob(torch.as_tensor(result.act)))
             return result
 
     policy = coin_policy(kind=Scores)
@@ -244,6 +245,7 @@ def test_stats_count_what_was_stored_and_add_up():
     first, second = collector.collect(n_step=30), collector.collect(n_step=30)
     assert collector.collect_step == first.n_collected_steps + second.n_collected_steps
     assert collector.collect_episode == len(first.returns) + len(second.returns)
+    assert first.returns_stat is not None
     assert first.returns_stat.mean == first.returns.mean()
     assert Collector(coin_policy(), Counter(lengths=(9,))).collect(n_step=2).returns_stat is None
 
@@ -266,7 +268,7 @@ def test_the_policy_acts_in_eval_mode_and_without_gradients():
             seen.append((self.training, torch.is_grad_enabled()))
             return super().forward(obs, state, info)
 
-    seen = []
+    seen: list[tuple[bool, bool]] = []
     policy = make_policy(Dropout())
     Collector(policy, Counter()).collect(n_step=2)
     assert set(seen) == {(False, False)}

@@ -108,7 +108,7 @@ def test_net_returns_the_state_unchanged() -> None:
 def test_discrete_observations_are_one_hot_encoded() -> None:
     """State s selects row s of the transposed weight: x Wᵀ with x = e_s."""
     net = Net(state_shape=4, action_shape=2)
-    linear = net.model.model[0]
+    linear: Any = net.model.model[0]
     output, _ = net(np.array([3, 0, 3]))
     torch.testing.assert_close(output, linear.weight.T[[3, 0, 3]] + linear.bias)
 
@@ -172,7 +172,8 @@ def test_mean_is_bounded_by_max_action_unless_unbounded() -> None:
 def test_conditioned_sigma_stays_within_its_limits() -> None:
     """sigma = exp(clamp(x, -20, 2))."""
     actor = ActorProb(Net(1), 1, conditioned_sigma=True)
-    nn.init.ones_(actor.sigma.model[0].weight)
+    last_layer: Any = actor.sigma.model[0]
+    nn.init.ones_(last_layer.weight)
     _, sigma = actor(np.array([[-1e3], [1e3]]))[0]
     torch.testing.assert_close(sigma, torch.tensor([[-20.0], [2.0]]).exp())
 

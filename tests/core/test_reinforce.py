@@ -103,13 +103,14 @@ def trained_policy():
 
 def test_a_state_dict_holds_the_statistics_and_loads_with_weights_only(tmp_path):
     """The statistics are those of the returns 1, 2, 3: mean 2, variance 2/3."""
-    torch.save(trained_policy().state_dict(), tmp_path / "policy.pt")
+    trained = trained_policy()
+    torch.save(trained.state_dict(), tmp_path / "policy.pt")
     policy = bandit_policy((0.0, 0.0))
     policy.load_state_dict(torch.load(tmp_path / "policy.pt", weights_only=True))
     assert policy.ret_rms.mean == 2.0
     assert policy.ret_rms.count == 3
     assert policy.ret_rms.var == pytest.approx(2 / 3)
-    assert torch.equal(policy.actor.logits, trained_policy().actor.logits)
+    assert torch.equal(policy.actor.logits, trained.actor.logits)
 
 
 def test_a_state_dict_without_statistics_loads_strictly_and_leaves_them_unchanged():

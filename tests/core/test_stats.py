@@ -67,7 +67,7 @@ def test_a_single_number_counts_as_one_item() -> None:
 def test_std_argument_is_a_standard_deviation() -> None:
     """var = std²."""
     assert RunningMeanStd(std=2.0).var == 4.0
-    assert RunningMeanStd(std=np.array([2.0, 3.0])).var.tolist() == [4.0, 9.0]
+    assert np.array_equal(RunningMeanStd(std=np.array([2.0, 3.0])).var, [4.0, 9.0])
 
 
 @pytest.mark.filterwarnings("error")
@@ -83,7 +83,8 @@ def test_norm_without_clip_max_does_not_clip(clip_max: float | None) -> None:
 
 
 def test_norm_clips_both_sides() -> None:
-    assert RunningMeanStd(clip_max=2.0).norm(np.array([-50.0, 50.0])).tolist() == [-2.0, 2.0]
+    clipped = RunningMeanStd(clip_max=2.0).norm(np.array([-50.0, 50.0]))
+    assert np.array_equal(clipped, [-2.0, 2.0])
 
 
 def test_norm_adds_epsilon_to_the_variance() -> None:
@@ -106,7 +107,8 @@ def test_summary_of_nothing_is_zero() -> None:
 
 
 def test_the_losses_are_all_numbers_including_those_added_later() -> None:
-    stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence([1.0, 3.0]), train_time=1.0)
+    loss = SequenceSummaryStats.from_sequence([1.0, 3.0])
+    stats: Any = PGTrainingStats(loss=loss, train_time=1.0)
     stats.smoothed_loss["loss"] = 5.0
     stats.entropy = 0.5
     stats.absent = None

@@ -70,7 +70,7 @@ class ScriptedCollector:
 
 def scripted_trainer(
     train: Iterable[list[float]], test: Iterable[list[float]] | None, **kwargs: Any
-) -> tuple[OnpolicyTrainer, list[Any]]:
+) -> tuple[Any, list[Any]]:
     """Return a trainer over scripted returns, and the list that records all events."""
     events: list[Any] = []
     policy = ScriptedPolicy(events, kwargs.pop("losses", ()))
@@ -92,13 +92,12 @@ def scripted_trainer(
         "verbose": False,
         "show_progress": False,
     }
-    trainer = OnpolicyTrainer(
-        policy=policy,
-        train_collector=ScriptedCollector("train", policy, train),
-        test_collector=None if test is None else ScriptedCollector("test", policy, test),
-        **(defaults | kwargs),
-    )
-    return trainer, events
+    stand_ins: dict[str, Any] = {
+        "policy": policy,
+        "train_collector": ScriptedCollector("train", policy, train),
+        "test_collector": None if test is None else ScriptedCollector("test", policy, test),
+    }
+    return OnpolicyTrainer(**(defaults | stand_ins | kwargs)), events
 
 
 def test_hooks_are_called_in_the_order_of_v1_1_0() -> None:
@@ -172,9 +171,12 @@ def test_training_continues_if_a_training_return_passes_but_the_test_does_not() 
 
 def test_stop_fn_is_not_asked_about_a_collect_without_finished_episodes() -> None:
     asked: list[float] = []
-    trainer, _ = scripted_trainer(
-        [[], []], [[1.0]] * 2, stop_fn=lambda mean: bool(asked.append(mean))
-    )
+
+    def stop(mean: float) -> bool:
+        asked.append(mean)
+        return False
+
+    trainer, _ = scripted_trainer([[], []], [[1.0]] * 2, stop_fn=stop)
     trainer.run()
     assert asked == [1.0]
 
@@ -195,7 +197,7 @@ def test_after_an_epoch_stop_fn_gets_the_best_test() -> None:
 
 def test_training_returns_of_another_policy_do_not_stop_training() -> None:
     trainer, events = scripted_trainer([[9.0]] * 2, [[0.0], [1.0]], stop_fn=lambda mean: mean > 5)
-    other = ScriptedCollector("train", ScriptedPolicy(events), [[9.0]] * 2)
+    other: Any = ScriptedCollector("train", ScriptedPolicy(events), [[9.0]] * 2)
     trainer = OnpolicyTrainer(
         policy=trainer.policy,
         train_collector=other,
@@ -241,12 +243,17 @@ def test_episode_per_collect_is_passed_to_the_collector() -> None:
 
 def test_reward_metric_is_applied_to_the_returns_of_training_and_tests() -> None:
     asked: list[float] = []
+
+    def stop(mean: float) -> bool:
+        asked.append(mean)
+        return False
+
     trainer, _ = scripted_trainer(
         [[1.0, 3.0]],
         [[4.0], [5.0, 7.0]],
         step_per_epoch=10,
         reward_metric=lambda returns: -returns,
-        stop_fn=lambda mean: bool(asked.append(mean)),
+        stop_fn=stop,
     )
     (stats,) = list(trainer)
     assert asked == [-2.0, -4.0]

@@ -269,6 +269,7 @@ def test_autograd_of_the_surrogate_is_minus_the_estimate():
     logits = torch.tensor(LOGITS, requires_grad=True)
     log_prob = Categorical(logits=logits).log_prob(torch.tensor(arms))
     (-(torch.tensor(REWARDS[arms]) * log_prob).mean()).backward()
+    assert logits.grad is not None
     episodes = MACHINE.episodes()[1]
     batch = [episodes[a] for a in arms]
     estimate = sum_per_episode(batch, reward_to_go(batch))[0]

@@ -212,7 +212,7 @@ def test_process_fn_normalizes_a_batch_by_the_returns_of_all_earlier_batches():
     """Batch n: (G - mean) / sqrt(var + 1e-8) with those of all earlier G, at first 0 and 1."""
     policy = half_discounted(reward_normalization=True)
     buffer = two_environments()
-    seen = []
+    seen: list[float] = []
     for _ in range(3):
         mean, var = (np.mean(seen), np.var(seen)) if seen else (0.0, 1.0)
         returns = returns_by_definition(REW, END, 0.5, [mean * cut for cut in CUT])

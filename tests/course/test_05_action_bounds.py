@@ -7,6 +7,7 @@ pendulum, and for gradients the slope of the objective, integrated by scipy.
 import math
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -28,7 +29,7 @@ from tests.helpers import box, joint_normal, make_policy, ranges
 def test_clip_then_scale():
     """a = low + (high - low) (v + 1) / 2 with v = min(max(u, -1), 1)."""
     space = box([0, -2], [10, 2])
-    act = np.float32([[-5, 0], [0.5, 5]])
+    act = np.array([[-5, 0], [0.5, 5]], np.float32)
     np.testing.assert_array_equal(to_box(act, space, "clip", True), [[0, 0], [7.5, 2]])
 
 
@@ -79,10 +80,10 @@ def test_the_inverse_does_not_undo_clip(raw):
 def test_the_inverse_of_a_dimension_without_width_is_minus_one_or_under_tanh_zero():
     """Every raw action maps to the only value of that dimension."""
     space = box([0.5, 0.0], [0.5, 1.0])
-    act = np.float32([0.5, 0.5])
+    act = np.array([0.5, 0.5], np.float32)
     np.testing.assert_allclose(from_box(act, space, "clip", True), [-1, 0], atol=1e-6)
     np.testing.assert_allclose(from_box(act, space, "tanh", True), [0, 0], atol=1e-6)
-    np.testing.assert_array_equal(to_box(np.float32([7, 0]), space, "tanh", True), act)
+    np.testing.assert_array_equal(to_box(np.array([7, 0], np.float32), space, "tanh", True), act)
 
 
 class BlindGaussian(torch.nn.Module):
@@ -99,7 +100,7 @@ class BlindGaussian(torch.nn.Module):
 
 
 def blind_policy(space, mu=0.0, sigma=1.0, **settings):
-    defaults = {"dist_fn": joint_normal, "action_scaling": True}
+    defaults: dict[str, Any] = {"dist_fn": joint_normal, "action_scaling": True}
     return make_policy(BlindGaussian(mu, sigma), space, **(defaults | settings))
 
 
@@ -120,12 +121,13 @@ def test_the_pendulum_gets_the_mapped_action_while_the_raw_one_is_stored(method,
     policy = blind_policy(space, action_bound_method=method, action_scaling=scaling)
     buffer = VectorReplayBuffer(400, buffer_num=4)
     Collector(policy, envs, buffer).collect(n_step=400, gym_reset_kwargs={"seed": 0})
-    rows = buffer[:]
+    rows: Any = buffer[:]
     change = (rows.obs_next[:, 2] - rows.obs[:, 2]) / 0.05
     torque = (change - 15 * rows.obs[:, 1]) / 3
     free = abs(rows.obs_next[:, 2]) < 7.99  # The environment also limits the speed.
     np.testing.assert_allclose(torque[free], SENT[method, scaling](rows.act[free, 0]), atol=1e-3)
-    assert abs(rows.act).max() > 2 and free.sum() > 100
+    assert abs(rows.act).max() > 2
+    assert free.sum() > 100
 
 
 def clip(u):

@@ -91,7 +91,7 @@ def test_the_raw_action_is_stored_and_the_mapped_one_is_sent():
             loc = self.loc.expand(len(obs), 1)
             return (loc, torch.full_like(loc, 1e-6)), state
 
-    sent = []
+    sent: list[np.ndarray] = []
     policy = make_policy(
         Five(),
         Box.action_space,
@@ -355,7 +355,8 @@ def test_the_expected_score_of_old_actions_is_not_zero():
     logits = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64, requires_grad=True)
     (torch.tensor(old) * logits.log_softmax(0)).sum().backward()
     new = np.exp([0.0, 0.5, 1.0]) / np.exp([0.0, 0.5, 1.0]).sum()
-    np.testing.assert_allclose(logits.grad, old - new, atol=1e-12)
+    assert logits.grad is not None
+    np.testing.assert_allclose(logits.grad.numpy(), old - new, atol=1e-12)
 
 
 @pytest.mark.parametrize("within", [True, False])
@@ -499,7 +500,7 @@ class NotesItsSeeds(Counter):
 
 def test_no_two_runs_or_iterations_share_the_seed_of_an_environment():
     """The seeds of 30 runs with 30 iterations each are more than 1000 apart."""
-    gym.register("NotesItsSeeds-v0", entry_point=NotesItsSeeds)
+    gym.register("NotesItsSeeds-v0", entry_point=lambda **kwargs: NotesItsSeeds(**kwargs))
     config = Config(env_id="NotesItsSeeds-v0", num_envs=1, max_updates=30, hidden_sizes=(1,))
     for run in range(30):
         train(run, config)
@@ -510,8 +511,8 @@ def test_no_two_runs_or_iterations_share_the_seed_of_an_environment():
 def test_a_run_gives_the_same_result_in_another_process():
     """train(seed, config) depends only on its arguments, bit by bit."""
     config = Config(max_updates=2, num_envs=4)
-    one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), **one_thread) as pool:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, torch.set_num_threads, (1,)) as pool:
         there = list(pool.map(train, [0, 1], [config] * 2))
     for seed, result in enumerate(there):
         here = train(seed, config)

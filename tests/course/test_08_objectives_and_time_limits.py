@@ -374,7 +374,7 @@ def test_with_rewards_0_and_1_the_standard_deviation_of_a_batch_keeps_the_direct
 @pytest.mark.parametrize("n", [2, 3])
 def test_questions_that_are_standardized_together_keep_the_direction_too(n):
     """The rewards of the others do not depend on the question that this answer got."""
-    quiz = contexts([0.7, 0.3]).at([[0, 1], [0.5, 0]])
+    quiz = contexts([0.7, 0.3]).at(np.array([[0, 1], [0.5, 0]]))
     found = judge(estimators.WRONG["standardised per batch"], quiz.batches(n), quiz.gradient())
     assert found.cosine == pytest.approx(1, abs=1e-13)
 

@@ -8,6 +8,7 @@ import re
 from fractions import Fraction
 from itertools import combinations, product
 from math import erf, pi, sqrt
+from typing import Any
 
 import build
 import gymnasium as gym
@@ -61,15 +62,15 @@ def slow_play(theta, seed, seeds, episodes):
     """Return the lengths of the episodes of one agent and its gradient, by autograd."""
     rng = np.random.default_rng(5)
     starts = rng.uniform(-0.05, 0.05, (4, 1, seeds, episodes))[:, 0, seed]
-    luck = rng.random((500, seeds, episodes))[:, seed]
+    luck = rng.random((500, seeds, episodes))[:, seed, :]
     weights = torch.tensor(theta, requires_grad=True)
     total = torch.zeros(())
     lengths = []
     for episode in range(episodes):
-        env = gym.make("CartPole-v1").unwrapped
+        env: Any = gym.make("CartPole-v1").unwrapped
         env.reset()
         env.state = starts[:, episode]
-        log_probs = []
+        log_probs: list[torch.Tensor] = []
         over = False
         while not over and len(log_probs) < 500:
             logit = weights @ torch.tensor(np.array(env.state, np.float64))
@@ -80,6 +81,7 @@ def slow_play(theta, seed, seeds, episodes):
         total = total + sum(log_prob * (T - t) for t, log_prob in enumerate(log_probs)) / episodes
         lengths.append(T)
     total.backward()
+    assert weights.grad is not None
     return lengths, weights.grad.numpy()
 
 

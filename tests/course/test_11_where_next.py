@@ -376,6 +376,7 @@ def test_the_answer_of_11_4_agrees_with_autograd():
     A = rng.normal(size=200)
     ratio, advantage = log_ratio.exp(), torch.tensor(A)
     torch.min(ratio * advantage, ratio.clamp(0.7, 1.3) * advantage).sum().backward()
+    assert log_ratio.grad is not None
     found = exercise("11.4").key(ratio.detach().numpy(), A, 0.3)
     np.testing.assert_allclose(found, log_ratio.grad.numpy(), rtol=1e-12, atol=0)
 
