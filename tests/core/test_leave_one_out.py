@@ -21,9 +21,9 @@ from tests.helpers import (
 )
 
 
-def leave_one_out(**settings):
+def leave_one_out(**options):
     defaults = {"discount_factor": 1.0}
-    return make_policy(ConstantLogits(), kind=LeaveOneOut, **(defaults | settings))
+    return make_policy(ConstantLogits(), kind=LeaveOneOut, **(defaults | options))
 
 
 def weights_by_definition(episodes, gamma):

@@ -3,6 +3,8 @@
 The oracles: numbers recorded from Tianshou v1.1.0, and numbers computed by hand.
 """
 
+from typing import Any
+
 import numpy as np
 
 from pg_edu import Batch, ReplayBuffer, VectorReplayBuffer
@@ -50,7 +52,10 @@ def test_adding_gives_the_numbers_of_v1_1_0() -> None:
 def test_the_size_of_a_sub_buffer_is_rounded_up() -> None:
     buffer = VectorReplayBuffer(total_size=10, buffer_num=3)
     assert (buffer.maxsize, buffer.ring_size, buffer.buffer_num) == (12, 4, 3)
-    assert (ReplayBuffer(5).maxsize, ReplayBuffer(np.int64(5)).buffer_num) == (5, 1)
+    numpy_integer: Any = np.int64(5)
+    for size in (5, numpy_integer):
+        single = ReplayBuffer(size)
+        assert (single.maxsize, single.buffer_num) == (5, 1)
 
 
 def test_the_sub_buffers_of_a_vector_buffer_are_views() -> None:

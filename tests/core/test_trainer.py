@@ -10,13 +10,14 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from pg_edu import PGPolicy, policy_within_training_step
 from pg_edu.buffer import VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.nets import Net
-from pg_edu.policy import PGPolicy, policy_within_training_step
 from pg_edu.stats import PGTrainingStats, SequenceSummaryStats
 from pg_edu.tianshou import DummyVectorEnv
 from pg_edu.trainer import InfoStats, OnpolicyTrainer, collect_and_update
+from tests.helpers import make_policy
 
 
 class ScriptedPolicy:
@@ -378,25 +379,26 @@ def test_a_stop_fn_without_a_test_collector_gives_a_warning() -> None:
 
 
 def cartpole(n: int) -> SyncVectorEnv:
+    """Return n environments that reset in the step that ends an episode."""
     return SyncVectorEnv(
         [lambda: gym.make("CartPole-v1")] * n, autoreset_mode=AutoresetMode.SAME_STEP
     )
 
 
-def make_policy(hidden: int = 8, reward_normalization: bool = False) -> PGPolicy:
+def cartpole_policy(hidden: int = 8, reward_normalization: bool = False) -> PGPolicy[Any]:
+    """Return a policy for CartPole whose parameters are always the same."""
     torch.manual_seed(3)
     net = Net(4, 2, [hidden], softmax=True)
-    return PGPolicy(
-        actor=net,
+    return make_policy(
+        net,
         optim=torch.optim.Adam(net.parameters(), lr=0.01),
         dist_fn=torch.distributions.Categorical,
-        action_space=gym.spaces.Discrete(2),
-        action_scaling=False,
         reward_normalization=reward_normalization,
     )
 
 
-def make_collector(policy: PGPolicy) -> Collector:
+def cartpole_collector(policy: PGPolicy[Any]) -> Collector:
+    """Return a collector with four environments that always collects the same rows."""
     collector = Collector(policy, cartpole(4), VectorReplayBuffer(400, 4))
     collector.reset_env({"seed": 11})
     torch.manual_seed(5)
@@ -404,10 +406,11 @@ def make_collector(policy: PGPolicy) -> Collector:
     return collector
 
 
-def real_trainer(policy: PGPolicy, **kwargs: Any) -> OnpolicyTrainer:
+def real_trainer(policy: PGPolicy[Any], **kwargs: Any) -> OnpolicyTrainer:
+    """Return a trainer that takes three iterations of 40 steps on CartPole."""
     return OnpolicyTrainer(
         policy=policy,
-        train_collector=make_collector(policy),
+        train_collector=cartpole_collector(policy),
         max_epoch=1,
         step_per_epoch=120,
         step_per_collect=40,
@@ -424,7 +427,7 @@ def real_trainer(policy: PGPolicy, **kwargs: Any) -> OnpolicyTrainer:
 def test_gradient_step_is_the_number_of_optimizer_steps(
     batch_size: int | None, repeat: int
 ) -> None:
-    policy = make_policy()
+    policy = cartpole_policy()
     steps = []
     policy.optim.register_step_post_hook(lambda *_: steps.append(1))
     trainer = real_trainer(policy, batch_size=batch_size, repeat_per_collect=repeat)
@@ -432,11 +435,11 @@ def test_gradient_step_is_the_number_of_optimizer_steps(
 
 
 def test_training_equals_collect_update_and_reset_buffer_in_a_loop() -> None:
-    trained = make_policy()
+    trained = cartpole_policy()
     real_trainer(trained, batch_size=16, repeat_per_collect=2).run()
 
-    policy = make_policy()
-    collector = make_collector(policy)
+    policy = cartpole_policy()
+    collector = cartpole_collector(policy)
     collector.reset_env()
     for _ in range(3):
         collector.collect(n_step=40)
@@ -450,8 +453,8 @@ def test_training_equals_collect_update_and_reset_buffer_in_a_loop() -> None:
 
 def test_an_iteration_discards_its_rows_but_not_the_running_episodes() -> None:
     """The rewards before an update count in the return that is reported after it."""
-    policy = make_policy()
-    collector = make_collector(policy)
+    policy = cartpole_policy()
+    collector = cartpole_collector(policy)
     lens: list[int] = []
     rows = 0
     while not lens:
@@ -466,9 +469,9 @@ def test_an_iteration_discards_its_rows_but_not_the_running_episodes() -> None:
 
 
 def test_an_iteration_that_is_stopped_keeps_its_rows_and_the_parameters() -> None:
-    policy = make_policy()
+    policy = cartpole_policy()
     before = [p.tolist() for p in policy.parameters()]
-    collector = make_collector(policy)
+    collector = cartpole_collector(policy)
     within: list[bool] = []
 
     def stop(collected: CollectStats) -> bool:
@@ -482,7 +485,7 @@ def test_an_iteration_that_is_stopped_keeps_its_rows_and_the_parameters() -> Non
 
 
 def test_the_times_and_counts_of_a_run_add_up() -> None:
-    policy = make_policy()
+    policy = cartpole_policy()
     trainer = real_trainer(
         policy,
         batch_size=None,
@@ -505,7 +508,7 @@ def test_a_seed_trains_to_the_parameters_of_v1_1_0() -> None:
     envs = DummyVectorEnv([lambda: gym.make("CartPole-v1")] * 4)
     np.random.seed(3)
     envs.seed(11)
-    policy = make_policy(hidden=16, reward_normalization=True)
+    policy = cartpole_policy(hidden=16, reward_normalization=True)
     OnpolicyTrainer(
         policy=policy,
         train_collector=Collector(policy, envs, VectorReplayBuffer(2000, 4)),
