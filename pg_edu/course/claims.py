@@ -35,7 +35,7 @@ def claim(sentence: str, holds: bool | np.bool_, **values: object) -> None:
     """
     if not isinstance(holds, bool | np.bool_):
         raise TypeError(
-            f"holds got {type(holds).__name__}: {holds!r}, but it must be True or False. "
+            f"holds is {holds!r} of type {type(holds).__name__}, but must be True or False. "
             "Compare the value with something, and write .all() or .any() for an array."
         )
     mark = "✓" if holds else "✗"

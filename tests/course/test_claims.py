@@ -56,6 +56,6 @@ def test_values_are_shown_after_the_sentence(
 )
 def test_anything_but_a_truth_value_is_an_error(holds: object) -> None:
     with pytest.raises(
-        TypeError, match=f"holds got {type(holds).__name__}: .* must be True or False"
+        TypeError, match=f"of type {type(holds).__name__}, but must be True or False"
     ):
         claim("it holds", holds)  # type: ignore[arg-type]
