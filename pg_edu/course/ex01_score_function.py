@@ -76,7 +76,7 @@ EXERCISES = [
                 1.0
             ),
             "That is a coordinate of the gradient itself. Which b makes both estimates equal "
-            "to it?": (0.09),
+            "to it?": 0.09,
         },
     ),
     Exercise(
@@ -125,8 +125,8 @@ EXERCISES = [
             "The bug is gone, but this is the sum over the batch: it grows with N.": (
                 lambda pi, arms, rewards: len(arms) * _estimate(pi, arms, rewards)
             ),
-            "Subtracting the mean of the batch's own rewards shrinks the estimate by 1 - "
-            "1/N; that was not the bug.": (
+            "Subtracting the mean of the batch's own rewards shrinks the estimate by "
+            "the factor 1 - 1/N; that was not the bug.": (
                 lambda pi, arms, rewards: _estimate(pi, arms, rewards - rewards.mean())
             ),
         },

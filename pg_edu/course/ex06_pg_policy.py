@@ -59,7 +59,7 @@ EXERCISES = [
         key=(2 / 7, 0.0, 5 / 7),
         mistakes={
             "That is where the true gradient leads, but these steps know nothing except this "
-            "batch.": ((0.0, 0.0, 1.0)),
+            "batch.": (0.0, 0.0, 1.0),
             "These are the frequencies in the batch, but the rewards of the arms count, too.": (
                 (0.5, 0.25, 0.25)
             ),

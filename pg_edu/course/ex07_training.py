@@ -85,7 +85,7 @@ EXERCISES = [
                 lambda done: ~done
             ),
             "You dropped the step before the end. The step after the end is the one that is "
-            "ignored.": (_steps_without_the_one_before_an_end),
+            "ignored.": _steps_without_the_one_before_an_end,
             "np.roll is circular: an end in the last row has removed the first row.": (
                 lambda done: ~np.roll(done, 1, axis=0)
             ),
@@ -156,7 +156,7 @@ EXERCISES = [
             "in it.": (lambda rew, done: _returns(rew, done, kept=1.0)),
             "The reward of the last step belongs to the episode, too.": _without_the_last_reward,
             "The numbers are right, but the order is wrong: they must come in the order in "
-            "which episodes end.": (_returns_environment_by_environment),
+            "which episodes end.": _returns_environment_by_environment,
             "Those are the rewards of the last steps; the steps before them were rewarded, too.": (
                 lambda rew, done: rew[done].tolist()
             ),

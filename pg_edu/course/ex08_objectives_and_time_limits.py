@@ -135,7 +135,7 @@ EXERCISES = [
         ],
         mistakes={
             "The mean of the group includes the answer itself: the direction is right, but "
-            "the length is too short by 1 - 1/N.": _minus_own_mean,
+            "the length is too short by the factor 1 - 1/N.": _minus_own_mean,
             "That is GRPO: each question is divided by its own standard deviation, so easy "
             "and hard ones count more.": (
                 lambda rewards: (

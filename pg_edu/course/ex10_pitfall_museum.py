@@ -100,7 +100,7 @@ EXERCISES = [
             "or two of three add to it.": 0.5,
             "Failures are reported, too, if all copies are in one.": 1.0,
             "That is for the first one to end. The second and the third are successes less "
-            "often.": (7 / 8),
+            "often.": 7 / 8,
             "That is the share with two copies. With three the race is worse.": 5 / 8,
             "That is the number of successes; give their share among three.": 33 / 16,
             "That is the share of failures.": 5 / 16,

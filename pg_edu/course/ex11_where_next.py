@@ -57,7 +57,7 @@ EXERCISES = [
             "still going on. That is unbiased too, if no step is dropped, but it is another "
             "baseline.": _mean_of_running_episodes,
             "That is the mean of all episodes, including the step's own: the estimate is too "
-            "short by 1 - 1/N.": (
+            "short by the factor 1 - 1/N.": (
                 lambda G, end: np.bincount(_time(end), weights=G)[_time(end)] / end.sum()
             ),
             "That is the sum of the others; divide by their number.": (

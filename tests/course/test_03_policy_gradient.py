@@ -428,7 +428,7 @@ def p_stop_after(updates, episodes, optimizer=torch.optim.SGD, per_episode=False
     ],
     ids=["mean, SGD", "mean, Adam", "mean of 8 episodes", "sum"],
 )
-def test_pgpolicy_learns_the_worse_button_in_stop_or_go_unless_steps_are_summed(
+def test_pgpolicy_learns_the_worse_button_from_the_mean_over_steps_of_single_episodes(
     settings, low, high
 ):
     """From 1/2, p(stop) rises to .98 (SGD) and .999 (Adam) although go pays 2.4 times as much."""

@@ -302,7 +302,7 @@ def test_importance_weights_do_not_make_a_used_batch_right(twice):
     assert np.linalg.norm(found) / np.linalg.norm(truth) == pytest.approx(0.7654, abs=1e-4)
 
 
-def test_many_steps_on_one_batch_lead_to_each_arms_share_of_its_rewards():
+def test_many_steps_on_one_batch_lead_to_the_shares_of_the_arms_in_its_rewards():
     """Σ r (e_a - p) = 0 where p = Σ r e_a / Σ r, here (2, 0, 5) / 7."""
     arms = np.array([0, 0, 1, 2])
     logits = logits_after(LOGITS, arms, REWARDS[arms], repeat=300)

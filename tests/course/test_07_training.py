@@ -198,7 +198,7 @@ def total_length_of_the_first(wanted, clocks):
 
 @pytest.mark.parametrize("N", [1, 2, 3, 4, 5])
 def test_the_first_episodes_to_end_are_the_short_ones(N):
-    """With lengths 10 or 100, half of each, their mean is 10 + 90 binom(2N, N) / 4ᴺ, not 55."""
+    """If 10 and 100 steps are equally likely, the mean is 10 + 90 binom(2N, N) / 4ᴺ, not 55."""
     starts = itertools.product([(10, 10), (100, 100)], repeat=N)
     mean = sum(total_length_of_the_first(N, sorted(start)) for start in starts) / 2**N / N
     assert mean == 10 + 90 * Fraction(math.comb(2 * N, N), 4**N)
