@@ -1,7 +1,7 @@
-"""Claims: a sentence and the computation that proves it, side by side.
+"""Claims: a sentence, next to the computation that proves it.
 
-A notebook does not say that something is so, it lets the reader see it checked. Each claim prints
-one line, the same for a reader and for `pytest --nbval`, and a claim that is false stops the
+A notebook does not only say that something is true, it shows the reader the check. Each claim
+prints one line, which is the same for a reader and for `pytest --nbval`. A false claim stops the
 notebook.
 """
 
@@ -11,41 +11,43 @@ import numpy as np
 
 
 class ClaimError(AssertionError):
-    """A claim that does not hold."""
+    """The error of a claim that does not hold."""
 
 
 def claim(sentence: str, holds: bool | np.bool_, **values: object) -> None:
-    """Print that `sentence` was checked and holds, or print that it does not and raise.
+    """Print a sentence with a check mark if it holds; otherwise print it with a cross and raise.
 
     Args:
         sentence: what is claimed, as a reader would say it.
-        holds: the check, one truth value.
-        **values: what the check looked at, shown behind the sentence. Real numbers are rounded
-            to four digits, integers and fractions are exact.
+        holds: the result of the check, a single truth value.
+        **values: the numbers that the check used, printed after the sentence. Real numbers are
+            rounded to four digits; integers and fractions are exact.
 
     Raises:
         ClaimError: the claim is false.
-        TypeError: `holds` is not one truth value, so nothing was checked.
+        TypeError: `holds` is not a single truth value, so nothing was checked.
 
     Example:
-        >>> claim("a fair coin has no favourite", 0.5 == 1 - 0.5)
-        ✓ a fair coin has no favourite
+        >>> claim("heads and tails of a fair coin are equally likely", 0.5 == 1 - 0.5)
+        ✓ heads and tails of a fair coin are equally likely
         >>> claim("e is less than 3", np.e < 3, e=np.e, gap=3 - np.e)
         ✓ e is less than 3 (e = 2.718, gap = 0.2817)
     """
     if not isinstance(holds, bool | np.bool_):
         raise TypeError(
-            f"holds must be True or False, got {type(holds).__name__}: {holds!r}. "
-            "Compare it with something; of an array, say .all() or .any()."
+            f"holds is {holds!r} of type {type(holds).__name__}, but must be True or False. "
+            "Compare the value with something, and write .all() or .any() for an array."
         )
+    mark = "✓" if holds else "✗"
     shown = ", ".join(f"{name} = {_short(value)}" for name, value in values.items())
-    line = f"{'✓' if holds else '✗'} {sentence}" + (f" ({shown})" if shown else "")
+    line = f"{mark} {sentence} ({shown})" if shown else f"{mark} {sentence}"
     print(line)
     if not holds:
         raise ClaimError(line)
 
 
 def _short(value: object) -> str:
+    """Return a value as text, with real numbers rounded to four digits."""
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Rational):
-        return f"{float(value) + 0.0:.4g}"  # + 0.0 turns -0 into 0
+        return f"{float(value) + 0.0:.4g}"  # Adding 0.0 turns -0 into 0.
     return str(value)

@@ -1,4 +1,4 @@
-"""Exercises of 01_score_function."""
+"""The exercises of notebook 01, the score function: answers, cases, and known mistakes."""
 
 import numpy as np
 
@@ -34,8 +34,8 @@ def _estimate(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
 EXERCISES = [
     Exercise(
         "01.1",
-        hint="take the logarithm of the softmax first, and then the derivative: a 1 where the arm "
-        "is, minus something that does not depend on the arm.",
+        hint="Take the logarithm of the softmax first, and then the derivative: a 1 in the "
+        "place of the arm, minus something that does not depend on the arm.",
         key=_score,
         cases=[
             (np.array([0.0, np.log(3.0)]), 0),
@@ -43,20 +43,20 @@ EXERCISES = [
             (np.array([2.0, 0.0, 0.0, -1.0]), 0),
         ],
         mistakes={
-            "The sign is the other way round: this direction makes the arm less likely.": (
+            "The sign is reversed: this direction makes the arm less likely.": (
                 lambda logits, arm: -_score(logits, arm)
             ),
             "That is the gradient of the probability, not of its logarithm.": (
                 lambda logits, arm: softmax(logits)[arm] * _score(logits, arm)
             ),
-            "The normaliser is missing: the logarithm of the sum depends on every logit.": (
+            "The normalizer is missing: the logarithm of the sum depends on every logit.": (
                 lambda logits, arm: np.eye(len(logits))[arm]
             ),
-            "Divided by the probability once too often: the logarithm has done it already.": (
+            "You divided by the probability once too often: the logarithm has already done it.": (
                 lambda logits, arm: _score(logits, arm) / softmax(logits)[arm]
             ),
-            "Subtract the probability of each arm from its own coordinate, not that of the pulled "
-            "arm from all.": (lambda logits, arm: np.eye(len(logits))[arm] - softmax(logits)[arm]),
+            "Subtract from each coordinate the probability of its own arm, not that of the "
+            "pulled arm.": (lambda logits, arm: np.eye(len(logits))[arm] - softmax(logits)[arm]),
             "These are logits, not probabilities: the softmax is missing.": (
                 lambda logits, arm: np.eye(len(logits))[arm] - logits
             ),
@@ -64,24 +64,25 @@ EXERCISES = [
     ),
     Exercise(
         "01.2",
-        hint="write down both estimates with b in them, and set them equal.",
+        hint="Write down both estimates with b in them, and set them equal.",
         key=0.1,
         mistakes={
-            "That is V, the average reward. It is settled before the pull and so it is unbiased, "
-            "but is the estimate the same after either arm?": 0.9,
-            "That is the middle between the two rewards; it would be right for a fair coin.": 0.5,
+            "That is V, the average reward. It is settled before the pull, so it is "
+            "unbiased, but is the estimate the same after either "
+            "arm?": 0.9,
+            "That is halfway between the two rewards; it would be right for a fair coin.": 0.5,
             "Without a baseline arm 0 gives a vector of zeros, and arm 1 does not.": 0.0,
             "That is the reward of arm 1: now arm 1 gives a vector of zeros, and arm 0 does not.": (
                 1.0
             ),
-            "That is the gradient's own coordinate. Which b makes both estimates equal to it?": (
-                0.09
-            ),
+            "That is a coordinate of the gradient itself. Which b makes both estimates equal "
+            "to it?": 0.09,
         },
     ),
     Exercise(
         "01.3",
-        hint="first the scores of all arms, one a row, then the squared length of each row.",
+        hint="First compute the scores of all arms, one per row, then the squared length of "
+        "each row.",
         key=lambda pi, rewards: _weighted_mean(pi * _length2(pi), rewards),
         cases=[
             (np.array([0.5, 0.2, 0.3]), np.array([1.0, 0.0, 4.0])),
@@ -93,10 +94,10 @@ EXERCISES = [
             "Each arm counts as if it were pulled equally often: the probabilities are missing.": (
                 lambda pi, rewards: _weighted_mean(_length2(pi), rewards)
             ),
-            "The lengths are to be squared.": (
+            "Square the lengths.": (
                 lambda pi, rewards: _weighted_mean(pi * np.sqrt(_length2(pi)), rewards)
             ),
-            "Only E[R |score|²] so far: divide it by E[|score|²].": (
+            "So far this is only E[R |score|²]: divide it by E[|score|²].": (
                 lambda pi, rewards: float(pi * _length2(pi) @ rewards)
             ),
             "That is the plain mean of the rewards.": lambda pi, rewards: float(rewards.mean()),
@@ -104,28 +105,28 @@ EXERCISES = [
     ),
     Exercise(
         "01.4",
-        hint="compare the line with the last line of the derivation: which gradient stands there?",
+        hint="Compare the line with the last line of the derivation: which gradient stands there?",
         key=_estimate,
         cases=[
             (np.array([0.25, 0.75]), np.array([1]), np.array([2.0])),
             (np.array([0.5, 0.2, 0.3]), np.array([0, 2, 2, 1]), np.array([1.0, 5.0, 5.0, 0.0])),
         ],
         mistakes={
-            "That is the estimator with its bug: the gradient of the probability, where that of "
-            "its logarithm belongs.": (
+            "That is the estimator with its bug: it has the gradient of the probability "
+            "where that of the logarithm belongs.": (
                 lambda pi, arms, rewards: _estimate(pi, arms, rewards * pi[arms])
             ),
-            "Divided by the probability once too often: now rare arms count too much.": (
+            "You divided by the probability once too often: now rare arms count too much.": (
                 lambda pi, arms, rewards: _estimate(pi, arms, rewards / pi[arms])
             ),
-            "The sign is turned: minus the estimate is the gradient of the loss.": (
+            "The sign is reversed: minus the estimate is the gradient of the loss.": (
                 lambda pi, arms, rewards: -_estimate(pi, arms, rewards)
             ),
             "The bug is gone, but this is the sum over the batch: it grows with N.": (
                 lambda pi, arms, rewards: len(arms) * _estimate(pi, arms, rewards)
             ),
-            "Subtracting the mean of the batch's own rewards shrinks the estimate by 1 - 1/N; "
-            "it was not the bug.": (
+            "Subtracting the mean of the batch's own rewards shrinks the estimate by "
+            "the factor 1 - 1/N; that was not the bug.": (
                 lambda pi, arms, rewards: _estimate(pi, arms, rewards - rewards.mean())
             ),
         },

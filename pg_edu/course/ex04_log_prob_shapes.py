@@ -1,4 +1,4 @@
-"""Exercises of 04_log_prob_shapes."""
+"""The exercises of notebook 04, shapes of log-probabilities: answers, cases, and known mistakes."""
 
 import numpy as np
 import torch
@@ -37,13 +37,14 @@ def _scored(logits: Tensor, act: Tensor) -> Tensor:
 EXERCISES = [
     Exercise(
         "04.1",
-        hint="actions have the shape batch_shape + event_shape and log-probabilities batch_shape; "
-        "where they do not fit, write the shapes below each other, flush right.",
+        hint="Actions have the shape batch_shape + event_shape, and log-probabilities have the "
+        "shape batch_shape. Where they do not fit, write the shapes below each other, "
+        "aligned on the right.",
         key=[[5], [5, 5], [5, 3], [5], [5, 5], [5]],
         mistakes={
             "Actions of shape [5, 1] are not scored row by row: each is looked up in all five rows "
             "of the logits.": [[5], [5, 1], [5, 3], [5], [5, 5], [5]],
-            "[5, 1] against [5] is not [5]: the column is stretched to five columns.": (
+            "[5, 1] with [5] does not give [5]: the column is expanded to five columns.": (
                 [[5], [5, 5], [5, 3], [5], [5], [5]]
             ),
             "In the last line the table [5, 5] is summed over its last axis.": (
@@ -55,14 +56,13 @@ EXERCISES = [
             "Independent(..., 1) sums over the last axis.": (
                 [[5], [5, 5], [5, 3], [5, 3], [5, 5], [5]]
             ),
-            "These are the shapes that one would wish for. Torch broadcasts in 2, 5 and 6.": (
-                [[5], [5], [5, 3], [5], [5], [5]]
-            ),
+            "These are the shapes that one would like to have. Torch broadcasts in lines 2, "
+            "5 and 6.": ([[5], [5], [5, 3], [5], [5], [5]]),
         },
     ),
     Exercise(
         "04.2",
-        hint="the logarithm of a product of A densities is a sum; sum over the last axis.",
+        hint="The logarithm of a product of A densities is a sum; sum over the last axis.",
         key=_whole_action,
         cases=[
             (np.zeros((2, 1)), np.ones((2, 1)), np.array([[0.0], [1.0]])),
@@ -76,16 +76,16 @@ EXERCISES = [
             "That is the mean over the dimensions; the logarithm of a product is a sum.": (
                 lambda loc, scale, act: _each_dimension(loc, scale, act).mean(axis=1)
             ),
-            "Summed over the rows: axis 0 is the batch.": (
+            "You summed over the rows: axis 0 is the batch.": (
                 lambda loc, scale, act: _each_dimension(loc, scale, act).sum(axis=0)
             ),
-            "The scale is the standard deviation, not the variance: it has to be squared.": (
+            "The scale is the standard deviation, not the variance: square it.": (
                 lambda loc, scale, act: _whole_action(loc, np.sqrt(scale), act)
             ),
             "That is the density itself: the logarithm is missing.": (
                 lambda loc, scale, act: np.exp(_whole_action(loc, scale, act))
             ),
-            "The term -log σ is missing: a wide Gaussian is a low one.": (
+            "The term -log σ is missing: a wide Gaussian has a low density.": (
                 lambda loc, scale, act: _whole_action(loc, scale, act) + np.log(scale).sum(axis=1)
             ),
             "The term -½ log 2π is missing, once for each dimension.": (
@@ -97,8 +97,8 @@ EXERCISES = [
     ),
     Exercise(
         "04.3",
-        hint="in which returns does the reward of step k occur, and with what power of the "
-        "discount in each of them?",
+        hint="In which returns does the reward of step k occur, and with which power of the "
+        "discount factor in each of them?",
         key=_weight,
         cases=[(0, 0.5), (3, 0.5), (4, 1.0), (2, 0.0)],
         mistakes={
@@ -111,13 +111,13 @@ EXERCISES = [
             "One power too many: G_0 to G_k are k + 1 returns.": (
                 lambda k, gamma: _weight(k + 1, gamma)
             ),
-            "Right without a discount only.": lambda k, gamma: float(k + 1),
+            "That is right only without a discount.": lambda k, gamma: float(k + 1),
         },
     ),
     Exercise(
         "04.4",
-        hint="print the shape of the log-probabilities, and write what comes in without its last "
-        "axis.",
+        hint="Print the shape of the log-probabilities, and remove the last axis of the "
+        "actions and returns.",
         key=_loss,
         cases=[
             (
@@ -137,13 +137,13 @@ EXERCISES = [
             "The returns are right now, but the actions are still scored in every state.": (
                 lambda logits, act, returns: -(_scored(logits, act) * returns.squeeze(-1)).mean()
             ),
-            "The minus is lost: the optimizer goes down, and we want to go up.": (
+            "The minus sign is missing: the optimizer minimizes, and we want to maximize.": (
                 lambda logits, act, returns: -_loss(logits, act, returns)
             ),
             "That is the sum over the batch, not the mean.": (
                 lambda logits, act, returns: len(act) * _loss(logits, act, returns)
             ),
-            "One loss for each row: the mean is missing.": (
+            "That is one loss for each row: the mean is missing.": (
                 lambda logits, act, returns: -_scored(logits, act.squeeze(-1)) * returns.squeeze(-1)
             ),
         },

@@ -1,4 +1,4 @@
-"""Exercises of 05_action_bounds."""
+"""The exercises of notebook 05, action bounds: answers, cases, and known mistakes."""
 
 import math
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def _gradient(
     scored: Callable[[Floats], Floats],
     sent: Callable[[Floats], Floats] = lambda u: 2.0 * np.clip(u, -1.0, 1.0),
 ) -> Callable[..., float]:
-    """An estimator that scores scored(u) and sends sent(u) to the motor."""
+    """Return an estimator that scores scored(u) and sends sent(u) to the motor."""
 
     def gradient(u: Floats, mu: float, sigma: float, motor: Callable[[Floats], Floats]) -> float:
         return float(np.mean(motor(sent(u)) * (scored(u) - mu) / sigma**2))
@@ -48,7 +48,7 @@ def _pay_strength(action: Floats) -> Floats:
 
 
 def _valve_score(closed: Callable[[float, float], float]) -> Callable[..., Floats]:
-    """(u - mu) / sigma^2 where the valve is open, where not, closed(mu / sigma, sigma)."""
+    """Return the score (u - mu) / sigma^2 if the valve is open, else closed(mu / sigma, sigma)."""
 
     def score(u: Floats, mu: float, sigma: float) -> Floats:
         return np.where(u > 0.0, (u - mu) / sigma**2, closed(mu / sigma, sigma))
@@ -64,44 +64,46 @@ def _probability_above(z: float) -> float:
     return math.erfc(z / math.sqrt(2.0)) / 2.0
 
 
-LOW, HIGH = np.array([0.0, -2.0]), np.array([10.0, 2.0])
-PUSH = 1.0 / (0.5 * math.sqrt(2.0 * math.pi))  # E[(u + 1)⁺] / sigma^2 for mu = -1, sigma = 0.5
+LOW = np.array([0.0, -2.0])
+HIGH = np.array([10.0, 2.0])
+# E[(u + 1)⁺] / sigma^2 for mu = -1, sigma = 0.5
+PUSH = 1.0 / (0.5 * math.sqrt(2.0 * math.pi))
 
 EXERCISES = [
     Exercise(
         "05.1",
-        hint="first np.tanh, then the straight line that takes -1 to low and 1 to high; "
-        "u = 0 must give the middle of the range.",
+        hint="First np.tanh, then the straight line that takes -1 to low and 1 to high; u = 0 "
+        "must give the middle of the range.",
         key=_to_motor,
         cases=[
             (np.array([[0.5, -1.5], [0.0, 0.0]]), LOW, HIGH),
             (np.array([[3.0, -0.2]]), np.array([-1.0, 4.0]), np.array([1.0, 5.0])),
         ],
         mistakes={
-            "This is clipped, where tanh was asked for.": (
+            "This clips, but the exercise asks for tanh.": (
                 lambda u, low, high: _line(np.clip(u, -1, 1), low, high)
             ),
             "The raw action is scaled but not bounded: a large one leaves the range.": _line,
-            "The bounded action lies in [-1, 1] and nobody has scaled it.": (
+            "The bounded action lies in [-1, 1], but it has not been scaled.": (
                 lambda u, low, high: np.tanh(u)
             ),
             "The range is not symmetric: its middle, (low + high) / 2, is missing.": (
                 lambda u, low, high: (high - low) / 2 * np.tanh(u)
             ),
-            "tanh reaches from -1 to 1, a width of 2: here -1 falls below low.": (
+            "tanh ranges from -1 to 1, a width of 2: here -1 falls below low.": (
                 lambda u, low, high: low + (high - low) * np.tanh(u)
             ),
             "Bound first, then scale: here tanh came after the scaling.": (
                 lambda u, low, high: _line(np.tanh(_line(u, low, high)), low, high)
             ),
-            "low and high have changed places: the motor turns the other way.": (
+            "low and high are swapped: the motor turns the other way.": (
                 lambda u, low, high: _to_motor(-u, low, high)
             ),
         },
     ),
     Exercise(
         "05.2",
-        hint="what was done last is undone first: back to [-1, 1], then np.arctanh.",
+        hint="Undo the last operation first: back to [-1, 1], then np.arctanh.",
         key=_from_motor,
         cases=[
             (np.array([[7.5, -1.0], [5.0, 0.0]]), LOW, HIGH),
@@ -109,47 +111,46 @@ EXERCISES = [
         ],
         mistakes={
             "It is back in [-1, 1], but tanh has not been undone.": _line_inverse,
-            "The inverse of tanh is np.arctanh (arctan belongs to tan, 1 / tanh is no inverse).": (
-                lambda a, low, high: np.arctan(_line_inverse(a, low, high))
-            ),
-            "This is tanh once more, where its inverse np.arctanh is needed.": (
+            "The inverse of tanh is np.arctanh (arctan belongs to tan, and 1 / tanh is no "
+            "inverse).": (lambda a, low, high: np.arctan(_line_inverse(a, low, high))),
+            "This applies tanh once more, but its inverse np.arctanh is needed.": (
                 lambda a, low, high: np.tanh(_line_inverse(a, low, high))
             ),
-            "This unscales to [0, 1]; tanh reached from -1 to 1.": (
+            "This unscales to [0, 1], but tanh ranges from -1 to 1.": (
                 lambda a, low, high: np.arctanh((a - low) / (high - low))
             ),
-            "low and high have changed places: the sign is the wrong one.": (
+            "low and high are swapped: the sign is wrong.": (
                 lambda a, low, high: -_from_motor(a, low, high)
             ),
         },
     ),
     Exercise(
         "05.3",
-        hint="which of the two actions was drawn from the Gaussian with mean mu?",
+        hint="Which of the two actions was drawn from the Gaussian with mean mu?",
         key=_gradient(scored=lambda u: u),
         cases=[
             (np.array([0.3, 1.7, -2.2, 0.9]), 0.4, 0.5, _pay_near_a_fifth),
             (np.array([1.2, 2.5]), 1.0, 2.0, _pay_strength),
         ],
         mistakes={
-            "That is the line that was there: it scores what the motor got.": (
+            "That is the original line: it scores what the motor received.": (
                 _gradient(scored=lambda u: 2.0 * np.clip(u, -1.0, 1.0))
             ),
             "Not scaled, but still clipped: the Gaussian drew the raw action.": (
                 _gradient(scored=lambda u: np.clip(u, -1.0, 1.0))
             ),
-            "The raw action is scored, and it is sent too: the motor takes -2 to 2 only.": (
+            "The raw action is scored, but it is also sent: the motor accepts only -2 to 2.": (
                 _gradient(scored=lambda u: u, sent=lambda u: u)
             ),
-            "The motor is sent the bounded action without its scale.": (
+            "The motor gets the bounded action without its scale.": (
                 _gradient(scored=lambda u: u, sent=lambda u: np.clip(u, -1.0, 1.0))
             ),
-            "This divides by sigma; the derivative by mu has the variance, sigma**2, below.": (
+            "This divides by sigma; the derivative by mu divides by the variance, sigma**2.": (
                 lambda u, mu, sigma, motor: (
                     sigma * _gradient(scored=lambda u: u)(u, mu, sigma, motor)
                 )
             ),
-            "The sum over the batch, where the mean was asked for.": (
+            "That is the sum over the batch, but the exercise asks for the mean.": (
                 lambda u, mu, sigma, motor: (
                     len(u) * _gradient(scored=lambda u: u)(u, mu, sigma, motor)
                 )
@@ -163,40 +164,42 @@ EXERCISES = [
         tolerance=0.01,
         mistakes={
             "The lemma holds for what the Gaussian drew, not for what was made of it.": (0.0, 0.0),
-            "(b) has the wrong sign: below the lower bound actions are moved up.": (0.0, -PUSH),
-            "In (b) the 1 / sigma^2 of the score is missing.": (0.0, PUSH / 4.0),
+            "(b) has the wrong sign: below the lower bound, clipping moves actions up.": (
+                0.0,
+                -PUSH,
+            ),
+            "In (b) the factor 1 / sigma^2 of the score is missing.": (0.0, PUSH / 4.0),
             "In (b) divide by the variance, not by the standard deviation.": (0.0, PUSH / 2.0),
-            "The two are in the other order: (a) raw, (b) clipped.": (PUSH, 0.0),
+            "The two are in the wrong order: (a) is raw, (b) is clipped.": (PUSH, 0.0),
         },
     ),
     Exercise(
         "05.5",
-        hint="where the valve is closed, take the derivative of log P(u <= 0) by mu.",
+        hint="Where the valve is closed, take the derivative of log P(u <= 0) by mu.",
         key=_valve_score(lambda z, sigma: -_density(z) / (sigma * _probability_above(z))),
         cases=[
             (np.array([-2.0, -0.1, 0.4, 3.0]), 0.5, 0.6),
             (np.array([-1.0, 1.0]), -0.3, 2.0),
         ],
         mistakes={
-            "This scores u: unbiased, but all closed valves are one action and need one score.": (
-                lambda u, mu, sigma: (u - mu) / sigma**2
-            ),
+            "This scores u: unbiased, but all closed valves are the same action and need the "
+            "same score.": (lambda u, mu, sigma: (u - mu) / sigma**2),
             "This scores max(u, 0) under the Gaussian, which is biased.": (
                 _valve_score(lambda z, sigma: -z / sigma)
             ),
-            "A closed valve needs a score too: 0 would be biased.": (
+            "A closed valve needs a score, too: 0 would be biased.": (
                 _valve_score(lambda z, sigma: 0.0)
             ),
-            "The sign: the higher the mean, the less often is the valve closed.": (
+            "The sign is wrong: the higher the mean, the less often the valve is closed.": (
                 _valve_score(lambda z, sigma: _density(z) / (sigma * _probability_above(z)))
             ),
-            "That is the derivative of the probability; of its logarithm, divide by P(u <= 0).": (
+            "That is the derivative of the probability; for its logarithm, divide by P(u <= 0).": (
                 _valve_score(lambda z, sigma: -_density(z) / sigma)
             ),
             "The inner derivative, 1 / sigma, is missing.": (
                 _valve_score(lambda z, sigma: -_density(z) / _probability_above(z))
             ),
-            "Divided by the probability that the valve is open; it is closed.": (
+            "You divided by the probability that the valve is open, but it is closed.": (
                 _valve_score(lambda z, sigma: -_density(z) / (sigma * _probability_above(-z)))
             ),
         },

@@ -1,86 +1,77 @@
-"""Exercises of 06_pg_policy."""
+"""The exercises of notebook 06, PGPolicy: answers, cases, and known mistakes."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pg_edu.course import Exercise
+from pg_edu.course.shared import normalized_by_earlier_batches
 from pg_edu.stats import RunningMeanStd
-from pg_edu.types import Floats
-
-Arms = NDArray[np.int64]
+from pg_edu.types import Floats, Ints
 
 
-def _weighted_step(arms: Arms, rewards: Floats, old: Floats, new: Floats) -> Floats:
+def _weighted_step(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
     return _step(new[arms] / old[arms] * rewards, arms, new)
 
 
-def _step(weights: Floats, arms: Arms, probs: Floats) -> Floats:
+def _step(weights: Floats, arms: Ints, probs: Floats) -> Floats:
     step: Floats = weights @ (np.eye(len(probs))[arms] - probs) / len(arms)
     return step
 
 
-def _normalised(batches: list[Floats]) -> list[Floats]:
-    rms, result = RunningMeanStd(), []
-    for returns in batches:
-        result.append((returns - rms.mean) / np.sqrt(rms.var + 1e-8))
-        rms.update(returns)
-    return result
-
-
-def _normalised_too_late(batches: list[Floats]) -> list[Floats]:
+def _normalized_too_late(batches: list[Floats]) -> list[Floats]:
     seen = [np.concatenate(batches[: k + 1]) for k in range(len(batches))]
     return [(G - s.mean()) / np.sqrt(s.var() + 1e-8) for G, s in zip(batches, seen, strict=True)]
 
 
-def _normalised_by_the_last_batch(batches: list[Floats]) -> list[Floats]:
+def _normalized_by_the_last_batch(batches: list[Floats]) -> list[Floats]:
     before = [np.array([-1.0, 1.0]), *batches]
     return [(G - b.mean()) / np.sqrt(b.var() + 1e-8) for G, b in zip(batches, before, strict=False)]
 
 
-def _normalised_each_by_itself(batches: list[Floats]) -> list[Floats]:
+def _normalized_each_by_itself(batches: list[Floats]) -> list[Floats]:
     return [(G - G.mean()) / np.sqrt(G.var() + 1e-8) for G in batches]
 
 
-def _normalised_with_an_offset_to_the_deviation(batches: list[Floats]) -> list[Floats]:
-    rms, result = RunningMeanStd(), []
+def _normalized_with_an_offset_to_the_deviation(batches: list[Floats]) -> list[Floats]:
+    seen = RunningMeanStd()
+    normalized = []
     for returns in batches:
-        result.append((returns - rms.mean) / (np.sqrt(rms.var) + 1e-8))
-        rms.update(returns)
-    return result
+        normalized.append((returns - seen.mean) / (np.sqrt(seen.var) + 1e-8))
+        seen.update(returns)
+    return normalized
 
 
 EXERCISES = [
     Exercise(
         "06.1",
-        hint="count the pieces of one pass; no piece is smaller than batch_size.",
+        hint="Count the minibatches of one pass; no minibatch is smaller than batch_size.",
         key=6,
         mistakes={
-            "A pass has two steps, not three: the rest of two rows joins the piece before it.": 9,
-            "That is one pass, and there are three.": 2,
+            "A pass has two steps, not three: the two remaining rows join the minibatch "
+            "before them.": 9,
+            "That is the number for one pass, and there are three passes.": 2,
             "That is the number of passes; each of them takes several steps.": 3,
-            "Each pass is cut for itself, the thirty rows are not joined.": 7,
+            "Each pass is split on its own; the thirty rows are not joined.": 7,
         },
     ),
     Exercise(
         "06.2",
-        hint="where nothing moves, the mean of r(a) (e_a - pi) over the batch is 0: solve for pi.",
+        hint="Where nothing moves, the mean of r(a) (e_a - pi) over the batch is 0: solve for pi.",
         key=(2 / 7, 0.0, 5 / 7),
         mistakes={
-            "That is where the true gradient leads: this batch is all that these steps know.": (
-                (0.0, 0.0, 1.0)
-            ),
-            "These are the frequencies in the batch; what the arms paid counts, too.": (
+            "That is where the true gradient leads, but these steps know nothing except this "
+            "batch.": (0.0, 0.0, 1.0),
+            "These are the frequencies in the batch, but the rewards of the arms count, too.": (
                 (0.5, 0.25, 0.25)
             ),
-            "Arm 0 was drawn twice: both of its rewards pull.": (1 / 6, 0.0, 5 / 6),
+            "Arm 0 was drawn twice: both of its rewards count.": (1 / 6, 0.0, 5 / 6),
             "That is the policy before the first step if all logits are equal.": (1 / 3,) * 3,
         },
         tolerance=0.01,
     ),
     Exercise(
         "06.3",
-        hint="for each row the ratio new/old of its arm, times its reward, times (one-hot - new); "
-        "then the mean over the rows.",
+        hint="For each row compute the ratio new/old of its arm, times its reward, times "
+        "(one-hot - new); then take the mean over the rows.",
         key=_weighted_step,
         cases=[
             (
@@ -101,13 +92,13 @@ EXERCISES = [
             "The score must be that of the new policy, one-hot minus new.": (
                 lambda arms, rewards, old, new: _step(new[arms] / old[arms] * rewards, arms, old)
             ),
-            "That is the gradient of the loss: J's has the other sign.": (
+            "That is the gradient of the loss: the gradient of J has the other sign.": (
                 lambda arms, rewards, old, new: -_weighted_step(arms, rewards, old, new)
             ),
-            "A sum over the rows; it is to be their mean.": (
+            "That is the sum over the rows; take their mean.": (
                 lambda arms, rewards, old, new: len(arms) * _weighted_step(arms, rewards, old, new)
             ),
-            "The weights were divided by their sum, which makes the estimate biased.": (
+            "The weights are divided by their sum, which makes the estimate biased.": (
                 lambda arms, rewards, old, new: (
                     len(arms)
                     * _weighted_step(arms, rewards, old, new)
@@ -118,22 +109,23 @@ EXERCISES = [
     ),
     Exercise(
         "06.4",
-        hint="first normalise, then take the batch in; divide by sqrt(variance + 1e-8).",
-        key=_normalised,
+        hint="Normalize first, and update the statistics with the batch afterwards; divide by "
+        "sqrt(variance + 1e-8).",
+        key=normalized_by_earlier_batches,
         cases=[
             ([np.array([3.0, 1.0]), np.array([6.0]), np.array([2.0, 4.0])],),
             ([np.array([1.0, 1.0]), np.array([1.0, 1.001])],),
         ],
         mistakes={
-            "The batch is still among what it is normalised by.": _normalised_too_late,
-            "Each batch is normalised by itself; what was seen before it counts.": (
-                _normalised_each_by_itself
+            "The batch is part of the statistics by which it is normalized.": _normalized_too_late,
+            "Each batch is normalized by itself, but the earlier returns should be used.": (
+                _normalized_each_by_itself
             ),
-            "Everything seen before counts, not the last batch alone.": (
-                _normalised_by_the_last_batch
+            "All earlier returns count, not only those of the last batch.": (
+                _normalized_by_the_last_batch
             ),
-            "1e-8 belongs to the variance, under the root, not to the standard deviation.": (
-                _normalised_with_an_offset_to_the_deviation
+            "Add 1e-8 to the variance, under the root, not to the standard deviation.": (
+                _normalized_with_an_offset_to_the_deviation
             ),
         },
     ),

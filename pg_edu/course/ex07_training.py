@@ -1,4 +1,4 @@
-"""Exercises of 07_training."""
+"""The exercises of notebook 07, training: answers, cases, and known mistakes."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def _steps(done: Flags) -> Flags:
     return steps
 
 
-def _steps_without_what_comes_before_an_end(done: Flags) -> Flags:
+def _steps_without_the_one_before_an_end(done: Flags) -> Flags:
     steps = np.ones_like(done)
     steps[:-1] = ~done[1:]
     return steps
@@ -28,18 +28,23 @@ def _first_to_end(lengths: Ints, n: int) -> float:
     return float(lengths.ravel()[order[:n]].mean())
 
 
-def _returns(rew: Floats, done: Flags, leave: float = 0.0) -> list[float]:
-    """`leave`: the part of its points that an environment takes on into its next game."""
-    running, finished = np.zeros(rew.shape[1]), list[float]()
+def _returns(rew: Floats, done: Flags, kept: float = 0.0) -> list[float]:
+    """Return the sum of rewards of each episode, in the order in which they end.
+
+    `kept` is the part of its sum with which an environment begins its next episode.
+    """
+    running = np.zeros(rew.shape[1])
+    finished: list[float] = []
     for t in range(len(rew)):
         running += rew[t]
         finished += running[done[t]].tolist()
-        running[done[t]] *= leave
+        running[done[t]] *= kept
     return finished
 
 
 def _returns_that_begin_together(rew: Floats, done: Flags) -> list[float]:
-    running, finished = np.zeros(rew.shape[1]), list[float]()
+    running = np.zeros(rew.shape[1])
+    finished: list[float] = []
     for t in range(len(rew)):
         running += rew[t]
         finished += running[done[t]].tolist()
@@ -47,8 +52,9 @@ def _returns_that_begin_together(rew: Floats, done: Flags) -> list[float]:
     return finished
 
 
-def _returns_without_the_last_reward(rew: Floats, done: Flags) -> list[float]:
-    running, finished = np.zeros(rew.shape[1]), list[float]()
+def _without_the_last_reward(rew: Floats, done: Flags) -> list[float]:
+    running = np.zeros(rew.shape[1])
+    finished: list[float] = []
     for t in range(len(rew)):
         finished += running[done[t]].tolist()
         running = np.where(done[t], 0.0, running + rew[t])
@@ -61,51 +67,53 @@ def _returns_environment_by_environment(rew: Floats, done: Flags) -> list[float]
 
 
 def _flags(*rows: str) -> Flags:
-    """One string a step, "x" where an environment's game ends."""
+    """Return the flags of some steps, one string per step, "x" where an episode ends."""
     return np.array([[letter == "x" for letter in row] for row in rows])
 
 
 EXERCISES = [
     Exercise(
         "07.1",
-        hint="after the step that ends a game, the next one in that environment is ignored.",
+        hint="After the step that ends an episode, the next step in that environment is ignored.",
         key=_steps,
         cases=[
             (_flags("..", "x.", ".x", "..", "x."),),
             (_flags("...", "x.x", "...", "x.."),),
         ],
         mistakes={
-            "The step that ends a game is one of its steps; the one after it is not.": (
+            "The step that ends an episode is one of its steps; the one after it is not.": (
                 lambda done: ~done
             ),
-            "You dropped the step before the end. It is the one after the end that is ignored.": (
-                _steps_without_what_comes_before_an_end
-            ),
-            "np.roll is a circle: an end in the last row has taken away the first.": (
+            "You dropped the step before the end. The step after the end is the one that is "
+            "ignored.": _steps_without_the_one_before_an_end,
+            "np.roll is circular: an end in the last row has removed the first row.": (
                 lambda done: ~np.roll(done, 1, axis=0)
             ),
-            "Every row was kept, and with it those in which nobody acted.": np.ones_like,
-            "Those are the ignored rows. The others were asked for.": lambda done: ~_steps(done),
-            "The ignored rows are gone, and the last step of each game with them.": (
+            "Every row was kept, including those in which nobody acted.": np.ones_like,
+            "Those are the ignored rows. The exercise asks for the others.": lambda done: (
+                ~_steps(done)
+            ),
+            "The ignored rows are gone, but so is the last step of each episode.": (
                 lambda done: _steps(done) & ~done
             ),
         },
     ),
     Exercise(
         "07.2",
-        hint="both short: 1. Both long: 3. One of each: the first is over at step 1, and what its "
-        "environment plays next may be over before step 3, or not.",
+        hint="If both are short: 1. If both are long: 3. If there is one of each: the first is "
+        "over at step 1, and the next episode of its environment may be over before step "
+        "3, or not.",
         key=7 / 4,
         mistakes={
-            "That is the mean over all games. These two won a race.": 2,
+            "That is the mean over all episodes. These two won a race.": 2,
             "If one of each begins, the second to end is not always a short one.": 1.5,
-            "That is the sum of the two lengths; their mean was asked for.": 3.5,
-            "Long games count too, when both environments begin with one.": 1,
+            "That is the sum of the two lengths, but the question is about their mean.": 3.5,
+            "Long episodes count, too, if both environments begin with one.": 1,
         },
     ),
     Exercise(
         "07.3",
-        hint="game k is played by environment k % N, and it is that one's (k // N)-th.",
+        hint="Episode k belongs to environment k % N, where it has the number k // N.",
         key=_fair,
         cases=[
             (np.array([[10, 10, 90, 10], [100, 20, 10, 30], [30, 70, 10, 10]]), 3),
@@ -114,49 +122,45 @@ EXERCISES = [
         ],
         mistakes={
             "Those are the first to end: the winners of a race.": _first_to_end,
-            "Game k belongs to environment k % N; you let the first environments play alone.": (
-                lambda lengths, n: float(lengths.ravel()[:n].mean())
-            ),
-            "Those are the shortest.": lambda lengths, n: float(
+            "Episode k belongs to environment k % N; you took all episodes of the first "
+            "environments.": (lambda lengths, n: float(lengths.ravel()[:n].mean())),
+            "Those are the shortest episodes.": lambda lengths, n: float(
                 np.sort(lengths, axis=None)[:n].mean()
             ),
-            "That is the total length; divide by the number of games.": (
+            "That is the total length; divide by the number of episodes.": (
                 lambda lengths, n: n * _fair(lengths, n)
             ),
-            "Those are the first games of all environments, whatever n is.": (
+            "Those are the first episodes of all environments, whatever n is.": (
                 lambda lengths, n: float(lengths[:, 0].mean())
             ),
-            "Those are all games that were played, whatever n is.": (
-                lambda lengths, n: float(lengths.mean())
-            ),
-            "That many are too many: where n is no multiple of N, some play one game less.": (
+            "Those are all episodes, whatever n is.": (lambda lengths, n: float(lengths.mean())),
+            "Those are too many: if n is no multiple of N, some environments give one "
+            "episode fewer.": (
                 lambda lengths, n: float(lengths[:, : -(-n // len(lengths))].mean())
             ),
         },
     ),
     Exercise(
         "07.4",
-        hint="only the environments whose game is over may begin at 0 again.",
+        hint="Only the environments whose episode is over may start again at 0.",
         key=_returns,
         cases=[
             (np.array([[1.0, 10], [2, 20], [3, 30], [4, 40]]), _flags("..", "x.", ".x", "x.")),
             (np.ones((5, 3)), _flags("...", "x.x", ".x.", "...", "x..")),
         ],
         mistakes={
-            "That is the suspect as it was: one end takes away everybody's points.": (
+            "That is the suspect, unchanged: one end resets the sums of all environments.": (
                 _returns_that_begin_together
             ),
-            "A game begins with no points: what was won in the one before is still in.": (
-                lambda rew, done: _returns(rew, done, leave=1.0)
-            ),
-            "The last step of a game is paid, too.": _returns_without_the_last_reward,
-            "Right numbers, wrong order: they are to come as the games end.": (
-                _returns_environment_by_environment
-            ),
-            "Those are the rewards of the last steps; the steps before were paid, too.": (
+            "An episode begins with a sum of 0, but the rewards of the one before are still "
+            "in it.": (lambda rew, done: _returns(rew, done, kept=1.0)),
+            "The reward of the last step belongs to the episode, too.": _without_the_last_reward,
+            "The numbers are right, but the order is wrong: they must come in the order in "
+            "which episodes end.": _returns_environment_by_environment,
+            "Those are the rewards of the last steps; the steps before them were rewarded, too.": (
                 lambda rew, done: rew[done].tolist()
             ),
-            "Games that are not over have no return yet.": (
+            "Episodes that are not over have no return yet.": (
                 lambda rew, done: _returns(rew, np.vstack([done[:-1], np.ones_like(done[-1:])]))
             ),
         },

@@ -1,4 +1,4 @@
-"""Exercises of 09_seeds_and_intervals."""
+"""The exercises of notebook 09, seeds and intervals: answers, cases, and known mistakes."""
 
 from itertools import combinations
 
@@ -23,7 +23,7 @@ def _ends(values: Floats, factor: float, ddof: int) -> tuple[float, float]:
 
 
 def _t(degrees: int, quantile: float) -> float:
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     return float(stdtrit(degrees, quantile))
 
@@ -33,14 +33,14 @@ def _expected_best(returns: Floats, k: int) -> float:
     return float((np.sort(returns) * np.diff(at_most)).sum())
 
 
-def _best_of_different_ones(returns: Floats, k: int) -> float:
+def _best_of_distinct(returns: Floats, k: int) -> float:
     return float(np.mean([max(some) for some in combinations(returns, k)]))
 
 
 EXERCISES = [
     Exercise(
         "09.1",
-        hint="sort the n values, leave out n // 4 at each end, and take the mean of the rest.",
+        hint="Sort the n values, leave out n // 4 at each end, and take the mean of the rest.",
         key=interquartile_mean,
         cases=[
             (np.array([500.0, 10.0, 490.0, 12.0, 200.0, 500.0, 300.0, 90.0]),),
@@ -49,14 +49,13 @@ EXERCISES = [
             (np.array([9.0, 10.0, 11.0, 50.0, 100.0, 300.0, 420.0, 470.0, 500.0, 500.0]),),
         ],
         mistakes={
-            "Sort first: the lowest and the highest are left out, not the first and the last.": (
-                lambda values: _without(values, len(values) // 4)
-            ),
-            "With k = 0, x[k:-k] is x[0:0], which is empty: keep x[k : n - k].": (
+            "Sort first: leave out the lowest and the highest values, not the first and the "
+            "last.": (lambda values: _without(values, len(values) // 4)),
+            "With k = 0, x[k:-k] is x[0:0], which is empty: use x[k : n - k].": (
                 lambda values: _up_to_minus_k(np.sort(values), len(values) // 4)
             ),
             "That is the mean: nothing was left out.": lambda values: np.mean(values),
-            "That is the median, the middle one alone.": lambda values: np.median(values),
+            "That is the median, only the middle value.": lambda values: np.median(values),
             "A quarter is left out at each end, not a quarter in all.": (
                 lambda values: _without(np.sort(values), len(values) // 8)
             ),
@@ -69,20 +68,21 @@ EXERCISES = [
     ),
     Exercise(
         "09.2",
-        hint="with two values there are four resamples, so is anything cut off? Then the interval "
-        "misses if both results are on the same side of the mean.",
+        hint="With two values there are four resamples, so is anything cut off? The interval "
+        "then misses if both results are on the same side of the mean.",
         key=0.5,
         mistakes={
             "That is the theorem for three seeds.": 0.75,
             "That is what the caption promises.": 0.95,
-            "That is F(1 - F) at its largest; one below and one above come in two orders.": 0.25,
-            "A probability, please, not a percentage.": 50,
+            "That is the largest value of F(1 - F), but one below and one above can come in "
+            "two orders.": 0.25,
+            "That is a percentage; give a probability.": 50,
         },
     ),
     Exercise(
         "09.3",
-        hint="the standard deviation of a sample has the divisor n - 1 (ddof=1), and 1.96 is the "
-        "quantile of a Gaussian; scipy.special.stdtrit(n - 1, 0.975) is that of t.",
+        hint="The standard deviation of a sample has the divisor n - 1 (ddof=1), and 1.96 is "
+        "the quantile of a Gaussian; that of t is scipy.special.stdtrit(n - 1, 0.975).",
         key=lambda values: t_interval(values)[1:],
         cases=[
             (np.array([10.0, 490.0, 500.0]),),
@@ -90,17 +90,17 @@ EXERCISES = [
             (np.array([480.0, 500.0, 490.0, 500.0, 470.0]),),
         ],
         mistakes={
-            "That is the suspect as it was.": lambda values: _ends(values, 1.96, 0),
+            "That is the suspect, unchanged.": lambda values: _ends(values, 1.96, 0),
             "One bug is left: 1.96 is right for a known σ, or for very many values.": (
                 lambda values: _ends(values, 1.96, 1)
             ),
-            "One bug is left: np.std divides by n unless it is told ddof=1.": (
+            "One bug is left: np.std divides by n unless you pass ddof=1.": (
                 lambda values: _ends(values, _t(len(values) - 1, 0.975), 0)
             ),
             "n values leave n - 1 degrees of freedom.": (
                 lambda values: _ends(values, _t(len(values), 0.975), 1)
             ),
-            "5% were cut off at each end. 95% between the ends leaves 2.5% for either.": (
+            "This cuts off 5% at each end. For 95% between the ends, cut off 2.5% at each.": (
                 lambda values: _ends(values, _t(len(values) - 1, 0.95), 1)
             ),
             "That is the interval of one more result, not of the mean: √n is missing.": (
@@ -110,8 +110,8 @@ EXERCISES = [
     ),
     Exercise(
         "09.4",
-        hint="sort the m results. The maximum is at most the i-th with probability (i/m) to the "
-        "power of k; the difference of two neighbours is the probability of one value.",
+        hint="Sort the m results. The maximum is at most the i-th with probability (i/m) to "
+        "the power of k; the difference of two neighbors is the probability of one value.",
         key=_expected_best,
         cases=[
             (np.array([3.0, 1.0, 2.0]), 2),
@@ -119,7 +119,7 @@ EXERCISES = [
             (np.array([5.0, 7.0]), 1),
         ],
         mistakes={
-            "Drawn with replacement, the same result may come twice.": _best_of_different_ones,
+            "If you draw with replacement, the same result can come twice.": _best_of_distinct,
             "That is the best of all. It may not be among the k.": (
                 lambda returns, k: np.max(returns)
             ),

@@ -1,16 +1,15 @@
-"""Exercises of 10_pitfall_museum."""
+"""The exercises of notebook 10, the pitfall museum: answers, cases, and known mistakes."""
 
 from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pg_edu.course import Exercise
 from pg_edu.returns import discounted_returns
-from pg_edu.types import Floats
+from pg_edu.types import Flags, Floats, Ints
 
 Field = Callable[[Floats], Floats]
 
@@ -39,23 +38,29 @@ def product(x: Floats) -> Floats:
 
 def _loss(
     log_prob: Tensor,
-    rewards: NDArray[np.int64],
-    end: NDArray[np.bool_],
+    rewards: Ints,
+    end: Flags,
     gamma: float,
     ends: bool = True,
     whole_actions: bool = True,
     per_episode: bool = True,
     floats: bool = True,
 ) -> Tensor:
-    """Sum over steps and action dimensions, mean over episodes; each switch turns one bug on."""
+    """Return the loss, a sum over steps and action dimensions and a mean over episodes.
+
+    Each of the four switches turns one bug on if it is False.
+    """
     stops = end if ends else np.arange(len(end)) == len(end) - 1
-    G = discounted_returns(rewards, stops, gamma) if floats else _cut(rewards, stops, gamma)
+    returns_of = discounted_returns if floats else _truncated_returns
+    returns = torch.as_tensor(returns_of(rewards, stops, gamma), dtype=log_prob.dtype)
     scored = log_prob.sum(dim=1) if whole_actions else log_prob.mean(dim=1)
-    terms = scored * torch.as_tensor(G, dtype=log_prob.dtype)
-    return -terms.sum() / int(end.sum()) if per_episode else -terms.mean()
+    terms = scored * returns
+    if per_episode:
+        return -terms.sum() / int(end.sum())
+    return -terms.mean()
 
 
-def _cut(rewards: NDArray[np.int64], end: NDArray[np.bool_], gamma: float) -> Floats:
+def _truncated_returns(rewards: Ints, end: Flags, gamma: float) -> Floats:
     G = np.zeros_like(rewards)
     for t in reversed(range(len(G))):
         G[t] = rewards[t] + (0 if end[t] else gamma * G[t + 1])
@@ -67,47 +72,45 @@ def _bug(**switch: bool) -> Callable[..., Tensor]:
 
 
 BUGS = {
-    "floats": "the returns are cut to integers",
+    "floats": "the returns are truncated to integers",
     "ends": "the returns run on into the next episode",
-    "whole_actions": "the mean over action dimensions is not the log-probability of an action",
-    "per_episode": "the mean over steps, whose number the actions decide",
+    "whole_actions": "a mean over action dimensions is not the log-probability of an action",
+    "per_episode": "the mean is over steps, whose number depends on the actions",
 }
 
 
-def _left_over() -> dict[str, Callable[..., Tensor]]:
-    """What to say -> the loss, for every one, two or three of the four bugs."""
-    return {
-        f"{number} left: {'; '.join(BUGS[bug] for bug in left)}.": _bug(
-            **dict.fromkeys(left, False)
-        )
-        for n, number in enumerate(("One is", "Two are", "Three are"), 1)
-        for left in combinations(BUGS, n)
-    }
+def _bugs_left() -> dict[str, Callable[..., Tensor]]:
+    """Return diagnosis -> loss for every choice of one, two or three of the four bugs."""
+    losses = {}
+    for n, count in ((1, "One bug is"), (2, "Two bugs are"), (3, "Three bugs are")):
+        for left in combinations(BUGS, n):
+            names = "; ".join(BUGS[bug] for bug in left)
+            losses[f"{count} left: {names}."] = _bug(**dict.fromkeys(left, False))
+    return losses
 
 
 EXERCISES = [
     Exercise(
         "10.1",
-        hint="count the successes that come before all three copies are in a failure; three are "
-        "enough.",
+        hint="Count the successes that come before all three copies are in a failure; three "
+        "are enough.",
         key=11 / 16,
         mistakes={
-            "That is the true share, and how often all three are successes; one or two of three "
-            "add to it.": 0.5,
-            "Failures are reported too, if all copies are in one.": 1.0,
-            "That is the first one to end. The second and the third are successes less often.": (
-                7 / 8
-            ),
+            "That is the true share, and the probability that all three are successes; one "
+            "or two of three add to it.": 0.5,
+            "Failures are reported, too, if all copies are in one.": 1.0,
+            "That is for the first one to end. The second and the third are successes less "
+            "often.": 7 / 8,
             "That is the share with two copies. With three the race is worse.": 5 / 8,
-            "That is the number of successes; asked for is their share among three.": 33 / 16,
+            "That is the number of successes; give their share among three.": 33 / 16,
             "That is the share of failures.": 5 / 16,
-            "A share, please, not a percentage.": 68.75,
+            "That is a percentage; give a share.": 68.75,
         },
     ),
     Exercise(
         "10.2",
-        hint="the derivative of component i by coordinate j is a quotient of differences; make a "
-        "matrix of all, and compare it with its transpose.",
+        hint="The derivative of component i by coordinate j is a difference quotient; make a "
+        "matrix of them all, and compare it with its transpose.",
         key=_asymmetry,
         cases=[
             (bowl, np.array([0.3, -0.2])),
@@ -118,16 +121,15 @@ EXERCISES = [
             "That is the largest entry of the Jacobian; compare it with its transpose.": (
                 lambda field, x: float(abs(_jacobian(field, x)).max())
             ),
-            "The sign does not matter: take the absolute value, then the largest.": (
+            "The sign does not matter: take the absolute value, then the largest entry.": (
                 lambda field, x: float((np.triu(_jacobian(field, x) - _jacobian(field, x).T)).min())
             ),
             "That is twice as much: divide the difference by the whole distance, 2 h.": (
                 lambda field, x: 2 * _asymmetry(field, x)
             ),
-            "That is half of it, as in (J - Jᵀ) / 2; asked for is the difference itself.": (
-                lambda field, x: _asymmetry(field, x) / 2
-            ),
-            "That is the sum of all differences; asked for is the largest.": (
+            "That is half of it, as in (J - Jᵀ) / 2; the exercise asks for the difference "
+            "itself.": (lambda field, x: _asymmetry(field, x) / 2),
+            "That is the sum of all differences; the exercise asks for the largest.": (
                 lambda field, x: float(abs(_jacobian(field, x) - _jacobian(field, x).T).sum())
             ),
         },
@@ -135,8 +137,8 @@ EXERCISES = [
     ),
     Exercise(
         "10.3",
-        hint="look at the array for G, at what follows the last step of an episode, and at what "
-        "each .mean() divides by.",
+        hint="Look at the array for G, at what follows the last step of an episode, and at "
+        "what each .mean() divides by.",
         key=lambda log_prob, rewards, end, gamma: _loss(log_prob, rewards, end, gamma),
         cases=[
             (
@@ -153,9 +155,9 @@ EXERCISES = [
             ),
         ],
         mistakes={
-            "That is still the suspect, with all four.": _bug(**dict.fromkeys(BUGS, False)),
-            **_left_over(),
-            "The minus is lost: the optimizer goes down, and we want to go up.": (
+            "That is still the suspect, with all four bugs.": _bug(**dict.fromkeys(BUGS, False)),
+            **_bugs_left(),
+            "The minus sign is missing: the optimizer minimizes, and we want to maximize.": (
                 lambda *given: -_loss(*given)
             ),
         },

@@ -1,14 +1,14 @@
-"""Checks of the exercises: one line that says what went wrong, or that nothing did.
+"""Checks of the exercises: one line that says whether an answer is right, and if not, why.
 
 A notebook ends an exercise with
 
     check("02.1", my_function)
 
-and this prints "not attempted" with a hint, or the first case that fails with a diagnosis, or
-"correct". The exercises of a notebook stand in the module of its topic (`check/returns.py` for
-02_returns): the cases, the right answer (the package's own function, where there is one), and the
-mistakes that people make, each with what to tell them. The tests put the right answer and every
-mistake into every check.
+which prints "not attempted" with a hint, or the first case that fails with a diagnosis, or
+"correct". The exercises of each notebook are in a module of their own (`ex02_returns.py` for
+02_returns): the cases, the right answer (the function of the package where there is one), and
+common mistakes, each with its diagnosis. The tests give the right answer and every mistake to
+every check.
 """
 
 import re
@@ -22,21 +22,22 @@ from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from pg_edu.types import Floats
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: what is asked for is a function, or a value that the reader predicts.
+    """An exercise whose answer is a function, or a value that the reader predicts.
 
     Args:
         name: "02.1" is the first exercise of notebook 02.
-        hint: what to say to somebody who has not begun.
-        key: the right answer: the function itself, or the value.
-        cases: argument tuples to call the answer with; none if the answer is a value. A failing
-            case is printed with the names that the key has for its arguments.
-        mistakes: what to say -> a wrong answer that deserves it.
-        tolerance: the largest difference that counts as none, relative to max(1, |expected|).
+        hint: what is printed before the first attempt.
+        key: the right answer, a function or a value.
+        cases: argument tuples with which the answer is called; none if the answer is a value. A
+            failing case is printed with the parameter names of the key.
+        mistakes: diagnosis -> a wrong answer to which it applies.
+        tolerance: the largest accepted difference, relative to max(1, |expected|).
     """
 
     name: str
@@ -48,14 +49,14 @@ class Exercise:
 
 
 def check(name: str, answer: Any) -> None:
-    """Print in one line how good an answer to exercise `name` is.
+    """Print one line that says whether an answer is right.
 
     Args:
-        name: the exercise, e.g. "02.1".
-        answer: the reader's function, or the predicted value (None: not attempted).
+        name: the name of the exercise, such as "02.1".
+        answer: the reader's function, or the predicted value; None means not attempted.
 
     Raises:
-        ValueError: there is no such exercise.
+        ValueError: there is no exercise of this name.
 
     Example:
         >>> def returns(rew, gamma):
@@ -67,10 +68,10 @@ def check(name: str, answer: Any) -> None:
 
 
 def exercise(name: str) -> Exercise:
-    """The exercise of this name.
+    """Return the exercise of this name.
 
     Raises:
-        ValueError: there is none; the message lists those that there are.
+        ValueError: there is none; the message lists the names of all exercises.
     """
     found = {known.name: known for known in exercises()}
     if name not in found:
@@ -79,46 +80,54 @@ def exercise(name: str) -> Exercise:
 
 
 def exercises() -> list[Exercise]:
-    """All exercises, in the order of the notebooks."""
-    folder = [str(Path(__file__).parent)]
-    names = [found.name for found in iter_modules(folder) if re.match(r"ex\d\d_", found.name)]
-    topics = [import_module(f"pg_edu.course.{name}") for name in names]
-    found = [exercise for topic in topics for exercise in topic.EXERCISES]
+    """Return all exercises, in the order of the notebooks."""
+    found: list[Exercise] = []
+    for module in iter_modules([str(Path(__file__).parent)]):
+        if re.match(r"ex\d\d_", module.name):
+            found += import_module(f"pg_edu.course.{module.name}").EXERCISES
     return sorted(found, key=lambda exercise: exercise.name)
 
 
 def verdict(exercise: Exercise, answer: Any) -> str:
-    """What `check` prints, one line."""
+    """Return the line that `check` prints."""
     if answer is None:
         return _not_attempted(exercise)
     if not exercise.cases:
         return _verdict_on_a_value(exercise, answer)
+
     for case in exercise.cases:
-        expected = _result(exercise.key, case)
-        named = zip(signature(exercise.key).parameters, case, strict=False)  # may have defaults
-        given = ", ".join(f"{name}={_short(argument)}" for name, argument in named)
-        line = f"✗ {exercise.name} for ({given}): "
+        failed = f"✗ {exercise.name} for ({_arguments(exercise, case)}): "
         try:
             found = _result(answer, case)
         except NotImplementedError:
             return _not_attempted(exercise)
         except Exception as error:
-            return line + f"{type(error).__name__}: {error}"
+            return failed + f"{type(error).__name__}: {error}"
+
+        expected = _result(exercise.key, case)
         if not _same(found, expected, exercise.tolerance):
-            mistakes = {say: _result(wrong, case) for say, wrong in exercise.mistakes.items()}
-            line += f"expected {_short(expected)}, got {_short(found)}."
-            return line + _diagnosis(mistakes, found, exercise.tolerance)
+            wrong = {text: _result(mistake, case) for text, mistake in exercise.mistakes.items()}
+            diagnosis = _diagnosis(wrong, found, exercise.tolerance)
+            return failed + f"expected {_short(expected)}, got {_short(found)}.{diagnosis}"
     return f"✓ {exercise.name} correct"
 
 
+def _arguments(exercise: Exercise, case: tuple[Any, ...]) -> str:
+    """Return the arguments of a case as text, with the parameter names of the key."""
+    # The key may have further parameters, which have defaults.
+    named = zip(signature(exercise.key).parameters, case, strict=False)
+    return ", ".join(f"{name}={_short(argument)}" for name, argument in named)
+
+
 def _verdict_on_a_value(exercise: Exercise, answer: Any) -> str:
-    """The expected value is not shown: the reader is to find it."""
+    """Return the line for a predicted value, without showing the expected one."""
     if _same(answer, exercise.key, exercise.tolerance):
         return f"✓ {exercise.name} correct"
     if isinstance(answer, str) and not isinstance(exercise.key, str):
-        return f"✗ {exercise.name}: {answer!r} is a text, not a number."
+        return f"✗ {exercise.name}: {answer!r} is a string, not a number."
     diagnosis = _diagnosis(exercise.mistakes, answer, exercise.tolerance)
-    return f"✗ {exercise.name}: {_short(answer)} is not it." + (diagnosis or f" {exercise.hint}")
+    advice = diagnosis or f" {exercise.hint}"
+    return f"✗ {exercise.name}: {_short(answer)} is not the answer.{advice}"
 
 
 def _not_attempted(exercise: Exercise) -> str:
@@ -126,37 +135,41 @@ def _not_attempted(exercise: Exercise) -> str:
 
 
 def _diagnosis(mistakes: dict[str, Any], found: Any, tolerance: float) -> str:
-    """What is to be said of the first mistake that leads to what was found."""
-    return next((f" {s}" for s, wrong in mistakes.items() if _same(found, wrong, tolerance)), "")
+    """Return the diagnosis of the first mistake with the result that was found, or ""."""
+    for text, wrong in mistakes.items():
+        if _same(found, wrong, tolerance):
+            return f" {text}"
+    return ""
 
 
 def _result(answer: Callable[..., Any], case: tuple[Any, ...]) -> Any:
-    """The answer to a case, on copies of its arguments: an answer may change them."""
+    """Return the answer to a case, called with copies because an answer may change them."""
     return answer(*deepcopy(case))
 
 
 def _same(found: Any, expected: Any, tolerance: float) -> bool:
-    """Equal in shape and in every number; of what is no number, equal."""
-    if isinstance(expected, tuple | list) and not _is_numeric(expected):
-        return (
-            isinstance(found, tuple | list)
-            and len(found) == len(expected)
-            and all(_same(f, e, tolerance) for f, e in zip(found, expected, strict=True))
-        )
-    if not _is_numeric(expected):
+    """Return whether two results are equal: numbers and shapes, or else objects or sequences."""
+    if _is_numeric(expected):
+        return _is_numeric(found) and _close(_array(found), _array(expected), tolerance)
+    if not isinstance(expected, tuple | list):
         return bool(found == expected)
-    if not _is_numeric(found):
+    if not isinstance(found, tuple | list) or len(found) != len(expected):
         return False
-    got, wanted = _array(found), _array(expected)
-    return got.shape == wanted.shape and bool(
-        (
-            (np.abs(got - wanted) <= tolerance * np.maximum(1.0, np.abs(wanted)))
-            | (np.isnan(got) & np.isnan(wanted))  # a mistake may lead to NaN
-        ).all()
-    )
+    return all(_same(f, e, tolerance) for f, e in zip(found, expected, strict=True))
+
+
+def _close(found: Floats, expected: Floats, tolerance: float) -> bool:
+    """Return whether two arrays have the same shape and nearly the same numbers."""
+    if found.shape != expected.shape:
+        return False
+    near = np.abs(found - expected) <= tolerance * np.maximum(1.0, np.abs(expected))
+    # A mistake can lead to NaN, and the answer that makes it then has NaN in the same places.
+    both_nan = np.isnan(found) & np.isnan(expected)
+    return bool((near | both_nan).all())
 
 
 def _is_numeric(value: Any) -> bool:
+    """Return whether a value is a number or an array of numbers."""
     try:
         _array(value)
     except (TypeError, ValueError, RuntimeError):
@@ -164,12 +177,13 @@ def _is_numeric(value: Any) -> bool:
     return not isinstance(value, str)
 
 
-def _array(value: Any) -> NDArray[np.float64]:
+def _array(value: Any) -> Floats:
+    """Return numbers, an array or a tensor as an array of float64."""
     return np.asarray(value.detach() if hasattr(value, "detach") else value, np.float64)
 
 
 def _short(value: Any) -> str:
-    """A value in one line, its numbers rounded; of a large array, its shape."""
+    """Return a value as text in one line: rounded numbers, or the shape of a large array."""
     if callable(value):
         return getattr(value, "__name__", "a function")
     if not _is_numeric(value):
@@ -179,5 +193,7 @@ def _short(value: Any) -> str:
         return f"array of shape {list(array.shape)}"
     if array.dtype.kind in "biu":
         return str(array.tolist())
-    rounded = np.vectorize(lambda number: float(f"{number:.4g}") + 0.0, otypes=[float])(array)
-    return str(rounded.tolist()) if array.size else "[]"
+    if array.size == 0:
+        return "[]"
+    round_number = np.vectorize(lambda number: float(f"{number:.4g}") + 0.0, otypes=[float])
+    return str(round_number(array).tolist())

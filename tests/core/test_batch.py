@@ -1,4 +1,4 @@
-"""Batch: the law batch[i].key = batch.key[i], and what Tianshou v1.1.0 made of the same input."""
+"""Batch: the law batch[i].key = batch.key[i], and the results of Tianshou v1.1.0."""
 
 import copy
 import pickle
@@ -27,7 +27,7 @@ from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 
 
 def rollout(rows: int) -> Batch:
-    """Nested rows of arrays, tensors, a tuple of tensors and objects, no two values alike."""
+    """Return nested rows of arrays, tensors, a tuple of tensors and objects, all different."""
     count = np.arange(rows)
     return Batch(
         obs=Batch(image=count[:, None, None] + np.zeros((2, 3)), id=count.astype(np.int32)),
@@ -86,14 +86,14 @@ def test_a_tuple_of_tensors_stays_a_tuple() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "some text", Categorical(probs=torch.ones(2, 2))])
-def test_none_a_string_and_a_distribution_stay_what_they_are(value: Any) -> None:
+def test_none_a_string_and_a_distribution_are_not_changed(value: Any) -> None:
     assert Batch(a=value).a is value
 
 
 @pytest.mark.parametrize(
     "values", [["a", "b"], [None, 1], np.array(["a", "b"]), [[1], [1, 2]], [{"x": 1}, None]]
 )
-def test_what_is_not_numeric_becomes_an_array_of_objects(values: Any) -> None:
+def test_values_that_are_not_numeric_become_an_array_of_objects(values: Any) -> None:
     value = Batch(a=values).a
     assert value.dtype == object
     assert value.tolist() == list(values)
@@ -106,7 +106,7 @@ def test_an_empty_sequence_becomes_an_array_of_no_rows(values: Any) -> None:
 
 
 @pytest.mark.parametrize(("given", "kept"), [({1, 2}, {1, 2}), (np.array("text"), "text")])
-def test_a_single_object_stays_itself(given: Any, kept: Any) -> None:
+def test_a_single_object_is_not_changed(given: Any, kept: Any) -> None:
     """Recorded from Tianshou v1.1.0."""
     value = Batch(a=given).a
     assert type(value) is type(kept)
@@ -140,7 +140,7 @@ def test_copy_copies_the_arrays_of_dicts_and_keywords() -> None:
 
 
 @pytest.mark.parametrize("given", [5, "abc", {1: 2}])
-def test_what_has_no_string_keys_is_refused(given: Any) -> None:
+def test_input_without_string_keys_is_an_error(given: Any) -> None:
     with pytest.raises(TypeError, match="dict with string keys"):
         Batch(given)
 
@@ -153,7 +153,7 @@ def test_what_has_no_string_keys_is_refused(given: Any) -> None:
         [np.zeros((3, 2)), np.zeros((3, 3))],
     ],
 )
-def test_values_that_make_no_array_are_refused(values: Any) -> None:
+def test_values_that_do_not_form_an_array_are_an_error(values: Any) -> None:
     with pytest.raises(TypeError, match="cannot make one array"):
         Batch(a=values)
 
@@ -180,7 +180,7 @@ def test_dot_and_brackets_reach_the_same_value() -> None:
     assert isinstance(batch.b, Batch)
 
 
-def test_keys_values_and_items_come_in_the_order_of_their_making() -> None:
+def test_keys_values_and_items_come_in_the_order_of_insertion() -> None:
     batch = Batch(b="x", a="y")
     assert list(batch.keys()) == list(batch.get_keys()) == ["b", "a"]
     assert list(batch.values()) == ["x", "y"]
@@ -194,7 +194,7 @@ def test_a_key_can_be_deleted_either_way() -> None:
     assert list(batch.keys()) == ["c"]
 
 
-def test_pop_takes_a_key_out() -> None:
+def test_pop_removes_a_key() -> None:
     batch = Batch(a="x")
     assert batch.pop("a") == "x"
     assert "a" not in batch
@@ -214,14 +214,14 @@ def test_update_takes_a_dict_or_a_batch_then_keywords() -> None:
     assert batch == Batch(a=[3], b=0, c=2, d="x")
 
 
-def test_a_refused_update_changes_nothing() -> None:
+def test_an_update_that_fails_changes_nothing() -> None:
     batch = Batch(a=0)
     with pytest.raises(TypeError):
         batch.update({"a": 1, "b": [torch.zeros(1), None]})
     assert batch == Batch(a=0)
 
 
-def test_to_dict_makes_dicts_of_nested_batches() -> None:
+def test_to_dict_turns_nested_batches_into_dicts() -> None:
     batch = Batch(a={"b": "x"}, c="y")
     assert batch.to_dict() == {"a": {"b": "x"}, "c": "y"}
     assert batch.to_dict(recursive=False)["a"] is batch.a
@@ -229,7 +229,7 @@ def test_to_dict_makes_dicts_of_nested_batches() -> None:
 
 @pytest.mark.parametrize("key", ["keys", "items", "get", "update", "split", "to_dict", "values"])
 def test_a_key_may_have_the_name_of_a_method(key: str) -> None:
-    """As the info of an environment may."""
+    """The info of an environment may have such keys."""
     batch = Batch({key: [1, 2]}, nested={key: [3, 4]})
     row = Batch.cat([batch, batch])[1:3]
     assert row[key].tolist() == [2, 1]
@@ -242,7 +242,7 @@ def test_a_key_may_have_the_name_of_a_method(key: str) -> None:
 
 @given(rollouts, st.data())
 def test_a_row_of_the_batch_is_the_row_of_each_value(batch: Batch, data: st.DataObject) -> None:
-    """batch[i].key = batch.key[i]"""
+    """batch[i].key = batch.key[i] for every key."""
     i = data.draw(st.integers(-len(batch), len(batch) - 1))
     row = batch[i]
     assert row.obs.image.tolist() == batch.obs.image[i].tolist()
@@ -353,9 +353,11 @@ distributions = [
 
 @pytest.mark.parametrize("dist", distributions, ids=repr)
 def test_the_rows_of_a_distribution_give_the_rows_of_its_log_prob(dist: Distribution) -> None:
-    """log p[i](a[i]) = (log p(a))[i]"""
+    """log p[i](a[i]) = (log p(a))[i]."""
     act = torch.ones(dist.batch_shape + dist.event_shape) / 2
-    act = act.round() if dist.support.is_discrete else act
+    support: Any = dist.support
+    if support.is_discrete:
+        act = act.round()
     for index in (1, slice(1, 3), np.array([2, 0]), np.array([True, False, True])):
         rows = Batch(act=act, dist=dist)[index]
         assert type(rows.dist) is type(dist)
@@ -363,16 +365,17 @@ def test_the_rows_of_a_distribution_give_the_rows_of_its_log_prob(dist: Distribu
 
 
 @pytest.mark.parametrize("dist", distributions, ids=repr)
-def test_no_row_of_a_distribution_is_a_distribution_too(dist: Distribution) -> None:
-    """As a mask that is nowhere true picks."""
+def test_zero_rows_of_a_distribution_are_a_distribution(dist: Distribution) -> None:
+    """A mask that is False everywhere selects them."""
     none = Batch(dist=dist)[np.zeros(3, bool)].dist
     assert none.batch_shape == (0, *dist.batch_shape[1:])
 
 
 @pytest.mark.parametrize("parameter", ["probs", "logits"])
 def test_a_categorical_keeps_the_parameter_it_was_built_with(parameter: str) -> None:
-    dist = Categorical(**{parameter: torch.tensor([[0.25, 0.75], [0.5, 0.5]])})
-    _ = dist.logits, dist.probs  # both are known now
+    values: dict[str, Any] = {parameter: torch.tensor([[0.25, 0.75], [0.5, 0.5]])}
+    dist = Categorical(**values)
+    _ = dist.logits, dist.probs  # Now the distribution has computed both.
     rows = Batch(dist=dist)[:1].dist
     assert parameter in vars(rows)
     assert len({"probs", "logits"} & set(vars(rows))) == 1
@@ -386,7 +389,7 @@ def test_a_categorical_keeps_the_parameter_it_was_built_with(parameter: str) -> 
     ],
     ids=repr,
 )
-def test_a_distribution_that_cannot_be_built_again_is_refused(dist: Distribution) -> None:
+def test_rows_of_a_distribution_that_cannot_be_rebuilt_are_an_error(dist: Distribution) -> None:
     with pytest.raises(TypeError, match="cannot take rows of"):
         _ = Batch(dist=dist)[0]
 
@@ -412,20 +415,20 @@ def test_rows_are_assigned_from_a_dict() -> None:
     assert batch == Batch(a=[1, 5, 5], b={"c": torch.tensor([0.0, 6.0, 7.0])})
 
 
-def test_assigned_rows_lack_a_key_and_it_becomes_zero() -> None:
+def test_a_key_that_the_assigned_rows_lack_becomes_zero() -> None:
     """Recorded from Tianshou v1.1.0."""
     batch = Batch(a=[1, 2], b=[3.0, 4.0], n=Batch(c=torch.ones(2)), s=["x", "y"])
     batch[1] = {"a": 9}
     assert batch == Batch(a=[1, 9], b=[3.0, 0], n=Batch(c=torch.tensor([1.0, 0])), s=["x", None])
 
 
-def test_assigned_rows_leave_none_and_strings_alone() -> None:
+def test_assigning_rows_does_not_change_none_or_strings() -> None:
     batch = Batch(a=[1, 2], state=None, name="text")
     batch[0] = batch[1]
     assert batch == Batch(a=[2, 2], state=None, name="text")
 
 
-def test_an_array_takes_rows_of_a_tensor_and_a_tensor_those_of_an_array() -> None:
+def test_arrays_can_be_assigned_from_tensors_and_tensors_from_arrays() -> None:
     batch = Batch(a=np.zeros(2), b=torch.zeros(2))
     batch[:] = {"a": torch.ones(2, requires_grad=True), "b": np.ones(2)}
     assert batch == Batch(a=np.ones(2), b=torch.ones(2))
@@ -434,7 +437,7 @@ def test_an_array_takes_rows_of_a_tensor_and_a_tensor_those_of_an_array() -> Non
 @pytest.mark.parametrize(
     "rows", [{"a": 1, "z": 1}, {"a": 1, "b": {"z": 1}}, {"a": {"z": 1}}, {"a": 1, "b": 2}, 5, [5]]
 )
-def test_rows_that_do_not_fit_are_refused_and_nothing_is_written(rows: Any) -> None:
+def test_assigning_rows_that_do_not_fit_is_an_error_and_writes_nothing(rows: Any) -> None:
     batch = Batch(a=[1, 2], b={"c": [3, 4]})
     with pytest.raises(ValueError, match="assigned from"):
         batch[0] = rows
@@ -442,7 +445,7 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_is_written(rows: Any) -> N
 
 
 @pytest.mark.parametrize("value", [(torch.ones(2), torch.ones(2)), distributions[0]])
-def test_rows_of_a_tuple_or_a_distribution_are_not_assigned(value: Any) -> None:
+def test_assigning_rows_of_a_tuple_or_a_distribution_is_an_error(value: Any) -> None:
     batch = Batch(a=[1, 2], b=value)
     with pytest.raises(TypeError, match="cannot be assigned"):
         batch[0] = {"a": 5}
@@ -470,14 +473,16 @@ def pieces(batch: Batch, *args: Any, **kwargs: Any) -> list[list[int]]:
         (-1, False, [10]),
     ],
 )
-def test_split_cuts_pieces_of_a_size(size: int, merge_last: bool, lengths: list[int]) -> None:
-    """Recorded from Tianshou v1.1.0, for 10 rows."""
+def test_split_gives_pieces_of_the_requested_size(
+    size: int, merge_last: bool, lengths: list[int]
+) -> None:
+    """Recorded from Tianshou v1.1.0 for 10 rows."""
     cut = pieces(Batch(a=np.arange(10)), size, shuffle=False, merge_last=merge_last)
     assert [len(piece) for piece in cut] == lengths
     assert [row for piece in cut for row in piece] == list(range(10))
 
 
-def test_split_shuffles_and_keeps_a_smaller_piece_unless_told_otherwise() -> None:
+def test_by_default_split_shuffles_and_keeps_a_smaller_last_piece() -> None:
     np.random.seed(0)
     cut = pieces(Batch(a=np.arange(10)), 3)
     order = np.random.RandomState(0).permutation(10).tolist()
@@ -485,7 +490,9 @@ def test_split_shuffles_and_keeps_a_smaller_piece_unless_told_otherwise() -> Non
 
 
 @given(rollouts, st.integers(1, 10), st.booleans())
-def test_the_pieces_of_a_split_make_the_whole(batch: Batch, size: int, merge_last: bool) -> None:
+def test_the_pieces_of_a_split_concatenate_to_the_whole(
+    batch: Batch, size: int, merge_last: bool
+) -> None:
     assert Batch.cat(list(batch.split(size, shuffle=False, merge_last=merge_last))) == batch
 
 
@@ -493,7 +500,7 @@ def test_the_pieces_of_a_split_make_the_whole(batch: Batch, size: int, merge_las
 def test_a_shuffled_split_draws_one_permutation(
     batch: Batch, size: int, merge_last: bool, seed: int
 ) -> None:
-    """Its rows are those of np.random.permutation(len), and no other number is drawn."""
+    """The rows are those of np.random.permutation(len), and no other number is drawn."""
     np.random.seed(seed)
     expected, next_number = np.random.permutation(len(batch)), np.random.rand()
     np.random.seed(seed)
@@ -508,7 +515,7 @@ def test_a_shuffled_split_draws_one_permutation(
 def test_pieces_of_many_rows_are_cut_from_one_permutation(
     size: int, rows: int, merge_last: bool
 ) -> None:
-    """More rows than are gathered together."""
+    """The numbers of rows lie around that which is gathered in one operation."""
     np.random.seed(0)
     cut = pieces(Batch(a=np.arange(rows)), size, merge_last=merge_last)
     order = np.random.RandomState(0).permutation(rows).tolist()
@@ -524,7 +531,7 @@ def test_a_split_without_shuffle_draws_nothing() -> None:
     assert np.random.rand() == first
 
 
-def test_a_split_draws_when_it_is_iterated() -> None:
+def test_a_split_draws_its_permutation_when_the_iteration_begins() -> None:
     batch = Batch(a=np.arange(20))
     np.random.seed(0)
     split = batch.split(20)
@@ -534,12 +541,12 @@ def test_a_split_draws_when_it_is_iterated() -> None:
 
 
 @pytest.mark.parametrize("size", [0, -2, -100])
-def test_a_bad_size_is_refused(size: int) -> None:
+def test_a_bad_size_is_an_error(size: int) -> None:
     with pytest.raises(ValueError, match=f"size must be at least 1.* got {size} of 5"):
         list(Batch(a=np.arange(5)).split(size))
 
 
-def test_no_rows_split_into_nothing() -> None:
+def test_a_batch_without_rows_splits_into_no_pieces() -> None:
     assert list(Batch(a=np.zeros((0, 2))).split(3)) == []
     with pytest.raises(ValueError, match="got -1 of 0"):
         list(Batch(a=np.zeros((0, 2))).split(-1))
@@ -579,11 +586,12 @@ def test_joined_tensors_are_a_tensor(join: Any) -> None:
     leaf = torch.ones(2, requires_grad=True)
     joined = join([Batch(a=leaf * 2, b=(leaf,)), Batch(a=leaf * 3, b=(leaf,))])
     joined.a.sum().backward()
+    assert leaf.grad is not None
     assert leaf.grad.tolist() == [5, 5]
     assert isinstance(joined.b[0], torch.Tensor)
 
 
-def test_tuples_of_unequal_length_are_not_joined() -> None:
+def test_joining_tuples_of_unequal_length_is_an_error() -> None:
     one, two = torch.ones(2), torch.zeros(2)
     with pytest.raises(ValueError, match="zip"):
         Batch.cat([Batch(a=(one, two)), Batch(a=(one,))])
@@ -622,7 +630,7 @@ def test_only_batches_and_dicts_can_be_joined(join: Any) -> None:
 
 
 @given(rollouts)
-def test_stack_undoes_taking_rows(batch: Batch) -> None:
+def test_stack_is_the_inverse_of_taking_rows(batch: Batch) -> None:
     assert Batch.stack(list(batch)) == batch
 
 
@@ -670,7 +678,7 @@ def test_stacked_numbers_and_none_become_objects() -> None:
     assert Batch([{"a": 1}, {"a": None}]).a.tolist() == [1, None]
 
 
-def test_an_array_and_a_batch_under_one_key_are_not_joined() -> None:
+def test_joining_an_array_and_a_batch_under_one_key_is_an_error() -> None:
     with pytest.raises(ValueError, match="a Batch and an array under the same key"):
         Batch.stack([Batch(a=1), Batch(a={"b": 1})])
 
@@ -678,14 +686,14 @@ def test_an_array_and_a_batch_under_one_key_are_not_joined() -> None:
 # Tensors and arrays
 
 
-def test_to_torch_honours_dtype_for_arrays_and_tensors() -> None:
+def test_to_torch_applies_the_dtype_to_arrays_and_tensors() -> None:
     batch = Batch(a=np.arange(2), b={"c": torch.arange(2), "d": np.float64(0.5)})
     tensors = batch.to_torch(dtype=torch.float32)
     dtypes = {tensors.a.dtype, tensors.b.c.dtype, tensors.b.d.dtype}
     assert dtypes == {torch.float32}
 
 
-def test_to_torch_without_dtype_keeps_each() -> None:
+def test_to_torch_without_a_dtype_keeps_the_dtype_of_each_value() -> None:
     tensors = Batch(a=np.zeros(2), b=np.zeros(2, np.int32), c=torch.zeros(2).half()).to_torch()
     dtypes = [tensors.a.dtype, tensors.b.dtype, tensors.c.dtype]
     assert dtypes == [torch.float64, torch.int32, torch.float16]
@@ -721,7 +729,7 @@ def test_conversion_in_place_shares_memory() -> None:
     assert (array.tolist(), nested.tolist()) == ([1, 1], [1, 1])
 
 
-def test_conversion_in_place_honours_dtype() -> None:
+def test_conversion_in_place_applies_the_dtype() -> None:
     batch = Batch(a=np.arange(2))
     batch.to_torch_(dtype=torch.float32)
     assert batch.a.dtype == torch.float32
@@ -751,7 +759,7 @@ def test_conversion_keeps_none_and_distributions() -> None:
 
 
 @pytest.mark.parametrize("value", ["text", ["a", "b"], [None, 1]])
-def test_to_torch_refuses_what_is_not_numeric(value: Any) -> None:
+def test_to_torch_of_values_that_are_not_numeric_is_an_error(value: Any) -> None:
     batch = Batch(a=np.zeros(2), b=value)
     for convert in (Batch.to_torch, Batch.to_torch_, to_torch):
         with pytest.raises(TypeError):
@@ -760,7 +768,7 @@ def test_to_torch_refuses_what_is_not_numeric(value: Any) -> None:
 
 
 @pytest.mark.parametrize("x", [None, "text", ["a"], distributions[0], object()])
-def test_to_torch_of_one_object_is_refused(x: Any) -> None:
+def test_to_torch_of_an_object_is_an_error(x: Any) -> None:
     with pytest.raises(TypeError):
         to_torch(x)
 
@@ -851,7 +859,7 @@ def test_to_torch_as_needs_a_tensor() -> None:
         ({"a": {"b": 1}}, {"a": 1}, False),
     ],
 )
-def test_equality_is_that_of_keys_types_and_values(one: Any, two: Any, equal: bool) -> None:
+def test_batches_are_equal_if_keys_types_and_values_are(one: Any, two: Any, equal: bool) -> None:
     """Recorded from Tianshou v1.1.0."""
     assert (Batch(one) == Batch(two)) is equal
     assert (Batch(two) == Batch(one)) is equal
@@ -865,7 +873,7 @@ def test_tuples_are_equal_member_by_member() -> None:
     assert one != Batch(a=torch.stack(one.a))
 
 
-def test_a_batch_equals_no_dict() -> None:
+def test_a_batch_is_not_equal_to_a_dict() -> None:
     assert Batch(a=[1]) != {"a": [1]}
 
 
@@ -919,8 +927,8 @@ def test_a_shallow_copy_shares_values_but_not_keys() -> None:
     ],
     ids=["float32", "uint8", "object", "strided", "transposed", "empty rows", "bool"],
 )
-def test_rows_by_number_are_those_of_numpy_itself(rows, index):
-    """Short rows are gathered as items of so many bytes; nothing of that is to be seen."""
+def test_rows_by_index_are_those_of_numpy(rows, index):
+    """Short rows are gathered as single items, which must not change their values."""
     index = np.array(index, int)
     taken = Batch(a=rows)[index].a
     assert taken.dtype == rows.dtype

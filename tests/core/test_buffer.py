@@ -1,4 +1,4 @@
-"""Replay buffers: against a deque of rows for each ring, and recorded numbers of v1.1.0."""
+"""Replay buffers, compared with a deque of rows per sub-buffer and with numbers of v1.1.0."""
 
 import copy
 import pickle
@@ -15,48 +15,25 @@ from hypothesis import strategies as st
 
 from pg_edu.batch import Batch
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
+from pg_edu.types import Flags, Floats
+from tests.core.helpers import counted, row, rows
+from tests.helpers import numpy_generator_state
 
 
-def row(obs: Any = 0, rew: Any = 0.0, done: Any = False, **more: Any) -> Batch:
-    """One transition; `done` means terminated."""
-    return Batch(obs=obs, act=0, rew=rew, terminated=done, truncated=False, **more)
+class Deques:
+    """The oracle: a deque of rows for each sub-buffer, filled row by row."""
 
-
-def rows(*obs: int, done: tuple[int, ...] = (), **more: Any) -> Batch:
-    """A transition for each of several rings; those in `done` terminate."""
-    numbers = np.array(obs)
-    return Batch(
-        obs=numbers,
-        act=numbers,
-        rew=numbers * 1.0,
-        terminated=np.isin(numbers, done),
-        truncated=np.zeros(len(obs), bool),
-        **more,
-    )
-
-
-def filled(size: int, steps: int, done: tuple[int, ...] = ()) -> ReplayBuffer:
-    """A ReplayBuffer after `steps` rows with obs 0, 1, 2, ... and rew 2 ** obs."""
-    buffer = ReplayBuffer(size)
-    for t in range(steps):
-        buffer.add(row(t, 2.0**t, t in done))
-    return buffer
-
-
-class Rings:
-    """The oracle: a deque of rows for each ring, one row at a time."""
-
-    def __init__(self, num: int, ring_size: int) -> None:
-        self.ring_size = ring_size
-        self.rings: list[deque[dict[str, Any]]] = [deque(maxlen=ring_size) for _ in range(num)]
+    def __init__(self, num: int, size: int) -> None:
+        self.size = size
+        self.deques: list[deque[dict[str, Any]]] = [deque(maxlen=size) for _ in range(num)]
         self.written = [0] * num
         self.episodes: list[list[dict[str, Any]]] = [[] for _ in range(num)]
 
     def add(self, n: int, rew: float, end: bool) -> tuple[int, float, int, int]:
-        index = n * self.ring_size + self.written[n] % self.ring_size
+        index = n * self.size + self.written[n] % self.size
         self.written[n] += 1
         new = {"index": index, "rew": rew, "done": end}
-        self.rings[n].append(new)
+        self.deques[n].append(new)
         self.episodes[n].append(new)
         episode = self.episodes[n]
         start = episode[0]["index"]
@@ -66,16 +43,16 @@ class Rings:
         return index, float(sum(r["rew"] for r in episode)), len(episode), start
 
     def in_time_order(self, key: str) -> list[Any]:
-        return [r[key] for ring in self.rings for r in ring]
+        return [r[key] for stored in self.deques for r in stored]
 
     def unfinished(self) -> list[int]:
-        return [ring[-1]["index"] for ring in self.rings if ring and not ring[-1]["done"]]
+        return [stored[-1]["index"] for stored in self.deques if stored and not stored[-1]["done"]]
 
-    def neighbours(self) -> dict[int, tuple[int, int]]:
-        """index -> (index before, index after) within the same episode."""
+    def neighbors(self) -> dict[int, tuple[int, int]]:
+        """Return index -> (index before, index after) within the same episode."""
         pairs = {}
-        for ring in self.rings:
-            here = list(ring)
+        for stored in self.deques:
+            here = list(stored)
             for k, r in enumerate(here):
                 before = here[k - 1] if k > 0 and not here[k - 1]["done"] else r
                 after = here[k + 1] if k + 1 < len(here) and not r["done"] else r
@@ -83,8 +60,8 @@ class Rings:
         return pairs
 
 
-def assert_holds(buffer: ReplayBuffer, oracle: Rings) -> None:
-    """The buffer holds the oracle's rows, in the oracle's order."""
+def assert_holds(buffer: ReplayBuffer, oracle: Deques) -> None:
+    """Assert that the buffer holds the rows of the oracle, in the same order."""
     assert len(buffer) == len(oracle.in_time_order("index"))
     assert buffer.unfinished_index().tolist() == oracle.unfinished()
     if len(buffer) == 0:
@@ -94,16 +71,21 @@ def assert_holds(buffer: ReplayBuffer, oracle: Rings) -> None:
     assert batch.rew.tolist() == oracle.in_time_order("rew")
     assert batch.done.tolist() == oracle.in_time_order("done")
     assert buffer[:].rew.tolist() == batch.rew.tolist()
-    pairs = [oracle.neighbours()[i] for i in indices.tolist()]
+    pairs = [oracle.neighbors()[i] for i in indices.tolist()]
     assert buffer.prev(indices).tolist() == [before for before, _ in pairs]
     assert buffer.next(indices).tolist() == [after for _, after in pairs]
 
 
+# rew, terminated, truncated and valid, each [T, N]
+Block = tuple[Floats, Flags, Flags, Flags]
+Case = tuple[int, int, list[Block]]
+
+
 @st.composite
-def blocks(draw: st.DrawFn) -> tuple[int, int, list[tuple[np.ndarray, ...]]]:
-    """Ring size, N, and a few blocks of rew, terminated, truncated, valid, each [T, N]."""
-    ring_size, num = draw(st.integers(1, 7)), draw(st.integers(1, 4))
-    result = []
+def blocks(draw: st.DrawFn) -> Case:
+    """Draw the size of a sub-buffer, N, and blocks of rew, terminated, truncated, valid, [T, N]."""
+    size, num = draw(st.integers(1, 7)), draw(st.integers(1, 4))
+    result: list[Block] = []
     for steps in draw(st.lists(st.integers(0, 10), max_size=4)):
         rng = np.random.default_rng(draw(st.integers(0, 2**32)))
         ends, present = draw(st.floats(0, 0.6)), draw(st.floats(0, 1))
@@ -115,16 +97,15 @@ def blocks(draw: st.DrawFn) -> tuple[int, int, list[tuple[np.ndarray, ...]]]:
                 rng.random((steps, num)) < present,
             )
         )
-    return ring_size, num, result
+    return size, num, result
 
 
 @given(case=blocks())
-def test_a_block_is_stored_as_a_deque_for_each_ring_would(
-    case: tuple[int, int, list[tuple[np.ndarray, ...]]],
-) -> None:
-    """Column n goes to ring n in the order of time; a full ring forgets its oldest row."""
-    ring_size, num, given_blocks = case
-    buffer, oracle = VectorReplayBuffer(ring_size * num, num), Rings(num, ring_size)
+def test_a_block_is_stored_as_in_a_deque_for_each_sub_buffer(case: Case) -> None:
+    """Column n goes to sub-buffer n in the order of time; a full one drops its oldest row."""
+    size, num, given_blocks = case
+    buffer = VectorReplayBuffer(size * num, num)
+    oracle = Deques(num, size)
     for rew, terminated, truncated, valid in given_blocks:
         block = Batch(obs=rew, act=rew, rew=rew, terminated=terminated, truncated=truncated)
         added = buffer.extend(block, valid)
@@ -138,11 +119,11 @@ def test_a_block_is_stored_as_a_deque_for_each_ring_would(
 
 
 @given(blocks())
-def test_a_block_of_t_steps_equals_t_adds(
-    case: tuple[int, int, list[tuple[np.ndarray, ...]]],
+def test_a_block_of_t_steps_is_stored_like_t_single_steps(
+    case: Case,
 ) -> None:
-    ring_size, num, given_blocks = case
-    at_once, one_by_one = (VectorReplayBuffer(ring_size * num, num) for _ in range(2))
+    size, num, given_blocks = case
+    at_once, one_by_one = (VectorReplayBuffer(size * num, num) for _ in range(2))
     for rew, terminated, truncated, valid in given_blocks:
         block = Batch(
             obs={"a": np.stack([rew, -rew], axis=-1), "b": rew.astype(np.float32)},
@@ -169,8 +150,10 @@ def test_a_block_of_t_steps_equals_t_adds(
     st.integers(1, 6),
     st.lists(st.tuples(st.floats(-9, 9), st.booleans(), st.booleans()), max_size=20),
 )
-def test_a_replay_buffer_is_one_ring(size: int, steps: list[tuple[float, bool, bool]]) -> None:
-    buffer, oracle = ReplayBuffer(size), Rings(1, size)
+def test_a_replay_buffer_has_one_sub_buffer(
+    size: int, steps: list[tuple[float, bool, bool]]
+) -> None:
+    buffer, oracle = ReplayBuffer(size), Deques(1, size)
     for rew, end, has_axis in steps:
         if has_axis:
             added = buffer.add(Batch.stack([row(rew, rew, end)]), buffer_ids=[0])
@@ -180,53 +163,15 @@ def test_a_replay_buffer_is_one_ring(size: int, steps: list[tuple[float, bool, b
         assert_holds(buffer, oracle)
 
 
-def test_adding_gives_the_numbers_of_v1_1_0() -> None:
-    """Recorded from Tianshou v1.1.0: three rings of four, rows for changing subsets of them."""
-    buffer = VectorReplayBuffer(10, 3)
-    recorded = [
-        ([0, 4, 8], [0.0, 0.0, 1.0], [0, 0, 1], [0, 4, 8]),
-        ([9, 1], [2.0, 0.0], [1, 0], [9, 0]),
-        ([5], [3.0], [2], [4]),
-        ([2, 6, 10], [4.0, 0.0, 4.0], [3, 0, 1], [0, 6, 10]),
-        ([11, 3], [0.0, 0.0], [0, 0], [11, 3]),
-        ([7], [0.0], [0], [6]),
-        ([0, 4, 8], [0.0, 15.5, 12.0], [0, 3, 2], [3, 6, 11]),
-    ]
-    for t, expected in enumerate(recorded):
-        n = np.array([[0, 1, 2], [2, 0], [1]][t % 3])
-        added = buffer.add(
-            Batch(
-                obs=10 * n + t,
-                act=n,
-                rew=t + 0.5 * n,
-                terminated=(t + n) % 3 == 2,
-                truncated=(t + n) % 4 == 3,
-            ),
-            buffer_ids=n,
-        )
-        assert tuple(array.tolist() for array in added) == expected
-        assert [array.dtype for array in added] == [np.int64, np.float64, np.int64, np.int64]
-    every = np.arange(12)
-    assert buffer.obs.tolist() == [6, 1, 3, 4, 16, 12, 13, 15, 26, 21, 23, 24]
-    assert buffer.done.tolist() == [i in (2, 4, 5, 8, 9, 10) for i in range(12)]
-    assert buffer.unfinished_index().tolist() == [0]
-    assert buffer.prev(every).tolist() == [3, 1, 1, 3, 7, 5, 6, 6, 11, 9, 10, 11]
-    assert buffer.next(every).tolist() == [0, 2, 2, 0, 4, 5, 7, 4, 8, 9, 10, 8]
-    np.random.seed(0)
-    assert buffer.sample_indices(0).tolist() == [1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8]
-    assert buffer.sample_indices(8).tolist() == [4, 4, 6, 5, 6, 7, 11, 10]
-    assert np.random.randint(1000) == 600
-
-
-def test_sampling_one_ring_draws_the_numbers_of_v1_1_0() -> None:
-    """Recorded from Tianshou v1.1.0: six rows in a ring of four, the fourth of them an end."""
-    buffer = filled(size=4, steps=6, done=(3,))
+def test_sampling_from_one_sub_buffer_draws_the_numbers_of_v1_1_0() -> None:
+    """Recorded from Tianshou v1.1.0: six rows in four slots, the fourth row is an end."""
+    buffer = counted(size=4, steps=6, done=(3,))
     np.random.seed(0)
     assert buffer.sample_indices(8).tolist() == [0, 3, 1, 0, 3, 3, 3, 3]
     assert np.random.randint(1000) == 9
 
 
-def test_a_number_has_one_neighbour_and_negative_ones_count_from_the_end() -> None:
+def test_an_index_has_one_neighbor_and_negative_indices_count_from_the_end() -> None:
     buffer = VectorReplayBuffer(6, 2)
     for t in range(3):
         buffer.add(rows(t, t))
@@ -237,22 +182,22 @@ def test_a_number_has_one_neighbour_and_negative_ones_count_from_the_end() -> No
 
 
 @pytest.mark.filterwarnings("error")
-def test_the_neighbour_of_a_place_in_an_empty_ring_is_where_the_ring_begins() -> None:
+def test_the_neighbor_of_an_index_in_an_empty_sub_buffer_is_its_first_index() -> None:
     """Recorded from Tianshou v1.1.0."""
     buffer = VectorReplayBuffer(6, 2)
     buffer.add(rows(1), buffer_ids=[0])
     assert buffer.prev([0, 3, 4]).tolist() == buffer.next([0, 3, 4]).tolist() == [0, 3, 3]
 
 
-def test_rows_are_drawn_with_replacement_from_the_rows_that_are_there() -> None:
-    buffer = filled(size=10, steps=3)
+def test_rows_are_drawn_with_replacement_from_the_stored_rows() -> None:
+    buffer = counted(size=10, steps=3)
     batch, indices = buffer.sample(200)
     assert set(indices.tolist()) == {0, 1, 2}
     assert batch.obs.tolist() == indices.tolist()
 
 
-def test_rings_are_drawn_in_proportion_to_their_rows() -> None:
-    """Rings of 3 and 1 rows: each row with probability 1/4 (6000 draws, five standard errors)."""
+def test_sub_buffers_are_drawn_in_proportion_to_their_rows() -> None:
+    """With 3 and 1 rows each has probability 1/4 (6000 draws, five standard errors)."""
     buffer = VectorReplayBuffer(9, 3)
     for _ in range(3):
         buffer.add(rows(0), buffer_ids=[0])
@@ -263,42 +208,42 @@ def test_rings_are_drawn_in_proportion_to_their_rows() -> None:
     assert np.abs(counts - 1500).max() < 5 * np.sqrt(6000 * 0.25 * 0.75)
 
 
-def test_sample_of_none_is_every_row_once_in_random_order() -> None:
+def test_a_sample_of_size_none_has_every_row_once_in_random_order() -> None:
     np.random.seed(0)
-    batch, indices = filled(size=50, steps=70).sample(None)
+    batch, indices = counted(size=50, steps=70).sample(None)
     assert sorted(indices.tolist()) == list(range(50))
     assert indices.tolist() != sorted(indices.tolist())
     assert sorted(batch.obs.tolist()) == list(range(20, 70))
 
 
-def test_sample_of_none_on_several_rings_is_every_row_in_the_order_of_time() -> None:
+def test_a_sample_of_size_none_from_several_sub_buffers_is_in_the_order_of_time() -> None:
     buffer = VectorReplayBuffer(4, 2)
     for t in range(3):
         buffer.add(rows(t, 10 + t))
-    state = np.random.get_state()[1].tolist()  # type: ignore[union-attr]
+    state = numpy_generator_state()
     batch, indices = buffer.sample(None)
     assert indices.tolist() == [1, 0, 3, 2]
     assert batch.obs.tolist() == [1, 2, 11, 12]
-    assert np.random.get_state()[1].tolist() == state  # type: ignore[union-attr]
+    assert numpy_generator_state() == state
 
 
 @pytest.mark.parametrize("size", [0, 3, None])
 def test_a_sample_is_a_copy(size: int | None) -> None:
-    buffer = filled(size=4, steps=4)
+    buffer = counted(size=4, steps=4)
     batch, _ = buffer.sample(size)
     batch.rew[:] = -1.0
     assert buffer.rew.tolist() == [1.0, 2.0, 4.0, 8.0]
 
 
-@pytest.mark.parametrize("buffer", [filled(4, 2), ReplayBuffer(4), VectorReplayBuffer(4, 2)])
-def test_fewer_than_no_rows_are_none(buffer: ReplayBuffer) -> None:
+@pytest.mark.parametrize("buffer", [counted(4, 2), ReplayBuffer(4), VectorReplayBuffer(4, 2)])
+def test_a_sample_of_negative_size_is_empty(buffer: ReplayBuffer) -> None:
     batch, indices = buffer.sample(-1)
     assert indices.tolist() == [] and indices.dtype == np.int64
     assert len(batch) == 0
 
 
 def just_reset() -> ReplayBuffer:
-    buffer = filled(4, 2)
+    buffer = counted(4, 2)
     buffer.reset()
     return buffer
 
@@ -316,7 +261,7 @@ def just_reset() -> ReplayBuffer:
         lambda b: b.next(0),
     ],
 )
-def test_an_empty_buffer_says_collect_first(
+def test_an_empty_buffer_raises_an_error_that_says_collect_first(
     empty: ReplayBuffer, use: Callable[[ReplayBuffer], Any]
 ) -> None:
     with pytest.raises((ValueError, IndexError), match="the buffer is empty, collect first"):
@@ -330,7 +275,7 @@ def test_an_empty_buffer_has_no_unfinished_episode_and_a_short_repr() -> None:
         assert str(buffer) == f"{type(buffer).__name__}()"
 
 
-def test_rewards_are_float64_and_flags_bool_whatever_comes() -> None:
+def test_rewards_are_stored_as_float64_and_flags_as_bool() -> None:
     buffer = ReplayBuffer(3)
     buffer.add(Batch(obs=0, act=0, rew=np.float32(1), terminated=1, truncated=np.array([0])))
     assert buffer.rew.dtype == np.float64 and buffer.rew.shape == (3,)
@@ -338,7 +283,7 @@ def test_rewards_are_float64_and_flags_bool_whatever_comes() -> None:
         assert flags.dtype == bool and flags.shape == (3,)
 
 
-def test_done_is_recomputed() -> None:
+def test_done_is_computed_from_the_two_flags() -> None:
     """done = terminated or truncated, whatever the row says."""
     buffer = ReplayBuffer(2)
     buffer.add(Batch(obs=0, act=0, rew=0, terminated=False, truncated=True, done=False))
@@ -352,13 +297,13 @@ def test_done_is_recomputed() -> None:
 
 def test_the_first_row_decides_the_dtype() -> None:
     buffer = ReplayBuffer(3)
-    for obs, act in ((np.uint8([1, 2]), np.float32(0.1)), (np.array([3.7, 4.0]), 0.25)):
+    for obs, act in ((np.array([1, 2], np.uint8), np.float32(0.1)), (np.array([3.7, 4.0]), 0.25)):
         buffer.add(Batch(obs=obs, act=act, rew=0, terminated=False, truncated=False))
     assert buffer.obs.dtype == np.uint8 and buffer.act.dtype == np.float32
     assert buffer.obs.tolist() == [[1, 2], [3, 4], [0, 0]]
 
 
-def test_fields_may_come_later_and_nested_and_are_zero_before() -> None:
+def test_fields_may_be_nested_and_come_later_and_are_zero_in_earlier_rows() -> None:
     buffer = ReplayBuffer(3)
     buffer.add(row(info={}, policy={}))
     buffer.add(row(info={"a": 1, "b": {"c": 2.5}}, obs_next="end", policy=4.5))
@@ -371,7 +316,7 @@ def test_fields_may_come_later_and_nested_and_are_zero_before() -> None:
     assert buffer.weight.tolist() == [0, 0, 7]
 
 
-def test_what_a_later_row_lacks_does_not_survive_from_the_row_that_it_overwrites() -> None:
+def test_a_field_that_a_row_lacks_is_not_kept_from_the_row_it_overwrites() -> None:
     buffer = ReplayBuffer(1)
     buffer.add(row(obs_next=5, info={"a": 3, "name": "x"}, weight=1.0, policy=2))
     buffer.add(row(info={}, policy={}))
@@ -386,7 +331,9 @@ def test_a_vector_buffer_stores_the_standard_fields_only() -> None:
     assert set(buffer[:].keys()) == {
         *("obs", "act", "rew", "terminated", "truncated", "done", "obs_next", "info", "policy")
     }
-    assert buffer[:].info.a.tolist() == [3, 4] and buffer[:].policy.h.tolist() == [5, 6]
+    stored: Any = buffer[:]
+    assert stored.info.a.tolist() == [3, 4]
+    assert stored.policy.h.tolist() == [5, 6]
 
 
 def test_observations_may_be_nested_dicts() -> None:
@@ -396,9 +343,9 @@ def test_observations_may_be_nested_dicts() -> None:
         batch.obs = {"image": np.full((2, 4, 4), t, np.uint8), "deep": {"x": np.array([t, -t])}}
         buffer.add(batch)
     assert buffer.obs.image.shape == (4, 4, 4) and buffer.obs.image.dtype == np.uint8
-    batch, _ = buffer.sample(0)
-    assert batch.obs.deep.x.tolist() == [1, 2, -1, -2]
-    assert batch.obs.image[:, 0, 0].tolist() == [1, 2, 1, 2]
+    sample: Any = buffer.sample(0)[0]
+    assert sample.obs.deep.x.tolist() == [1, 2, -1, -2]
+    assert sample.obs.image[:, 0, 0].tolist() == [1, 2, 1, 2]
 
 
 def test_observations_may_have_no_components() -> None:
@@ -407,12 +354,13 @@ def test_observations_may_have_no_components() -> None:
     assert buffer[:].obs.shape == (1, 2, 0)
 
 
-def test_objects_and_none_are_stored_as_they_are() -> None:
+def test_objects_and_none_are_stored_unchanged() -> None:
     thing = object()
     buffer = ReplayBuffer(3)
     for name in ("a", None):
         buffer.add(row(info={"name": name, "thing": thing}))
-    assert buffer[:].info.name.tolist() == ["a", None]
+    stored: Any = buffer[:]
+    assert stored.info.name.tolist() == ["a", None]
     assert buffer.info.thing.tolist() == [thing, thing, None]
     several = VectorReplayBuffer(4, 2)
     several.add(rows(1, 2, obs_next=None))
@@ -428,15 +376,15 @@ def test_tensors_are_stored_as_arrays() -> None:
     assert buffer[:].obs.tolist() == [[1.0, 1.0, 1.0]] and buffer[:].rew.tolist() == [2.0]
 
 
-def test_a_vector_of_rewards_is_summed_by_component() -> None:
+def test_a_vector_of_rewards_is_summed_per_component() -> None:
     buffer = ReplayBuffer(3)
     buffer.add(row(rew=[1.0, 2.0]))
     _, episode_return, episode_length, _ = buffer.add(row(rew=[10.0, 20.0], done=True))
     assert episode_return.tolist() == [[11.0, 22.0]] and episode_length.tolist() == [2]
 
 
-def test_fields_that_were_never_added_are_absent() -> None:
-    buffer = filled(size=2, steps=1)
+def test_fields_that_were_never_added_do_not_exist() -> None:
+    buffer = counted(size=2, steps=1)
     for key in ("info", "policy", "obs_next", "update_weight", "weight"):
         assert not hasattr(buffer, key)
     for batch in (buffer[0], buffer[:], buffer[[0]], buffer.sample(0)[0]):
@@ -444,8 +392,8 @@ def test_fields_that_were_never_added_are_absent() -> None:
         assert batch.info is not batch.policy
 
 
-def test_indices_count_places_in_the_storage() -> None:
-    buffer = filled(size=4, steps=6)  # storage: 4 5 2 3
+def test_indices_are_places_in_the_storage() -> None:
+    buffer = counted(size=4, steps=6)  # The storage is 4 5 2 3.
     assert buffer[0].obs == 4 and buffer[-1].obs == 3
     assert isinstance(buffer[0].rew, np.ndarray) and buffer[0].rew.shape == ()
     assert buffer[:].obs.tolist() == [2, 3, 4, 5]
@@ -453,60 +401,17 @@ def test_indices_count_places_in_the_storage() -> None:
     assert buffer[-2:].obs.tolist() == [2, 3]
     assert buffer[np.array([3, 0])].obs.tolist() == buffer[[3, 0]].obs.tolist() == [3, 4]
     assert buffer[buffer.obs > 3].obs.tolist() == [4, 5]
-    assert filled(size=10, steps=2)[0:9].obs.tolist() == [0, 1]
+    assert counted(size=10, steps=2)[0:9].obs.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("index", [4, -5, [0, 4], np.array([7])])
 def test_an_index_out_of_range_is_an_index_error(index: Any) -> None:
     with pytest.raises(IndexError):
-        filled(size=4, steps=6)[index]
-
-
-def test_reset_forgets_rows_and_running_episodes() -> None:
-    buffer = filled(size=4, steps=6)
-    buffer.reset()
-    assert len(buffer) == 0
-    assert [array.tolist() for array in buffer.add(row(9, 1.0, True))] == [[0], [1.0], [1], [0]]
-
-
-def test_reset_can_keep_the_return_and_length_of_running_episodes() -> None:
-    """Recorded from Tianshou v1.1.0: 2^4 + 2^5 before the reset, 1 after it."""
-    buffer = filled(size=4, steps=6, done=(3,))
-    buffer.reset(keep_statistics=True)
-    assert [array.tolist() for array in buffer.add(row(9, 1.0, True))] == [[0], [49.0], [3], [0]]
-
-
-def test_mark_truncated_makes_two_episodes_of_one() -> None:
-    buffer = VectorReplayBuffer(8, 2)
-    for t in range(2):
-        buffer.add(rows(1 + t, 5 + t))
-    buffer.mark_truncated([1])
-    assert buffer.truncated.tolist() == buffer.done.tolist() == [i == 5 for i in range(8)]
-    assert not buffer.terminated.any()
-    assert buffer.unfinished_index().tolist() == [1]
-    index, episode_return, length, start = buffer.add(rows(7, 8, done=(7, 8)))
-    assert index.tolist() == [2, 6] and start.tolist() == [0, 6]
-    assert episode_return.tolist() == [10.0, 8.0] and length.tolist() == [3, 1]
-
-
-def test_mark_truncated_leaves_ended_episodes_and_empty_rings_alone() -> None:
-    buffer = VectorReplayBuffer(6, 3)
-    buffer.mark_truncated([0, 1, 2])
-    buffer.add(rows(1, 2, done=(2,)), buffer_ids=[0, 1])
-    buffer.mark_truncated([1, 2])
-    assert not buffer.truncated.any()
-    assert buffer.unfinished_index().tolist() == [0]
-
-
-def test_mark_truncated_after_a_reset_ends_the_statistics_that_were_kept() -> None:
-    buffer = filled(size=4, steps=3)
-    buffer.reset(keep_statistics=True)
-    buffer.mark_truncated([0])
-    assert [array.tolist() for array in buffer.add(row(9, 1.0, True))] == [[0], [1.0], [1], [0]]
+        counted(size=4, steps=6)[index]
 
 
 def test_update_appends_the_rows_of_another_buffer_in_the_order_of_time() -> None:
-    target, source = filled(size=5, steps=1), filled(size=3, steps=5)
+    target, source = counted(size=5, steps=1), counted(size=3, steps=5)
     assert target.update(source).tolist() == [1, 2, 3]
     assert target[:].obs.tolist() == [0, 2, 3, 4]
     assert target.update(ReplayBuffer(2)).tolist() == []
@@ -514,29 +419,9 @@ def test_update_appends_the_rows_of_another_buffer_in_the_order_of_time() -> Non
         VectorReplayBuffer(2, 2).update(source)
 
 
-def test_the_rings_of_a_vector_buffer_are_views() -> None:
-    buffer = VectorReplayBuffer(6, 2)
-    early = buffer.buffers[1]
-    for t in range(4):
-        buffer.add(rows(t, 10 + t))
-    for view in (early, buffer.buffers[1]):
-        assert isinstance(view, ReplayBuffer)
-        assert len(view) == view.maxsize == 3
-        assert view[:].obs.tolist() == [11, 12, 13] and view.obs.tolist() == [13, 11, 12]
-        assert view.unfinished_index().tolist() == [0]
-        assert view.prev([0, 1]).tolist() == [2, 1]
-    assert [a.tolist() for a in early.add(row(14, 4.0, True))] == [[1], [50.0], [5], [0]]
-    assert buffer[:].obs.tolist() == [1, 2, 3, 12, 13, 14]
-    assert buffer.unfinished_index().tolist() == [0]
-    (same,) = early.buffers
-    assert same[:].obs.tolist() == [12, 13, 14]
-    early.reset()
-    assert len(buffer) == 3 and len(same) == 0
-
-
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda b: pickle.loads(pickle.dumps(b))])
-def test_a_copied_buffer_goes_on_by_itself(copied: Callable[[Any], Any]) -> None:
-    """v1.1.0: unfinished_index of a copy stays what it was."""
+def test_a_copied_buffer_is_independent(copied: Callable[[Any], Any]) -> None:
+    """In v1.1.0 unfinished_index of a copy did not change with the copy."""
     buffer = VectorReplayBuffer(6, 2)
     buffer.add(rows(1, 2))
     twin = copied(buffer)
@@ -547,14 +432,8 @@ def test_a_copied_buffer_goes_on_by_itself(copied: Callable[[Any], Any]) -> None
     assert buffer.unfinished_index().tolist() == [0, 3] and len(buffer) == 2
 
 
-def test_sizes_are_rounded_up_for_each_ring() -> None:
-    buffer = VectorReplayBuffer(total_size=10, buffer_num=3)
-    assert (buffer.maxsize, buffer.sub_buffer_size, buffer.buffer_num) == (12, 4, 3)
-    assert (ReplayBuffer(5).maxsize, ReplayBuffer(np.int64(5)).buffer_num) == (5, 1)
-
-
 @pytest.mark.parametrize("size", [0, -1, 2.0, True, None, "3"])
-def test_a_size_that_is_no_positive_integer_is_an_error(size: Any) -> None:
+def test_a_size_that_is_not_a_positive_integer_is_an_error(size: Any) -> None:
     with pytest.raises(ValueError, match="size: expected a positive integer"):
         ReplayBuffer(size)
     with pytest.raises(ValueError, match="total_size: expected a positive integer"):
@@ -602,7 +481,7 @@ def test_a_row_that_does_not_fit_is_an_error_and_changes_nothing(
 
 
 @pytest.mark.parametrize("obs", [[1, 2, 3], 5, "a"])
-def test_a_value_without_a_row_for_each_ring_is_an_error(obs: Any) -> None:
+def test_a_value_without_a_row_for_each_sub_buffer_is_an_error(obs: Any) -> None:
     batch = rows(1, 2)
     batch.obs = obs
     with pytest.raises(ValueError, match=r"obs: expected an array of shape \[2, \.\.\.\]"):
@@ -610,7 +489,7 @@ def test_a_value_without_a_row_for_each_ring_is_an_error(obs: Any) -> None:
 
 
 @pytest.mark.parametrize("ids", [[0, 0], [0, 2], [-1, 0], [0.0, 1.0], [[0, 1]], 1, [True, False]])
-def test_buffer_ids_must_be_distinct_numbers_of_rings(ids: Any) -> None:
+def test_buffer_ids_must_be_distinct_numbers_of_sub_buffers(ids: Any) -> None:
     buffer = VectorReplayBuffer(4, 2)
     for use in (lambda: buffer.add(rows(1, 2), ids), lambda: buffer.mark_truncated(ids)):
         with pytest.raises(ValueError, match=r"buffer_ids: expected distinct integers in \[0, 2\)"):
@@ -618,29 +497,14 @@ def test_buffer_ids_must_be_distinct_numbers_of_rings(ids: Any) -> None:
     assert len(buffer) == 0
 
 
-def test_rows_for_no_ring_store_nothing() -> None:
-    buffer = VectorReplayBuffer(4, 2)
-    assert [array.tolist() for array in buffer.add(rows(), buffer_ids=[])] == [[], [], [], []]
-    assert len(buffer) == 0
-
-
 @pytest.mark.parametrize("valid", [np.ones((2, 3), bool), np.ones(2, bool), np.ones((2, 2)), True])
-def test_valid_must_have_a_column_for_each_ring(valid: Any) -> None:
+def test_valid_must_have_a_column_for_each_sub_buffer(valid: Any) -> None:
     with pytest.raises(ValueError, match="extend: valid must be bool"):
         VectorReplayBuffer(4, 2).extend(rows(1, 2), valid)
 
 
-def test_a_block_may_leave_the_last_rings_out() -> None:
-    buffer = VectorReplayBuffer(9, 3)
-    values = np.arange(4.0).reshape(2, 2)
-    flags = np.zeros((2, 2), bool)
-    block = Batch(obs=values, act=values, rew=values, terminated=flags, truncated=flags)
-    assert buffer.extend(block, ~flags)[0].tolist() == [0, 3, 1, 4]
-    assert [len(ring) for ring in buffer.buffers] == [2, 2, 0]
-
-
 def test_a_field_cannot_be_replaced_by_assignment() -> None:
-    buffer = filled(size=2, steps=2)
+    buffer = counted(size=2, steps=2)
     with pytest.raises(AttributeError, match=r"rew is a field.*buffer\.rew\[index\] = "):
         buffer.rew = np.zeros(2)
     buffer.rew[0] = 5.0
@@ -648,7 +512,7 @@ def test_a_field_cannot_be_replaced_by_assignment() -> None:
 
 
 def test_a_buffer_takes_no_more_memory_than_its_arrays() -> None:
-    """10^5 rows of 4 + 4 float32, int64, float64 and three flags are 51 bytes each."""
+    """Each of 10⁵ rows takes 51 bytes: 4 + 4 float32, int64, float64 and three flags."""
     size, num = 100_000, 10
     values = np.zeros((10, num, 4), np.float32)
     flags = np.zeros((10, num), bool)

@@ -1,4 +1,4 @@
-"""Networks: recorded outputs and names of v1.1.0 from a seed, shapes, devices, and bad input."""
+"""Networks: outputs and names recorded from v1.1.0, shapes, devices, and bad input."""
 
 from collections.abc import Callable
 from typing import Any
@@ -82,39 +82,39 @@ def test_net_without_action_shape_ends_with_its_last_hidden_layer() -> None:
     assert isinstance(list(net.modules())[-1], nn.ReLU)
 
 
-def test_net_without_any_layer_passes_the_observation_on() -> None:
+def test_net_without_any_layer_returns_the_flat_observation() -> None:
     assert Net((2, 2)).output_dim == 4
     assert Net((2, 2))(np.ones((3, 2, 2)))[0].shape == (3, 4)
 
 
 def test_an_mlp_without_layers_takes_an_input_of_any_width() -> None:
-    """As in v1.1.0, where it is the identity whatever its input_dim."""
+    """As in v1.1.0 it is then the identity, for every input_dim."""
     x = torch.rand(64, 3)
     assert torch.equal(MLP(6, output_dim=0)(x), x)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64, np.bool_])
-def test_net_takes_images_of_any_dtype(dtype: Any) -> None:
+def test_net_accepts_images_of_every_dtype(dtype: Any) -> None:
     obs = (np.arange(2 * 4 * 4 * 3).reshape(2, 4, 4, 3) % 2).astype(dtype)
     net = Net((4, 4, 3), 2)
     torch.testing.assert_close(net(obs)[0], net(obs.astype(np.float32).reshape(2, 48))[0])
 
 
-def test_net_returns_the_state_as_it_came() -> None:
+def test_net_returns_the_state_unchanged() -> None:
     state = object()
     assert Net(3, 2)(OBS, state)[1] is state
 
 
 def test_discrete_observations_are_one_hot_encoded() -> None:
-    """Row s of the first layer's weight is what state s selects: x W^T with x = e_s."""
+    """State s selects row s of the transposed weight: x Wᵀ with x = e_s."""
     net = Net(state_shape=4, action_shape=2)
-    linear = net.model.model[0]
+    linear: Any = net.model.model[0]
     output, _ = net(np.array([3, 0, 3]))
     torch.testing.assert_close(output, linear.weight.T[[3, 0, 3]] + linear.bias)
 
 
 @pytest.mark.parametrize("state_shape", [1, ()])
-def test_scalar_observations_are_one_column(state_shape: Any) -> None:
+def test_scalar_observations_are_treated_as_one_column(state_shape: Any) -> None:
     net = Net(state_shape, 2)
     column = net(np.array([[0.5], [2.0]]))[0]
     torch.testing.assert_close(net(np.array([0.5, 2.0]))[0], column)
@@ -123,18 +123,18 @@ def test_scalar_observations_are_one_column(state_shape: Any) -> None:
 @pytest.mark.parametrize(
     "obs", [np.zeros(4), np.array([4]), np.array([-1]), np.zeros((2, 3)), np.zeros((2, 2, 4))]
 )
-def test_net_refuses_observations_that_do_not_fit(obs: Any) -> None:
+def test_observations_of_another_width_are_an_error(obs: Any) -> None:
     with pytest.raises(ValueError, match="rows with 4 numbers each"):
         Net(state_shape=4, action_shape=2)(obs)
 
 
-def test_net_refuses_dict_observations_and_names_their_keys() -> None:
+def test_dict_observations_are_an_error_that_names_their_keys() -> None:
     with pytest.raises(TypeError, match=r"\['goal', 'position'\]"):
         Net(4, 2)({"position": np.zeros((1, 2)), "goal": np.zeros((1, 2))})
 
 
-def test_networks_live_on_their_device() -> None:
-    """On torch's meta device an operation with any other device would raise."""
+def test_networks_compute_on_their_device() -> None:
+    """On the meta device of torch an operation with any other device would raise an error."""
     actor = Actor(Net(3, hidden_sizes=[4], device="meta"), 2, [4], device="meta")
     gaussian = ActorProb(Net(3, hidden_sizes=[4], device="meta"), 2, device="meta")
     assert actor(OBS)[0].device.type == "meta"
@@ -152,8 +152,8 @@ def test_actor_returns_the_new_state_and_actor_prob_the_one_it_was_given() -> No
     assert ActorProb(Recurrent(), 2)(OBS, "old")[1] == "old"
 
 
-def test_actor_gives_logits_if_asked() -> None:
-    """softmax(logits) = probs, from the same weights."""
+def test_actor_returns_logits_if_softmax_output_is_false() -> None:
+    """softmax(logits) = probs with the same weights."""
     actor = Actor(Net(3, hidden_sizes=[4]), 2)
     probs, _ = actor(OBS)
     actor.softmax_output = False
@@ -170,9 +170,10 @@ def test_mean_is_bounded_by_max_action_unless_unbounded() -> None:
 
 
 def test_conditioned_sigma_stays_within_its_limits() -> None:
-    """sigma = exp(clamp(., -20, 2))"""
+    """sigma = exp(clamp(x, -20, 2))."""
     actor = ActorProb(Net(1), 1, conditioned_sigma=True)
-    nn.init.ones_(actor.sigma.model[0].weight)
+    last_layer: Any = actor.sigma.model[0]
+    nn.init.ones_(last_layer.weight)
     _, sigma = actor(np.array([[-1e3], [1e3]]))[0]
     torch.testing.assert_close(sigma, torch.tensor([[-20.0], [2.0]]).exp())
 
@@ -189,7 +190,7 @@ def test_max_action_of_an_unbounded_actor_is_discarded_with_a_warning() -> None:
         assert ActorProb(Net(3), 2, max_action=2.0, unbounded=True).max_action == 1.0
 
 
-def test_width_of_a_foreign_network_is_told_or_an_error() -> None:
+def test_the_output_width_of_a_foreign_network_must_be_given() -> None:
     class Foreign(nn.Module):
         pass
 

@@ -1,8 +1,10 @@
-"""Statistics: against plain numpy over all the data at once, and recorded numbers of v1.1.0."""
+"""Statistics, compared with those of all data at once and with numbers of v1.1.0."""
 
 import copy
 import math
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ numbers = st.floats(-1e3, 1e3)
 
 @given(st.lists(st.lists(numbers, max_size=5), min_size=1).filter(any))
 def test_running_statistics_equal_those_of_all_data_at_once(batches: list[list[float]]) -> None:
-    """mean = sum x / n, var = sum (x - mean)² / n, however the data are cut into batches."""
+    """mean = Σ x / n and var = Σ (x - mean)² / n, however the data are split into batches."""
     running = RunningMeanStd(mean=5.0, std=3.0)
     for batch in batches:
         running.update(np.array(batch))
@@ -65,7 +67,7 @@ def test_a_single_number_counts_as_one_item() -> None:
 def test_std_argument_is_a_standard_deviation() -> None:
     """var = std²."""
     assert RunningMeanStd(std=2.0).var == 4.0
-    assert RunningMeanStd(std=np.array([2.0, 3.0])).var.tolist() == [4.0, 9.0]
+    assert np.array_equal(RunningMeanStd(std=np.array([2.0, 3.0])).var, [4.0, 9.0])
 
 
 @pytest.mark.filterwarnings("error")
@@ -81,17 +83,18 @@ def test_norm_without_clip_max_does_not_clip(clip_max: float | None) -> None:
 
 
 def test_norm_clips_both_sides() -> None:
-    assert RunningMeanStd(clip_max=2.0).norm(np.array([-50.0, 50.0])).tolist() == [-2.0, 2.0]
+    clipped = RunningMeanStd(clip_max=2.0).norm(np.array([-50.0, 50.0]))
+    assert np.array_equal(clipped, [-2.0, 2.0])
 
 
 def test_norm_adds_epsilon_to_the_variance() -> None:
-    """(x - mean) / sqrt(var + eps)"""
+    """norm(x) = (x - mean) / sqrt(var + eps)."""
     running = RunningMeanStd(std=0.0, epsilon=0.25)
     assert running.norm(3.0) == 6.0
 
 
 def test_summary_of_a_sequence() -> None:
-    """mean 3, variance (4 + 1 + 0 + 9) / 4"""
+    """The mean is 3, the variance (4 + 1 + 0 + 9) / 4."""
     summary = SequenceSummaryStats.from_sequence([1, 2, 3, 6])
     assert summary == SequenceSummaryStats(mean=3.0, std=math.sqrt(3.5), max=6.0, min=1.0)
     assert {type(v) for v in vars(summary).values()} == {float}
@@ -103,8 +106,9 @@ def test_summary_of_nothing_is_zero() -> None:
     )
 
 
-def test_losses_skip_what_is_no_loss_and_include_what_was_added_later() -> None:
-    stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence([1.0, 3.0]), train_time=1.0)
+def test_the_losses_are_all_numbers_including_those_added_later() -> None:
+    loss = SequenceSummaryStats.from_sequence([1.0, 3.0])
+    stats: Any = PGTrainingStats(loss=loss, train_time=1.0)
     stats.smoothed_loss["loss"] = 5.0
     stats.entropy = 0.5
     stats.absent = None
@@ -141,7 +145,7 @@ def wrapped() -> WithBonus:
     return WithBonus(PGTrainingStats(loss=SequenceSummaryStats.from_sequence([4.0])), bonus=2.0)
 
 
-def test_wrapper_reads_what_it_wraps(wrapped: WithBonus) -> None:
+def test_a_wrapper_reads_the_fields_of_the_wrapped_stats(wrapped: WithBonus) -> None:
     wrapped.wrapped_stats.train_time = 7.0
     assert isinstance(wrapped, TrainingStats)
     assert wrapped.train_time == 7.0
@@ -149,7 +153,7 @@ def test_wrapper_reads_what_it_wraps(wrapped: WithBonus) -> None:
     assert wrapped.get_loss_stats_dict() == {"loss": 4.0, "bonus": 2.0}
 
 
-def test_wrapper_writes_to_what_it_wraps(wrapped: WithBonus) -> None:
+def test_a_wrapper_writes_to_the_wrapped_stats(wrapped: WithBonus) -> None:
     wrapped.train_time = 3.0
     wrapped.smoothed_loss = {"loss": 1.0}
     wrapped.loss = SequenceSummaryStats.from_sequence([9.0])
@@ -160,26 +164,28 @@ def test_wrapper_writes_to_what_it_wraps(wrapped: WithBonus) -> None:
     )
 
 
-def test_wrapper_keeps_its_own_fields(wrapped: WithBonus) -> None:
+def test_a_wrapper_keeps_its_own_fields(wrapped: WithBonus) -> None:
     wrapped.bonus = 5.0
     assert wrapped.bonus == 5.0
     assert not hasattr(wrapped.wrapped_stats, "bonus")
 
 
-def test_wrapper_refuses_new_names_after_init(wrapped: WithBonus) -> None:
+def test_a_wrapper_has_no_new_fields_after_init(wrapped: WithBonus) -> None:
     with pytest.raises(AttributeError, match="new_loss"):
         wrapped.new_loss = 1.0
     with pytest.raises(AttributeError, match="new_loss"):
         _ = wrapped.new_loss
 
 
-def test_wrapper_prints_the_time_of_what_it_wraps(wrapped: WithBonus) -> None:
+def test_a_wrapper_prints_the_time_of_the_wrapped_stats(wrapped: WithBonus) -> None:
     wrapped.train_time = 3.0
     assert "'train_time': 3.0" in wrapped.pprints_asdict()
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_wrapper_can_be_copied_and_pickled(wrapped: WithBonus, copied: object) -> None:
+def test_a_wrapper_can_be_copied_and_pickled(
+    wrapped: WithBonus, copied: Callable[[Any], Any]
+) -> None:
     twin = copied(wrapped)
     assert twin.get_loss_stats_dict() == {"loss": 4.0, "bonus": 2.0}
     assert twin.wrapped_stats is not wrapped.wrapped_stats

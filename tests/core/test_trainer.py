@@ -1,4 +1,4 @@
-"""The trainer: hooks and tests against a script of returns, numbers against loops by hand."""
+"""The trainer: hooks and tests with scripted returns, and numbers compared with plain loops."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -17,10 +17,11 @@ from pg_edu.nets import Net
 from pg_edu.stats import PGTrainingStats, SequenceSummaryStats
 from pg_edu.tianshou import DummyVectorEnv
 from pg_edu.trainer import InfoStats, OnpolicyTrainer, collect_and_update
+from tests.helpers import make_policy
 
 
 class ScriptedPolicy:
-    """Stands in for a policy: reports the losses of a script, one each update."""
+    """A stand-in for a policy that reports scripted losses, one per update."""
 
     def __init__(self, events: list[Any], losses: Iterable[float] = ()) -> None:
         self.events = events
@@ -35,7 +36,7 @@ class ScriptedPolicy:
 
 
 class ScriptedCollector:
-    """Stands in for a collector: each collect brings 10 transitions and the returns of a script."""
+    """A stand-in for a collector: each collect reports 10 transitions and scripted returns."""
 
     def __init__(self, name: str, policy: ScriptedPolicy, script: Iterable[list[float]]) -> None:
         self.name = name
@@ -70,8 +71,8 @@ class ScriptedCollector:
 
 def scripted_trainer(
     train: Iterable[list[float]], test: Iterable[list[float]] | None, **kwargs: Any
-) -> tuple[OnpolicyTrainer, list[Any]]:
-    """A trainer over scripted returns, and the list in which everything that happens is noted."""
+) -> tuple[Any, list[Any]]:
+    """Return a trainer over scripted returns, and the list that records all events."""
     events: list[Any] = []
     policy = ScriptedPolicy(events, kwargs.pop("losses", ()))
 
@@ -92,17 +93,16 @@ def scripted_trainer(
         "verbose": False,
         "show_progress": False,
     }
-    trainer = OnpolicyTrainer(
-        policy=policy,
-        train_collector=ScriptedCollector("train", policy, train),
-        test_collector=None if test is None else ScriptedCollector("test", policy, test),
-        **(defaults | kwargs),
-    )
-    return trainer, events
+    stand_ins: dict[str, Any] = {
+        "policy": policy,
+        "train_collector": ScriptedCollector("train", policy, train),
+        "test_collector": None if test is None else ScriptedCollector("test", policy, test),
+    }
+    return OnpolicyTrainer(**(defaults | stand_ins | kwargs)), events
 
 
-def test_hooks_come_in_the_order_of_v1_1_0() -> None:
-    """Before the first epoch everything comes once (twice in v1.1.0); a test is no training step"""
+def test_hooks_are_called_in_the_order_of_v1_1_0() -> None:
+    """Before the first epoch each comes once (twice in v1.1.0); a test is no training step."""
     trainer, events = scripted_trainer([[1.0]] * 3, [[1.0]] * 3, max_epoch=2, step_per_epoch=11)
     trainer.train_collector.script = iter([[1.0]] * 4)
     trainer.run()
@@ -143,8 +143,8 @@ def test_only_a_strictly_better_test_is_the_new_best() -> None:
     assert trainer.best_epoch == 3
 
 
-def test_a_training_return_and_a_test_that_pass_stop_at_once_without_update() -> None:
-    """The test becomes the best one even if an earlier one was better."""
+def test_training_stops_without_an_update_once_a_training_return_and_a_test_pass() -> None:
+    """That test becomes the best one even if an earlier one was better."""
     trainer, events = scripted_trainer(
         [[2.0], [8.0]], [[9.0], [7.0]], max_epoch=5, stop_fn=lambda mean: mean >= 7.0
     )
@@ -161,7 +161,7 @@ def test_a_training_return_and_a_test_that_pass_stop_at_once_without_update() ->
     ]
 
 
-def test_a_training_return_that_passes_and_a_test_that_does_not_train_on() -> None:
+def test_training_continues_if_a_training_return_passes_but_the_test_does_not() -> None:
     trainer, events = scripted_trainer(
         [[8.0], [2.0]], [[0.0], [5.0], [3.0]], stop_fn=lambda mean: mean >= 7.0
     )
@@ -170,16 +170,19 @@ def test_a_training_return_that_passes_and_a_test_that_does_not_train_on() -> No
     assert stats.info_stat.best_reward == 3.0
 
 
-def test_training_without_finished_episodes_is_not_judged() -> None:
+def test_stop_fn_is_not_asked_about_a_collect_without_finished_episodes() -> None:
     asked: list[float] = []
-    trainer, _ = scripted_trainer(
-        [[], []], [[1.0]] * 2, stop_fn=lambda mean: bool(asked.append(mean))
-    )
+
+    def stop(mean: float) -> bool:
+        asked.append(mean)
+        return False
+
+    trainer, _ = scripted_trainer([[], []], [[1.0]] * 2, stop_fn=stop)
     trainer.run()
     assert asked == [1.0]
 
 
-def test_after_an_epoch_stop_fn_is_asked_with_the_best_test() -> None:
+def test_after_an_epoch_stop_fn_gets_the_best_test() -> None:
     asked: list[float] = []
 
     def stop(mean: float) -> bool:
@@ -195,7 +198,7 @@ def test_after_an_epoch_stop_fn_is_asked_with_the_best_test() -> None:
 
 def test_training_returns_of_another_policy_do_not_stop_training() -> None:
     trainer, events = scripted_trainer([[9.0]] * 2, [[0.0], [1.0]], stop_fn=lambda mean: mean > 5)
-    other = ScriptedCollector("train", ScriptedPolicy(events), [[9.0]] * 2)
+    other: Any = ScriptedCollector("train", ScriptedPolicy(events), [[9.0]] * 2)
     trainer = OnpolicyTrainer(
         policy=trainer.policy,
         train_collector=other,
@@ -215,7 +218,7 @@ def test_training_returns_of_another_policy_do_not_stop_training() -> None:
     assert events.count("update") == 2
 
 
-def test_max_epoch_0_trains_none() -> None:
+def test_max_epoch_0_tests_but_does_not_train() -> None:
     trainer, events = scripted_trainer([], [[4.0]], max_epoch=0)
     assert trainer.run().best_reward == 4.0
     assert "update" not in events
@@ -231,7 +234,7 @@ def test_checkpoints_are_saved_each_epoch_without_a_logger_and_without_tests() -
     assert (info.best_reward, info.test_step, info.test_episode) == (0.0, 0, 0)
 
 
-def test_episodes_per_collect_are_handed_to_the_collector() -> None:
+def test_episode_per_collect_is_passed_to_the_collector() -> None:
     trainer, events = scripted_trainer(
         [[0.0]] * 2, None, step_per_collect=None, episode_per_collect=4
     )
@@ -239,14 +242,19 @@ def test_episodes_per_collect_are_handed_to_the_collector() -> None:
     assert events.count("train None 4 True") == 2
 
 
-def test_reward_metric_is_what_training_and_tests_are_judged_by() -> None:
+def test_reward_metric_is_applied_to_the_returns_of_training_and_tests() -> None:
     asked: list[float] = []
+
+    def stop(mean: float) -> bool:
+        asked.append(mean)
+        return False
+
     trainer, _ = scripted_trainer(
         [[1.0, 3.0]],
         [[4.0], [5.0, 7.0]],
         step_per_epoch=10,
         reward_metric=lambda returns: -returns,
-        stop_fn=lambda mean: bool(asked.append(mean)),
+        stop_fn=stop,
     )
     (stats,) = list(trainer)
     assert asked == [-2.0, -4.0]
@@ -263,14 +271,16 @@ def test_smoothed_loss_is_the_mean_of_the_last_100_finite_losses() -> None:
     assert stats.training_stat.smoothed_loss == {"loss": sum(range(50, 150)) / 100}
 
 
-def test_a_second_run_counts_anew() -> None:
+def test_a_second_run_resets_the_counters() -> None:
     trainer, _ = scripted_trainer([[0.0]] * 4, [[9.0], [1.0], [2.0], [1.0]])
     first, second = trainer.run(), trainer.run()
     assert (first.best_reward, second.best_reward) == (9.0, 2.0)
     assert first.gradient_step == second.gradient_step == 2
 
 
-def test_nothing_is_printed_unless_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed_without_verbose_and_show_progress(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     trainer, _ = scripted_trainer([[0.0]] * 2, [[1.0]] * 2)
     trainer.run()
     assert capfd.readouterr() == ("", "")
@@ -300,7 +310,7 @@ def test_progress_bar_shows_steps_and_return(capfd: pytest.CaptureFixture[str]) 
 
 
 class RecordingLogger:
-    """Remembers what a trainer tells it; saves no checkpoints."""
+    """A logger that records all calls and saves no checkpoints."""
 
     def __init__(self) -> None:
         self.log: list[tuple[str, int, Any]] = []
@@ -321,7 +331,7 @@ class RecordingLogger:
         self.log.append(("save", epoch, (env_step, gradient_step, fn)))
 
 
-def test_logger_is_told_everything_and_decides_about_checkpoints() -> None:
+def test_a_logger_gets_all_data_and_decides_about_checkpoints() -> None:
     logger = RecordingLogger()
     trainer, events = scripted_trainer(
         [[1.0], []], [[2.0], [3.0]], losses=[4.0, 6.0], logger=logger
@@ -354,40 +364,41 @@ def test_logger_is_told_everything_and_decides_about_checkpoints() -> None:
         ({"step_per_epoch": 0}, "step_per_epoch must be at least 1, but is 0"),
     ],
 )
-def test_bad_arguments_are_named(wrong: dict[str, Any], message: str) -> None:
+def test_a_bad_argument_is_an_error_that_names_it(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         scripted_trainer([], [], **wrong)
 
 
-def test_defaults_of_v1_1_0_for_what_is_not_part_of_pg_edu_are_accepted() -> None:
+def test_arguments_that_are_not_part_of_pg_edu_may_have_their_default_of_v1_1_0() -> None:
     scripted_trainer([], [], resume_from_log=False, buffer=None, update_per_step=1.0)
 
 
-def test_a_stop_fn_that_no_test_will_ask_is_warned_of() -> None:
+def test_a_stop_fn_without_a_test_collector_gives_a_warning() -> None:
     with pytest.warns(UserWarning, match="without a test_collector it is never called"):
         scripted_trainer([], None, stop_fn=lambda mean: True)
 
 
 def cartpole(n: int) -> SyncVectorEnv:
+    """Return n environments that reset in the step that ends an episode."""
     return SyncVectorEnv(
         [lambda: gym.make("CartPole-v1")] * n, autoreset_mode=AutoresetMode.SAME_STEP
     )
 
 
-def make_policy(hidden: int = 8, reward_normalization: bool = False) -> PGPolicy:
+def cartpole_policy(hidden: int = 8, reward_normalization: bool = False) -> PGPolicy[Any]:
+    """Return a policy for CartPole whose parameters are always the same."""
     torch.manual_seed(3)
     net = Net(4, 2, [hidden], softmax=True)
-    return PGPolicy(
-        actor=net,
+    return make_policy(
+        net,
         optim=torch.optim.Adam(net.parameters(), lr=0.01),
         dist_fn=torch.distributions.Categorical,
-        action_space=gym.spaces.Discrete(2),
-        action_scaling=False,
         reward_normalization=reward_normalization,
     )
 
 
-def make_collector(policy: PGPolicy) -> Collector:
+def cartpole_collector(policy: PGPolicy[Any]) -> Collector:
+    """Return a collector with four environments that always collects the same rows."""
     collector = Collector(policy, cartpole(4), VectorReplayBuffer(400, 4))
     collector.reset_env({"seed": 11})
     torch.manual_seed(5)
@@ -395,10 +406,11 @@ def make_collector(policy: PGPolicy) -> Collector:
     return collector
 
 
-def real_trainer(policy: PGPolicy, **kwargs: Any) -> OnpolicyTrainer:
+def real_trainer(policy: PGPolicy[Any], **kwargs: Any) -> OnpolicyTrainer:
+    """Return a trainer that takes three iterations of 40 steps on CartPole."""
     return OnpolicyTrainer(
         policy=policy,
-        train_collector=make_collector(policy),
+        train_collector=cartpole_collector(policy),
         max_epoch=1,
         step_per_epoch=120,
         step_per_collect=40,
@@ -412,22 +424,22 @@ def real_trainer(policy: PGPolicy, **kwargs: Any) -> OnpolicyTrainer:
     ("batch_size", "repeat"),
     [(None, 3), (0, 2), (-1, 2), (7, 2), (20, 1), (100, 3), (7, 0), (7, -1)],
 )
-def test_gradient_step_counts_the_steps_of_the_optimizer(
+def test_gradient_step_is_the_number_of_optimizer_steps(
     batch_size: int | None, repeat: int
 ) -> None:
-    policy = make_policy()
+    policy = cartpole_policy()
     steps = []
     policy.optim.register_step_post_hook(lambda *_: steps.append(1))
     trainer = real_trainer(policy, batch_size=batch_size, repeat_per_collect=repeat)
     assert trainer.run().gradient_step == len(steps)
 
 
-def test_training_is_collect_update_and_empty_by_hand() -> None:
-    trained = make_policy()
+def test_training_equals_collect_update_and_reset_buffer_in_a_loop() -> None:
+    trained = cartpole_policy()
     real_trainer(trained, batch_size=16, repeat_per_collect=2).run()
 
-    policy = make_policy()
-    collector = make_collector(policy)
+    policy = cartpole_policy()
+    collector = cartpole_collector(policy)
     collector.reset_env()
     for _ in range(3):
         collector.collect(n_step=40)
@@ -439,10 +451,10 @@ def test_training_is_collect_update_and_empty_by_hand() -> None:
         assert mine.tolist() == theirs.tolist()
 
 
-def test_one_iteration_uses_up_its_rows_but_not_the_running_episodes() -> None:
-    """What an episode earned before the update counts in its return after it (CartPole: steps)."""
-    policy = make_policy()
-    collector = make_collector(policy)
+def test_an_iteration_discards_its_rows_but_not_the_running_episodes() -> None:
+    """The rewards before an update count in the return that is reported after it."""
+    policy = cartpole_policy()
+    collector = cartpole_collector(policy)
     lens: list[int] = []
     rows = 0
     while not lens:
@@ -457,9 +469,9 @@ def test_one_iteration_uses_up_its_rows_but_not_the_running_episodes() -> None:
 
 
 def test_an_iteration_that_is_stopped_keeps_its_rows_and_the_parameters() -> None:
-    policy = make_policy()
+    policy = cartpole_policy()
     before = [p.tolist() for p in policy.parameters()]
-    collector = make_collector(policy)
+    collector = cartpole_collector(policy)
     within: list[bool] = []
 
     def stop(collected: CollectStats) -> bool:
@@ -472,8 +484,8 @@ def test_an_iteration_that_is_stopped_keeps_its_rows_and_the_parameters() -> Non
     assert [p.tolist() for p in policy.parameters()] == before
 
 
-def test_info_adds_up() -> None:
-    policy = make_policy()
+def test_the_times_and_counts_of_a_run_add_up() -> None:
+    policy = cartpole_policy()
     trainer = real_trainer(
         policy,
         batch_size=None,
@@ -492,11 +504,11 @@ def test_info_adds_up() -> None:
 
 
 def test_a_seed_trains_to_the_parameters_of_v1_1_0() -> None:
-    """Recorded from Tianshou v1.1.0 after run(reset_prior_to_run=False), which resets once too."""
+    """Recorded from Tianshou v1.1.0 with run(reset_prior_to_run=False), which also resets once."""
     envs = DummyVectorEnv([lambda: gym.make("CartPole-v1")] * 4)
     np.random.seed(3)
     envs.seed(11)
-    policy = make_policy(hidden=16, reward_normalization=True)
+    policy = cartpole_policy(hidden=16, reward_normalization=True)
     OnpolicyTrainer(
         policy=policy,
         train_collector=Collector(policy, envs, VectorReplayBuffer(2000, 4)),

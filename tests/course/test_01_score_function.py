@@ -1,7 +1,7 @@
-"""One decision: the score function, its lemma, its noise, and what a baseline does to all three.
+"""One decision: the score function, its lemma, its variance, and the effect of a baseline.
 
 The machine has three arms that pay 1, 0 and 5. The oracles are sums over the arms written out,
-Fractions, finite differences, np.cov, and parabolas; the code under test is the laboratory's.
+fractions, finite differences, np.cov, and parabolas; the code under test is that of the lab.
 """
 
 from fractions import Fraction
@@ -30,7 +30,7 @@ from pg_edu.lab.exact.tasks import bandit
 
 REWARDS, LOGITS = np.array([1.0, 0.0, 5.0]), np.array([0.5, -0.3, 0.1])
 PI = np.exp(LOGITS) / np.exp(LOGITS).sum()
-SCORE = np.array([[(a == k) - PI[k] for k in range(3)] for a in range(3)])  # row a: ∇ log π(a)
+SCORE = np.array([[(a == k) - PI[k] for k in range(3)] for a in range(3)])  # row a is ∇log π(a)
 V = sum(PI * REWARDS)
 GRADIENT = PI * (REWARDS - V)
 MACHINE = bandit(REWARDS, LOGITS)
@@ -40,7 +40,7 @@ some_logits = st.lists(st.floats(-3, 3), min_size=2, max_size=5)
 
 
 def judged(weigh, n, machine=MACHINE):
-    """The verdict on (1/N) Σ ∇log π wᵢ, with weights made of the rewards of n pulls."""
+    """Return the verdict on (1/N) Σ ∇log π wᵢ, with weights made of the rewards of n pulls."""
 
     def estimator(batch):
         return sum_per_episode(batch, weigh(reward_to_go(batch)))
@@ -48,20 +48,20 @@ def judged(weigh, n, machine=MACHINE):
     return judge(estimator, machine.batches(n), machine.gradient())
 
 
-def noise(b, pi=PI, score=SCORE, rewards=REWARDS):
-    """E|(R - b) ∇log π - ∇J|², a sum over the arms."""
+def variance(b, pi=PI, score=SCORE, rewards=REWARDS):
+    """Return E|(R - b) ∇log π - ∇J|², by a sum over the arms."""
     gradient = sum(p * r * s for p, r, s in zip(pi, rewards, score, strict=True))
     squares = [sum(((r - b) * s - gradient) ** 2) for r, s in zip(rewards, score, strict=True)]
     return sum(p * square for p, square in zip(pi, squares, strict=True))
 
 
-# The trick.
+# The score-function identity
 
 
 @few
 @given(some_logits)
 def test_the_score_is_the_derivative_of_the_log_probability(logits):
-    """∂ log π(a) / ∂θₖ, by central differences."""
+    """The score is ∂ log π(a) / ∂θₖ, by central differences."""
 
     def log_prob(x, a):
         return x[a] - np.log(np.exp(x).sum())
@@ -76,7 +76,7 @@ def test_the_score_is_the_derivative_of_the_log_probability(logits):
 @few
 @given(some_logits)
 def test_the_expected_reward_times_score_is_the_gradient(logits):
-    """E[R ∇log π(A)] = ∇ Σ π(a) r(a), by central differences."""
+    """E[R ∇log π(A)] = ∇ Σ π(a) r(a), by central differences of the right side."""
     rewards = np.arange(len(logits)) ** 2.0
 
     def objective(x):
@@ -90,21 +90,21 @@ def test_the_expected_reward_times_score_is_the_gradient(logits):
     np.testing.assert_allclose(machine.gradient()[0], slopes, rtol=0, atol=1e-8)
 
 
-def test_one_decision_has_one_return():
-    """G₀ = R: of one step the reward-to-go and the total return are the reward."""
+def test_the_return_of_a_single_decision_is_its_reward():
+    """G₀ = R: for one step the reward-to-go and the total return are both the reward."""
     episodes = MACHINE.episodes()[1]
     assert reward_to_go(episodes) == total_return(episodes) == [1.0, 0.0, 5.0]
 
 
-def test_of_the_three_things_one_pull_can_say_one_points_uphill():
-    """⟨R ∇log π(a), ∇J⟩ > 0 for arm 2 alone."""
+def test_only_one_of_the_three_possible_estimates_points_uphill():
+    """⟨R ∇log π(a), ∇J⟩ > 0 only for arm 2."""
     episodes = MACHINE.episodes()[1]
-    said = [sum_per_episode([e], reward_to_go([e]))[0] @ GRADIENT > 0 for e in episodes]
-    assert said == [False, False, True]
+    uphill = [sum_per_episode([e], reward_to_go([e]))[0] @ GRADIENT > 0 for e in episodes]
+    assert uphill == [False, False, True]
 
 
-def test_a_pull_that_pays_never_lowers_its_own_logit_but_a_batch_may():
-    """R (1 - π(a)) ≥ 0; the mean over arms 0 and 2, paid 1.5 and 5.5, is -0.90 for arm 0."""
+def test_a_pull_that_pays_never_lowers_its_own_logit_but_a_batch_can():
+    """R (1 - π(a)) ≥ 0, but the mean over arms 0 and 2, paid 1.5 and 5.5, is -0.90 for arm 0."""
     episodes = bandit(REWARDS + 0.5, LOGITS).episodes()[1]
     alone = [sum_per_episode([e], reward_to_go([e]))[0, e.act[0]] for e in episodes]
     assert min(alone) > 0
@@ -114,13 +114,13 @@ def test_a_pull_that_pays_never_lowers_its_own_logit_but_a_batch_may():
     assert round(moved, 2) == -0.90
 
 
-# The lemma.
+# The lemma
 
 
 @few
 @given(st.lists(st.fractions(Fraction(1, 100), 100), min_size=2, max_size=5))
-def test_the_expected_score_is_0(weights):
-    """E[∇log π(A)] = 0, a true 0 in fractions; and of the laboratory's scores, to rounding."""
+def test_the_expected_score_is_zero(weights):
+    """E[∇log π(A)] = 0, exactly in fractions, and up to rounding for the scores of the lab."""
     pi = [w / sum(weights) for w in weights]
     for k in range(len(pi)):
         assert sum(pi[a] * ((a == k) - pi[k]) for a in range(len(pi))) == 0
@@ -132,55 +132,55 @@ def test_the_expected_score_is_0(weights):
 
 
 @pytest.mark.parametrize("b", [-7.0, 0.0, V, 10.0])
-def test_a_constant_baseline_leaves_the_expectation_as_it_is(b):
+def test_a_constant_baseline_does_not_change_the_expectation(b):
     """E[(R - b) ∇log π] = ∇J."""
     verdict = judged(lambda weights: minus_constant(weights, b), 2)
     np.testing.assert_allclose(verdict.expectation[0], GRADIENT, rtol=0, atol=1e-12)
 
 
-# The noise.
+# The variance
 
 
 @pytest.mark.parametrize("b, figure", [(0.0, 4.71), (V, 1.779), (10.0, 40.7)])
-def test_the_noise_of_one_pull(b, figure):
-    """E|(R - b) ∇log π - ∇J|²: 4.71 without a baseline, 1.779 with V, 40.7 with b = 10."""
+def test_the_variance_of_one_pull(b, figure):
+    """E|(R - b) ∇log π - ∇J|² is 4.71 without a baseline, 1.779 with V, and 40.7 with b = 10."""
     verdict = judged(lambda weights: minus_constant(weights, b), 1)
-    assert verdict.variance == pytest.approx(noise(b), rel=1e-12)
+    assert verdict.variance == pytest.approx(variance(b), rel=1e-12)
     assert verdict.variance == pytest.approx(figure, rel=2e-3)
 
 
-def test_the_noise_in_fractions():
-    """The same expectation in exact fractions, for π = 1/2, 1/6, 1/3."""
+def test_the_variance_agrees_with_exact_fractions():
+    """The same expectation in fractions, for π = 1/2, 1/6, 1/3."""
     pi = [Fraction(1, 2), Fraction(1, 6), Fraction(1, 3)]
     score = np.array([[(a == k) - pi[k] for k in range(3)] for a in range(3)])
-    exact = noise(Fraction(2), pi, score, [1, 0, 5])
+    exact = variance(Fraction(2), pi, score, [1, 0, 5])
     machine = bandit(REWARDS, np.log([3.0, 1.0, 2.0]))
     verdict = judged(lambda weights: minus_constant(weights, 2.0), 1, machine)
     assert verdict.variance == pytest.approx(float(exact), rel=1e-12)
 
 
 @pytest.mark.parametrize("b", [0.0, V])
-def test_the_noise_of_a_batch_falls_as_1_over_n(b):
-    """Pulls are independent, and so is a baseline that does not look at them."""
+def test_the_variance_of_a_batch_falls_as_1_over_n(b):
+    """Pulls are independent, and the baseline does not depend on them."""
     for n in (2, 3):
         verdict = judged(lambda weights: minus_constant(weights, b), n)
-        assert verdict.variance == pytest.approx(noise(b) / n, rel=1e-12)
+        assert verdict.variance == pytest.approx(variance(b) / n, rel=1e-12)
 
 
-def test_the_best_constant_is_the_bottom_of_a_parabola():
-    """noise(b) is quadratic in b: three values give its bottom, b* = 2.154, noise 1.772."""
-    left, middle, right = noise(-1), noise(0), noise(1)
-    bottom = (left - right) / 2 / (left + right - 2 * middle)
+def test_the_best_constant_is_the_minimum_of_a_parabola():
+    """The variance is quadratic in b. Three values give its minimum, 1.772 at b* = 2.154."""
+    left, middle, right = variance(-1), variance(0), variance(1)
+    minimum = (left - right) / 2 / (left + right - 2 * middle)
     probability, episodes = MACHINE.episodes()
     best = best_constant(probability, episodes, reward_to_go(episodes))
-    assert best == pytest.approx(bottom, rel=1e-12)
+    assert best == pytest.approx(minimum, rel=1e-12)
     assert best == pytest.approx(2.154, abs=5e-4)
     verdict = judged(lambda weights: minus_constant(weights, best), 1)
     assert verdict.variance == pytest.approx(1.772, abs=5e-4)
 
 
-def test_a_baseline_for_each_coordinate_halves_the_noise_again():
-    """bₖ = E[R (∂ₖ log π)²] / E[(∂ₖ log π)²]: .857 in sum over the coordinates."""
+def test_a_baseline_for_each_coordinate_halves_the_variance_again():
+    """bₖ = E[R (∂ₖ log π)²] / E[(∂ₖ log π)²] gives .857, summed over the coordinates."""
     b = PI * REWARDS @ SCORE**2 / (PI @ SCORE**2)
 
     def estimator(batch):
@@ -193,7 +193,7 @@ def test_a_baseline_for_each_coordinate_halves_the_noise_again():
 
 @few
 @given(st.floats(0.01, 0.99), st.floats(-5, 5), st.floats(-5, 5))
-def test_two_arms_have_a_baseline_without_noise(p, first, second):
+def test_for_two_arms_the_best_baseline_has_zero_variance(p, first, second):
     """b = π(1) r₀ + π(0) r₁ gives the same estimate after either arm."""
     machine = bandit([first, second], np.log([1 - p, p]))
     probability, episodes = machine.episodes()
@@ -203,26 +203,26 @@ def test_two_arms_have_a_baseline_without_noise(p, first, second):
     assert verdict.variance == pytest.approx(0, abs=1e-20)
 
 
-# A baseline out of the pulls themselves.
+# A baseline made of the pulls themselves
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
-def test_the_own_mean_shrinks_the_gradient_by_exactly_1_minus_1_over_n(n):
+def test_the_mean_of_the_batch_shrinks_the_gradient_by_exactly_1_minus_1_over_n(n):
     """E[(1/N) Σ (Rᵢ - mean R) ∇log πᵢ] = (1 - 1/N) ∇J."""
     verdict = judged(minus_time_mean, n)
     np.testing.assert_allclose(verdict.expectation[0], (1 - 1 / n) * GRADIENT, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
-def test_leaving_oneself_out_is_unbiased(n):
-    """E[(1/N) Σ (Rᵢ - mean of the others) ∇log πᵢ] = ∇J (Kool 2019); one pull has no others."""
+def test_leave_one_out_is_unbiased(n):
+    """E[(1/N) Σ (Rᵢ - mean of the others) ∇log πᵢ] = ∇J (Kool 2019), also for N = 1."""
     verdict = judged(minus_leave_one_out, n)
     np.testing.assert_allclose(verdict.expectation[0], GRADIENT, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("arms", list(product(range(3), repeat=3)))
 def test_leave_one_out_is_the_sample_covariance_of_reward_and_score(arms):
-    """(1/(N-1)) Σ (Rᵢ - mean R) (∇log πᵢ - mean), which np.cov computes."""
+    """np.cov computes (1/(N-1)) Σ (Rᵢ - mean R) (∇log πᵢ - mean)."""
     episodes = MACHINE.episodes()[1]
     batch = [episodes[a] for a in arms]
     estimate = sum_per_episode(batch, minus_leave_one_out(reward_to_go(batch)))[0]
@@ -232,23 +232,23 @@ def test_leave_one_out_is_the_sample_covariance_of_reward_and_score(arms):
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
-def test_what_leave_one_out_pays_for_not_knowing_v(n):
-    """N · noise = noise(V) + (Var(R) E|∇log π|² + |∇J|²) / (N - 1)."""
-    variance = PI @ (REWARDS - V) ** 2
-    price = variance * (PI @ (SCORE**2).sum(axis=1)) + GRADIENT @ GRADIENT
+def test_the_extra_variance_of_leave_one_out_compared_with_v(n):
+    """N · variance = variance(V) + (Var(R) E|∇log π|² + |∇J|²) / (N - 1)."""
+    var_R = PI @ (REWARDS - V) ** 2
+    price = var_R * (PI @ (SCORE**2).sum(axis=1)) + GRADIENT @ GRADIENT
     verdict = judged(minus_leave_one_out, n)
-    assert n * verdict.variance == pytest.approx(noise(V) + price / (n - 1), rel=1e-12)
+    assert n * verdict.variance == pytest.approx(variance(V) + price / (n - 1), rel=1e-12)
 
 
-def test_leave_one_out_is_noisier_than_nothing_at_2_pulls_and_not_at_3():
-    """N · noise: 5.72 and 3.75, against 4.71."""
+def test_leave_one_out_has_more_variance_than_no_baseline_at_2_pulls_but_not_at_3():
+    """N · variance is 5.72 and 3.75, compared with 4.71."""
     two, three = (n * judged(minus_leave_one_out, n).variance for n in (2, 3))
-    assert three < noise(0) < two
+    assert three < variance(0) < two
     assert two == pytest.approx(5.72, abs=5e-3)
 
 
-def test_dividing_by_the_standard_deviation_of_the_batch_bends_the_gradient():
-    """At N = 2 the weights are +1 for the larger reward and -1 for the smaller: cosine .94."""
+def test_dividing_by_the_standard_deviation_of_the_batch_changes_the_direction():
+    """At N = 2 the weights are +1 for the larger reward, -1 for the smaller; the cosine is .94."""
     expected = np.zeros(3)
     for a, b in product(range(3), repeat=2):
         half_gap = (REWARDS[a] - REWARDS[b]) / 2
@@ -260,7 +260,7 @@ def test_dividing_by_the_standard_deviation_of_the_batch_bends_the_gradient():
     assert round(verdict.cosine, 2) == 0.94
 
 
-# The loss is not a loss.
+# The loss is not a loss
 
 
 def test_autograd_of_the_surrogate_is_minus_the_estimate():
@@ -269,14 +269,15 @@ def test_autograd_of_the_surrogate_is_minus_the_estimate():
     logits = torch.tensor(LOGITS, requires_grad=True)
     log_prob = Categorical(logits=logits).log_prob(torch.tensor(arms))
     (-(torch.tensor(REWARDS[arms]) * log_prob).mean()).backward()
+    assert logits.grad is not None
     episodes = MACHINE.episodes()[1]
     batch = [episodes[a] for a in arms]
     estimate = sum_per_episode(batch, reward_to_go(batch))[0]
     np.testing.assert_allclose(estimate, -logits.grad.numpy(), rtol=1e-12)
 
 
-def test_the_loss_may_rise_at_every_step_while_the_agent_gets_better():
-    """-Σ π r log π along exact ascent: up where the arms pay -5, -6, -1, and J goes up as well."""
+def test_the_loss_can_rise_at_every_step_while_the_agent_gets_better():
+    """With rewards -5, -6, -1 both -Σ π r log π and J rise along exact gradient ascent."""
     machine = bandit(REWARDS - 6, LOGITS)
     loss, objective = [], []
     for _ in range(60):
@@ -289,7 +290,7 @@ def test_the_loss_may_rise_at_every_step_while_the_agent_gets_better():
 
 
 def test_the_gradient_of_the_probability_is_that_of_another_objective():
-    """E[R ∇π(A)] = ∇ ½ Σ π² r, by central differences: likely arms count twice."""
+    """E[R ∇π(A)] = ∇ ½ Σ π² r, by central differences, so likely arms count twice."""
 
     def other_objective(x):
         pi = np.exp(x) / np.exp(x).sum()
@@ -305,8 +306,8 @@ def test_the_gradient_of_the_probability_is_that_of_another_objective():
     assert not verdict.unbiased
 
 
-def test_the_gradient_of_the_probability_may_lead_to_the_wrong_arm():
-    """Exact steps up ½ Σ π² r from π = (.6, .35, .05) end at arm 0; those up Σ π r at arm 2."""
+def test_the_gradient_of_the_probability_can_lead_to_the_wrong_arm():
+    """From π = (.6, .35, .05) exact ascent of ½ Σ π² r ends at arm 0, that of Σ π r at arm 2."""
     ends = []
     for power in (2, 1):
         logits = np.log([0.6, 0.35, 0.05])
@@ -318,13 +319,13 @@ def test_the_gradient_of_the_probability_may_lead_to_the_wrong_arm():
     assert ends == [0, 2]
 
 
-# The triangle.
+# The triangle
 
 
 @few
 @given(st.lists(st.floats(-3, 3), min_size=3, max_size=3), st.floats(0.1, 5))
-def test_as_far_below_the_best_baseline_as_above_it_is_equally_noisy(logits, distance):
-    """noise(b* - ε) = noise(b* + ε), at every policy (Chung et al. 2021)."""
+def test_baselines_equally_far_below_and_above_the_best_have_equal_variance(logits, distance):
+    """variance(b* - ε) = variance(b* + ε), at every policy (Chung et al. 2021)."""
     machine = bandit(REWARDS, logits)
     probability, episodes = machine.episodes()
     best = best_constant(probability, episodes, reward_to_go(episodes))
@@ -336,11 +337,12 @@ def test_as_far_below_the_best_baseline_as_above_it_is_equally_noisy(logits, dis
     assert below.variance == pytest.approx(above.variance, rel=1e-9)
 
 
-def test_equal_noise_is_not_equal_fate():
-    """500 learners from π = (.6, .35, .05), rate .15, 200 pulls: b* - 4 loses far more of them."""
+def test_baselines_of_equal_variance_can_lead_to_different_arms():
+    """Of 500 learners from π = (.6, .35, .05), far more fail with b* - 4 than with b* + 4."""
 
-    def lost(distance):
-        rng, logits = np.random.default_rng(0), np.tile(np.log([0.6, 0.35, 0.05]), (500, 1))
+    def share_that_fails(distance):
+        rng = np.random.default_rng(0)
+        logits = np.tile(np.log([0.6, 0.35, 0.05]), (500, 1))
         for _ in range(201):
             pi = np.exp(logits - logits.max(axis=1, keepdims=True))
             pi /= pi.sum(axis=1, keepdims=True)
@@ -351,13 +353,13 @@ def test_equal_noise_is_not_equal_fate():
             logits = logits + 0.15 * weight[:, None] * (np.eye(3)[arm] - pi)
         return np.mean(pi[:, 2] < 0.5)
 
-    assert lost(-4.0) > 1 / 6
-    assert lost(+4.0) < 1 / 12
+    assert share_that_fails(-4.0) > 1 / 6
+    assert share_that_fails(+4.0) < 1 / 12
 
 
 @pytest.mark.parametrize("two_logits, updates", [(False, [13, 1029]), (True, [7, 516])])
-def test_exact_gradients_can_be_slow(two_logits, updates):
-    """Arms that pay 0 and 1, learning rate 1, until π(1) ≥ .9: from .5, and from .001."""
+def test_exact_gradient_ascent_can_be_slow(two_logits, updates):
+    """The numbers of updates, at learning rate 1, from π(1) = .5 and from .001 until π(1) ≥ .9."""
     found = []
     for p in (0.5, 0.001):
         machine, count = bandit([0, 1], [0.0, np.log(p / (1 - p))]), 0
@@ -368,17 +370,17 @@ def test_exact_gradients_can_be_slow(two_logits, updates):
     assert found == updates
 
 
-# The answers to the exercises.
+# The answers to the exercises
 
 
 def test_the_answers_to_the_exercises_are_those_of_the_sums():
-    """01.1 the score, 01.2 no noise with two arms, 01.3 the parabola's bottom, 01.4 the mean."""
+    """01.1: the score; 01.2: no variance; 01.3: the minimum of the parabola; 01.4: the mean."""
     for arm in range(3):
         np.testing.assert_allclose(exercise("01.1").key(LOGITS, arm), SCORE[arm], atol=1e-15)
     two_arms = np.array([0.1, 0.9]), np.array([[0.9, -0.9], [-0.1, 0.1]]), [0, 1]
-    assert noise(exercise("01.2").key, *two_arms) == pytest.approx(0, abs=1e-20)
-    left, middle, right = noise(-1), noise(0), noise(1)
-    bottom = (left - right) / 2 / (left + right - 2 * middle)
-    assert exercise("01.3").key(PI, REWARDS) == pytest.approx(bottom, rel=1e-12)
+    assert variance(exercise("01.2").key, *two_arms) == pytest.approx(0, abs=1e-20)
+    left, middle, right = variance(-1), variance(0), variance(1)
+    minimum = (left - right) / 2 / (left + right - 2 * middle)
+    assert exercise("01.3").key(PI, REWARDS) == pytest.approx(minimum, rel=1e-12)
     found = exercise("01.4").key(PI, np.array([0, 2, 2]), np.array([1.0, 5.0, 5.0]))
     np.testing.assert_allclose(found, (SCORE[0] + 10 * SCORE[2]) / 3, atol=1e-15)

@@ -1,6 +1,6 @@
 """The policy gradient over time, from the probability of an episode to three laws.
 
-The oracles: a small world whose trips are enumerated here, nudged logits, Fractions.
+The oracles: a small world whose trips are enumerated here, finite differences, and fractions.
 """
 
 from dataclasses import replace
@@ -8,11 +8,9 @@ from fractions import Fraction
 from itertools import product
 from math import comb
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from torch.distributions import Categorical
 
 from pg_edu import Batch, PGPolicy
 from pg_edu.course import exercise
@@ -22,6 +20,7 @@ from pg_edu.lab.exact.judge import judge
 from pg_edu.lab.exact.laws import laws
 from pg_edu.lab.exact.mdp import MDP
 from pg_edu.lab.exact.tasks import coins, forced_minus_5, stop_or_go
+from tests.helpers import make_policy
 
 # A courier's trip through four places, and the same trips written down without the package.
 
@@ -49,7 +48,7 @@ PI = policy_of(LOGITS)
 
 
 def trips(logits):
-    """(probability, states, actions, rewards) of every trip."""
+    """Return (probability, states, actions, rewards) of every trip."""
     pi, found = policy_of(logits), []
 
     def go(p, states, acts):
@@ -79,18 +78,18 @@ def score(s, a):
 
 
 def objective(logits, gamma=1.0):
-    """E[Σ γᵗ rₜ], trip by trip."""
+    """Return E[Σ γᵗ rₜ], trip by trip."""
     return sum(p * sum(gamma**t * r for t, r in enumerate(rew)) for p, _, _, rew in trips(logits))
 
 
-def nudged(f):
-    """The gradient of f at LOGITS by central differences."""
+def gradient_of(f):
+    """Return the gradient of f at LOGITS, by central differences."""
     differences = [(f(LOGITS + n) - f(LOGITS - n)) / 2e-5 for n in NUDGES]
     return np.array(differences).reshape(4, 2, *np.shape(differences[0]))
 
 
 def expectation(weights):
-    """E[Σₜ ∇log π(aₜ|sₜ) wₜ], trip by trip; weights(states, acts, rew) -> [T]."""
+    """Return E[Σₜ ∇log π(aₜ|sₜ) wₜ], trip by trip, where weights(states, acts, rew) is [T]."""
     mean = np.zeros((4, 2))
     for p, states, acts, rew in TRIPS:
         for s, a, w in zip(states, acts, weights(states, acts, rew), strict=True):
@@ -109,8 +108,8 @@ def minus_v(batch):
 # The gradient of a policy that acts more than once
 
 
-def test_a_trip_is_as_likely_as_the_product_of_its_steps():
-    """P(τ) = p(s₀) Π π(aₜ|sₜ) P(sₜ₊₁|sₜ,aₜ), and there are 41 of them."""
+def test_the_probability_of_a_trip_is_the_product_over_its_steps():
+    """P(τ) = p(s₀) Π π(aₜ|sₜ) P(sₜ₊₁|sₜ,aₜ) for each of the 41 trips."""
     expected = {(tuple(s), tuple(a)): p for p, s, a, _ in TRIPS}
     probability, episodes = WORLD.episodes()
     found = {
@@ -123,8 +122,8 @@ def test_a_trip_is_as_likely_as_the_product_of_its_steps():
 
 @pytest.mark.parametrize("world", [WORLD, HALF], ids=["gamma 1", "gamma .5"])
 def test_the_linear_equations_give_the_gradient(world):
-    """∇J = Σₛ d(s) Σₐ ∇π(a|s) Q(s, a), against nudged logits."""
-    expected = nudged(lambda logits: objective(logits, world.gamma))
+    """∇J = Σₛ d(s) Σₐ ∇π(a|s) Q(s, a), compared with finite differences."""
+    expected = gradient_of(lambda logits: objective(logits, world.gamma))
     np.testing.assert_allclose(world.gradient(), expected, atol=1e-9)
 
 
@@ -143,16 +142,16 @@ def test_the_linear_equations_give_the_gradient(world):
 )
 @pytest.mark.parametrize("n", [1, 2])
 def test_total_return_reward_to_go_and_baselines_are_unbiased(weights, n):
-    """E[Σ ∇log π (R - b)] = E[Σ ∇log π (Gₜ - b(sₜ))] = ∇J, over every batch."""
+    """E[Σ ∇log π (R - b)] = E[Σ ∇log π (Gₜ - b(sₜ))] = ∇J, over all batches."""
     verdict = judge(summed(weights), WORLD.batches(n), WORLD.gradient())
     assert np.linalg.norm(verdict.bias) < 1e-12
     np.testing.assert_allclose(
-        verdict.expectation, nudged(lambda logits: objective(logits)), atol=1e-9
+        verdict.expectation, gradient_of(lambda logits: objective(logits)), atol=1e-9
     )
 
 
-def test_an_action_hears_nothing_of_earlier_rewards():
-    """E[∇log π(aₜ|sₜ) rₖ] = 0 for k < t, and not for k = t."""
+def test_earlier_rewards_contribute_nothing_to_the_gradient_of_an_action():
+    """E[∇log π(aₜ|sₜ) rₖ] = 0 for k < t, but not for k = t."""
     for t, k in product(range(4), range(4)):
         part = np.zeros((4, 2))
         for p, states, acts, rew in TRIPS:
@@ -161,9 +160,9 @@ def test_an_action_hears_nothing_of_earlier_rewards():
         assert (np.linalg.norm(part) < 1e-15) == (k < t)
 
 
-def test_whatever_is_settled_before_the_action_drops_out():
-    """E[∇log π(aₜ|sₜ) f(hₜ)] = 0 for any f of the history; not for the length of the episode."""
-    value = {}
+def test_every_weight_that_is_settled_before_the_action_drops_out():
+    """E[∇log π(aₜ|sₜ) f(hₜ)] = 0 for any f of the history, but not for the episode length."""
+    value: dict[tuple, float] = {}
 
     def any_function_of_the_history(states, acts, rew):
         steps = range(len(rew))
@@ -175,8 +174,8 @@ def test_whatever_is_settled_before_the_action_drops_out():
     assert np.abs(expectation(lambda s, a, rew: [len(rew)] * len(rew))).max() > 0.1
 
 
-def test_the_value_of_the_next_place_is_no_baseline():
-    """V(sₜ₊₁) is not settled before aₜ: it biases."""
+def test_the_value_of_the_next_state_is_no_baseline():
+    """V(sₜ₊₁) is not settled before aₜ, so subtracting it gives a bias."""
     V = WORLD.value()
 
     def weights(states, acts, rew):
@@ -185,31 +184,31 @@ def test_the_value_of_the_next_place_is_no_baseline():
     assert np.linalg.norm(expectation(weights) - WORLD.gradient()) > 0.1
 
 
-# Noise
+# Variance
 
 
-def noise_of_coins(T, weight):
-    """Σₜ E[(± w/2)²] - |∇J|², over |∇J|² = T/16, with E[w²] given for each t."""
+def variance_of_coins(T, weight):
+    """Return (Σₜ E[(± w/2)²] - |∇J|²) / |∇J|² with |∇J|² = T/16, given E[w²] for each t."""
     return (sum(weight(T, T - t) for t in range(T)) / 4 - Fraction(T, 16)) / Fraction(T, 16)
 
 
 def second_moment(n, center=Fraction(0)):
-    """E[(X - center)²] of X ~ Binomial(n, 1/2), summed out."""
+    """Return E[(X - center)²] for X ~ Binomial(n, 1/2), by summation."""
     return sum(comb(n, k) * (k - center) ** 2 for k in range(n + 1)) / Fraction(2) ** n
 
 
-NOISES = {
+VARIANCES = {
     "total": (estimators.total_return, lambda T, n: second_moment(T)),
     "reward-to-go": (estimators.reward_to_go, lambda T, n: second_moment(n)),
     "minus V": (None, lambda T, n: second_moment(n, Fraction(n, 2))),
 }
 
 
-@pytest.mark.parametrize("name", NOISES)
+@pytest.mark.parametrize("name", VARIANCES)
 @pytest.mark.parametrize("T", [1, 2, 5])
-def test_the_noise_of_coins_is_that_of_binomials(name, T):
-    """trace of the covariance / |∇J|², enumerated by the package, and on paper."""
-    task, (weights, weight) = coins(T), NOISES[name]
+def test_the_variance_of_coins_is_that_of_binomials(name, T):
+    """The trace of the covariance over |∇J|², enumerated by the lab and computed on paper."""
+    task, (weights, weight) = coins(T), VARIANCES[name]
     if weights is None:
         value = np.arange(T, 0, -1) / 2
         verdict = judge(
@@ -222,7 +221,7 @@ def test_the_noise_of_coins_is_that_of_binomials(name, T):
     else:
         verdict = judge(summed(weights), task.batches(1), task.gradient())
     ratio = verdict.variance / (task.gradient() ** 2).sum()
-    assert ratio == pytest.approx(float(noise_of_coins(T, weight)), rel=1e-12, abs=1e-12)
+    assert ratio == pytest.approx(float(variance_of_coins(T, weight)), rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -233,15 +232,15 @@ def test_the_noise_of_coins_is_that_of_binomials(name, T):
         ("minus V", lambda T: Fraction(T - 1, 2), Fraction(199, 2)),
     ],
 )
-def test_the_noise_of_coins_has_a_formula(name, formula, at_200):
-    """T² + T - 1;  (T + 1)(T + 2)/3 - 1;  (T - 1)/2."""
-    weight = NOISES[name][1]
-    assert all(noise_of_coins(T, weight) == formula(T) for T in range(1, 12))
+def test_the_variance_of_coins_has_a_formula(name, formula, at_200):
+    """The formulas are T² + T - 1, (T + 1)(T + 2)/3 - 1 and (T - 1)/2."""
+    weight = VARIANCES[name][1]
+    assert all(variance_of_coins(T, weight) == formula(T) for T in range(1, 12))
     assert formula(200) == at_200
 
 
-def test_reward_to_go_can_be_fifty_times_noisier():
-    """+5 now and -5 next: 7/64 with the total, 367/64 with reward-to-go; both are unbiased."""
+def test_reward_to_go_can_have_fifty_times_the_variance_of_the_total_return():
+    """With +5 now and -5 next the variances are 7/64 and 367/64; both are unbiased."""
     task = forced_minus_5()
     with_total = judge(summed(estimators.total_return), task.batches(1), task.gradient())
     with_to_go = judge(summed(estimators.reward_to_go), task.batches(1), task.gradient())
@@ -250,12 +249,12 @@ def test_reward_to_go_can_be_fifty_times_noisier():
     assert with_to_go.variance == pytest.approx(367 / 64, rel=1e-12)
 
 
-# Place by place
+# State by state
 
 
 @pytest.mark.parametrize("world", [WORLD, HALF], ids=["gamma 1", "gamma .5"])
-def test_occupancy_counts_visits(world):
-    """d(s) = Σₜ γᵗ P(sₜ = s), trip by trip."""
+def test_the_occupancy_counts_discounted_visits(world):
+    """d(s) = Σₜ γᵗ P(sₜ = s), computed trip by trip."""
     counted = np.zeros(4)
     for p, states, _, _ in TRIPS:
         for t, s in enumerate(states):
@@ -263,10 +262,10 @@ def test_occupancy_counts_visits(world):
     np.testing.assert_allclose(world.occupancy(), counted, rtol=1e-13)
 
 
-def test_what_changes_the_visits_is_inside_q():
-    """Σ ∇d(s) r(s) = Σ d(s) Σₐ ∇π(a|s) (Q(s,a) - r(s,a)), although ∇d appears in no estimator."""
+def test_the_effect_of_actions_on_later_visits_is_contained_in_q():
+    """Σ ∇d(s) r(s) = Σ d(s) Σₐ ∇π(a|s) (Q(s,a) - r(s,a)), although no estimator contains ∇d."""
     r = (PI * REWARD).sum(axis=1)
-    from_visits = nudged(lambda logits: WORLD.at(logits).occupancy()) @ r
+    from_visits = gradient_of(lambda logits: WORLD.at(logits).occupancy()) @ r
     later = WORLD.q() - REWARD
     pushes = PI * (later - (PI * later).sum(axis=1, keepdims=True))
     np.testing.assert_allclose(from_visits, WORLD.occupancy()[:, None] * pushes, atol=1e-9)
@@ -284,12 +283,12 @@ def test_gamma_t_belongs_to_the_discounted_objective():
 
     verdict = judge(summed(right), HALF.batches(1), HALF.gradient())
     assert np.linalg.norm(verdict.bias) < 1e-12
-    expected = nudged(lambda logits: objective(logits, 0.5))
+    expected = gradient_of(lambda logits: objective(logits, 0.5))
     np.testing.assert_allclose(verdict.expectation, expected, atol=1e-9)
 
 
-def test_without_gamma_t_not_even_the_direction_is_right():
-    """E[Σ ∇log π Gₜ] with discounted Gₜ, trip by trip: a cosine of .933 to ∇J."""
+def test_without_gamma_t_even_the_direction_is_wrong():
+    """E[Σ ∇log π Gₜ] with discounted Gₜ, trip by trip, has a cosine of .933 to ∇J."""
 
     def weights(states, acts, rew):
         return [sum(0.5**k * r for k, r in enumerate(rew[t:])) for t in range(len(rew))]
@@ -309,8 +308,8 @@ def test_without_gamma_t_not_even_the_direction_is_right():
 
 @pytest.mark.parametrize("gamma", [1.0, 0.5])
 @pytest.mark.parametrize("n", [1, 2])
-def test_with_one_length_the_mean_is_another_learning_rate(gamma, n):
-    """PGPolicy.learn, T = 2: E[step] = (1/2) E[Σ ∇log π Gₜ]; with γ < 1 there is no γᵗ in it."""
+def test_for_episodes_of_equal_length_the_mean_over_steps_only_rescales_the_step(gamma, n):
+    """For T = 2 PGPolicy.learn has E[step] = (1/2) E[Σ ∇log π Gₜ], without γᵗ if γ < 1."""
     by_hand = np.zeros((3, 2))
     for first, second in product((0, 1), repeat=2):
         rew = [5 * first, 0.5 * second - 5 * first]
@@ -324,7 +323,7 @@ GAME = stop_or_go()
 
 
 def expected_update(p, n, stop=1, go=Fraction(12, 5)):
-    """E[S/B] / (p (1 - p)), over every sequence of n episodes, in Fractions."""
+    """Return E[S/B] / (p (1 - p)) over all sequences of n episodes, in fractions."""
     expected = 0
     for stops in product((True, False), repeat=n):
         k = sum(stops)
@@ -346,8 +345,8 @@ FAIR = Fraction(1, 2)
         (8, Fraction(-61136893, 129718160)),
     ],
 )
-def test_pgpolicy_takes_the_wrong_button_with_one_episode_an_update(n, expected):
-    """E[update of logit(stop)]/q by PGPolicy.learn; right is -1.4 over the mean length."""
+def test_pgpolicy_learns_the_wrong_button_with_one_episode_per_update(n, expected):
+    """E[update of logit(stop)]/q by PGPolicy.learn; right would be -1.4 over the mean length."""
     assert expected_update(FAIR, n) == expected
     verdict = judge(pgpolicy_step(), GAME.batches(n, symmetric=True), GAME.gradient())
     np.testing.assert_allclose(
@@ -356,8 +355,8 @@ def test_pgpolicy_takes_the_wrong_button_with_one_episode_an_update(n, expected)
     assert (verdict.cosine > 0) == (n > 1)
 
 
-def test_the_bias_of_the_mean_fades_as_one_over_n():
-    """N (E[S/B] - E[S]/E[B]) tends to μ_S Var(L)/μ_L³ - Cov(S, L)/μ_L², the delta method."""
+def test_the_bias_of_the_mean_over_steps_fades_as_one_over_n():
+    """By the delta method N (E[S/B] - E[S]/E[B]) tends to μ_S Var(L)/μ_L³ - Cov(S, L)/μ_L²."""
     L, S = np.array([1.0, 4.0]), np.array([0.5, -0.5 * 2.4]) / 0.25
     mean_L, mean_S = L.mean(), S.mean()
     slope = mean_S * L.var() / mean_L**3 - ((L * S).mean() - mean_L * mean_S) / mean_L**2
@@ -373,26 +372,26 @@ def test_the_bias_of_the_mean_fades_as_one_over_n():
     assert found[1] == pytest.approx(slope, rel=0.01)
 
 
-def test_a_constant_return_praises_the_short_way():
-    """Every return 1: .75, .375, .160, .069 where 0 is right; so a constant baseline matters."""
+def test_a_constant_return_favors_the_short_episode():
+    """If every return is 1, the update is .75, .375, .160, .069 where 0 is right."""
     found = [float(expected_update(FAIR, n, stop=1, go=1)) for n in (1, 2, 4, 8)]
     np.testing.assert_allclose(found, [0.75, 0.375, 0.15968, 0.06929], atol=1e-5)
     b = Fraction(8, 15)
     assert expected_update(FAIR, 1, stop=1 - b, go=Fraction(12, 5) - b) == 0
-    steps = [np.ones(1), np.ones(4)]
+    weights = [np.ones(1), np.ones(4)]
     _, episodes = GAME.episodes()
-    one = sum(estimators.mean_over_steps([e], [w]) for e, w in zip(episodes, steps, strict=True))
-    assert one[0, 0] / 2 == pytest.approx(0.75 / 4)
+    updates = [estimators.mean_over_steps([e], [w]) for e, w in zip(episodes, weights, strict=True)]
+    assert np.mean(updates, axis=0)[0, 0] == pytest.approx(0.75 / 4)
 
 
-def test_two_episodes_an_update_have_a_watershed_at_five_sixths():
-    """E[update]/q = .24 p - .2 for N = 2, and .4 for N = 1, whatever p."""
+def test_with_two_episodes_per_update_the_expected_update_changes_sign_at_five_sixths():
+    """E[update]/q = .24 p - .2 for N = 2, and .4 for N = 1 and every p."""
     for k in range(1, 12):
         p = Fraction(k, 12)
         assert expected_update(p, 1) == Fraction(2, 5)
         assert expected_update(p, 2) == Fraction(6, 25) * p - Fraction(1, 5)
-    for p, sign in ((0.8, -1), (0.87, 1)):
-        task = stop_or_go(p)
+    for p_stop, sign in ((0.8, -1), (0.87, 1)):
+        task = stop_or_go(p_stop)
         verdict = judge(pgpolicy_step(), task.batches(2), task.gradient())
         assert np.sign(verdict.expectation[0, 0]) == sign
 
@@ -401,22 +400,18 @@ def probability_of_stop(actor):
     return actor.logits[0].softmax(0).tolist()[0]
 
 
-def trained(episodes, updates, optimizer=torch.optim.SGD, per_episode=False):
-    """The probability of stop after training with the real PGPolicy.learn."""
+def p_stop_after(updates, episodes, optimizer=torch.optim.SGD, per_episode=False):
+    """Return the probability of stop after training with the real PGPolicy.learn."""
     torch.manual_seed(0)
-    rng, actor = np.random.default_rng(0), Table(stop_or_go().logits)
-    policy = PGPolicy(
-        actor=actor,
-        optim=optimizer(actor.parameters(), lr=0.05),
-        dist_fn=lambda logits: Categorical(logits=logits),
-        action_space=gym.spaces.Discrete(2),
-        action_scaling=False,
-    )
-    ways = {True: ([0], [0], [1.0]), False: ([0, 1, 2, 3], [1, 0, 0, 0], [2.4, 1.8, 1.2, 0.6])}
+    rng = np.random.default_rng(0)
+    actor = Table(stop_or_go().logits)
+    policy = make_policy(actor, optim=optimizer(actor.parameters(), lr=0.05))
+    # The rows (obs, act, returns) of an episode of stop and of one of go.
+    rows = {True: ([0], [0], [1.0]), False: ([0, 1, 2, 3], [1, 0, 0, 0], [2.4, 1.8, 1.2, 0.6])}
     for _ in range(updates):
         p = probability_of_stop(actor)
-        games = [ways[bool(rng.random() < p)] for _ in range(episodes)]
-        obs, act, returns = map(np.concatenate, zip(*games, strict=True))
+        batch = [rows[bool(rng.random() < p)] for _ in range(episodes)]
+        obs, act, returns = map(np.concatenate, zip(*batch, strict=True))
         if per_episode:
             returns = returns * len(returns) / episodes
         policy.learn(Batch(obs=obs, act=act, returns=returns), batch_size=None, repeat=1)
@@ -433,14 +428,17 @@ def trained(episodes, updates, optimizer=torch.optim.SGD, per_episode=False):
     ],
     ids=["mean, SGD", "mean, Adam", "mean of 8 episodes", "sum"],
 )
-def test_what_pgpolicy_learns_in_stop_or_go(settings, low, high):
-    """p(stop), from a fair coin: .98 (SGD) and .999 (Adam) where go pays 2.4 times as much."""
-    assert low < trained(**settings) < high
+def test_pgpolicy_learns_the_worse_button_from_the_mean_over_steps_of_single_episodes(
+    settings, low, high
+):
+    """From 1/2, p(stop) rises to .98 (SGD) and .999 (Adam) although go pays 2.4 times as much."""
+    assert low < p_stop_after(**settings) < high
 
 
-def test_with_two_episodes_one_learner_in_seventy_stumbles_over_the_watershed():
-    """2000 updates of lr = .05 from p = 1/2, by the formula of one update."""
-    rng, x = np.random.default_rng(0), np.zeros(4000)
+def test_with_two_episodes_per_update_one_learner_in_seventy_crosses_the_threshold():
+    """2000 updates with lr = .05 from p = 1/2, by the formula of one update."""
+    rng = np.random.default_rng(0)
+    x = np.zeros(4000)
     for _ in range(2000):
         p = 1 / (1 + np.exp(-x))
         k = rng.binomial(2, p)
@@ -448,10 +446,12 @@ def test_with_two_episodes_one_learner_in_seventy_stumbles_over_the_watershed():
     assert 1 / 110 < (x > 0).mean() < 1 / 45
 
 
-# Cures, and one that is none
+# Two repairs, and one that does not work
 
 
 class SumPerEpisode(PGPolicy):
+    """A policy whose loss is a sum over steps and a mean over episodes."""
+
     def process_fn(self, batch, buffer, indices):
         batch = super().process_fn(batch, buffer, indices)
         batch.returns = batch.returns * len(batch) / (batch.terminated | batch.truncated).sum()
@@ -464,15 +464,15 @@ class SumPerEpisode(PGPolicy):
     ids=["stop-or-go, 1", "stop-or-go, 2", "courier, 1"],
 )
 def test_sum_over_steps_and_mean_over_episodes_is_the_gradient(world, n):
-    """(1/N) Σᵢ Σₜ ∇log π Gₜ, as a real PGPolicy; float32 returns are good to 1e-6."""
+    """(1/N) Σᵢ Σₜ ∇log π Gₜ as a real PGPolicy, up to 1e-6 for returns in float32."""
     verdict = judge(pgpolicy_step(SumPerEpisode), world.batches(n), world.gradient())
     np.testing.assert_allclose(verdict.expectation, world.gradient(), atol=1e-6)
 
 
 @pytest.mark.parametrize("n", [1, 2])
 @pytest.mark.parametrize("m", [1, 2, 3])
-def test_minibatches_repair_the_mean_by_their_number(n, m):
-    """In small steps an update comes to K S/B with K = max(1, ⌊B/m⌋); for m = 1 to S, unbiased."""
+def test_minibatches_repair_the_mean_because_their_number_grows_with_the_steps(n, m):
+    """For small steps an update is K S/B with K = max(1, ⌊B/m⌋); for m = 1 it is S, unbiased."""
 
     def small_steps(parameters):
         return torch.optim.SGD(parameters, lr=1e-4)
@@ -483,7 +483,7 @@ def test_minibatches_repair_the_mean_by_their_number(n, m):
     for stops in product((True, False), repeat=n):
         B, S = sum(1 if s else 4 for s in stops), sum(0.5 if s else -1.2 for s in stops)
         expected += max(1, B // m) * S / B / 2**n
-    # The rows are shuffled: the mean over many updates of the same batch.
+    # The rows are shuffled, so take the mean over many updates from the same batch.
     update = np.mean(
         [judge(step, GAME.batches(n), GAME.gradient()).expectation for _ in range(20)], axis=0
     )
@@ -493,8 +493,8 @@ def test_minibatches_repair_the_mean_by_their_number(n, m):
 
 
 @pytest.mark.parametrize("n", [1, 2, 8])
-def test_a_mean_over_each_episode_stays_wrong_however_many_there_are(n):
-    """(1/N) Σᵢ (1/Tᵢ) Σₜ ∇log π Gₜ: +.4 q for every N."""
+def test_a_mean_over_each_episode_stays_wrong_for_every_number_of_episodes(n):
+    """(1/N) Σᵢ (1/Tᵢ) Σₜ ∇log π Gₜ has the expectation +.4 q for every N."""
     verdict = judge(
         estimators.WRONG["mean per episode"], GAME.batches(n, symmetric=True), GAME.gradient()
     )
@@ -506,7 +506,7 @@ def test_a_mean_over_each_episode_stays_wrong_however_many_there_are(n):
 
 @pytest.mark.parametrize("name", estimators.RIGHT)
 def test_a_right_estimator_keeps_the_laws(name):
-    """g(G + c) = g(G), g(3G) = 3 g(G), E[g] without N."""
+    """E[g(G + c)] = E[g(G)], E[g(3G)] = 3 E[g(G)], and E[g] does not depend on N."""
     assert laws(estimators.RIGHT[name], sizes=(1, 2)).broken == ()
 
 
@@ -525,19 +525,19 @@ def test_a_right_estimator_keeps_the_laws(name):
     ],
 )
 def test_a_wrong_estimator_breaks_at_least_one_law(name, broken):
-    """Which ones tells what is wrong."""
+    """The laws that are broken tell what is wrong."""
     assert laws(estimators.WRONG[name], sizes=(1, 2)).broken == broken
 
 
-def test_the_laws_tell_pgpolicy_from_its_cure():
-    """On stop-or-go: the mean over steps breaks shift and batch size, the sum none."""
+def test_the_laws_distinguish_pgpolicy_from_its_repair():
+    """On stop-or-go the mean over steps breaks shift and batch size; the sum breaks none."""
     tasks = {"stop-or-go": GAME}
     assert laws(pgpolicy_step(), tasks=tasks, sizes=(1, 2)).broken == ("shift", "batch size")
     assert laws(pgpolicy_step(SumPerEpisode), tasks=tasks, sizes=(1, 2)).broken == ()
 
 
-def test_the_laws_do_not_see_a_wrong_sign():
-    """-∇J keeps all three."""
+def test_the_laws_do_not_detect_a_wrong_sign():
+    """An estimate of -∇J keeps all three laws."""
 
     def downhill(batch):
         return -estimators.sum_per_episode(batch, estimators.reward_to_go(batch))
@@ -549,24 +549,26 @@ def test_the_laws_do_not_see_a_wrong_sign():
 # The answers to the exercises
 
 
-def test_exercise_1_weighs_the_steps_of_each_game_by_gamma_t():
-    """wₜ = γᵗ Gₜ, with t from the start of each game, summed out."""
+def test_the_answer_of_03_1_weights_the_steps_of_each_episode_by_gamma_t():
+    """wₜ = γᵗ Gₜ with t counted from the start of each episode, by summation."""
     rew, end, gamma = np.array([1.0, 0, 4, 8, 8, -3]), np.array([0, 0, 1, 0, 0, 1], bool), 0.5
-    games = ([1.0, 0, 4], [8.0, 8, -3])
+    episodes = ([1.0, 0, 4], [8.0, 8, -3])
     expected = [
-        sum(gamma**k * r for k, r in enumerate(game) if k >= t) for game in games for t in range(3)
+        sum(gamma**k * r for k, r in enumerate(episode) if k >= t)
+        for episode in episodes
+        for t in range(3)
     ]
     np.testing.assert_allclose(exercise("03.1").key(rew, end, gamma), expected)
 
 
-def test_exercise_2_is_the_constant_that_stops_all_learning():
+def test_the_answer_of_03_2_is_the_constant_that_makes_the_expected_update_zero():
     """E[update] = (.4 - .75 b) q = 0."""
     b = Fraction(exercise("03.2").key).limit_denominator(1000)
     assert expected_update(FAIR, 1, stop=1 - b, go=Fraction(12, 5) - b) == 0
 
 
-def test_the_gradient_of_exercise_3_is_minus_the_unbiased_estimate():
-    """∇ of -(1/N) Σᵢ Σₜ log π(aₜ|sₜ) Gₜ, on every batch of two trips."""
+def test_the_gradient_of_the_answer_of_03_3_is_minus_the_unbiased_estimate():
+    """The loss is -(1/N) Σᵢ Σₜ log π(aₜ|sₜ) Gₜ; the batches are pairs of trips."""
     loss = exercise("03.3").key
     _, episodes = WORLD.episodes()
     for first, second in product(episodes[::5], repeat=2):
@@ -582,11 +584,11 @@ def test_the_gradient_of_exercise_3_is_minus_the_unbiased_estimate():
             return loss(np.log(policy_of(logits))[obs, act], returns, end)
 
         expected = estimators.sum_per_episode(batch, estimators.reward_to_go(batch))
-        np.testing.assert_allclose(-nudged(at), expected, atol=1e-8)
+        np.testing.assert_allclose(-gradient_of(at), expected, atol=1e-8)
 
 
-def test_exercise_4_is_unbiased_with_any_values():
-    """E[Σ ∇log π (Gₜ - V(sₜ))] = ∇J, whatever V is."""
+def test_the_answer_of_03_4_is_unbiased_for_any_values():
+    """E[Σ ∇log π (Gₜ - V(sₜ))] = ∇J for every V."""
     for V in (WORLD.value(), np.array([3.0, -1, 0, 7])):
         found = expectation(lambda s, a, rew, V=V: exercise("03.4").key(np.array(rew), V[s]))
         np.testing.assert_allclose(found, WORLD.gradient(), atol=1e-13)

@@ -1,6 +1,6 @@
-"""Shapes of log-probabilities: one number per decision, and what the mean over all pairs computes.
+"""Shapes of log-probabilities: one number per decision, what all pairs compute, and the guard.
 
-The oracles are sums written out and enumeration in Fractions. The guard: tests/guard.
+The oracles: sums written out, enumeration in fractions, and torch itself.
 """
 
 import itertools
@@ -11,22 +11,27 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Categorical, Independent, Normal
 
-from pg_edu import Batch, Net, PGPolicy
+from pg_edu import Batch, Net
 from pg_edu.lab.exact.estimators import broadcast, mean_over_steps, reward_to_go
 from pg_edu.lab.exact.judge import judge
 from pg_edu.lab.exact.mdp import MDP
 from pg_edu.lab.exact.tasks import bandit
 from pg_edu.log_probs import checked_log_prob
+from tests.helpers import guard_refuses, make_policy
 
-# One number a decision
+COLUMN, ROW, MATRIX = torch.full((3, 1), 0.5), torch.full((3,), 0.25), torch.full((3, 4), 0.5)
+
+
+# One number per decision
 
 
 def test_a_categorical_scores_each_action_in_its_own_state():
-    """log π(aᵢ|sᵢ) = zᵢ[aᵢ] - log Σ exp zᵢ"""
+    """log π(aᵢ|sᵢ) = zᵢ[aᵢ] - log Σ exp zᵢ."""
     logits, act = torch.tensor([[0.0, 1.0], [2.0, -1.0], [0.5, 0.5]]), torch.tensor([1, 0, 1])
     found = checked_log_prob(Categorical(logits=logits), act)
     expected = [
@@ -37,7 +42,7 @@ def test_a_categorical_scores_each_action_in_its_own_state():
 
 
 def test_the_log_probability_of_a_vector_is_the_sum_over_its_dimensions():
-    """log π(a|s) = Σₖ log N(aₖ; μₖ, σ)"""
+    """log π(a|s) = Σₖ log N(aₖ; μₖ, σ)."""
     loc, act = torch.tensor([[0.0, 1.0], [2.0, 3.0]]), torch.tensor([[0.5, 1.0], [2.0, 1.0]])
     found = checked_log_prob(Independent(Normal(loc, 2.0), 1), act)
     density = [
@@ -49,37 +54,9 @@ def test_the_log_probability_of_a_vector_is_the_sum_over_its_dimensions():
     np.testing.assert_allclose(found, [math.log(a * b) for a, b in density], rtol=1e-6)
 
 
-@pytest.mark.parametrize("wrong", [(3, 1), (1,), (1, 3), (3, 3), (2,), ()])
-def test_actions_of_any_other_shape_are_an_error(wrong):
-    """batch_shape + event_shape = [3]"""
-    for dist in (Categorical(logits=torch.zeros(3, 2)), Normal(torch.zeros(3), 1.0)):
-        with pytest.raises(ValueError, match="act has shape"):
-            checked_log_prob(dist, torch.zeros(wrong))
-
-
-def test_a_gaussian_with_one_dimension_and_actions_without_it_is_an_error():
-    """Independent(Normal([B, 1])) gives [B] for actions [B]: the right shape, each a sum of all."""
-    dist, act = Independent(Normal(torch.zeros(3, 1), 1.0), 1), torch.tensor([0.0, 1.0, 2.0])
-    each = -(act**2) / 2 - math.log(2 * math.pi) / 2
-    torch.testing.assert_close(dist.log_prob(act), each.sum().expand(3))
-    with pytest.raises(ValueError, match=r"act has shape \[3\].*unsqueeze"):
-        checked_log_prob(dist, act)
-    torch.testing.assert_close(checked_log_prob(dist, act[:, None]), each)
-
-
-def policy_of(net, lr=0.0):
-    return PGPolicy(
-        actor=net,
-        optim=torch.optim.SGD(net.parameters(), lr=lr),
-        dist_fn=lambda logits: Categorical(logits=logits),
-        action_space=gym.spaces.Discrete(3),
-        action_scaling=False,
-    )
-
-
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 def test_a_column_of_returns_weighs_each_action_by_its_own_return(shape):
-    """loss = -(1/B) Σ log π(aᵢ|sᵢ) Gᵢ, for returns [B] and [B, 1]"""
+    """loss = -(1/B) Σ log π(aᵢ|sᵢ) Gᵢ, for returns [B] and for returns [B, 1]."""
     torch.manual_seed(0)
     net, obs = Net(state_shape=2, action_shape=3), np.arange(8, dtype=np.float32).reshape(4, 2)
     act, returns = np.array([0, 2, 1, 1]), np.array([1.0, -2.0, 4.0, 0.5])
@@ -87,7 +64,9 @@ def test_a_column_of_returns_weighs_each_action_by_its_own_return(shape):
     log_prob = [z[a] - math.log(sum(map(math.exp, z))) for z, a in zip(logits, act, strict=True)]
     expected = -sum(x * g for x, g in zip(log_prob, returns, strict=True)) / 4
     batch = Batch(obs=obs, act=act, returns=returns.reshape(shape))
-    assert policy_of(net).learn(batch, None, 1).loss.mean == pytest.approx(expected, rel=1e-5)
+    assert make_policy(net, gym.spaces.Discrete(3), lr=0.0).learn(
+        batch, None, 1
+    ).loss.mean == pytest.approx(expected, rel=1e-5)
 
 
 # All pairs: [B] * [B, 1]
@@ -97,17 +76,14 @@ pairs_of_numbers = st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)
 
 @given(pairs_of_numbers)
 def test_the_mean_over_all_pairs_is_the_product_of_the_means(rows):
-    """(1/B²) Σᵢ Σⱼ xⱼ Gᵢ = mean(x) mean(G)"""
+    """(1/B²) Σᵢ Σⱼ xⱼ Gᵢ = mean(x) mean(G)."""
     x, G = (torch.tensor(column, dtype=torch.float64) for column in zip(*rows, strict=True))
     expected = float(Fraction(sum(a for a, _ in rows) * sum(b for _, b in rows), len(rows) ** 2))
     assert (x * G[:, None]).mean().item() == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
-def episodes_of(task, n):
-    return [batch for _, batch in task.batches(n)]
-
-
-TWO_STEPS = MDP(  # the first action pays 1 now and costs .6 at the next step; that one is idle
+# The first action pays 1 now and costs .6 at the next step; the second action has no effect.
+TWO_STEPS = MDP(
     start=[1, 0, 0],
     transition=[[[0, 1, 0], [0, 0, 1]], [[0, 0, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 0]]],
     reward=[[0, 1], [0, 0], [-0.6, -0.6]],
@@ -115,18 +91,18 @@ TWO_STEPS = MDP(  # the first action pays 1 now and costs .6 at the next step; t
 )
 
 
-def test_right_minus_all_pairs_is_the_estimate_centred_by_the_mean_of_the_batch():
-    """mean(s G) - mean(s) mean(G) = mean(s (G - mean G)), for every batch that there is"""
-    for batch in episodes_of(TWO_STEPS, 2):
+def test_right_minus_all_pairs_is_the_estimate_centered_by_the_mean_of_the_batch():
+    """mean(s G) - mean(s) mean(G) = mean(s (G - mean G)) holds for every possible batch."""
+    for batch in [batch for _, batch in TWO_STEPS.batches(2)]:
         weights = reward_to_go(batch)
         s, G = np.concatenate([e.score for e in batch]), np.concatenate(weights)
-        centred = sum(score * (g - G.mean()) for score, g in zip(s, G, strict=True)) / len(G)
+        centered = sum(score * (g - G.mean()) for score, g in zip(s, G, strict=True)) / len(G)
         difference = mean_over_steps(batch, weights) - broadcast(batch, weights)
-        np.testing.assert_allclose(difference, centred, atol=1e-15)
+        np.testing.assert_allclose(difference, centered, atol=1e-15)
 
 
 def enumerated(estimate, scores, rewards, probability, N):
-    """E[estimate(s, G)] over all batches of N pulls of a bandit."""
+    """Return E[estimate(s, G)] over all batches of N pulls of a bandit."""
     total = 0
     for arms in itertools.product(range(len(rewards)), repeat=N):
         weight = math.prod(probability[arm] for arm in arms)
@@ -135,8 +111,8 @@ def enumerated(estimate, scores, rewards, probability, N):
 
 
 @pytest.mark.parametrize("N", [1, 2, 3, 4])
-def test_for_games_of_one_step_it_is_the_gradient_divided_by_their_number(N):
-    """E[mean(s) mean(G)] = ∇J / N, in Fractions, by the logit of the first of two arms"""
+def test_for_episodes_of_one_step_all_pairs_give_the_gradient_divided_by_their_number(N):
+    """E[mean(s) mean(G)] = ∇J / N for the logit of the first of two arms, in fractions."""
     p = Fraction(1, 3)
     scores, rewards = [1 - p, -p], [Fraction(2), Fraction(5)]
     gradient = p * (1 - p) * (rewards[0] - rewards[1])
@@ -152,8 +128,8 @@ def test_for_games_of_one_step_it_is_the_gradient_divided_by_their_number(N):
     assert right == gradient
 
 
-def test_its_signal_to_noise_ratio_falls_with_the_number_of_games():
-    """|E g| / std(g) = .39, .30, .26 at N = 2, 4, 6; the right one grows as √N"""
+def test_the_signal_to_noise_ratio_of_all_pairs_falls_with_the_number_of_episodes():
+    """|E g| / std(g) = .39, .30, .26 at N = 2, 4, 6; that of the right estimate grows as √N."""
     task = bandit([1, 0, 5], [0.5, -0.3, 0.1])
 
     def snr(average, n):
@@ -167,32 +143,33 @@ def test_its_signal_to_noise_ratio_falls_with_the_number_of_games():
 
 
 @pytest.mark.parametrize("N", [1, 2, 3])
-def test_over_two_steps_it_follows_another_objective_and_can_turn_the_sign(N):
-    """E = (1 / N T²) ∇E[G₀ + G₁]: rewards +1, -.6 count 1·1 + 2·(-.6) = -.2 instead of +.4"""
+def test_over_two_steps_all_pairs_follow_another_objective_and_can_reverse_the_sign(N):
+    """E = (1 / N T²) ∇E[G₀ + G₁]: rewards +1, -.6 count 1·1 + 2·(-.6) = -.2 instead of +.4."""
     q, T = 1 / 4, 2
-    expectation = {
-        average: judge(
-            lambda b, average=average: average(b, reward_to_go(b)),
-            TWO_STEPS.batches(N),
-            TWO_STEPS.gradient(),
-        ).expectation[0, 1]
-        for average in (mean_over_steps, broadcast)
-    }
+
+    def expectation(average):
+        """Return the expected update of the logit of the first action."""
+
+        def estimator(batch):
+            return average(batch, reward_to_go(batch))
+
+        return judge(estimator, TWO_STEPS.batches(N), TWO_STEPS.gradient()).expectation[0, 1]
+
     assert TWO_STEPS.gradient()[0, 1] == pytest.approx(q * 0.4)
-    assert expectation[mean_over_steps] == pytest.approx(q * 0.4 / T)
-    assert expectation[broadcast] == pytest.approx(q * -0.2 / (N * T**2))
+    assert expectation(mean_over_steps) == pytest.approx(q * 0.4 / T)
+    assert expectation(broadcast) == pytest.approx(q * -0.2 / (N * T**2))
 
 
 # A column of actions
 
 
 def all_states_loss(logits, act, returns):
-    """Row i, action i in every state, weighed by Gᵢ."""
+    """Return the loss that scores action i in every state and weights it by Gᵢ."""
     return -(Categorical(logits=logits).log_prob(act[:, None]) * returns[:, None]).mean()
 
 
 def test_a_categorical_scores_a_column_of_actions_in_every_state():
-    """entry (i, j) = log π(aᵢ|sⱼ)"""
+    """Entry (i, j) of the table is log π(aᵢ|sⱼ)."""
     logits, act = torch.tensor([[0.0, 1.0], [2.0, -1.0], [0.5, 0.5]]), torch.tensor([1, 0, 1])
     table = Categorical(logits=logits).log_prob(act[:, None])
     for i, j in itertools.product(range(3), repeat=2):
@@ -200,8 +177,8 @@ def test_a_categorical_scores_a_column_of_actions_in_every_state():
         torch.testing.assert_close(table[i, j], own[0])
 
 
-def test_with_one_state_nobody_notices():
-    """All columns are equal, so the mean over them is the right loss."""
+def test_with_only_one_state_the_mistake_has_no_effect():
+    """All columns are then equal, so the mean over them is the right loss."""
     logits, act = torch.tensor([0.3, -1.0, 0.2]).expand(4, 3), torch.tensor([0, 2, 1, 1])
     returns = torch.tensor([1.0, 4.0, -2.0, 0.5])
     right = -(checked_log_prob(Categorical(logits=logits), act) * returns).mean()
@@ -209,8 +186,8 @@ def test_with_one_state_nobody_notices():
 
 
 @pytest.mark.parametrize("B", [1, 2, 3, 4])
-def test_with_two_contexts_the_rarer_one_is_taught_the_wrong_action_from_four_rows_on(B):
-    """E = p/(4B) (1 + (B - 1)(p - p')), by autograd over all batches; p = .3, p' = .7"""
+def test_with_two_contexts_the_rarer_one_learns_the_wrong_action_from_four_rows_on(B):
+    """E = p/(4B) (1 + (B - 1)(p - p')), by autograd over all batches, with p = .3 and p' = .7."""
     expected = 0.0
     for context in itertools.product((0, 1), repeat=B):
         for act in itertools.product((0, 1), repeat=B):
@@ -224,12 +201,12 @@ def test_with_two_contexts_the_rarer_one_is_taught_the_wrong_action_from_four_ro
     assert (expected < 0) == (B >= 4)
 
 
-# What no shape shows
+# Mistakes that no shape shows
 
 
 @pytest.mark.parametrize("A", [1, 2, 17])
 def test_a_mean_over_dimensions_is_the_gradient_divided_by_their_number(A):
-    """∇ mean over [B, A] of log N(a) G = (1/A) ∇ mean over B of Σₖ log N(aₖ) G"""
+    """The gradient of mean_{B,A}(log N(a) G) is that of mean_B(Σₖ log N(aₖ) G), divided by A."""
     torch.manual_seed(0)
     act, G = torch.randn(5, A, dtype=torch.float64), torch.randn(5, dtype=torch.float64)
     loc = torch.zeros(5, A, dtype=torch.float64, requires_grad=True)
@@ -241,8 +218,42 @@ def test_a_mean_over_dimensions_is_the_gradient_divided_by_their_number(A):
 
 
 @pytest.mark.parametrize("A", [2, 4])
-def test_probabilities_taken_for_logits_bound_the_certainty_of_the_policy(A):
-    """softmax(1, 0, ..., 0) = e / (e + A - 1), the most that a second softmax can say"""
+def test_probabilities_mistaken_for_logits_limit_the_certainty_of_the_policy(A):
+    """The largest probability after a second softmax is softmax(1, 0, ..., 0) = e / (e + A - 1)."""
     certain = torch.eye(A)[0]
     p = checked_log_prob(Categorical(logits=certain[None]), torch.tensor([0])).exp().item()
     assert p == pytest.approx(math.e / (math.e + A - 1))
+
+
+# The guard: forbid_outer_broadcast (its own tests are in tests/guard)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        F.mse_loss,
+        F.l1_loss,
+        F.smooth_l1_loss,
+        F.huber_loss,
+        F.kl_div,
+        F.poisson_nll_loss,
+        F.hinge_embedding_loss,
+        F.multilabel_soft_margin_loss,
+        lambda x, y: F.gaussian_nll_loss(x, y, torch.ones_like(x)),
+        torch.nn.MSELoss(),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_under_the_guard_a_loss_that_averages_over_all_pairs_is_refused(loss):
+    """loss([3, 1], [3]) is no error for torch, and loss([3], [3]) is none for the guard."""
+    loss(COLUMN, ROW)
+    assert guard_refuses(lambda: loss(COLUMN, ROW))
+    assert not guard_refuses(lambda: loss(COLUMN[:, 0], ROW))
+
+
+def test_under_the_guard_a_categorical_refuses_actions_with_an_extra_axis():
+    """Without the guard it broadcasts actions [B, 1] to [B, B]."""
+    dist, act = Categorical(logits=MATRIX), torch.zeros(3, dtype=torch.long)
+    assert dist.log_prob(act[:, None]).shape == (3, 3)
+    assert guard_refuses(lambda: dist.log_prob(act[:, None]))
+    assert not guard_refuses(lambda: dist.log_prob(act))

@@ -1,6 +1,6 @@
-"""Which objective an update follows: clocks, discounts, cuts, normalisers, centred rewards.
+"""Which objective an update follows: time limits, discounts, cuts, normalizers, centered rewards.
 
-The oracles: every sequence of actions, Fractions, closed forms worked out in the docstrings.
+The oracles: every sequence of actions, fractions, and closed forms worked out in the docstrings.
 """
 
 from dataclasses import replace
@@ -11,13 +11,14 @@ from math import comb, sqrt
 import numpy as np
 import pytest
 
-from pg_edu import Batch, PGPolicy, ReplayBuffer
+from pg_edu import PGPolicy, ReplayBuffer
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.agent import pgpolicy_step
 from pg_edu.lab.exact.judge import cosine, judge
 from pg_edu.lab.exact.mdp import MDP
 from pg_edu.lab.exact.tasks import bandit, contexts, invest, late_cost, stop_or_go, two_decisions
 from pg_edu.stats import RunningMeanStd
+from tests.helpers import bandit_policy, filled, returns_of
 
 GAMMA = 0.95
 
@@ -26,34 +27,37 @@ def plain(batch):
     return estimators.sum_per_episode(batch, estimators.reward_to_go(batch))
 
 
-# Three coins for one, and a clock
+# Three coins for one, and a time limit (the clock)
 
 
 def pays(plan):
-    """The rewards of a plan, one action a step: 1 for 3 five steps later."""
+    """Return the rewards of a plan, one action per step: pay 1, get 3 five steps later."""
     return [3 * (t >= 5 and plan[t - 5]) - plan[t] for t in range(len(plan))]
 
 
-def invested(limit, behind=lambda plan: 0.0):
-    """E[Σ score · Gₜ] of the logit of paying, each plan alike; `behind` is put after the last."""
+def invested(limit, value_after=lambda plan: 0.0):
+    """Return E[Σ score · Gₜ] for the logit of paying, with all plans equally likely.
+
+    `value_after` is the value that follows the last reward.
+    """
     total = 0.0
     for plan in product((0, 1), repeat=limit):
-        rewards = [*pays(plan), behind(plan)]
+        rewards = [*pays(plan), value_after(plan)]
         for t, a in enumerate(plan):
             total += (a - 0.5) * sum(GAMMA**k * r for k, r in enumerate(rewards[t:])) / 2**limit
     return total
 
 
 def owed(plan):
-    """V of the machine without a clock: 3 for each of the last five coins, and what comes later."""
+    """Return V of the machine without a clock: 3 per coin of the last five, and later gains."""
     last = ([0] * 5 + list(plan))[-5:]
     each = 0.5 * (3 * GAMMA**5 - 1) / (1 - GAMMA)
     return sum(3 * a * GAMMA**k for k, a in enumerate(last)) + each
 
 
 @pytest.mark.parametrize(("limit", "sign"), [(6, -1), (8, -1), (9, 1)])
-def test_pgpolicy_pays_if_the_clock_strikes_after_nine_steps_and_not_before(limit, sign):
-    """((L - 5)(3γ⁵ - 1) - 5)/L: -.61 at 6, above 0 from 9 on."""
+def test_pgpolicy_learns_to_pay_only_if_the_clock_strikes_after_nine_steps_or_more(limit, sign):
+    """The gain ((L - 5)(3γ⁵ - 1) - 5)/L is -.61 for L = 6, and positive from 9 on."""
     gain = ((limit - 5) * (3 * GAMMA**5 - 1) - 5) / limit
     assert invested(limit) / (0.25 * limit) == pytest.approx(gain, abs=1e-12)
     step = judge(pgpolicy_step(discount_factor=GAMMA), invest(limit).batches(1), np.ones((1, 2)))
@@ -62,15 +66,15 @@ def test_pgpolicy_pays_if_the_clock_strikes_after_nine_steps_and_not_before(limi
 
 
 @pytest.mark.parametrize("limit", [1, 4, 6, 9])
-def test_the_value_behind_the_clock_mends_the_gradient_however_early_it_strikes(limit):
-    """With γ V(s_T) behind the last reward every step gains 3γ⁵ - 1."""
+def test_a_bootstrap_value_repairs_the_gradient_however_early_the_clock_strikes(limit):
+    """With γ V(s_T) after the last reward, every step gains 3γ⁵ - 1."""
     assert invested(limit, owed) == pytest.approx(0.25 * limit * (3 * GAMMA**5 - 1), abs=1e-10)
     assert invest().value()[0] == pytest.approx(owed([0] * 5), abs=1e-10)
 
 
 @pytest.mark.parametrize("mean", [7.0, -3.0])
-def test_a_constant_behind_the_clock_changes_nothing_where_nothing_terminates(mean):
-    """PGPolicy's γ · ret_rms.mean: each game of a fixed length gets the same; E[∇log π] = 0."""
+def test_a_constant_bootstrap_changes_nothing_if_no_episode_terminates(mean):
+    """Every episode of a fixed length gets the same γ · ret_rms.mean, and E[∇log π] = 0."""
 
     class Bootstrapping(PGPolicy):
         def process_fn(self, batch, buffer, indices):
@@ -86,7 +90,7 @@ def test_a_constant_behind_the_clock_changes_nothing_where_nothing_terminates(me
 
 
 @pytest.mark.parametrize("x", [-1.0, 0.0, 0.7])
-def test_without_a_value_the_returns_are_unbiased_for_games_of_that_length(x):
+def test_without_a_bootstrap_value_returns_are_unbiased_for_episodes_of_that_length(x):
     """J(p) = p (3 (L - 5) - L) for γ = 1, so ∂J/∂logit = p q (2 L - 15)."""
     world = replace(invest(7), gamma=1.0).at([[0, x]])
     p = 1 / (1 + np.exp(-x))
@@ -95,8 +99,8 @@ def test_without_a_value_the_returns_are_unbiased_for_games_of_that_length(x):
     assert world.J() == pytest.approx(-p)
 
 
-def test_the_clock_is_needed_for_the_best_policy_and_not_for_the_gradient():
-    """Nine steps, γ = 1: 2 · 4 = 8 for who stops in time, 3 for the best single probability."""
+def test_the_best_policy_needs_to_see_the_clock_but_the_gradient_does_not():
+    """Nine steps, γ = 1: stopping in time pays 2 · 4 = 8, the best single probability 3."""
     assert max(sum(pays(plan)) for plan in product((0, 1), repeat=9)) == 8
     world = replace(invest(9), gamma=1.0)
     blind = [world.at([[0, x]]).J() for x in np.linspace(-40, 40, 41)]
@@ -127,7 +131,7 @@ LENGTH = 1 + 1 / 2 + 1 / 4 + 3 / 16
 def test_three_objectives_rank_three_policies_differently(
     sow, wait, undiscounted, discounted, average
 ):
-    """J₁, J_γ with γ = 1/2, and coins a step (a game of waiting takes 3 + 3/4 steps)."""
+    """J₁, J_γ with γ = 1/2, and coins per step (an episode of waiting takes 3 + 3/4 steps)."""
     world = ORCHARD.at([[0, sow], [0, wait], *NO_CHOICE])
     assert world.J() == pytest.approx(float(undiscounted))
     assert replace(world, gamma=0.5).J() == pytest.approx(float(discounted))
@@ -135,7 +139,7 @@ def test_three_objectives_rank_three_policies_differently(
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 0.99])
-def test_averaged_over_the_long_run_a_discount_has_no_effect(gamma):
+def test_a_discount_has_no_effect_on_the_long_run_average(gamma):
     """(1 - γ) Σ μ(s) V_γ(s) = ρ = J₁ / E[L] = (2/2 + 1.5/4 + 4 · 3/16) / E[L]."""
     endless = replace(ORCHARD.restarting(), gamma=gamma)
     averaged = (1 - gamma) * endless.occupancy("average") @ endless.value()
@@ -146,8 +150,8 @@ def test_averaged_over_the_long_run_a_discount_has_no_effect(gamma):
 
 
 @pytest.mark.parametrize("x", [-4.0, 0.0, 4.0])
-def test_without_gamma_t_an_aliased_logit_climbs_to_the_worst_policy(x):
-    """E[update]/(pq) = -1 + 2 - 2.5γ³ > 0, but J_γ = 1 - p + p(2γ - 2.5γ⁴) and J₁ fall with p."""
+def test_without_gamma_t_a_shared_logit_climbs_to_the_worst_policy(x):
+    """E[update]/(pq) = -1 + 2 - 2.5γ³ > 0; J_γ = 1 - p + p(2γ - 2.5γ⁴) and J₁ fall with p."""
     world = late_cost().at([[0, x], [0, -np.inf]])
     p = 1 / (1 + np.exp(-x))
     expected = p * (1 - p) * (1 - 2.5 * 0.3**3)
@@ -157,7 +161,7 @@ def test_without_gamma_t_an_aliased_logit_climbs_to_the_worst_policy(x):
 
 
 def circulation(field, x0, x1, y0, y1):
-    """∮ F · dx around a rectangle of logits, counter-clockwise, by Gauss-Legendre."""
+    """Return ∮ F · dx counterclockwise around a rectangle of logits, by Gauss-Legendre."""
     nodes, weights = np.polynomial.legendre.leggauss(20)
 
     def side(a, b):
@@ -175,8 +179,8 @@ def circulation(field, x0, x1, y0, y1):
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("corners", [(-1.4, 1.4, -1.4, 1.4), (-0.5, 2.0, -1.0, 0.3)])
-def test_around_a_loop_the_update_gains_one_minus_gamma_times_the_area(gamma, corners):
-    """∮ F · dx = (1 - γ) Δp₀ Δp₁, where a gradient has 0 (Nota & Thomas 2020)."""
+def test_the_circulation_of_the_update_is_one_minus_gamma_times_the_area(gamma, corners):
+    """∮ F · dx = (1 - γ) Δp₀ Δp₁; for a gradient it would be 0 (Nota & Thomas 2020)."""
     task = replace(two_decisions(), gamma=gamma)
 
     def around(update):
@@ -188,8 +192,8 @@ def test_around_a_loop_the_update_gains_one_minus_gamma_times_the_area(gamma, co
     assert around(MDP.gradient) == pytest.approx(0, abs=1e-10)
 
 
-def test_without_gamma_t_a_life_without_end_follows_the_average_reward_for_gamma_near_one():
-    """Σ μ ∇π Q_γ: cosines to ∇ρ and ∇J_γ of .969, .969 at γ = .3 and 1.0000 at .99."""
+def test_without_gamma_t_a_continuing_task_follows_the_average_reward_for_gamma_near_one():
+    """The cosines of Σ μ ∇π Q_γ to ∇ρ and ∇J_γ are .969 at γ = .3, and 1.0000 at .99."""
 
     def angles(gamma):
         world = replace(ORCHARD.restarting(), gamma=gamma)
@@ -209,8 +213,8 @@ def test_without_gamma_t_a_life_without_end_follows_the_average_reward_for_gamma
 # The collector's cut
 
 
-def heard(window):
-    """Σ d(s) Σ ∇π(a|s) (1/W) Σ Qₙ(s, a) of the logits of sowing and waiting, by hand."""
+def update_from(window):
+    """Return Σ d(s) Σ ∇π(a|s) (1/W) Σ Qₙ(s, a) for the logits of sowing and waiting, by hand."""
     step = np.zeros(2)
     for n in range(1, window + 1):
         waiting = 3.0 if n >= 3 else 0.0
@@ -222,21 +226,21 @@ def heard(window):
 @pytest.mark.parametrize(
     ("window", "angle"), [(2, -0.685), (4, -0.316), (6, 0.059), (8, 0.411), (16, 0.896)]
 )
-def test_a_short_recording_turns_the_gradient_round(window, angle):
-    """Qₙ in place of Q: the last n rewards of a recording are all that its actions hear."""
-    assert cosine(heard(window), [1 / 16, 3 / 16]) == pytest.approx(angle, abs=1e-3)
+def test_a_short_rollout_reverses_the_gradient(window, angle):
+    """Qₙ takes the place of Q, for a return contains only the rewards left in the rollout."""
+    assert cosine(update_from(window), [1 / 16, 3 / 16]) == pytest.approx(angle, abs=1e-3)
 
 
 @pytest.mark.parametrize("window", [1, 4, 6])
-def test_pgpolicys_update_from_a_recording_hears_what_is_left_of_it(window):
-    """By the real PGPolicy, over every recording; what follows an unfinished game counts 0."""
+def test_the_update_of_pgpolicy_from_a_rollout_contains_only_the_rewards_left_in_it(window):
+    """Over every rollout of the real PGPolicy; what follows an unfinished episode counts 0."""
     first = np.array([1, 1 / 2, 1 / 4, 3 / 16]) / LENGTH
     step = judge(pgpolicy_step(), ORCHARD.windows(window, first), np.ones((4, 2))).expectation
-    np.testing.assert_allclose(step[:2, 1] * LENGTH, heard(window), atol=2e-6)
+    np.testing.assert_allclose(step[:2, 1] * LENGTH, update_from(window), atol=2e-6)
 
 
-def test_dropping_unfinished_games_is_no_cure():
-    """-.42, .01, .39 at 4, 6, 8 steps, where the cut itself has -.32, .06, .41."""
+def test_dropping_unfinished_episodes_does_not_repair_the_gradient():
+    """The cosines are -.42, .01, .39 at 4, 6, 8 steps, where the cut gives -.32, .06, .41."""
     first = np.array([1, 1 / 2, 1 / 4, 3 / 16]) / LENGTH
 
     def finished(batch):
@@ -252,45 +256,28 @@ def test_dropping_unfinished_games_is_no_cure():
 # reward_normalization
 
 
-def filled(rewards, terminated, truncated):
-    buffer = ReplayBuffer(len(rewards))
-    for r, over, cut in zip(rewards, terminated, truncated, strict=True):
-        buffer.add(Batch(obs=0, act=0, rew=r, terminated=over, truncated=cut))
-    return buffer
-
-
 @pytest.mark.parametrize(
     ("terminated", "truncated", "follows"),
     [(True, False, 0.0), (False, True, 10.0), (False, False, 10.0), (True, True, 0.0)],
-    ids=["over", "clock", "collector", "over when the clock struck"],
+    ids=["terminated", "truncated", "unfinished", "terminated and truncated"],
 )
-def test_what_pgpolicy_puts_behind_each_of_four_ways_to_stop(terminated, truncated, follows):
-    """(G - μ)/σ with γμ behind whatever did not terminate; μ and σ are those of before."""
-    policy = pgpolicy(reward_normalization=True, discount_factor=0.5)
+def test_pgpolicy_bootstraps_after_each_of_four_ways_to_stop(terminated, truncated, follows):
+    """The result is (G - μ)/σ, with γμ after every episode that did not terminate.
+
+    The mean μ and the standard deviation σ are those before the batch.
+    """
+    policy = bandit_policy(reward_normalization=True, discount_factor=0.5)
     policy.ret_rms = RunningMeanStd(mean=10.0, std=2.0)
-    buffer = filled([1.0, 4.0], [False, terminated], [False, truncated])
-    batch, indices = buffer.sample(0)
-    found = policy.process_fn(batch, buffer, indices).returns
+    buffer = filled(ReplayBuffer(2), [1.0, 4.0], [False, terminated], [False, truncated])
+    found = returns_of(policy, buffer)
     last = 4 + 0.5 * follows
     np.testing.assert_allclose(found, [(1 + 0.5 * last - 10) / 2, (last - 10) / 2], rtol=1e-8)
     assert policy.ret_rms.mean == pytest.approx((1 + 1.5 * last) / 2)
 
 
-def pgpolicy(**settings):
-    made = []
-
-    def kept(**kwargs):
-        made.append(PGPolicy(**kwargs))
-        return made[0]
-
-    task = stop_or_go()
-    pgpolicy_step(kept, **settings)([task.episodes()[1][0]])
-    return made[0]
-
-
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.5, 2.0), (1.4, 0.7)])
-def test_subtracting_a_running_mean_changes_what_a_mean_over_steps_learns(mean, std):
-    """Stop-or-go, one game an update: E[update of logit(stop)] = q (.4 - .75 μ)/σ."""
+def test_subtracting_a_running_mean_changes_the_expected_update_of_a_mean_over_steps(mean, std):
+    """Stop-or-go with one episode per update: E[update of logit(stop)] = q (.4 - .75 μ)/σ."""
 
     class Settled(PGPolicy):
         def process_fn(self, batch, buffer, indices):
@@ -305,7 +292,7 @@ def test_subtracting_a_running_mean_changes_what_a_mean_over_steps_learns(mean, 
 
 
 @pytest.mark.parametrize(("b", "rule"), [(1.0, 0.991), (2.0, 0.857), (5.0, -0.866)])
-def test_a_constant_behind_the_clock_is_a_bonus_for_being_alive(b, rule):
+def test_a_constant_bootstrap_is_a_bonus_for_being_alive(b, rule):
     """E[Σ ∇log π (Gₜ + b 1{alive})] = ∇(J + b P(alive)), with P(alive) = .75 p₀ p₁."""
     clock = replace(ORCHARD, limit=3)
 
@@ -319,26 +306,26 @@ def test_a_constant_behind_the_clock_is_a_bonus_for_being_alive(b, rule):
     assert found.cosine == pytest.approx(rule, abs=1e-3)
 
 
-def test_a_constant_can_be_right_where_one_state_alone_is_cut():
-    """b = 4, the worth of a ripe tree: the gradient of the orchard without a clock."""
+def test_a_constant_bootstrap_can_be_right_if_only_one_state_is_cut():
+    """With b = 4, the value of a ripe tree, it is the gradient of the orchard without a clock."""
     found = np.array([(0.75 - 2) / 4, -1.5 / 8]) + 4 * 0.75 / 8
     np.testing.assert_allclose(found, ORCHARD.gradient()[:2, 1], atol=1e-14)
 
 
-# Standardising
+# Standardizing
 
 
-def test_per_episode_standardisation_erases_what_a_game_has_brought():
-    """Games that pay once, at their end: with γ = 1 all returns of a game are equal, weights 0."""
-    _, games = ORCHARD.episodes()
-    weights = estimators.standardized_per_episode(estimators.reward_to_go(games))
+def test_standardizing_per_episode_erases_the_return_of_an_episode():
+    """If an episode pays only at its end, its returns for γ = 1 are equal and its weights are 0."""
+    _, episodes = ORCHARD.episodes()
+    weights = estimators.standardized_per_episode(estimators.reward_to_go(episodes))
     assert all((w == 0).all() for w in weights)
 
 
-def test_per_episode_standardisation_blames_the_early_actions_of_a_success():
-    """Returns γ³, γ², γ, 1 times 4: below their mean at first, above it at last."""
-    _, games = ORCHARD.episodes()
-    best = [e for e in games if e.rew.sum() == 4]
+def test_standardizing_per_episode_discourages_the_early_actions_of_a_success():
+    """The returns 4γ³, 4γ², 4γ, 4 are below their mean at first and above it at the end."""
+    _, episodes = ORCHARD.episodes()
+    best = [e for e in episodes if e.rew.sum() == 4]
     (w,) = estimators.standardized_per_episode(estimators.reward_to_go(best, 0.9))
     G = 4 * 0.9 ** np.arange(3, -1, -1)
     np.testing.assert_allclose(w, (G - G.mean()) / np.sqrt(((G - G.mean()) ** 2).mean()), rtol=1e-7)
@@ -349,8 +336,10 @@ def test_per_episode_standardisation_blames_the_early_actions_of_a_success():
     ("rewards", "logits", "expected"),
     [([1, 0, 5], [0.5, -0.3, 0.1], 0.9417), ([1, 0, 50], [1.5, 0, -3], 0.0760)],
 )
-def test_dividing_by_the_batchs_own_deviation_bends_the_direction(rewards, logits, expected):
-    """Pairs of pulls, by hand: the weights of a pair are (1, -1), or (0, 0) for equal rewards."""
+def test_dividing_by_the_standard_deviation_of_the_batch_changes_the_direction(
+    rewards, logits, expected
+):
+    """By hand, the weights of a pair of pulls are (1, -1), or (0, 0) if the rewards are equal."""
     pi = np.exp(logits) / np.exp(logits).sum()
     gradient = pi * (rewards - pi @ rewards)
     step = np.zeros(3)
@@ -364,14 +353,14 @@ def test_dividing_by_the_batchs_own_deviation_bends_the_direction(rewards, logit
 
 
 def weight_of_a_question(p, n):
-    """c_N(p) = E √(K (N - K)) / (N p (1 - p)), K binomial."""
+    """Return c_N(p) = E √(K (N - K)) / (N p (1 - p)) for a binomial K."""
     chance = [comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
     return sum(x * sqrt(k * (n - k)) for k, x in enumerate(chance)) / (n * p * (1 - p))
 
 
 @pytest.mark.parametrize("n", [2, 3, 4])
-def test_of_right_and_wrong_a_batchs_deviation_keeps_the_direction(n):
-    """Rewards 0 or 1, one question, any number of arms: E[g] = c_N(p) ∇J."""
+def test_with_rewards_0_and_1_the_standard_deviation_of_a_batch_keeps_the_direction(n):
+    """E[g] = c_N(p) ∇J for one question with any number of answers that pay 0 or 1."""
     logits, right = np.array([0.5, -0.3, -2.0, 1.0]), np.array([1, 0, 1, 0])
     pi = np.exp(logits) / np.exp(logits).sum()
     p = pi @ right
@@ -383,14 +372,14 @@ def test_of_right_and_wrong_a_batchs_deviation_keeps_the_direction(n):
 
 
 @pytest.mark.parametrize("n", [2, 3])
-def test_questions_standardised_together_keep_the_direction_too(n):
-    """What the others are worth does not depend on which question this one got."""
-    quiz = contexts([0.7, 0.3]).at([[0, 1], [0.5, 0]])
+def test_questions_that_are_standardized_together_keep_the_direction_too(n):
+    """The rewards of the others do not depend on the question that this answer got."""
+    quiz = contexts([0.7, 0.3]).at(np.array([[0, 1], [0.5, 0]]))
     found = judge(estimators.WRONG["standardized per batch"], quiz.batches(n), quiz.gradient())
     assert found.cosine == pytest.approx(1, abs=1e-13)
 
 
-def test_questions_standardised_one_by_one_weigh_as_the_slope_of_an_arcsine():
+def test_questions_that_are_standardized_one_by_one_have_the_weight_of_an_arcsine():
     """c_N(p) → 1/√(p (1 - p)) = d/dp 2 arcsin √p; for groups of two it is 1 (GRPO)."""
     for p in (0.03, 0.3, 0.5):
         slope = (np.arcsin(np.sqrt(p + 1e-6)) - np.arcsin(np.sqrt(p - 1e-6))) / 1e-6
@@ -399,32 +388,32 @@ def test_questions_standardised_one_by_one_weigh_as_the_slope_of_an_arcsine():
         assert weight_of_a_question(p, 2) == pytest.approx(1)
 
 
-# Centred rewards
+# Centered rewards
 
 
 @pytest.mark.parametrize("p", [Fraction(k, 20) for k in range(1, 20)])
-def test_centred_rewards_turn_stop_or_go_round_for_every_policy(p):
-    """stop - go: 1 - 2.4 < 0, but (1 - ρ) - (2.4 - 4ρ) = 3ρ - 1.4 > 0 as ρ > .6."""
+def test_centered_rewards_reverse_stop_or_go_for_every_policy(p):
+    """1 - 2.4 < 0, but (1 - ρ) - (2.4 - 4ρ) = 3ρ - 1.4 > 0, for ρ > .6."""
     rho = (p + Fraction(12, 5) * (1 - p)) / (p + 4 * (1 - p))
     turned = p * (1 - p) * (3 * rho - Fraction(7, 5))
     assert turned > 0
     task = stop_or_go(float(p))
-    centred = replace(task, reward=task.reward - task.restarting().J("average"))
-    assert centred.gradient()[0, 0] == pytest.approx(float(turned), abs=1e-12)
+    centered = replace(task, reward=task.reward - task.restarting().J("average"))
+    assert centered.gradient()[0, 0] == pytest.approx(float(turned), abs=1e-12)
     assert task.gradient()[0, 0] < 0
 
 
 @pytest.mark.parametrize("task", [stop_or_go(0.3), ORCHARD], ids=["stop-or-go", "orchard"])
-def test_centred_rewards_are_the_average_reward_objective(task):
-    """∇(J - ρ E[L]) at the ρ of now = E[L] ∇ρ, ρ = J / E[L] by nudging the logits."""
+def test_centered_rewards_follow_the_average_reward_objective(task):
+    """∇(J - ρ E[L]) with ρ = J / E[L] held fixed is E[L] ∇ρ, by finite differences of ρ."""
 
     def rho(logits):
         world = task.at(logits)
         return world.J() / replace(world, reward=np.ones_like(world.reward)).J()
 
-    centred = replace(task, reward=task.reward - rho(task.logits)).gradient()
+    centered = replace(task, reward=task.reward - rho(task.logits)).gradient()
     nudge = np.zeros_like(task.logits)
     nudge[0, 0] = 1e-5
     slope = (rho(task.logits + nudge) - rho(task.logits - nudge)) / 2e-5
     length = replace(task, reward=np.ones_like(task.reward)).J()
-    assert centred[0, 0] == pytest.approx(length * slope, abs=1e-8)
+    assert centered[0, 0] == pytest.approx(length * slope, abs=1e-8)

@@ -1,13 +1,14 @@
 """Seeds and intervals, in the order of the notebook.
 
-The functions that the notebook itself defines are taken from its source. The oracles: Gymnasium and
-autograd, enumeration in exact fractions, quadrature, closed forms, and scipy's noncentral t.
+The functions that the notebook defines come from its source. The oracles: Gymnasium and autograd,
+enumeration in exact fractions, quadrature, closed forms, and the noncentral t of scipy.
 """
 
 import re
 from fractions import Fraction
 from itertools import combinations, product
 from math import erf, pi, sqrt
+from typing import Any
 
 import build
 import gymnasium as gym
@@ -27,7 +28,7 @@ WANTED = ("push", "play", "t_ends", "bootstrap_ends", "bars", "separated", "diff
 
 @pytest.fixture(scope="module")
 def notebook():
-    """The functions of the notebook by name."""
+    """Return the functions of the notebook, by name."""
     names = {"np": np, "stdtrit": stdtrit}
     for cell in build.read(SOURCE).cells:
         defined = re.findall(r"^def (\w+)", cell.source, re.MULTILINE)
@@ -43,30 +44,34 @@ def normal_cdf(x):
 # Two hundred carts
 
 
-def test_play_plays_gymnasiums_cart_pole_and_sums_reinforces_gradient(notebook):
-    """g = 1/N Σ_episodes Σₜ ∇ log π(aₜ|sₜ) (T - t), by autograd, along episodes of Gymnasium.
+def test_play_simulates_the_cart_pole_of_gymnasium_and_sums_the_gradient_of_reinforce(notebook):
+    """g = 1/N Σ_episodes Σₜ ∇log π(aₜ|sₜ) (T - t), by autograd along episodes of Gymnasium.
 
-    The random numbers are handed out in the same order: all starts, then one for each step.
+    Both use the random numbers in the same order: all starts first, then one per step.
     """
     theta = np.random.default_rng(1).normal(size=(2, 3, 4))
-    points, gradient = notebook["play"](theta, np.random.default_rng(5), episodes=2)
-    lengths, expected = zip(*(
-        slow_play(theta[m, s], s, 3, 2) for m in range(2) for s in range(3)
-    ), strict=True)  # fmt: skip
+    points, found = notebook["play"](theta, np.random.default_rng(5), episodes=2)
+    slow = [slow_play(theta[m, s], s, 3, 2) for m in range(2) for s in range(3)]
+    lengths = [length for length, _ in slow]
+    expected = [gradient for _, gradient in slow]
     np.testing.assert_array_equal(points.reshape(6, 2), lengths)
-    np.testing.assert_allclose(gradient.reshape(6, 4), expected, rtol=1e-9)
+    np.testing.assert_allclose(found.reshape(6, 4), expected, rtol=1e-9)
 
 
 def slow_play(theta, seed, seeds, episodes):
+    """Return the lengths of the episodes of one agent and its gradient, by autograd."""
     rng = np.random.default_rng(5)
     starts = rng.uniform(-0.05, 0.05, (4, 1, seeds, episodes))[:, 0, seed]
-    luck = rng.random((500, seeds, episodes))[:, seed]
-    weights, total, lengths = torch.tensor(theta, requires_grad=True), 0.0, []
+    luck = rng.random((500, seeds, episodes))[:, seed, :]
+    weights = torch.tensor(theta, requires_grad=True)
+    total = torch.zeros(())
+    lengths = []
     for episode in range(episodes):
-        env = gym.make("CartPole-v1").unwrapped
+        env: Any = gym.make("CartPole-v1").unwrapped
         env.reset()
         env.state = starts[:, episode]
-        log_probs, over = [], False
+        log_probs: list[torch.Tensor] = []
+        over = False
         while not over and len(log_probs) < 500:
             logit = weights @ torch.tensor(np.array(env.state, np.float64))
             right = luck[len(log_probs), episode] < torch.sigmoid(logit).item()
@@ -76,14 +81,15 @@ def slow_play(theta, seed, seeds, episodes):
         total = total + sum(log_prob * (T - t) for t, log_prob in enumerate(log_probs)) / episodes
         lengths.append(T)
     total.backward()
+    assert weights.grad is not None
     return lengths, weights.grad.numpy()
 
 
 # Which number do you mean?
 
 
-def test_the_iqm_of_three_is_on_average_the_mean_and_not_the_iqm_of_the_law():
-    """E[IQM₃] over all 8³ draws from eight results."""
+def test_the_iqm_of_three_results_estimates_the_mean_and_not_the_iqm_of_the_distribution():
+    """E[IQM₃] is the mean, over all 8³ draws from eight results."""
     law = [10, 10, 300, 480, 500, 500, 500, 500]
     draws = np.array(list(product(law, repeat=3)))
     assert interquartile_mean(draws).mean() == pytest.approx(np.mean(law))
@@ -98,7 +104,7 @@ def means_of_all_resamples(values):
 
 
 def quantile(ordered, p):
-    """The least value v with P(mean ≤ v) ≥ p."""
+    """Return the smallest value v with P(mean ≤ v) ≥ p."""
     return next(v for i, v in enumerate(ordered, start=1) if Fraction(i, len(ordered)) >= p)
 
 
@@ -106,7 +112,7 @@ three_values = st.lists(st.integers(-1000, 1000), min_size=3, max_size=3)
 
 
 @given(three_values)
-def test_at_three_the_95_percent_interval_is_min_to_max(values):
+def test_the_95_percent_bootstrap_interval_of_three_results_is_min_to_max(values):
     """The 2.5% and the 97.5% quantile of 27 equally likely means, in exact fractions."""
     ordered = means_of_all_resamples(values)
     ends = quantile(ordered, Fraction(25, 1000)), quantile(ordered, Fraction(975, 1000))
@@ -114,35 +120,37 @@ def test_at_three_the_95_percent_interval_is_min_to_max(values):
 
 
 @pytest.mark.parametrize(("percent", "everything"), [(92, False), (93, True), (99, True)])
-def test_at_three_it_is_min_to_max_from_93_percent_upwards(percent, everything):
-    """Nothing is cut off if (1 - confidence) / 2 < 1/27, which is a confidence above 0.926."""
+def test_the_bootstrap_interval_of_three_results_is_min_to_max_from_93_percent_on(
+    percent, everything
+):
+    """Nothing is cut off if (1 - confidence) / 2 < 1/27, that is, above a confidence of 0.926."""
     ordered, tail = means_of_all_resamples([0, 1, 3]), Fraction(100 - percent, 200)
     assert ((quantile(ordered, tail), quantile(ordered, 1 - tail)) == (0, 3)) == everything
 
 
 def coverage_of_min_to_max(law, n):
-    """P(min ≤ μ ≤ max) over all ordered draws of n from the equally likely values of a law."""
+    """Return P(min ≤ μ ≤ max) over all ordered draws of n from equally likely values."""
     mean, draws = Fraction(sum(law), len(law)), list(product(law, repeat=n))
     return Fraction(sum(min(draw) <= mean <= max(draw) for draw in draws), len(draws))
 
 
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=7))
-def test_min_to_max_covers_with_three_f_times_one_minus_f(law):
-    """3F(1 - F) ≤ 3/4 with F = P(X < μ), if no value is μ; enumerated."""
+def test_min_to_max_of_three_covers_the_mean_with_probability_three_f_times_one_minus_f(law):
+    """3F(1 - F) ≤ 3/4 with F = P(X < μ), unless a value equals μ; by enumeration."""
     mean = Fraction(sum(law), len(law))
     if mean not in law:
         F = Fraction(sum(value < mean for value in law), len(law))
         assert coverage_of_min_to_max(law, 3) == 3 * F * (1 - F) <= Fraction(3, 4)
 
 
-def test_results_exactly_at_the_mean_are_what_the_theorem_excludes():
-    """With -1, 0, 0, 0, 1 the mean 0 is hit with 3/5, and 1 - 2/125 is more than 3/4."""
+def test_the_theorem_excludes_results_that_equal_the_mean():
+    """For -1, 0, 0, 0, 1 the mean 0 is drawn with probability 3/5; 1 - 2/125 is more than 3/4."""
     assert coverage_of_min_to_max([-1, 0, 0, 0, 1], 3) == 1 - Fraction(2, 125)
 
 
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=7))
-def test_at_two_seeds_it_covers_in_one_half_at_the_most(law):
-    """1/4 > 0.025: nothing is cut off; 2F(1 - F) ≤ 1/2, attained at F = 1/2."""
+def test_min_to_max_of_two_covers_the_mean_with_probability_one_half_at_most(law):
+    """As 1/4 > 0.025, nothing is cut off; 2F(1 - F) ≤ 1/2, with equality at F = 1/2."""
     mean = Fraction(sum(law), len(law))
     if mean not in law:
         F = Fraction(sum(value < mean for value in law), len(law))
@@ -151,8 +159,8 @@ def test_at_two_seeds_it_covers_in_one_half_at_the_most(law):
     assert quantile(means_of_all_resamples([0, 1]), Fraction(25, 1000)) == 0
 
 
-def test_numpys_interpolation_between_the_27_means_is_narrower():
-    """Position 0.025 · 26 = 0.65 of the way from the least mean to the next, (2 min + mid) / 3."""
+def test_interpolation_by_numpy_between_the_27_means_gives_a_narrower_interval():
+    """0.025 · 26 = 0.65 of the way from the smallest mean to the next, (2 min + mid) / 3."""
     means = [float(mean) for mean in means_of_all_resamples([10, 490, 500])]
     low, high = np.quantile(means, [0.025, 0.975])
     assert low == pytest.approx(10 + 0.65 * (170 - 10))
@@ -160,7 +168,7 @@ def test_numpys_interpolation_between_the_27_means_is_narrower():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_bca_stays_within_min_and_max_at_three(seed):
+def test_the_bca_interval_of_three_results_stays_within_min_and_max(seed):
     values = np.random.default_rng(seed).lognormal(size=3)
     low, high = bootstrap(
         (values,), np.mean, n_resamples=999, random_state=np.random.default_rng(0)
@@ -172,8 +180,8 @@ def test_bca_stays_within_min_and_max_at_three(seed):
 
 
 @given(three_values)
-def test_at_three_the_t_interval_contains_min_and_max(values):
-    """t s / √3 ≥ range: even from the mean's one side to the other end, as s ≥ range / 2."""
+def test_the_t_interval_of_three_results_contains_min_and_max(values):
+    """t s / √3 ≥ range, since s ≥ range / 2: it reaches beyond both ends from any mean."""
     mean = Fraction(sum(values), 3)
     variance = sum((value - mean) ** 2 for value in values) / 2
     spread = max(values) - min(values)
@@ -181,7 +189,7 @@ def test_at_three_the_t_interval_contains_min_and_max(values):
     assert stdtrit(2, 0.975) ** 2 / 3 > 4
 
 
-def test_the_notebooks_recipes_are_the_packages_lab_by_lab(notebook):
+def test_the_bootstrap_of_the_notebook_agrees_with_that_of_the_package(notebook):
     labs = np.random.default_rng(0).normal(size=(4, 6))
     low, high = notebook["bootstrap_ends"](labs, resamples=999)
     for i, lab in enumerate(labs):
@@ -189,10 +197,10 @@ def test_the_notebooks_recipes_are_the_packages_lab_by_lab(notebook):
         assert (low[i], high[i]) == pytest.approx(expected[1:])
 
 
-def test_the_suspicious_interval_covers_in_75_percent_of_gaussian_triples():
-    """P(|T₂| ≤ c) = c / √(2 + c²) with c = 1.96 √(2/3): the wrong divisor shrinks s by √(2/3).
+def test_the_suspicious_interval_covers_the_mean_for_75_percent_of_gaussian_triples():
+    """P(|T₂| ≤ c) = c / √(2 + c²) with c = 1.96 √(2/3), as the wrong divisor shrinks s by √(2/3).
 
-    The closed form is checked against ∫ (2 + u²)^{-3/2} du, the density of t with 2 degrees.
+    The closed form is compared with ∫ (2 + u²)^{-3/2} du, the density of t with 2 degrees.
     """
     c = 1.96 * sqrt(2 / 3)
     u = np.linspace(-c, c, 100_001)
@@ -204,7 +212,7 @@ def test_the_suspicious_interval_covers_in_75_percent_of_gaussian_triples():
 
 
 def separated_exactly(factor, n):
-    """P(|x̄ - ȳ| > c (s + r)) for two Gaussian samples of n, by quadrature over s and r."""
+    """Return P(|x̄ - ȳ| > c (s + r)) for two Gaussian samples of n, by quadrature over s and r."""
     edges = np.linspace(0, 4, 801)
     s = (edges[1:] + edges[:-1]) / 2
     weight = np.diff(chi.cdf(edges * sqrt(n - 1), n - 1))
@@ -213,7 +221,7 @@ def separated_exactly(factor, n):
 
 
 @pytest.mark.parametrize(("n", "error", "deviation"), [(3, 25, 8), (5, 21, 2), (10, 18, 0)])
-def test_identical_gaussian_methods_look_separated_as_often_as_the_notebook_says(
+def test_identical_gaussian_methods_look_separated_as_often_as_the_notebook_claims(
     n, error, deviation
 ):
     assert round(100 * separated_exactly(1 / sqrt(n), n)) == error
@@ -222,8 +230,8 @@ def test_identical_gaussian_methods_look_separated_as_often_as_the_notebook_says
 
 
 @pytest.mark.parametrize("kind", ["standard error", "deviation", "t"])
-def test_the_notebooks_count_of_separated_labs_agrees_with_quadrature(notebook, kind):
-    """20 000 pairs of labs of 5; 4 standard errors."""
+def test_the_count_of_separated_labs_in_the_notebook_agrees_with_quadrature(notebook, kind):
+    """The count over 20,000 pairs of labs with 5 seeds agrees to 4 standard errors."""
     one, other = np.random.default_rng(0).normal(size=(2, 20_000, 5))
     counted = notebook["separated"](notebook["bars"](one)[kind], notebook["bars"](other)[kind])
     factor = {"standard error": 5**-0.5, "deviation": 1.0, "t": stdtrit(4, 0.975) * 5**-0.5}[kind]
@@ -231,13 +239,13 @@ def test_the_notebooks_count_of_separated_labs_agrees_with_quadrature(notebook, 
     assert abs(counted - exact) < 4 * sqrt(exact * (1 - exact) / 20_000)
 
 
-def test_with_many_seeds_standard_errors_are_apart_in_16_percent():
-    """2 (1 - Φ(√2)) = 0.157."""
+def test_with_many_seeds_bars_of_one_standard_error_are_separated_in_16_percent():
+    """The probability is 2 (1 - Φ(√2)) = 0.157."""
     assert 2 * (1 - normal_cdf(sqrt(2))) == pytest.approx(0.157, abs=5e-4)
     assert separated_exactly(1 / sqrt(1000), 1000) == pytest.approx(0.157, abs=1e-3)
 
 
-def test_bootstrap_bars_of_three_are_apart_in_2_of_the_20_orders():
+def test_bootstrap_bars_of_three_are_separated_in_2_of_the_20_orders():
     apart = 0
     for one in combinations(range(6), 3):
         other = sorted(set(range(6)) - set(one))
@@ -250,7 +258,7 @@ def test_bootstrap_bars_of_three_are_apart_in_2_of_the_20_orders():
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
-def test_the_expected_best_is_the_mean_over_all_draws(notebook, k):
+def test_the_expected_best_of_k_is_the_mean_over_all_draws(notebook, k):
     returns = [500, 10, 490, 500, 77]
     every = [max(draw) for draw in product(returns, repeat=k)]
     assert notebook["best_of"](np.array(returns), k) == pytest.approx(np.mean(every))
@@ -268,24 +276,22 @@ def test_the_density_of_the_maximum_gives_the_known_means(k, exact):
 
 
 def exact_power(n, delta):
-    """Of the two-sided t test with 2n - 2 degrees, by the noncentral t."""
+    """Return the power of the two-sided t test with 2n - 2 degrees, by the noncentral t."""
     degrees, shift = 2 * n - 2, delta * sqrt(n / 2)
     bound = stdtrit(degrees, 0.975)
     return 1 - nctdtr(degrees, shift, bound) + nctdtr(degrees, shift, -bound)
 
 
 @pytest.mark.parametrize(("n", "delta"), [(16, 1.0), (63, 0.5), (4, 2.0), (3, 1.0), (3, 2.3)])
-def test_the_notebooks_test_finds_a_difference_as_often_as_the_noncentral_t_says(
-    notebook, n, delta
-):
+def test_the_test_of_the_notebook_has_the_power_of_the_noncentral_t(notebook, n, delta):
     x, y = np.random.default_rng(0).normal(size=(2, 20_000, n))
     exact = exact_power(n, delta)
     counted = notebook["differ"](x + delta, y).mean()
     assert abs(counted - exact) < 4 * sqrt(exact * (1 - exact) / 20_000)
 
 
-def test_sixteen_times_sigma_over_delta_squared_gives_a_power_near_80_percent():
-    """2 (1.960 + 0.842)² = 15.7. For small n the t costs some: 4 seeds for 2σ have 65%."""
+def test_sixteen_times_sigma_over_delta_squared_seeds_give_a_power_near_80_percent():
+    """2 (1.960 + 0.842)² = 15.7. For small n the power is lower: 65% for 4 seeds and 2σ."""
     assert normal_cdf([1.959964, 0.841621]) == pytest.approx([0.975, 0.8])
     assert round(2 * (1.959964 + 0.841621) ** 2, 1) == 15.7
     assert exact_power(63, 0.5) == pytest.approx(0.8, abs=0.01)

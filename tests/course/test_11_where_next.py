@@ -1,27 +1,23 @@
-"""A baseline out of the other episodes, what RLOO and GRPO make of it, and scripts that move.
+"""A baseline from the other episodes, its use in RLOO and GRPO, and scripts that move.
 
-The oracles: enumeration, linear equations, Fractions, torch's autograd, loops that follow the
+The oracles: enumeration, linear equations, fractions, autograd, and loops that follow the
 definition.
 """
 
 import ast
 import re
 from dataclasses import replace
-from fractions import Fraction
 from itertools import product
 from math import comb
 from pathlib import Path
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from torch.distributions import Categorical
 
-from pg_edu import Batch, Net, PGPolicy, ReplayBuffer, VectorReplayBuffer
-from pg_edu import policy_within_training_step as training
+from pg_edu import PGPolicy, PGTrainingStats, SequenceSummaryStats
 from pg_edu.course import exercise
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.agent import pgpolicy_step
@@ -38,117 +34,46 @@ from pg_edu.lab.exact.tasks import (
     two_decisions,
 )
 from pg_edu.leave_one_out import LeaveOneOut
+from tests.helpers import ConstantLogits, buffer_of_episodes, make_policy, returns_of
 
 # LeaveOneOut
 
 
-def policy_over_one_number(**settings):
-    net = Net(state_shape=1, action_shape=2)
-    return LeaveOneOut(
-        actor=net,
-        optim=torch.optim.SGD(net.parameters(), lr=0.1),
-        dist_fn=lambda logits: Categorical(logits=logits),
-        action_space=gym.spaces.Discrete(2),
-        action_scaling=False,
-        **{"discount_factor": 1.0, **settings},
-    )
-
-
-def buffer_of(games, cut=False, unfinished=False):
-    """A buffer that holds these rewards, one game behind the other; flags at each game's end."""
-    rew = np.concatenate([np.asarray(game, float) for game in games])[:, None]
-    end = np.zeros(rew.shape, bool)
-    end[np.cumsum([len(game) for game in games]) - 1] = True
-    if unfinished:
-        end[-1] = False
-    flags = {"terminated": end & (not cut), "truncated": end & cut}
-    buffer = ReplayBuffer(max(1, len(rew)))
-    rows = Batch(obs=np.zeros((*rew.shape, 1)), act=np.zeros(rew.shape, int), rew=rew, **flags)
-    buffer.extend(rows, np.ones(rew.shape, bool))
-    return buffer
-
-
-def processed(policy, buffer, order=slice(None)):
-    _, indices = buffer.sample(0)
-    return policy.process_fn(buffer[indices[order]], buffer, indices[order]).returns
-
-
-def weights_by_definition(games, gamma):
-    """(Gᵢₜ - Σ_{j≠i} Gⱼₜ / (N-1)) B / N in fractions, Gⱼₜ = 0 behind j's end."""
-    G = [[sum(gamma**k * r for k, r in enumerate(g[t:])) for t in range(len(g))] for g in games]
-    N, B = len(games), sum(map(len, games))
-    found = []
-    for i, own in enumerate(G):
-        for t, value in enumerate(own):
-            others = [G[j][t] if t < len(G[j]) else Fraction(0) for j in range(N) if j != i]
-            found.append((value - (sum(others) / (N - 1) if others else 0)) * Fraction(B, N))
-    return found
-
-
-def test_the_weights_of_two_games_by_hand():
-    """Returns 3, 2, 1 and 1: 3 - 1, 2 - 0, 1 - 0 and 1 - 3, times B/N = 2."""
-    found = processed(policy_over_one_number(), buffer_of([[1, 1, 1], [1]]))
+def test_the_weights_of_two_episodes_by_hand():
+    """Returns 3, 2, 1 and 1 give 3 - 1, 2 - 0, 1 - 0 and 1 - 3, times B/N = 2."""
+    policy = make_policy(ConstantLogits(), kind=LeaveOneOut, discount_factor=1.0)
+    found = returns_of(policy, buffer_of_episodes([[1, 1, 1], [1]]))
     np.testing.assert_array_equal(found, [4, 4, 2, -4])
 
 
-@settings(max_examples=50)
-@given(
-    st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=5), min_size=1, max_size=5),
-    st.sampled_from([Fraction(1), Fraction(1, 2)]),
-    st.booleans(),
-)
-def test_the_weights_are_those_of_their_definition(games, gamma, cut):
-    """Whether games terminate or are stopped by the clock: over is over."""
-    policy = policy_over_one_number(discount_factor=float(gamma))
-    expected = [float(w) for w in weights_by_definition(games, gamma)]
-    found = processed(policy, buffer_of(games, cut))
-    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
-
-
-def test_games_of_several_environments_are_each_compared_with_all_others():
-    """Environment 0 plays 1, 1; environment 1 plays 5 and then 2: returns 2, 1 | 5 | 2."""
-    buffer = VectorReplayBuffer(total_size=8, buffer_num=2)
-    for rew, over in [([1.0, 5.0], [False, True]), ([1.0, 2.0], [True, True])]:
-        still = {"obs": np.zeros((2, 1)), "act": np.zeros(2, int), "truncated": np.zeros(2, bool)}
-        rows = Batch(still, rew=np.array(rew), terminated=np.array(over))
-        buffer.add(rows, buffer_ids=[0, 1])
-    expected = np.array([2 - 7 / 2, 1, 5 - 4 / 2, 2 - 7 / 2]) * 4 / 3
-    np.testing.assert_allclose(processed(policy_over_one_number(), buffer), expected, rtol=1e-15)
-
-
-def test_games_that_are_all_alike_teach_nothing():
-    found = processed(policy_over_one_number(), buffer_of([[1] * 500] * 16))
-    np.testing.assert_array_equal(found, np.zeros(8000))
-
-
 @pytest.mark.parametrize("world", [stop_or_go(), forced_minus_5(), replace(patience(), limit=4)])
-def test_it_is_unbiased_whatever_the_lengths(world):
-    """|E[Δθ] - ∇J| < 1e-12, N = 2: nothing is rounded, halves of float32 numbers are exact."""
+def test_leave_one_out_is_unbiased_whatever_the_lengths_of_episodes(world):
+    """|E[Δθ] - ∇J| < 1e-12 for N = 2, for halves of float32 numbers are exact."""
     found = judge(pgpolicy_step(LeaveOneOut), world.batches(2), world.gradient())
     assert found.unbiased, found
 
 
 @pytest.mark.parametrize("N", [1, 2, 3, 4])
-def test_it_does_not_need_many_episodes_to_be_unbiased(N):
-    """E[Δθ] = ∇J for every N, to the rounding of float32 returns."""
+def test_leave_one_out_is_unbiased_for_every_number_of_episodes(N):
+    """E[Δθ] = ∇J for every N, up to the rounding of float32 returns."""
     world = stop_or_go(0.7)
     found = judge(pgpolicy_step(LeaveOneOut), world.batches(N), world.gradient())
     np.testing.assert_allclose(found.expectation, found.truth, rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize("N", [1, 2, 3])
-def test_each_update_is_that_of_the_estimator(N):
+def test_each_update_of_leave_one_out_is_that_of_the_estimator(N):
     estimator, step = estimators.RIGHT["leave-one-out"], pgpolicy_step(LeaveOneOut)
     for _, batch in length_bias().batches(N, symmetric=True):
         np.testing.assert_allclose(step(batch), estimator(batch), rtol=0, atol=1e-6)
 
 
-def test_it_keeps_the_three_laws():
+def test_leave_one_out_keeps_the_three_laws():
     assert laws(pgpolicy_step(LeaveOneOut), tasks={"": stop_or_go()}, sizes=(1, 2, 3)).broken == ()
 
 
-def test_with_a_discount_it_estimates_what_lacks_gamma_t():
-    """γ = 1/2: E[Δθ] = E[Σ ∇log π Gₜ], not ∇J."""
+def test_with_a_discount_factor_leave_one_out_estimates_the_update_without_gamma_t():
+    """For γ = 1/2, E[Δθ] is E[Σ ∇log π Gₜ], not ∇J."""
     world = two_decisions()
     step = pgpolicy_step(LeaveOneOut, discount_factor=world.gamma)
     found = judge(step, world.batches(2), world.without_gamma_t())
@@ -156,65 +81,31 @@ def test_with_a_discount_it_estimates_what_lacks_gamma_t():
     assert np.linalg.norm(found.expectation - world.gradient()) > 0.01
 
 
-def test_a_game_that_is_not_over_is_an_error():
-    with pytest.raises(ValueError, match=r"needs whole episodes.*collect with n_episode"):
-        processed(policy_over_one_number(), buffer_of([[1, 1], [1, 1]], unfinished=True))
+# How much less variance
 
 
-def test_a_game_that_is_not_over_in_the_midst_of_the_rows_is_an_error():
-    """Environment 0 is in the midst of a game, environment 1 has just ended one."""
-    buffer = VectorReplayBuffer(total_size=8, buffer_num=2)
-    still = {"obs": np.zeros((2, 1)), "act": np.zeros(2, int), "truncated": np.zeros(2, bool)}
-    buffer.add(Batch(still, rew=np.ones(2), terminated=np.array([False, True])), buffer_ids=[0, 1])
-    with pytest.raises(ValueError, match="needs whole episodes"):
-        processed(policy_over_one_number(), buffer)
-
-
-def test_rows_in_another_order_are_an_error():
-    with pytest.raises(ValueError, match="in the order of time"):
-        processed(policy_over_one_number(), buffer_of([[1, 2, 3], [1]]), order=[1, 0, 2, 3])
-
-
-def test_minibatches_are_an_error_and_the_statistics_are_as_before():
-    policy = policy_over_one_number(reward_normalization=True)
-    with training(policy), pytest.raises(ValueError, match="batch_size must be None, got 2 for 4"):
-        policy.update(0, buffer_of([[1, 2, 3], [1]]), batch_size=2, repeat=1)
-    assert policy.ret_rms.count == 0
-
-
-@pytest.mark.parametrize("batch_size", [None, 0, -1, 4, 64])
-def test_a_batch_size_that_holds_all_rows_is_none(batch_size):
-    policy = policy_over_one_number()
-    with training(policy):
-        stats = policy.update(0, buffer_of([[1, 2, 3], [1]]), batch_size=batch_size, repeat=1)
-    assert np.isfinite(stats.loss.mean)
-
-
-# How much less noise
-
-
-def relative_noise(name, world, N):
-    """N · variance / |∇J|², exactly."""
+def relative_variance(name, world, N):
+    """Return N · variance / |∇J|², computed exactly."""
     batches = world.batches(N, symmetric=True)
     found = judge(estimators.RIGHT[name], batches, world.gradient())
     return N * found.variance / float((found.truth**2).sum())
 
 
 @pytest.mark.parametrize(("N", "helps"), [(2, False), (3, True), (4, True)])
-def test_on_the_bandit_it_helps_from_three_episodes_on(N, helps):
+def test_on_the_bandit_leave_one_out_reduces_variance_from_three_episodes_on(N, helps):
     machine = bandit([1, 0, 5], [0.5, -0.3, 0.1])
-    plain = relative_noise("reward-to-go", machine, N)
-    assert (relative_noise("leave-one-out", machine, N) < plain) == helps
+    plain = relative_variance("reward-to-go", machine, N)
+    assert (relative_variance("leave-one-out", machine, N) < plain) == helps
 
 
 @pytest.mark.parametrize("T", [1, 2, 3])
 @pytest.mark.parametrize("N", [2, 3, 4])
-def test_the_noise_of_coins_is_that_on_paper(T, N):
+def test_the_variance_of_coins_has_the_formula_on_paper(T, N):
     """(T-1)/2 + ((T+1)/2 + 1)/(N-1) with leave-one-out, (T+1)(T+2)/3 - 1 without."""
     expected = (T - 1) / 2 + ((T + 1) / 2 + 1) / (N - 1)
-    assert relative_noise("leave-one-out", coins(T), N) == pytest.approx(expected, rel=1e-12)
+    assert relative_variance("leave-one-out", coins(T), N) == pytest.approx(expected, rel=1e-12)
     plain = (T + 1) * (T + 2) / 3 - 1
-    assert relative_noise("reward-to-go", coins(T), N) == pytest.approx(plain, rel=1e-12)
+    assert relative_variance("reward-to-go", coins(T), N) == pytest.approx(plain, rel=1e-12)
 
 
 # Answers of a very small language model, as an MDP
@@ -224,7 +115,10 @@ NEVER = -np.inf
 
 
 def question(p_no, stop=(0.5, 0.5)):
-    """State 0 is the question, 1 to 3 are no + 0 to 2 words, 4 to 6 yes + 0 to 2 words."""
+    """Return the MDP of a question that can be answered with no or yes and more words.
+
+    State 0 is the question, 1 to 3 are no + 0 to 2 words, 4 to 6 are yes + 0 to 2 words.
+    """
     transition = np.zeros((7, 4, 7))
     transition[0, NO, 1] = transition[0, YES, 4] = 1.0
     for s in (1, 2, 4, 5):
@@ -239,8 +133,8 @@ def question(p_no, stop=(0.5, 0.5)):
     return MDP([1.0, *[0.0] * 6], transition, reward, logits, observation=[0, 1, 1, 3, 2, 2, 3])
 
 
-def of_advantages(advantage, average_tokens=False):
-    """The estimator that gives each token of an answer the answer's advantage."""
+def weighted_by(advantage, average_tokens=False):
+    """Return the estimator that gives each token of an answer the advantage of the answer."""
 
     def estimator(batch):
         A = advantage(np.array([e.rew.sum() for e in batch]))
@@ -265,11 +159,11 @@ def standardised(R):
 def verdict(advantage, average_tokens=False, p_no=0.3, G=4, stop=(0.5, 0.5)):
     world = question(p_no, stop)
     batches = world.batches(G, symmetric=True)
-    return judge(of_advantages(advantage, average_tokens), batches, world.gradient())
+    return judge(weighted_by(advantage, average_tokens), batches, world.gradient())
 
 
 def stops(found):
-    """E[update] of stop, after no and after yes."""
+    """Return E[update] of the logit of stop, after no and after yes."""
     return found.expectation[1, STOP], found.expectation[2, STOP]
 
 
@@ -279,7 +173,7 @@ def test_six_answers_of_two_to_four_tokens_are_possible():
     np.testing.assert_allclose(probability, [0.075, 0.075, 0.15, 0.175, 0.175, 0.35], atol=1e-15)
 
 
-def test_the_reward_does_not_care_for_the_length_of_an_answer():
+def test_the_reward_does_not_depend_on_the_length_of_an_answer():
     """∂J / ∂logit(stop) = 0."""
     gradient = question(0.3, stop=(0.2, 0.6)).gradient()
     np.testing.assert_allclose(gradient[1:], 0, rtol=0, atol=1e-15)
@@ -300,13 +194,13 @@ def test_dr_grpo_is_rloo_times_one_minus_one_over_g(G):
 @pytest.mark.parametrize("G", [2, 3, 4])
 @pytest.mark.parametrize("p_no", [0.1, 0.3, 0.5, 0.9])
 @pytest.mark.parametrize("advantage", [minus_mean, standardised])
-def test_averaged_over_tokens_right_answers_get_shorter_and_wrong_ones_longer(advantage, p_no, G):
+def test_a_mean_over_tokens_makes_right_answers_shorter_and_wrong_ones_longer(advantage, p_no, G):
     after_no, after_yes = stops(verdict(advantage, True, p_no, G))
     assert after_no > 0 > after_yes
 
 
-def test_grpo_points_elsewhere():
-    """At p = .3, four answers: cosine .976, and a seventh of the push goes to the lengths."""
+def test_grpo_has_another_direction_than_the_gradient():
+    """At p = .3 with four answers the cosine is .976; a seventh of the push goes to lengths."""
     found = verdict(standardised, True)
     assert found.cosine == pytest.approx(0.976, abs=5e-4)
     expected = np.array([0.1359, 0.0215, -0.0215])
@@ -314,31 +208,31 @@ def test_grpo_points_elsewhere():
     np.testing.assert_allclose(got, expected, atol=5e-5)
 
 
-def test_where_one_logit_serves_right_and_wrong_answers_the_pushes_cancel():
+def test_the_pushes_cancel_if_one_logit_serves_right_and_wrong_answers():
     for G in (2, 3, 4):
         assert sum(stops(verdict(standardised, True, 0.3, G))) == pytest.approx(0, abs=1e-15)
 
 
-def test_where_wrong_answers_are_longer_already_the_pushes_do_not_cancel():
+def test_the_pushes_do_not_cancel_if_wrong_answers_are_already_longer():
     assert abs(sum(stops(verdict(standardised, True, stop=(0.7, 0.2))))) > 5e-4
 
 
 @pytest.mark.parametrize(("G", "bend"), [(2, 0.0872), (3, 0.0595), (4, 0.0450), (5, 0.0361)])
-def test_divided_by_all_tokens_of_the_group_the_bias_fades(G, bend):
+def test_dividing_by_all_tokens_of_the_group_gives_a_bias_that_fades(G, bend):
     def estimator(batch):
         tokens = sum(map(len, batch))
-        return of_advantages(minus_mean)(batch) * len(batch) / tokens
+        return weighted_by(minus_mean)(batch) * len(batch) / tokens
 
     world = question(0.3)
     found = judge(estimator, world.batches(G, symmetric=True), world.gradient())
     assert -stops(found)[1] / found.expectation[0, NO] == pytest.approx(bend, abs=5e-5)
 
 
-# The spread of the group
+# The standard deviation of the group
 
 
 def factor(p, G):
-    """E[σₖ] / (p (1 - p)) with k right answers among G."""
+    """Return E[σₖ] / (p (1 - p)) for k right answers among G."""
     k = np.arange(G + 1)
     chance = np.array([comb(G, i) for i in k]) * p**k * (1 - p) ** (G - k)
     return chance @ np.sqrt(k / G * (1 - k / G)) / (p * (1 - p))
@@ -346,41 +240,41 @@ def factor(p, G):
 
 @pytest.mark.parametrize("G", [2, 3, 4])
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.8])
-def test_with_rewards_0_and_1_the_spread_leaves_the_direction(p, G):
-    """E[g] = E[σₖ] / (p (1 - p)) ∇J, for sequences too."""
+def test_with_rewards_0_and_1_the_standard_deviation_keeps_the_direction(p, G):
+    """E[g] = E[σₖ] / (p (1 - p)) ∇J holds for sequences, too."""
     found = verdict(standardised, p_no=p, G=G, stop=(0.3, 0.6))
     np.testing.assert_allclose(found.expectation, factor(p, G) * found.truth, rtol=0, atol=1e-14)
 
 
-def test_with_rewards_0_and_1_any_divisor_made_of_the_rewards_leaves_the_direction():
-    """Here R.std(ddof=1) + 1/100."""
+def test_with_rewards_0_and_1_any_divisor_made_of_the_rewards_keeps_the_direction():
+    """The divisor here is R.std(ddof=1) + 1/100."""
     found = verdict(lambda R: minus_mean(R) / (R.std(ddof=1) + 0.01))
     assert found.cosine == pytest.approx(1, abs=1e-14)
 
 
 @pytest.mark.parametrize("p", [0.01, 0.1, 0.5, 0.99])
-def test_in_groups_of_two_and_three_the_spread_weighs_all_questions_alike(p):
-    """σ₁ = 1/2 and P(k = 1) = 2 p (1 - p); σ₁ = σ₂ = √2/3 and P(k = 1 or 2) = 3 p (1 - p)."""
+def test_in_groups_of_two_and_three_all_questions_have_equal_weight(p):
+    """For G = 2, σ₁ = 1/2, P(k = 1) = 2pq; for G = 3, σ₁ = σ₂ = √2/3, P(k = 1 or 2) = 3pq."""
     assert factor(p, 2) == pytest.approx(1, rel=1e-12)
     assert factor(p, 3) == pytest.approx(np.sqrt(2), rel=1e-12)
 
 
 @pytest.mark.parametrize("G", [4, 8, 32])
-def test_in_larger_groups_hard_and_easy_questions_weigh_more(G):
+def test_in_larger_groups_hard_and_easy_questions_have_more_weight(G):
     weights = [factor(p, G) for p in (0.01, 0.1, 0.3, 0.5)]
     assert (np.diff(weights) < 0).all()
     assert factor(0.9, G) == pytest.approx(factor(0.1, G), rel=1e-12)
 
 
-def test_with_other_rewards_the_spread_does_change_the_direction():
-    """Rewards 1, 0 and 5, two pulls: cosine .94."""
+def test_with_other_rewards_the_standard_deviation_changes_the_direction():
+    """Rewards 1, 0 and 5 with two pulls give a cosine of .94."""
     machine = bandit([1, 0, 5], [0.5, -0.3, 0.1])
-    found = judge(of_advantages(standardised), machine.batches(2), machine.gradient())
+    found = judge(weighted_by(standardised), machine.batches(2), machine.gradient())
     assert found.cosine == pytest.approx(0.94, abs=5e-3)
 
 
-def test_the_spread_weighs_questions_against_each_other():
-    """p = .02 and .5 in groups of four: no longer the direction of the sum of the gradients."""
+def test_the_standard_deviation_changes_the_relative_weights_of_questions():
+    """With p = .02 and .5 in groups of four it is not the direction of the summed gradients."""
     found = [verdict(standardised, p_no=p) for p in (0.02, 0.5)]
     together = [np.concatenate([f.expectation, f.truth], axis=1)[0] for f in found]
     ratio = together[0][NO] / together[1][NO] / (0.0196 / 0.25)
@@ -392,7 +286,7 @@ def test_the_spread_weighs_questions_against_each_other():
 
 
 class Clipped(LeaveOneOut):
-    """PPO's objective, min(ρ A, clip(ρ, .8, 1.2) A)."""
+    """A policy that follows the objective of PPO, min(ρ A, clip(ρ, .8, 1.2) A)."""
 
     def process_fn(self, batch, buffer, indices):
         batch = super().process_fn(batch, buffer, indices)
@@ -400,41 +294,49 @@ class Clipped(LeaveOneOut):
             batch.old = self(batch).dist.log_prob(torch.as_tensor(batch.act))
         return batch
 
-    def _loss(self, rows):
-        ratio = (self(rows).dist.log_prob(torch.as_tensor(rows.act)) - rows.old).exp()
-        A = torch.as_tensor(rows.returns)
-        return -torch.min(ratio * A, ratio.clamp(0.8, 1.2) * A).mean()
+    def learn(self, batch, batch_size, repeat, *args, **kwargs):
+        act = torch.as_tensor(batch.act)
+        A = torch.as_tensor(batch.returns)
+        losses = []
+        for _ in range(repeat):
+            ratio = (self(batch).dist.log_prob(act) - batch.old).exp()
+            loss = -torch.min(ratio * A, ratio.clamp(0.8, 1.2) * A).mean()
+            self.optim.zero_grad()
+            loss.backward()
+            self.optim.step()
+            losses.append(loss.item())
+        return PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
 
 
 def test_the_first_step_of_ppo_is_that_of_reinforce():
-    """ρ = 1 and ∇ρ = ∇log π."""
+    """At the old policy, ρ = 1 and ∇ρ = ∇log π."""
     ppo, reinforce = pgpolicy_step(Clipped), pgpolicy_step(LeaveOneOut)
     for _, batch in forced_minus_5().batches(2):
         np.testing.assert_allclose(ppo(batch), reinforce(batch), rtol=0, atol=1e-14)
 
 
-def test_the_second_step_of_ppo_is_another_one():
+def test_the_second_step_of_ppo_differs_from_that_of_reinforce():
     ppo, reinforce = pgpolicy_step(Clipped, repeat=2), pgpolicy_step(LeaveOneOut, repeat=2)
     batches = [batch for _, batch in forced_minus_5().batches(2)]
     assert max(np.abs(ppo(batch) - reinforce(batch)).max() for batch in batches) > 0.1
 
 
-def test_plain_pgpolicy_is_still_biased_there():
-    """What LeaveOneOut mends is not mended elsewhere: stop-or-go, N = 1, the wrong sign."""
+def test_plain_pgpolicy_is_biased_where_leave_one_out_is_not():
+    """On stop-or-go with N = 1 its expected update has the wrong sign."""
     found = judge(pgpolicy_step(PGPolicy), stop_or_go().batches(1), stop_or_go().gradient())
     assert cosine(found.expectation, found.truth) < 0
 
 
-# The exercises' answers, held against something else
+# The answers to the exercises
 
 
 @given(st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=4), min_size=2, max_size=4))
-def test_the_answer_of_11_1_is_the_mean_of_the_others_at_t(games):
-    G = np.concatenate([np.asarray(g, float) for g in games])
-    end = np.concatenate([np.arange(len(g)) == len(g) - 1 for g in games])
+def test_the_answer_of_11_1_is_the_mean_of_the_others_at_t(episodes):
+    G = np.concatenate([np.asarray(g, float) for g in episodes])
+    end = np.concatenate([np.arange(len(g)) == len(g) - 1 for g in episodes])
     expected = [
-        np.mean([g[t] if t < len(g) else 0 for g in games[:i] + games[i + 1 :]])
-        for i, own in enumerate(games)
+        np.mean([g[t] if t < len(g) else 0 for g in episodes[:i] + episodes[i + 1 :]])
+        for i, own in enumerate(episodes)
         for t in range(len(own))
     ]
     np.testing.assert_allclose(exercise("11.1").key(G, end), expected, rtol=1e-13, atol=1e-13)
@@ -445,14 +347,15 @@ def test_the_answer_of_11_2_is_the_limit_of_the_factor():
 
 
 def test_minus_the_gradient_of_the_loss_of_11_3_is_right_on_average():
-    """Four arms of 1 to 2 tokens: E[-∇loss] = ∇J, by finite differences of both."""
-    reward, tokens, z = np.array([1.0, 0.0, 0.5, 0.0]), np.array([1, 2, 2, 1]), np.zeros(4)
-    z[:] = 0.3, -0.2, 0.1, 0.0
+    """E[-∇loss] = ∇J for four arms of 1 or 2 tokens, by finite differences of both."""
+    reward = np.array([1.0, 0.0, 0.5, 0.0])
+    tokens = np.array([1, 2, 2, 1])
+    z = np.array([0.3, -0.2, 0.1, 0.0])
 
     def log_pi(z):
         return z - np.log(np.exp(z).sum())
 
-    def loss(z, group):  # an answer's log-probability stands at its first token
+    def loss(z, group):  # The log-probability of an answer stands at its first token.
         mask = np.arange(2) < tokens[group][:, None]
         log_prob = np.where(np.arange(2) == 0, log_pi(z)[group][:, None], 0.0)
         return exercise("11.3").key(log_prob, mask, reward[group])
@@ -467,12 +370,13 @@ def test_minus_the_gradient_of_the_loss_of_11_3_is_right_on_average():
     np.testing.assert_allclose(slopes, -np.array(truth), atol=1e-9)
 
 
-def test_the_answer_of_11_4_is_what_autograd_says():
+def test_the_answer_of_11_4_agrees_with_autograd():
     rng = np.random.default_rng(0)
     log_ratio = torch.tensor(rng.normal(0, 0.5, 200), requires_grad=True)
     A = rng.normal(size=200)
     ratio, advantage = log_ratio.exp(), torch.tensor(A)
     torch.min(ratio * advantage, ratio.clamp(0.7, 1.3) * advantage).sum().backward()
+    assert log_ratio.grad is not None
     found = exercise("11.4").key(ratio.detach().numpy(), A, 0.3)
     np.testing.assert_allclose(found, log_ratio.grad.numpy(), rtol=1e-12, atol=0)
 

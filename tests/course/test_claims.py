@@ -1,4 +1,4 @@
-"""A claim prints one line when it holds, and stops the reader when it does not."""
+"""A claim prints one line if it holds, and stops the notebook if it does not."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -22,8 +22,8 @@ def test_a_false_claim_prints_its_line_and_raises(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "✗ water is dry\n"
 
 
-def test_a_false_claim_raises_where_asserts_are_switched_off() -> None:
-    """As under `python -O`."""
+def test_a_false_claim_raises_even_if_asserts_are_switched_off() -> None:
+    """The module is compiled as `python -O` would compile it."""
     source = Path(claims.__file__).read_text(encoding="utf-8")
     module: dict[str, Any] = {"__name__": "claims"}
     exec(compile(source, "claims.py", "exec", optimize=1), module)
@@ -44,7 +44,7 @@ def test_a_false_claim_raises_where_asserts_are_switched_off() -> None:
         ("CartPole-v1", "CartPole-v1"),
     ],
 )
-def test_values_are_shown_behind_the_sentence(
+def test_values_are_shown_after_the_sentence(
     value: object, shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     claim("it holds", np.True_, mean=value, steps=3)
@@ -54,6 +54,8 @@ def test_values_are_shown_behind_the_sentence(
 @pytest.mark.parametrize(
     "holds", [float("nan"), 1, None, "yes", np.array([True, True]), torch.tensor(True)]
 )
-def test_what_is_not_a_truth_value_is_refused(holds: object) -> None:
-    with pytest.raises(TypeError, match=f"True or False, got {type(holds).__name__}"):
+def test_anything_but_a_truth_value_is_an_error(holds: object) -> None:
+    with pytest.raises(
+        TypeError, match=f"of type {type(holds).__name__}, but must be True or False"
+    ):
         claim("it holds", holds)  # type: ignore[arg-type]

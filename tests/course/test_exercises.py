@@ -1,4 +1,4 @@
-"""The exercise checks: the right answer passes, and every listed mistake is called by its name."""
+"""The checks of the exercises: the right answer passes, and every listed mistake is diagnosed."""
 
 import re
 
@@ -23,13 +23,13 @@ def test_the_right_answer_is_correct(exercise):
     [(e, diagnosis) for e in ALL for diagnosis in e.mistakes],
     ids=lambda value: getattr(value, "name", value),
 )
-def test_every_listed_mistake_is_named(exercise, diagnosis):
-    said = verdict(exercise, exercise.mistakes[diagnosis])
-    assert said.startswith(f"✗ {exercise.name}") and said.endswith(diagnosis)
+def test_every_listed_mistake_gets_its_diagnosis(exercise, diagnosis):
+    line = verdict(exercise, exercise.mistakes[diagnosis])
+    assert line.startswith(f"✗ {exercise.name}") and line.endswith(diagnosis)
 
 
 @every_exercise
-def test_every_exercise_knows_a_mistake(exercise):
+def test_every_exercise_lists_a_mistake(exercise):
     assert exercise.mistakes
 
 
@@ -38,8 +38,8 @@ def test_an_empty_answer_gets_the_hint(exercise):
     def stub(*args):
         raise NotImplementedError
 
-    said = verdict(exercise, stub if exercise.cases else None)
-    assert said == f"○ {exercise.name} not attempted yet. Hint: {exercise.hint}"
+    line = verdict(exercise, stub if exercise.cases else None)
+    assert line == f"○ {exercise.name} not attempted yet. Hint: {exercise.hint}"
 
 
 @every_exercise
@@ -48,7 +48,7 @@ def test_a_verdict_is_one_line(exercise):
     assert not any("\n" in verdict(exercise, answer) for answer in answers)
 
 
-def test_the_exercises_are_those_that_the_notebooks_check():
+def test_the_notebooks_check_every_exercise_once_and_in_order():
     checked = []
     for source in build.sources([]):
         checked += re.findall(
@@ -59,28 +59,28 @@ def test_the_exercises_are_those_that_the_notebooks_check():
 
 DOUBLE = Exercise(
     "00.0",
-    hint="add it to itself.",
+    hint="Add it to itself.",
     key=lambda x: 2 * x,
     cases=[(np.array([1.0, 2.0]),), (3,)],
     mistakes={"That is the square.": lambda x: x * x},
 )
 
 
-def test_the_first_failing_case_is_shown_with_what_came_and_what_was_expected():
-    said = verdict(DOUBLE, lambda x: x + 1)
-    assert said == "✗ 00.0 for (x=[1.0, 2.0]): expected [2.0, 4.0], got [2.0, 3.0]."
+def test_the_first_failing_case_is_shown_with_the_expected_and_the_actual_result():
+    line = verdict(DOUBLE, lambda x: x + 1)
+    assert line == "✗ 00.0 for (x=[1.0, 2.0]): expected [2.0, 4.0], got [2.0, 3.0]."
 
 
-def test_a_diagnosis_is_given_where_a_mistake_leads_to_the_same_result():
+def test_a_diagnosis_is_given_if_a_listed_mistake_has_the_same_result():
     assert verdict(DOUBLE, lambda x: x**2).endswith("got [1.0, 4.0]. That is the square.")
 
 
-def test_an_answer_that_raises_is_told_what_it_raised():
-    said = verdict(DOUBLE, lambda x: x.missing)
-    assert said.startswith("✗ 00.0 for (x=[1.0, 2.0]): AttributeError: ")
+def test_an_answer_that_raises_is_reported_with_its_exception():
+    line = verdict(DOUBLE, lambda x: x.missing)
+    assert line.startswith("✗ 00.0 for (x=[1.0, 2.0]): AttributeError: ")
 
 
-def test_an_answer_of_another_shape_is_wrong_even_if_it_would_broadcast():
+def test_an_answer_of_another_shape_is_wrong_even_if_it_could_be_broadcast():
     assert verdict(DOUBLE, lambda x: np.atleast_2d(2 * x)).startswith("✗")
 
 
@@ -97,37 +97,37 @@ def test_an_answer_may_change_its_arguments():
     assert verdict(DOUBLE, in_place) == "✓ 00.0 correct"
 
 
-PREDICTION = Exercise("00.1", hint="count them.", key=(4, 4), mistakes={"Only one axis?": (4,)})
+PREDICTION = Exercise("00.1", hint="Count them.", key=(4, 4), mistakes={"Only one axis?": (4,)})
 
 
-def test_a_predicted_value_is_not_given_away():
-    assert verdict(PREDICTION, (4, 1)) == "✗ 00.1: [4, 1] is not it. count them."
-    assert verdict(PREDICTION, (4,)) == "✗ 00.1: [4] is not it. Only one axis?"
+def test_the_expected_value_of_a_prediction_is_not_shown():
+    assert verdict(PREDICTION, (4, 1)) == "✗ 00.1: [4, 1] is not the answer. Count them."
+    assert verdict(PREDICTION, (4,)) == "✗ 00.1: [4] is not the answer. Only one axis?"
 
 
-def test_a_predicted_number_in_quotes_is_told_from_a_wrong_one():
-    assert verdict(PREDICTION, "4, 4") == "✗ 00.1: '4, 4' is a text, not a number."
+def test_a_predicted_number_in_quotes_has_a_message_of_its_own():
+    assert verdict(PREDICTION, "4, 4") == "✗ 00.1: '4, 4' is a string, not a number."
 
 
 @every_exercise
-def test_the_numbers_that_went_wrong_are_printed(exercise):
+def test_the_wrong_numbers_of_every_mistake_are_printed(exercise):
     for mistake in exercise.mistakes.values():
         assert "array of shape" not in verdict(exercise, mistake)
 
 
-def test_flags_are_printed_as_flags_and_counts_as_counts():
+def test_flags_are_printed_as_flags_and_integers_as_integers():
     def first(done, n):
         return done[:n]
 
-    task = Exercise("00.2", hint="slice", key=first, cases=[(np.array([True, False, True]), 2)])
-    said = verdict(task, lambda done, n: ~done[:n])
-    assert said.startswith("✗ 00.2 for (done=[True, False, True], n=2): ")
-    assert said.endswith("expected [True, False], got [False, True].")
+    task = Exercise("00.2", hint="Slice it.", key=first, cases=[(np.array([True, False, True]), 2)])
+    line = verdict(task, lambda done, n: ~done[:n])
+    assert line.startswith("✗ 00.2 for (done=[True, False, True], n=2): ")
+    assert line.endswith("expected [True, False], got [False, True].")
 
 
-def test_a_large_array_is_named_by_its_shape():
-    said = verdict(DOUBLE, lambda x: np.zeros((3, 6)))
-    assert said.endswith("expected [2.0, 4.0], got array of shape [3, 6].")
+def test_of_a_large_array_only_the_shape_is_printed():
+    line = verdict(DOUBLE, lambda x: np.zeros((3, 6)))
+    assert line.endswith("expected [2.0, 4.0], got array of shape [3, 6].")
 
 
 def test_check_prints_the_verdict(capsys):

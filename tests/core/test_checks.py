@@ -1,0 +1,100 @@
+"""Bad input, given where a user would give it: what the messages say, and what stays unchanged.
+
+Each test uses a public door (a constructor or a method), wherever the check behind it may stand.
+"""
+
+import warnings
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Categorical, Independent, Normal
+
+from pg_edu import Batch, Collector, VectorReplayBuffer
+from tests.helpers import ConstantLogits, Counter, bandit_policy, counters, make_policy
+
+
+def batch_of(act: Any, returns: Any) -> Batch:
+    """Return a batch from which a policy can learn."""
+    return Batch(obs=np.zeros(len(act)), act=np.asarray(act), returns=np.asarray(returns))
+
+
+def test_a_buffer_with_too_few_sub_buffers_is_an_error_that_shows_the_right_call() -> None:
+    with pytest.raises(ValueError, match=r"VectorReplayBuffer\(total_size, buffer_num=3\)"):
+        Collector(make_policy(ConstantLogits()), counters(), VectorReplayBuffer(20, 2))
+
+
+@pytest.mark.parametrize(
+    "counts", [{}, {"n_step": 3, "n_episode": 3}, {"n_step": 0}, {"n_episode": -1}]
+)
+def test_collect_needs_exactly_one_positive_count(counts: dict[str, Any]) -> None:
+    collector = Collector(make_policy(ConstantLogits()), Counter())
+    with pytest.raises(ValueError, match="exactly one of n_step and n_episode"):
+        collector.collect(**counts)
+    assert collector.collect_step == 0
+
+
+def test_steps_that_are_no_multiple_of_the_environments_are_rounded_up_with_a_warning() -> None:
+    """Four steps in three environments take two vector steps, so there are six."""
+    collector = Collector(make_policy(ConstantLogits()), counters())
+    with pytest.warns(UserWarning, match="n_step=4 .*: 6 are taken"):
+        assert collector.collect(n_step=4).n_collected_steps == 6
+
+
+@pytest.mark.parametrize(
+    ("act", "returns", "message"),
+    [
+        ([0, 1], [1.0, 2.0, 3.0], "returns"),
+        ([0, 1], [1.0, np.nan], "returns must be finite"),
+        ([0, 7], [1.0, 2.0], "actions that Categorical cannot draw"),
+    ],
+)
+def test_learning_from_bad_rows_is_an_error_before_the_first_step(
+    act: list[int], returns: list[float], message: str
+) -> None:
+    policy = bandit_policy()
+    with pytest.raises(ValueError, match=message):
+        policy.learn(batch_of(act, returns), batch_size=None, repeat=1)
+    assert torch.equal(policy.actor.logits, torch.zeros(3, dtype=torch.float64))
+
+
+def test_a_loss_that_is_not_finite_is_an_error_before_the_step() -> None:
+    """An action of probability 0 has the log-probability -∞."""
+    policy = bandit_policy([0.0, -np.inf])
+    with pytest.raises(ValueError, match="the loss is inf"):
+        policy.learn(batch_of([1], [1.0]), batch_size=None, repeat=1)
+    assert policy.actor.logits.tolist() == [0.0, -np.inf]
+
+
+def test_a_distribution_for_another_number_of_rows_is_an_error() -> None:
+    """The distribution of one row for all would be broadcast without an error."""
+    policy = make_policy(
+        ConstantLogits(), dist_fn=lambda logits: Categorical(logits=logits.mean(0, keepdim=True))
+    )
+    with pytest.raises(ValueError, match=r"batch_shape \[1\] for 5 observations"):
+        policy(Batch(obs=np.zeros(5)))
+
+
+def test_more_outputs_than_actions_are_an_error() -> None:
+    policy = make_policy(ConstantLogits([0.0, 0.0, 0.0]), gym.spaces.Discrete(2))
+    with pytest.raises(ValueError, match=r"Discrete\(2\), but the policy's Categorical"):
+        policy(Batch(obs=np.zeros(1)))
+
+
+def test_actions_of_another_shape_than_the_space_are_an_error() -> None:
+    def two_numbers(logits: torch.Tensor) -> Independent:
+        return Independent(Normal(logits, 1.0), 1)
+
+    policy = make_policy(ConstantLogits(), gym.spaces.Box(-1, 1, (3,)), dist_fn=two_numbers)
+    with pytest.raises(ValueError, match=r"shape \(3,\), but the policy's have shape \(2,\)"):
+        policy(Batch(obs=np.zeros(1)))
+
+
+def test_good_input_raises_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        policy = bandit_policy()
+        policy(Batch(obs=np.zeros(2)))
+        policy.learn(batch_of([0, 2], [1.0, -1.0]), batch_size=None, repeat=1)

@@ -1,0 +1,400 @@
+"""The collector: rows in every autoreset mode, statistics, errors on the way, hidden states.
+
+The oracle is an environment whose every transition is known beforehand: the observation of a
+`Counter` says to which environment, episode and step it belongs.
+"""
+
+from functools import partial
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from torch import nn
+from torch.distributions import Categorical, Distribution
+
+from pg_edu import (
+    Batch,
+    Collector,
+    PGPolicy,
+    ReplayBuffer,
+    VectorReplayBuffer,
+    policy_within_training_step,
+)
+from tests.helpers import LENGTHS, ConstantLogits, Counter, counters, make_policy
+
+MODES = list(AutoresetMode)
+
+
+class DictCounter(Counter):
+    """A Counter whose observation is a dict."""
+
+    observation_space = gym.spaces.Dict(
+        place=gym.spaces.Box(0, 1e6, (2,)), time=gym.spaces.Discrete(1000)
+    )
+
+    def obs(self):
+        n, episode, t = super().obs()
+        return {"place": np.array([n, episode], np.float32), "time": int(t)}
+
+
+class Reuses(gym.vector.VectorWrapper):
+    """A vector environment that overwrites the arrays that it has returned, and the actions."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.held = {}
+
+    def reset(self, *, seed=None, options=None):
+        obs, info = self.env.reset(seed=seed, options=options)
+        return self.over((0,), obs), info
+
+    def step(self, actions):
+        outcome = self.env.step(actions.copy())
+        actions[:] = 1 - actions
+        return tuple(self.over((place,), value) for place, value in enumerate(outcome))
+
+    def over(self, path, new):
+        if isinstance(new, dict):
+            return {key: self.over((*path, key), value) for key, value in new.items()}
+        if not isinstance(new, np.ndarray):
+            return new
+        if new.dtype == object:  # final_obs
+            for n, value in enumerate(new):
+                new[n] = self.over((*path, n), value)
+            return new
+        held = self.held.setdefault(path, new.copy())
+        held[...] = new
+        return held
+
+
+def coin_policy(**settings):
+    return make_policy(ConstantLogits(), **settings)
+
+
+def expected_rows(lengths, rows):
+    """Return (episode, t) of the first `rows` transitions of one environment."""
+    found: list[tuple[int, int]] = []
+    episode = 0
+    while len(found) < rows:
+        found += [(episode, t) for t in range(lengths[episode % len(lengths)])]
+        episode += 1
+    return np.array(found[:rows])
+
+
+# What is stored
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("env", [Counter, DictCounter])
+@pytest.mark.parametrize("steps", [1, 7, 517])
+@pytest.mark.parametrize("wrapped", [lambda envs: envs, Reuses], ids=["new arrays", "same arrays"])
+def test_every_row_is_a_transition_of_its_environment(mode, env, steps, wrapped):
+    """Rows hold (s, a, r, s') with the true final s'; none is extra and none is missing."""
+    buffer = VectorReplayBuffer(3 * 1000, 3)
+    collector = Collector(coin_policy(), wrapped(counters(mode, env=env)), buffer)
+    stats = collector.collect(n_step=3 * steps)
+    assert stats.n_collected_steps == len(buffer)
+    for n, sub_buffer in enumerate(buffer.buffers):
+        rows: Any = sub_buffer[:]
+        obs, obs_next = rows.obs, rows.obs_next
+        if env is DictCounter:
+            obs, obs_next = (np.c_[o.place, o.time] for o in (obs, obs_next))
+        episode, t = expected_rows(LENGTHS[n], len(rows.rew)).T
+        np.testing.assert_array_equal(obs, np.c_[np.full_like(t, n), episode, t])
+        np.testing.assert_array_equal(obs_next, np.c_[np.full_like(t, n), episode, t + 1])
+        np.testing.assert_array_equal(rows.rew, t + 1)
+        lengths = np.array(LENGTHS[n])[episode % len(LENGTHS[n])]
+        np.testing.assert_array_equal(rows.terminated, t + 1 == lengths)
+        assert not rows.truncated.any()
+    has_ignored_steps = mode is AutoresetMode.NEXT_STEP and steps > 2
+    assert (len(buffer) < 3 * steps) == has_ignored_steps
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("wrapped", [lambda envs: envs, Reuses], ids=["new arrays", "same arrays"])
+def test_each_row_has_the_action_of_its_own_step(mode, wrapped):
+    """The environment shows in obs_next the action that it was given."""
+
+    class Echo(Counter):
+        def step(self, action):
+            outcome = super().step(action)[1:]
+            return np.array([self.n, self.episode, 100 + action], np.float32), *outcome
+
+    buffer = VectorReplayBuffer(120, 3)
+    Collector(coin_policy(), wrapped(counters(mode, env=Echo)), buffer).collect(n_step=120)
+    rows = buffer[:]
+    np.testing.assert_array_equal(rows.obs_next[:, 2], 100 + rows.act)
+    assert set(rows.act) == {0, 1}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_collecting_continues_where_the_last_call_stopped(mode):
+    """Ten calls of one vector step each store the same rows as one call of ten steps."""
+    pieces, whole = VectorReplayBuffer(60, 3), VectorReplayBuffer(60, 3)
+    collector = Collector(coin_policy(), counters(mode), pieces)
+    stats = [collector.collect(n_step=3) for _ in range(10)]
+    at_once = Collector(coin_policy(), counters(mode), whole).collect(n_step=30)
+    np.testing.assert_array_equal(pieces[:].obs, whole[:].obs)
+    np.testing.assert_array_equal(np.concatenate([s.returns for s in stats]), at_once.returns)
+    np.testing.assert_array_equal(np.concatenate([s.lens for s in stats]), at_once.lens)
+
+
+def test_rewards_are_not_rounded_if_the_first_ones_are_integers():
+    class Grades(gym.vector.VectorWrapper):
+        rewards = iter([np.array([1, 2, 3]), np.array([0.5, 1.5, 2.5])])
+
+        def step(self, actions):
+            obs, _, *rest = self.env.step(actions)
+            return obs, next(self.rewards), *rest
+
+    buffer = VectorReplayBuffer(6, 3)
+    envs = Grades(counters(AutoresetMode.SAME_STEP, lengths=[(9,)] * 3))
+    Collector(coin_policy(), envs, buffer).collect(n_step=6)
+    np.testing.assert_array_equal(buffer[:].rew, [1, 0.5, 2, 1.5, 3, 2.5])
+
+
+def test_observations_are_not_rounded_if_the_first_ones_are_integers():
+    class Halves(gym.vector.VectorWrapper):
+        def reset(self, **kwargs):
+            obs, info = self.env.reset(**kwargs)
+            return obs.astype(int), info
+
+        def step(self, actions):
+            obs, *rest = self.env.step(actions)
+            return obs + 0.5, *rest
+
+    buffer = VectorReplayBuffer(9, 3)
+    envs = Halves(counters(AutoresetMode.SAME_STEP, lengths=[(9,)] * 3))
+    Collector(coin_policy(), envs, buffer).collect(n_step=9)
+    np.testing.assert_array_equal(buffer.buffers[0][:].obs[:, 2], [0, 1.5, 2.5])
+    np.testing.assert_array_equal(buffer.buffers[0][:].obs_next[:, 2], [1.5, 2.5, 3.5])
+
+
+def test_image_observations_keep_their_dtype():
+    class Camera(Counter):
+        observation_space = gym.spaces.Box(0, 255, (32, 32, 3), np.uint8)
+
+        def obs(self):
+            return np.full((32, 32, 3), self.t, np.uint8)
+
+    buffer = ReplayBuffer(10)
+    Collector(coin_policy(), Camera(), buffer).collect(n_step=4)
+    assert buffer.obs.dtype == np.uint8
+    np.testing.assert_array_equal(buffer[:].obs_next[:, 0, 0, 0], [1, 2, 3, 1])
+
+
+def test_asynchronous_environments_give_the_same_rows():
+    buffers = []
+    for vector in (SyncVectorEnv, AsyncVectorEnv):
+        makers = [partial(Counter, n, LENGTHS[n]) for n in range(3)]
+        envs = vector(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+        buffers.append(VectorReplayBuffer(60, 3))
+        collector = Collector(coin_policy(), envs, buffers[-1])
+        collector.collect(n_step=30)
+        collector.close()
+    np.testing.assert_array_equal(buffers[0][:].obs_next, buffers[1][:].obs_next)
+
+
+def test_random_actions_are_stored_as_the_raw_actions_that_map_to_them():
+    """map_action(stored) is what the space sampled; the policy is not called."""
+    space = gym.spaces.Discrete(3, start=5)
+
+    class Env(Counter):
+        action_space = space
+
+        def step(self, action):
+            sent.append(int(action))
+            return super().step(action)
+
+    sent: list[int] = []
+    buffer = ReplayBuffer(20)
+    policy = make_policy(ConstantLogits(), space)
+    Collector(policy, Env(), buffer).collect(n_step=20, random=True)
+    np.testing.assert_array_equal(policy.map_action(buffer[:].act), sent)
+    assert set(sent) == {5, 6, 7}
+
+
+def test_the_entry_policy_of_a_policys_output_is_stored():
+    class Scores(PGPolicy):
+        def forward(self, batch, state=None, **kwargs):
+            result = super().forward(batch, state)
+            result.policy = Batch(log_prob=result.dist.log_prob(torch.as_tensor(result.act)))
+            return result
+
+    policy = coin_policy(kind=Scores)
+    buffer = VectorReplayBuffer(30, 3)
+    Collector(policy, counters(MODES[0]), buffer).collect(n_step=9)
+    np.testing.assert_allclose(buffer[:].policy.log_prob, np.log(0.5), rtol=1e-6)
+
+
+# What is reported
+
+
+def test_episodes_are_reported_in_the_order_in_which_they_ended():
+    """Those that end in the same step come in the order of their environments."""
+    envs = counters(AutoresetMode.SAME_STEP, [(4,), (2,), (2,)])
+    stats = Collector(coin_policy(), envs).collect(n_episode=6)
+    np.testing.assert_array_equal(stats.lens, [2, 2, 4, 2, 2, 4])
+
+
+def test_stats_count_what_was_stored_and_add_up():
+    collector = Collector(coin_policy(), counters(AutoresetMode.NEXT_STEP))
+    first, second = collector.collect(n_step=30), collector.collect(n_step=30)
+    assert collector.collect_step == first.n_collected_steps + second.n_collected_steps
+    assert collector.collect_episode == len(first.returns) + len(second.returns)
+    assert first.returns_stat is not None
+    assert first.returns_stat.mean == first.returns.mean()
+    assert Collector(coin_policy(), Counter(lengths=(9,))).collect(n_step=2).returns_stat is None
+
+
+# How the policy is called
+
+
+@pytest.fixture
+def torch_checks():
+    """Switch on the checks of torch, which are on by default unless Python runs with -O."""
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(True)
+    yield
+    Distribution.set_default_validate_args(before)
+
+
+def test_the_policy_acts_in_eval_mode_and_without_gradients():
+    class Dropout(ConstantLogits):
+        def forward(self, obs, state=None, info=None):
+            seen.append((self.training, torch.is_grad_enabled()))
+            return super().forward(obs, state, info)
+
+    seen: list[tuple[bool, bool]] = []
+    policy = make_policy(Dropout())
+    Collector(policy, Counter()).collect(n_step=2)
+    assert set(seen) == {(False, False)}
+    assert policy.training
+
+
+def test_torch_checks_distributions_again_when_collecting_is_over(torch_checks):
+    while_collecting = []
+
+    class Watched(ConstantLogits):
+        def forward(self, obs, state=None, info=None):
+            while_collecting.append(Distribution._validate_args)
+            return super().forward(obs, state)
+
+    class Breaks(Counter):
+        def step(self, action):
+            raise RuntimeError("broken")
+
+    Collector(make_policy(Watched()), Counter(), ReplayBuffer(20)).collect(n_step=2)
+    assert while_collecting == [False, False]
+    assert Distribution._validate_args
+    with pytest.raises(RuntimeError, match="broken"):
+        Collector(coin_policy(), Breaks(), ReplayBuffer(20)).collect(n_step=1)
+    assert Distribution._validate_args
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+@pytest.mark.parametrize("steps_before", [0, 3])
+def test_an_actor_with_nan_outputs_is_an_error_while_collecting(torch_checks, greedy, steps_before):
+    """The error comes from the first forward, or later from the draw or the check of the mode."""
+    policy = coin_policy(deterministic_eval=greedy)
+    collector = Collector(policy, Counter(), ReplayBuffer(20))
+    if steps_before:
+        collector.collect(n_step=steps_before)
+    policy.actor.logits.data[0] = torch.nan
+    with pytest.raises(ValueError, match="logits of Categorical must"):
+        collector.collect(n_step=1)
+
+
+def test_logits_mistaken_for_probabilities_are_an_error_after_an_update(torch_checks):
+    """Logits of 0.1 pass as probabilities, but -1 and -3, which would mean 1/4 and 3/4, do not."""
+    actor = ConstantLogits([0.1, 0.1])
+    policy = make_policy(actor, dist_fn=Categorical)
+    collector = Collector(policy, Counter(lengths=(2,)), ReplayBuffer(20))
+    with policy_within_training_step(policy), pytest.warns(UserWarning, match="sum to 1"):
+        collector.collect(n_episode=4)
+        policy.update(0, collector.buffer, batch_size=None, repeat=1)
+    actor.logits.data[:] = torch.tensor([-1.0, -3.0])
+    with pytest.raises(ValueError, match=r"Categorical\(logits=logits"):
+        collector.collect(n_step=1)
+
+
+# Errors on the way
+
+
+def test_an_error_of_the_environment_ends_the_episodes_and_the_next_call_resets():
+    class Breaks(Counter):
+        def step(self, action):
+            if self.episode == 0 and self.t == 2:
+                raise RuntimeError("broken")
+            return super().step(action)
+
+    collector = Collector(coin_policy(), Breaks(lengths=(3,)), ReplayBuffer(20))
+    collector.collect(n_step=1)
+    with pytest.raises(RuntimeError, match="broken"):
+        collector.collect(n_step=5)
+    np.testing.assert_array_equal(collector.buffer[:].truncated, [True])
+    np.testing.assert_array_equal(collector.collect(n_episode=1).lens, [3])
+
+
+# Hidden states
+
+
+class CountsItsSteps(nn.Module):
+    """A recurrent actor whose hidden state, of a given form, counts the observations.
+
+    `seen` holds the count of every environment at each step.
+    """
+
+    def __init__(self, form):
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(2))
+        self.form = form
+        self.seen = []
+
+    def forward(self, obs, state=None, info=None):
+        rows = len(obs)
+        count = torch.zeros(rows, 1) if state is None else self.unpack(state)
+        self.seen.append(count[:, 0].tolist())
+        return self.logits.expand(rows, -1), self.pack(count + 1)
+
+    def pack(self, count):
+        packed = {
+            "tensor": lambda: count,
+            "array": lambda: count.numpy(),
+            "batch": lambda: Batch(h=count, c=count.clone()),
+            "dict": lambda: {"h": count, "none": None},
+            "tuple": lambda: (count, count.clone()),
+        }
+        return packed[self.form]()
+
+    def unpack(self, state):
+        if self.form in ("tensor", "array"):
+            return torch.as_tensor(state)
+        return state[0] if self.form == "tuple" else state["h"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("form", ["tensor", "array", "batch", "dict", "tuple"])
+def test_the_hidden_state_starts_from_zero_in_every_episode(mode, form):
+    """The count that the actor sees at each step is the time since the reset."""
+    actor = CountsItsSteps(form)
+    buffer = VectorReplayBuffer(90, 3)
+    Collector(make_policy(actor), counters(mode), buffer).collect(n_step=30)
+    seen = np.array(actor.seen)  # [T, N], including the ignored steps of NEXT_STEP
+    for n, lengths in enumerate(LENGTHS):
+        ignored = 1 if mode is AutoresetMode.NEXT_STEP else 0
+        times = [t for e in range(10) for t in range(lengths[e % len(lengths)] + ignored)]
+        np.testing.assert_array_equal(seen[:, n], times[:10])
+
+
+def test_a_hidden_state_without_the_environments_on_axis_0_is_an_error():
+    class Layered(CountsItsSteps):
+        def pack(self, count):
+            return torch.zeros(2, len(count), 1)
+
+    collector = Collector(make_policy(Layered("tensor")), counters(MODES[0]))
+    with pytest.raises(ValueError, match="3 environments on axis 0, got shape"):
+        collector.collect(n_step=3)

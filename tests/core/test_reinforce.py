@@ -1,0 +1,165 @@
+"""PGPolicy: what is drawn, the returns of rows in any order, copies, and what a state dict holds.
+
+The oracles: returns computed by hand, and the generators of torch and NumPy.
+"""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Categorical
+
+from pg_edu import Batch, ReplayBuffer, policy_within_training_step
+from tests.helpers import bandit_policy, filled, returns_of
+
+# forward
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_train_mode_does_not_decide_whether_actions_are_drawn(training):
+    """`policy.eval()` does not make a policy greedy, nor does `policy.train()` make it draw."""
+    policy = bandit_policy(deterministic_eval=True).train(training)
+    obs = Batch(obs=np.zeros(200))
+    assert len(policy(obs).act.unique()) == 1
+    with policy_within_training_step(policy):
+        assert len(policy(obs).act.unique()) == 3
+
+
+def test_forward_leaves_its_input_alone_and_returns_the_state():
+    policy, batch, memory = bandit_policy(), Batch(obs=np.zeros(2)), np.ones((2, 5))
+    result = policy(batch, memory)
+    assert set(batch.keys()) == {"obs"}
+    assert result.state is memory
+
+
+# process_fn
+
+
+def test_a_buffer_that_wrapped_around_is_read_oldest_first():
+    """Of the rewards 0..5 the last four remain, stored as 4, 5, 2, 3."""
+    buffer = filled(ReplayBuffer(4), range(6), [False] * 5 + [True])
+    returns = returns_of(bandit_policy(discount_factor=1.0), buffer)
+    np.testing.assert_array_equal(buffer.rew, [4, 5, 2, 3])
+    np.testing.assert_array_equal(returns, [14, 12, 9, 5])
+
+
+def test_shuffled_rows_get_their_own_returns():
+    """The return belongs to the row, not to its place in the batch."""
+    buffer = filled(ReplayBuffer(7), range(1, 7), [False, False, True, False, False, True])
+    batch, indices = buffer.sample(None)
+    policy = bandit_policy(discount_factor=1.0)
+    returns = policy.process_fn(batch, buffer, indices).returns
+    np.testing.assert_array_equal(returns, np.array([6, 5, 3, 15, 11, 6])[indices])
+    assert sorted(indices) == list(range(6))
+
+
+def test_rows_in_the_order_of_storage_get_their_own_returns():
+    """In a buffer that wrapped around, the oldest row is stored right after the newest one."""
+    buffer = filled(ReplayBuffer(4), range(6), [False] * 5 + [True])
+    policy = bandit_policy(discount_factor=1.0)
+    indices = np.arange(4)
+    returns = policy.process_fn(buffer[indices], buffer, indices).returns
+    np.testing.assert_array_equal(returns, [9, 5, 14, 12])
+
+
+def test_a_variance_of_zero_counts_as_1e_8():
+    """After returns 1, 1 a return of 2 becomes (2 - 1) / sqrt(0 + 1e-8) = 10,000."""
+    policy = bandit_policy(reward_normalization=True)
+    returns_of(policy, filled(ReplayBuffer(2), [1, 1], [True, True]))
+    returns = returns_of(policy, filled(ReplayBuffer(2), [2, 2], [True, True]))
+    np.testing.assert_allclose(returns, [1e4, 1e4])
+
+
+# learn
+
+
+def test_each_minibatch_draws_actions_that_are_not_used():
+    """Minibatches of 4 and 6 rows advance the generator of torch as two samples do."""
+    batch = Batch(obs=np.zeros(10), act=np.zeros(10, int), returns=np.ones(10))
+    torch.manual_seed(0)
+    for rows in (4, 6):
+        Categorical(logits=torch.zeros(rows, 3, dtype=torch.float64)).sample()
+    expected = torch.get_rng_state()
+    policy = bandit_policy()
+    policy.updating = True  # as it is within update()
+    torch.manual_seed(0)
+    policy.learn(batch, batch_size=4, repeat=1)
+    assert torch.equal(torch.get_rng_state(), expected)
+
+
+# Copies and state dicts
+
+
+def trained_policy():
+    """Return a policy after one update from returns 1, 2, 3: mean 2, variance 2/3."""
+    policy = bandit_policy((0.0, 0.0), reward_normalization=True)
+    buffer = filled(ReplayBuffer(3), [1, 2, 3], [True] * 3)
+    with policy_within_training_step(policy):
+        policy.update(0, buffer, batch_size=None, repeat=1)
+    return policy
+
+
+def test_a_state_dict_holds_the_statistics_and_loads_with_weights_only(tmp_path):
+    """The statistics are those of the returns 1, 2, 3: mean 2, variance 2/3."""
+    trained = trained_policy()
+    torch.save(trained.state_dict(), tmp_path / "policy.pt")
+    policy = bandit_policy((0.0, 0.0))
+    policy.load_state_dict(torch.load(tmp_path / "policy.pt", weights_only=True))
+    assert policy.ret_rms.mean == 2.0
+    assert policy.ret_rms.count == 3
+    assert policy.ret_rms.var == pytest.approx(2 / 3)
+    assert torch.equal(policy.actor.logits, trained.actor.logits)
+
+
+def test_a_state_dict_without_statistics_loads_strictly_and_leaves_them_unchanged():
+    policy = trained_policy()
+    state = {key: value for key, value in policy.state_dict().items() if "extra" not in key}
+    policy.load_state_dict(state, strict=True)
+    assert policy.ret_rms.count == 3
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_learns_without_changing_the_original(clone):
+    """The optimizer of the copy holds the parameters of the copy."""
+    policy = trained_policy()
+    twin = clone(policy)
+    before = policy.actor.logits.detach().clone()
+    with policy_within_training_step(twin):
+        twin.update(0, filled(ReplayBuffer(1), [5], [True]), batch_size=None, repeat=1)
+    assert torch.equal(policy.actor.logits, before)
+    assert not torch.equal(twin.actor.logits, before)
+    twin.load_state_dict(policy.state_dict())
+    assert twin.ret_rms.count == 3
+
+
+def test_a_batch_may_hold_rows_in_any_order_and_gets_the_same_returns():
+    """The return belongs to the row: a permuted batch gets permuted returns."""
+    rewards = [1.0, 0.0, 4.0, 1.0, 1.0, 3.0]
+    buffer = filled(ReplayBuffer(6), rewards, [False, False, True, False, False, False])
+    policy = bandit_policy(discount_factor=0.5)
+    order = np.random.default_rng(0).permutation(6)
+    by_hand = np.array([2.0, 2.0, 4.0, 2.25, 2.5, 3.0])
+    np.testing.assert_array_equal(returns_of(policy, buffer), by_hand)
+    np.testing.assert_array_equal(returns_of(policy, buffer, order), by_hand[order])
+
+
+def test_without_normalization_no_statistics_are_kept():
+    policy = bandit_policy()
+    returns_of(policy, filled(ReplayBuffer(2), [1, 2], [True, True]))
+    assert (policy.ret_rms.mean, policy.ret_rms.var, policy.ret_rms.count) == (0.0, 1.0, 0)
+
+
+@pytest.mark.parametrize("discount_factor", [-0.1, 1.1, float("nan")])
+def test_a_discount_factor_outside_of_0_to_1_is_an_error(discount_factor):
+    with pytest.raises(ValueError, match=r"discount_factor must be in \[0, 1\], got"):
+        bandit_policy(discount_factor=discount_factor)
+
+
+def test_the_logits_of_forward_are_the_output_of_the_actor():
+    """`dist` is made of them: its probabilities are their softmax, here 1/6, 2/6, 3/6."""
+    policy = bandit_policy(np.log([1.0, 2.0, 3.0]))
+    result = policy(Batch(obs=np.zeros(2)))
+    np.testing.assert_allclose(result.logits.detach(), np.log([[1.0, 2.0, 3.0]] * 2), rtol=1e-12)
+    np.testing.assert_allclose(result.dist.probs.detach(), [[1 / 6, 2 / 6, 3 / 6]] * 2, rtol=1e-12)
