@@ -32,7 +32,8 @@ from pg_edu import (
 from pg_edu.collector import MOST_STEPS
 from pg_edu.lab.exact.tasks import short_corridor
 from pg_edu.returns import discounted_returns
-from pg_edu.runs.experiment import Config, _seed_generators, initial_policy, train
+from pg_edu.runs.config import Config
+from pg_edu.runs.training import initial_policy, seed_generators, train
 from pg_edu.trainer import collect_and_update
 
 MODES = list(AutoresetMode)
@@ -823,7 +824,7 @@ def test_neighbouring_seeds_share_all_environments_but_one():
 
 def test_the_environments_of_a_run_are_shared_with_no_other_run_or_iteration():
     """Seeds of 30 runs with 30 iterations each, at least 1000 apart."""
-    seeds = sorted(_seed_generators(run, k)[0] for run in range(30) for k in range(30))
+    seeds = sorted(seed_generators(run, k)[0] for run in range(30) for k in range(30))
     assert np.diff(seeds).min() > 1000
 
 
