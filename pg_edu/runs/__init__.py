@@ -3,7 +3,7 @@
 Files, in the order in which to read them:
 
     config.py      the settings of a run, and good ones for several environments
-    agents.py      from settings to an agent and its environments
+    agents.py      make an agent and its environments from settings
     training.py    one run: `train(seed, config)` returns a `Result`; `evaluate` measures a policy
     checkpoint.py  save a `Result` to a file, load it again
     sweep.py       many runs: every combination of settings with every seed

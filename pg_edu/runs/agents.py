@@ -1,4 +1,4 @@
-"""From settings to an agent and its environments.
+"""Make an agent and its environments from the settings of a run.
 
 action space                              actor        distribution
 Discrete                                  Net          Categorical

@@ -1,4 +1,4 @@
-"""From settings to an agent and its environments."""
+"""Agents and environments that are made from settings."""
 
 import math
 import pickle
@@ -104,7 +104,7 @@ def test_other_action_spaces_are_refused(space: gym.Space[Any]) -> None:
 
 
 def test_independent_categoricals_score_the_product_of_their_parts() -> None:
-    """log π(a₁, a₂) = log π₁(a₁) + log π₂(a₂), and so is its gradient."""
+    """log π(a₁, a₂) = log π₁(a₁) + log π₂(a₂), and the same holds for the gradients."""
     logits = torch.randn(6, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
     act = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1], [0, 2], [1, 2]])
     score = IndependentCategoricals((2, 3))(logits).log_prob(act)

@@ -1,7 +1,7 @@
 """The command line: `pg-edu` or `python -m pg_edu`, with train, sweep, evaluate and probe.
 
-Each command is a file here, which parses its arguments, calls the rest of the package, and writes
-and prints what came of it. The others are shared:
+Each command has a file here, which parses its arguments, calls the rest of the package, and writes
+and prints the results. The commands share the other files:
 
     options.py        an option for each setting of a run
     folders.py        the folders of runs, and the checkpoints in them
