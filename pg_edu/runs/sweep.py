@@ -1,314 +1,254 @@
-"""Many runs: every setting of a grid with every seed, side by side, on processes or on Ray.
+"""Many runs: every combination of settings with every seed, in parallel, on processes or on Ray.
 
-    missing = runs whose result is not in the folder
-    while any is missing or running:
-        give a run to each worker that is idle
-        wait until one ends
-            its result: write it into the folder
-            an exception: the run has failed, the others go on
-            the worker is lost (killed, out of memory, crashed): once more, then it has failed
+    missing = the runs whose result is not in the folder
+    while any run is missing or running:
+        give a run to each idle worker
+        wait until a run ends
+            with a result: write it to the folder
+            with an exception: the run has failed, the others continue
+            because its worker was lost (killed, out of memory, crashed): try it once more, after
+                which it has failed
 
-A run is a function of its seed and config (see `experiment`). So neither the number of workers, nor
-the order in which they end, nor an interruption changes a result: the second call with the same
-folder reads what is there and computes the rest. A run's file is named after its seed and all its
-settings, and is a checkpoint like any other: one folder can hold many grids.
+A run is a function of its seed and config (see `training`). So its result depends neither on the
+number of workers, nor on the order in which runs end, nor on an interruption: a second call with
+the same folder reads the results that are there and computes the others. The name of a run's file
+depends on its seed and all its settings, so one folder can hold many sweeps. The file is a
+checkpoint like any other.
 
 Nothing here prints or draws. In a script, call `sweep` under `if __name__ == "__main__":`, because
-every worker process imports the script anew. An environment of your own is found there by the id
-"module:Name-v0", where importing the module registers it.
+every worker process imports the script again. Your own environment is found there by the id
+"module:Name-v0" if importing the module registers it.
 """
 
 import hashlib
-import importlib
 import itertools
 import json
-import logging
 import math
-import multiprocessing
-import os
 import re
-import signal
-import sys
 import tempfile
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from dataclasses import asdict, replace
+from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
-from pg_edu.runs.experiment import (
-    Config,
-    Result,
-    good_config,
-    load_checkpoint,
-    make_env,
-    make_policy,
-    save_checkpoint,
-    train,
-)
+from pg_edu.runs.agents import make_env, make_policy
+from pg_edu.runs.checkpoint import load_checkpoint, save_checkpoint
+from pg_edu.runs.config import Config, good_config
+from pg_edu.runs.processes import Processes
+from pg_edu.runs.ray_tasks import RayTasks, import_ray
+from pg_edu.runs.training import Result, train
 
 ATTEMPTS = 2
-"""How often a run is begun whose worker is lost: it may be the victim, or the culprit."""
+"""How often a run is started if its worker is lost: the run may be the victim or the cause."""
 
 
 class Run(NamedTuple):
-    """What is to be run: `train(*run)` gives its result."""
+    """A seed and settings: `train(*run)` returns the result."""
 
     seed: int
     config: Config
 
 
 class Outcome(NamedTuple):
-    """What became of a run: its result, or None and the reason why there is none."""
+    """A run with its result, or with None and the reason why there is no result."""
 
     run: Run
     result: Result | None
     failure: str = ""
 
 
-def grid(seeds: Iterable[int], **settings: Iterable[Any]) -> list[Run]:
-    """Every combination of these values with every seed; the rest as `good_config` has it.
+class Workers(Protocol):
+    """The workers of a sweep: `Processes` or `RayTasks`."""
 
-    They come seed by seed: a sweep that is cut short is one of fewer seeds.
+    count: int
+    """How many runs can be given to the workers at the same time."""
+
+    def start(self, run: Run) -> Future[Result | str]:
+        """Give the run to an idle worker; the future raises if the worker is lost."""
+
+    def close(self) -> None:
+        """Stop at once whatever is still running."""
+
+
+def grid(seeds: Iterable[int], **settings: Iterable[Any]) -> list[Run]:
+    """Return a run for every combination of these values with every seed.
+
+    The other settings are those of `good_config`. The runs are ordered by seed, so that a sweep
+    that is cut short is a complete sweep over fewer seeds.
 
     Args:
-        seeds: of the runs.
-        **settings: the values of some fields of Config, a list for each.
+        seeds: the seeds of the runs.
+        **settings: lists of values for fields of Config.
 
     Raises:
-        ValueError: no list, or a value out of its range.
+        ValueError: a setting is not a list of values, or a value is out of its range.
 
     Example:
         >>> runs = grid(range(10), learning_rate=[3e-3, 1e-2], num_envs=[16, 32])
         >>> len(runs), runs[1].seed, runs[1].config.num_envs
         (40, 0, 32)
     """
+    lists = []
     for name, values in settings.items():
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise ValueError(f"{name} must be a list of values, got {values!r}")
-    configs = [
-        good_config(**dict(zip(settings, values, strict=True)))
-        for values in itertools.product(
-            *([_plain(name, value) for value in values] for name, values in settings.items())
-        )
-    ]
+        lists.append([_plain(name, value) for value in values])
+
+    configs = []
+    for combination in itertools.product(*lists):
+        changes = dict(zip(settings, combination, strict=True))
+        configs.append(good_config(**changes))
     return [Run(int(seed), config) for seed in seeds for config in configs]
 
 
-def path_of(run: Run, folder: str | os.PathLike[str]) -> Path:
-    """Where in the folder the result of this run is: the name holds a digest of all its settings.
+def path_of(run: Run, folder: str | PathLike[str]) -> Path:
+    """Return the path of the run's result in the folder, which has a digest of all settings.
 
     Example:
         >>> path_of(Run(7, Config(target=475)), "a") == path_of(Run(7, Config(target=475.0)), "a")
         True
     """
-    plain = {  # 475 and 475.0 are one target
+    # 475 and 475.0 are the same target, so they have to give the same digest.
+    settings = {
         name: float(value) if isinstance(value, int) else value
         for name, value in asdict(run.config).items()
     }
-    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     env = re.sub(r"[^\w.-]+", "-", run.config.env_id)
     return Path(folder, f"{env}-{digest}-seed{run.seed}.pt")
 
 
-def finished(run: Run, folder: str | os.PathLike[str]) -> Result | None:
-    """The result of this run if the folder holds it, whole; otherwise None."""
+def finished(run: Run, folder: str | PathLike[str]) -> Result | None:
+    """Return the result of this run if the folder holds it and the run has ended, else None."""
     try:
         result = load_checkpoint(path_of(run, folder))
     except (OSError, ValueError):
         return None
+
     config = run.config
     if config.target is None:
         config = replace(config, target=result.config.target)
-    same = (result.seed, result.config) == (run.seed, config)
-    return result if same and result.stopped else None
+    is_this_run = (result.seed, result.config) == (run.seed, config)
+    return result if is_this_run and result.stopped else None
 
 
 def sweep(
     runs: Iterable[Run],
-    folder: str | os.PathLike[str],
+    folder: str | PathLike[str],
     *,
     workers: int | None = None,
     backend: Literal["processes", "ray"] = "processes",
     on_outcome: Callable[[list[Outcome]], object] | None = None,
 ) -> list[Outcome]:
-    """Run what is not in the folder yet, and return the outcomes of all.
+    """Run what is not in the folder yet, and return the outcomes of all runs.
 
-    Interrupted (Ctrl-C), it stops the workers at once; what has ended by then is in the folder.
+    Ctrl-C stops the workers at once; the results of the runs that have ended are in the folder.
 
     Args:
-        runs: such as `grid` gives them; of equal ones there is one.
-        folder: for the results, a file for each run. It is made if there is none.
-        workers: how many runs at a time, each on one thread. None: as many as there are processors.
-        backend: "processes" of this machine, or "ray": the cluster that the environment variable
+        runs: the runs, for example those of `grid`. Equal runs count as one.
+        folder: the folder for the results, one file for each run. It is created if necessary.
+        workers: the number of runs at the same time, each on one thread. None: one for each
+            processor.
+        backend: "processes" on this machine, or "ray": the cluster that the environment variable
             RAY_ADDRESS names, where pg_edu has to be installed, or else a Ray on this machine.
-        on_outcome: called with the outcomes so far: before the first run with those that are in the
-            folder already, then after each, when it is written.
+        on_outcome: called with the outcomes so far: before the first run with those that were in
+            the folder already, then after each run, when its result has been written.
 
     Returns:
         An outcome for each run, in their order.
 
     Raises:
-        ValueError: an environment or device cannot be used, Ray is missing, or the worker processes
-            do not start. No run was begun.
+        ValueError: an environment or device cannot be used, Ray is missing, or no worker process
+            starts. In all these cases no run was started.
         OSError: the folder cannot be written.
     """
+    _check_backend(backend, workers)
+    runs = list(dict.fromkeys(runs))
+    folder = Path(folder)
+    outcomes = _finished_outcomes(runs, folder)
+    missing = [run for run in runs if run not in outcomes]
+    _check_configs(run.config for run in missing)
+    if backend == "ray" and missing:
+        import_ray()  # If Ray is not installed, this raises before the folder is created.
+    _check_writable(folder)
+
+    with closing(_start_workers(backend, workers, len(missing))) as pool:
+        if on_outcome is not None:
+            on_outcome(list(outcomes.values()))
+        for outcome in _outcomes(missing, pool):
+            if outcome.result is not None:
+                save_checkpoint(outcome.result, path_of(outcome.run, folder))
+            outcomes[outcome.run] = outcome
+            if on_outcome is not None:
+                on_outcome(list(outcomes.values()))
+    return [outcomes[run] for run in runs]
+
+
+def _check_backend(backend: str, workers: int | None) -> None:
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     if backend not in ("processes", "ray"):
         raise ValueError(f'backend must be "processes" or "ray", got {backend!r}')
-    runs, folder = list(dict.fromkeys(runs)), Path(folder)
-    known = {run: Outcome(run, result) for run in runs if (result := finished(run, folder))}
-    missing = [run for run in runs if run not in known]
-    for config in dict.fromkeys(run.config for run in missing):
+
+
+def _check_configs(configs: Iterable[Config]) -> None:
+    """Make the agent of each config once, so that impossible ones raise before the first run."""
+    for config in dict.fromkeys(configs):
         with make_env(config) as env, torch.random.fork_rng(devices=[]):
             make_policy(config, env.observation_space, env.action_space)
-    begin: type[_Processes | _Ray] = _Processes
-    if backend == "ray" and missing:
-        _import_ray()
-        begin = _Ray
+
+
+def _check_writable(folder: Path) -> None:
+    """Create the folder and a file in it, so that an error comes before the first run."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
-        pass  # better an error now than after the first run
-
-    def tell() -> None:
-        if on_outcome is not None:
-            on_outcome(list(known.values()))
-
-    with closing(begin(workers, len(missing))) as pool:
-        tell()
-        for outcome in _outcomes(missing, pool):
-            if outcome.result is not None:
-                save_checkpoint(outcome.result, path_of(outcome.run, folder))
-            known[outcome.run] = outcome
-            tell()
-    return [known[run] for run in runs]
+        pass
 
 
-class _Processes:
-    """Worker processes, each the only one of a pool: if it dies, it takes one run along.
-
-    In a pool of many all runs are lost with one process, and it is not known whose fault it was.
-    """
-
-    def __init__(self, workers: int | None, runs: int) -> None:
-        self.count = min(workers or os.cpu_count() or 1, runs)
-        self._pools = [self._pool() for _ in range(self.count)]
-        try:
-            self._latest: list[Future[Any]] = [self._begin(pool) for pool in self._pools]
-            lost = [greeting.exception() is not None for greeting in self._latest]
-            if lost and all(lost):
-                raise ValueError(
-                    "no worker process starts: is it killed? In a script, call sweep under "
-                    '`if __name__ == "__main__":`'
-                )
-        except BaseException:
-            self.close()
-            raise
-
-    def start(self, run: Run) -> Future[Result | str]:
-        """Give the run to a worker that is idle. If it is lost, the future has an exception."""
-        slot = next(slot for slot, future in enumerate(self._latest) if future.done())
-        try:
-            self._latest[slot] = self._pools[slot].submit(_work, run)
-        except BrokenProcessPool:  # in the run before, or since
-            self._pools[slot] = self._pool()
-            self._begin(self._pools[slot])
-            self._latest[slot] = self._pools[slot].submit(_work, run)
-        return self._latest[slot]
-
-    def close(self) -> None:
-        """Stop at once what still runs."""
-        for pool in self._pools:
-            for process in list((pool._processes or {}).values()):  # public from Python 3.14 on
-                process.kill()
-            pool.shutdown()
-
-    @staticmethod
-    def _pool() -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
-
-    @staticmethod
-    def _begin(pool: ProcessPoolExecutor) -> Future[int]:
-        with _ctrl_c_held_back():
-            return pool.submit(os.getpid)
+def _finished_outcomes(runs: Iterable[Run], folder: Path) -> dict[Run, Outcome]:
+    """Return the outcomes of the runs whose result is in the folder already."""
+    outcomes = {}
+    for run in runs:
+        result = finished(run, folder)
+        if result is not None:
+            outcomes[run] = Outcome(run, result)
+    return outcomes
 
 
-class _Ray:
-    """Tasks on a Ray cluster. It repeats none by itself: lost workers are counted here."""
-
-    def __init__(self, workers: int | None, runs: int) -> None:
-        self._ray = _import_ray()
-        given: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        if "RAY_ADDRESS" not in os.environ:
-            count = min(workers or os.cpu_count() or 1, runs)
-            given |= {"address": "local", "num_cpus": count, "include_dashboard": False}
-            given |= {"object_store_memory": 100 * 2**20}
-            # As in a process of ours: what this one can import, its workers can.
-            given |= {"runtime_env": {"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}}}
-        self._is_ours = not self._ray.is_initialized()
-        if self._is_ours:
-            try:
-                self._ray.init(**given)
-            except Exception as error:
-                raise ValueError(f"Ray cannot be used: {_first_line(error)}") from error
-        self.count = workers or int(self._ray.cluster_resources().get("CPU", 1))
-        self._task = self._ray.remote(num_cpus=1, max_retries=0)(_work)
-        self._references: dict[Future[Any], Any] = {}
-
-    def start(self, run: Run) -> Future[Result | str]:
-        """As in `_Processes`; the run begins when the cluster has a processor for it."""
-        reference = self._task.remote(run)
-        future: Future[Result | str] = reference.future()
-        self._references = {f: ref for f, ref in self._references.items() if not f.done()}
-        self._references[future] = reference
-        return future
-
-    def close(self) -> None:
-        """Stop at once what still runs, and leave the cluster."""
-        for future, reference in self._references.items():
-            if not future.done():
-                self._ray.cancel(reference, force=True)
-        if self._is_ours:
-            self._ray.shutdown()
+def _start_workers(backend: str, workers: int | None, runs: int) -> Workers:
+    # Without a run there is nothing to start, on processes or on Ray.
+    if backend == "ray" and runs > 0:
+        return RayTasks(_work, workers, runs)
+    return Processes(_work, workers, runs)
 
 
-def _import_ray() -> Any:
-    # Ray reads these when it is imported, and would print of lost workers what is said here.
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        return importlib.import_module("ray")
-    except ImportError as error:
-        raise ValueError('the backend "ray" needs a package: pip install "pg_edu[ray]"') from error
-
-
-def _outcomes(runs: Iterable[Run], workers: _Processes | _Ray) -> Iterator[Outcome]:
-    """Outcomes as they come."""
+def _outcomes(runs: Iterable[Run], workers: Workers) -> Iterator[Outcome]:
+    """Yield an outcome whenever a run ends."""
     waiting = deque((run, 1) for run in runs)
     running: dict[Future[Result | str], tuple[Run, int]] = {}
     while waiting or running:
         while waiting and len(running) < workers.count:
             run, attempt = waiting.popleft()
             running[workers.start(run)] = (run, attempt)
-        # Where a wait cannot be interrupted (Windows), Ctrl-C is heard between two of them.
+
+        # On Windows Ctrl-C cannot interrupt a wait; it is noticed between two of them.
         for future in wait(running, timeout=1, return_when=FIRST_COMPLETED).done:
             run, attempt = running.pop(future)
             try:
                 answer = future.result()
-            except Exception as error:  # not the run's, which `_work` keeps: the worker is lost
+            except Exception as error:  # `_work` returns the errors of a run: the worker is lost.
                 if attempt < ATTEMPTS:
                     waiting.appendleft((run, attempt + 1))
                     continue
                 answer = f"its worker was lost {ATTEMPTS} times ({_first_line(error)})"
+
             if isinstance(answer, str):
                 yield Outcome(run, None, answer)
             else:
@@ -316,44 +256,21 @@ def _outcomes(runs: Iterable[Run], workers: _Processes | _Ray) -> Iterator[Outco
 
 
 def _work(run: Run) -> Result | str:
-    """In a worker: the result, or why there is none (not every exception can be pickled)."""
+    """Train, in a worker; return the result, or the reason why there is none.
+
+    The reason is a string because not every exception can be pickled.
+    """
     torch.set_num_threads(1)
     try:
         result = train(run.seed, run.config)
-    except (Exception, SystemExit) as error:  # an environment's own code may fail in any way
+    except (Exception, SystemExit) as error:  # The code of an environment may fail in any way.
         return _first_line(error)
     last = result.history[-1].return_mean
     return result if math.isfinite(last) else f"the last mean return is {last}"
 
 
-def _prepare() -> None:
-    """In a worker process, at its start: Ctrl-C is its parent's affair, and it dies with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(1)
-
-
-@contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Until the end, where it is heard. A process that starts meanwhile does not hear it at all."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _plain(name: str, value: Any) -> Any:
-    """numpy's numbers as Python's, since a checkpoint holds no others; lists as tuples."""
+    """Return NumPy numbers as Python numbers, which a checkpoint can hold, and lists as tuples."""
     if isinstance(value, np.generic):
         return value.item()
     if name == "hidden_sizes" and not isinstance(value, Sequence):

@@ -34,6 +34,6 @@ if not TYPE_CHECKING:
         {
             "exploration": "PGPolicy explores by drawing its actions, so no noise is added.",
             "highlevel": "Build the policy yourself, as the example of pg_edu.PGPolicy does.",
-            "evaluation": "Use pg_edu.runs.intervals and pg_edu.runs.comparison.",
+            "evaluation": "Use pg_edu.runs.intervals and pg_edu.runs.compare.",
         },
     )

@@ -27,7 +27,8 @@ from bench.worlds import mlp
 from torch import nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
-from pg_edu.runs import experiment
+from pg_edu.runs import training
+from pg_edu.runs.config import LEAVE_ONE_OUT, good_config
 
 EPISODES, STEPS_BETWEEN = 20, 5000  # of the evaluations of the others
 LIMIT = 300_000
@@ -66,13 +67,13 @@ def cartpole(seeds: Sequence[int], few: Sequence[int]) -> list[Row]:
     env, goal = "CartPole-v1", 475.0
     plain, loo, a2c, ppo = spread(
         (ours_on(env, goal, 100), seeds),
-        (ours_on(env, goal, 100, **experiment.AGAINST_OTHERS), seeds),
+        (ours_on(env, goal, 100, **LEAVE_ONE_OUT), seeds),
         (stable_baselines("A2C", env, goal), few),
         (stable_baselines("PPO", env, goal), few),
     )
     what, seconds = f"solve {env}", [run.seconds for run in plain]
     worst, median = [max(seconds)], [statistics.median(seconds)]
-    step = bare_step_seconds(experiment.good_config(env).num_envs)
+    step = bare_step_seconds(good_config(env).num_envs)
     bare = [replace(run, seconds=step * run.vector_steps) for run in loo]
     return [
         solved(what, plain, 1.0),
@@ -165,19 +166,19 @@ class Clock:
 
 
 def ours_on(env: str, goal: float, episodes: int, **changes: Any) -> Solver:
-    """`experiment.train` with the package's settings for this environment, and `changes`."""
+    """`training.train` with the package's settings for this environment, and `changes`."""
 
     def solve(seed: int) -> Run:
         limits = {"max_updates": 1} if seed < 0 else {}
-        config = experiment.good_config(env, target=goal, **changes, **limits)
-        evaluate, clock = experiment.evaluate, Clock()
+        config = good_config(env, target=goal, **changes, **limits)
+        evaluate, clock = training.evaluate, Clock()
 
         def unpaid(*args: Any, **kwargs: Any) -> Any:
             with clock.paused():
                 return evaluate(*args, episodes=episodes, **kwargs)
 
-        with mock.patch.object(experiment, "evaluate", unpaid):
-            result = experiment.train(max(seed, 0), config)
+        with mock.patch.object(training, "evaluate", unpaid):
+            result = training.train(max(seed, 0), config)
         vector_steps = sum(row.return_max for row in result.history)
         return Run(result.solved, clock.seconds(), result.env_steps, vector_steps)
 

@@ -39,7 +39,7 @@ def test_collect_needs_exactly_one_positive_count(counts: dict[str, Any]) -> Non
 def test_steps_that_are_no_multiple_of_the_environments_are_rounded_up_with_a_warning() -> None:
     """Four steps in three environments take two vector steps, so there are six."""
     collector = Collector(make_policy(ConstantLogits()), counters())
-    with pytest.warns(UserWarning, match="n_step=4 .*: 6 are taken"):
+    with pytest.warns(UserWarning, match="n_step=4 .*: 6 steps are taken"):
         assert collector.collect(n_step=4).n_collected_steps == 6
 
 

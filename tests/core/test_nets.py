@@ -197,7 +197,7 @@ def test_the_output_width_of_a_foreign_network_must_be_given() -> None:
     assert Actor(Foreign(), 2, preprocess_net_output_dim=5).last.input_dim == 5
     with pytest.raises(ValueError, match=r"Foreign.*preprocess_net_output_dim"):
         Actor(Foreign(), 2)
-    with pytest.raises(ValueError, match=r"is 5, but preprocess_net.output_dim is 3"):
+    with pytest.raises(ValueError, match=r"output_dim is 3, preprocess_net_output_dim is 5"):
         ActorProb(Net(3), 2, preprocess_net_output_dim=5)
 
 

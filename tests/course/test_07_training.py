@@ -10,7 +10,6 @@ import math
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from multiprocessing import get_context
-from typing import ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -30,7 +29,8 @@ from pg_edu import (
 )
 from pg_edu.lab.exact.tasks import short_corridor
 from pg_edu.returns import discounted_returns
-from pg_edu.runs.experiment import Config, initial_policy, train
+from pg_edu.runs.config import Config
+from pg_edu.runs.training import initial_policy, train
 from pg_edu.trainer import collect_and_update
 from tests.helpers import LENGTHS, ConstantLogits, Counter, counters, make_policy
 
@@ -485,17 +485,6 @@ def test_neighboring_seeds_share_all_environments_but_one():
     envs = SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 8)
     first, second = envs.reset(seed=0)[0], envs.reset(seed=1)[0]
     np.testing.assert_array_equal(first[1:], second[:-1])
-
-
-class NotesItsSeeds(Counter):
-    """A counter that notes the seeds of its resets."""
-
-    seeds: ClassVar[list[int]] = []
-
-    def reset(self, *, seed=None, options=None):
-        if seed is not None:
-            self.seeds.append(seed)
-        return super().reset(seed=seed)
 
 
 def test_no_two_runs_or_iterations_share_the_seed_of_an_environment():

@@ -16,7 +16,8 @@ from pg_edu import BasePolicy, Batch, PGPolicy
 from pg_edu.lab.probes import PROBES, probe, symptoms, trials
 from pg_edu.lab.probes.worlds import DELAY, LENGTHS, LIMIT, PAYMENTS, Motor, World
 from pg_edu.returns import discounted_returns
-from pg_edu.runs.experiment import Config, make_policy
+from pg_edu.runs.agents import make_policy
+from pg_edu.runs.config import Config
 from pg_edu.stats import TrainingStats
 from tests.lab import broken_agents
 

@@ -1,6 +1,6 @@
-"""Environments that fail while they are played; importing this module registers them.
+"""Environments that fail in a step; importing this module registers them.
 
-Those that fail once leave a mark in the folder that FAULTY_ENVS names.
+Those that fail only once leave a mark in the folder that FAULTY_ENVS names.
 """
 
 import os
@@ -13,14 +13,14 @@ import numpy as np
 
 
 class Unpicklable(Exception):
-    """Unpickling calls the class with one argument."""
+    """An exception that cannot be unpickled, since unpickling calls the class with one argument."""
 
     def __init__(self, one: str, two: str) -> None:
         super().__init__(f"{one} and {two}")
 
 
 class Faulty(gym.Env[Any, Any]):
-    """One step, one point, if it gets that far."""
+    """An environment whose episodes have one step with reward 1, unless it fails before."""
 
     observation_space = gym.spaces.Box(-1, 1, (2,))
     action_space = gym.spaces.Discrete(2)
@@ -49,9 +49,13 @@ class Faulty(gym.Env[Any, Any]):
 
 
 def mark(name: str) -> Path:
-    """A file that tells the second attempt of the first."""
+    """Return the path of a file by which the second attempt knows that there was a first one."""
     return Path(os.environ["FAULTY_ENVS"], name)
 
 
+def make(**kwargs: Any) -> Faulty:
+    return Faulty(**kwargs)
+
+
 for name in ("raises", "leaves", "dies", "dies_once", "hangs_once"):
-    gym.register(f"{name}-v0", Faulty, kwargs={"fault": name}, max_episode_steps=5)
+    gym.register(f"{name}-v0", make, kwargs={"fault": name}, max_episode_steps=5)

@@ -1,4 +1,4 @@
-"""The command line: what it writes and says, how it stops, and one line for every mistake."""
+"""The command line: what it writes and prints, how it stops, and one line for every mistake."""
 
 import csv
 import math
@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -19,38 +19,36 @@ import torch
 from PIL import Image
 
 from pg_edu import PGPolicy
-from pg_edu.runs import experiment
-from pg_edu import __main__ as command_line
-from pg_edu.runs.experiment import Result, evaluate, good_config, load_checkpoint, trained_policy
-from pg_edu.runs.intervals import t_interval
 from pg_edu.lab import probes
+from pg_edu.runs import commands, training
+from pg_edu.runs.agents import make_policy
+from pg_edu.runs.commands.options import settings_as_options
+from pg_edu.runs.config import good_config
+from pg_edu.runs.intervals import t_interval
+from pg_edu.runs.training import Result, evaluate, trained_policy
+from pg_edu.trainer import collect_and_update
+from tests.runs.helpers import run_command as run
+from tests.runs.helpers import saved
 
 SMALL = ["--num-envs", "4", "--hidden-sizes", "8", "--target", "inf"]
-DRAW = command_line._draw
+DRAW = commands.train._draw
 
 
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And without pictures, which take most of the time of a small run."""
+    """Run each test in an empty folder, without pictures, which take most of a small run's time."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command_line, "_draw", lambda result, folder: "")
+    monkeypatch.setattr(sys, "path", list(sys.path))  # A command may add the folder.
+    monkeypatch.setattr(commands.train, "_draw", lambda result, folder: "")
 
 
 @pytest.fixture
 def pictures(in_an_empty_folder: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_line, "_draw", DRAW)
-
-
-def run(*arguments: str) -> int:
-    """The exit status."""
-    try:
-        return command_line.main(arguments)
-    except SystemExit as exit:
-        return int(exit.code or 0)
+    monkeypatch.setattr(commands.train, "_draw", DRAW)
 
 
 def interrupt_at(call: int, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with a Ctrl-C in the middle of one of its calls."""
+    """Return the function with a Ctrl-C at the end of one of its calls."""
     calls = 0
 
     def interrupted(*args: Any, **kwargs: Any) -> Any:
@@ -65,13 +63,13 @@ def interrupt_at(call: int, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def parameters(folder: str) -> list[Any]:
-    result = load_checkpoint(Path(folder, "checkpoint.pt"))
+    result = saved(folder)
     tensors = [value for key, value in result.policy_state.items() if key.startswith("actor")]
     moments = [m for state in result.optim_state["state"].values() for m in state.values()]
     return [tensor.tolist() for tensor in (*tensors, *moments)]
 
 
-def test_train_leaves_its_four_files_in_a_new_dated_folder(pictures: None) -> None:
+def test_train_writes_four_files_to_a_new_dated_folder(pictures: None) -> None:
     assert run("train", "--max-updates", "2", *SMALL) == 0
     (folder,) = Path("runs").iterdir()
     assert folder.name.startswith("CartPole-v1-20")
@@ -79,7 +77,7 @@ def test_train_leaves_its_four_files_in_a_new_dated_folder(pictures: None) -> No
     assert files == {"checkpoint.pt", "run.csv", "learning_curve.png", "agent.png"}
 
 
-def test_two_runs_in_one_second_have_a_folder_each() -> None:
+def test_two_runs_in_the_same_second_have_different_folders() -> None:
     for _ in range(2):
         assert run("train", "--max-updates", "1", *SMALL) == 0
     assert len(list(Path("runs").iterdir())) == 2
@@ -88,7 +86,7 @@ def test_two_runs_in_one_second_have_a_folder_each() -> None:
 def test_the_table_has_a_row_for_each_iteration() -> None:
     assert run("train", "--max-updates", "3", "--out", "here", *SMALL) == 0
     rows = list(csv.DictReader(Path("here/run.csv").read_text().splitlines()))
-    history = load_checkpoint("here/checkpoint.pt").history
+    history = saved("here").history
     assert [float(row["return_mean"]) for row in rows] == [row.return_mean for row in history]
     assert [int(row["env_steps"]) for row in rows] == [row.env_steps for row in history]
 
@@ -100,18 +98,18 @@ def test_the_animation_moves_and_the_curve_is_a_picture(pictures: None) -> None:
         assert curve.size > (400, 200)
 
 
-def test_solving_is_said_with_both_means_and_what_to_try_next(
+def test_a_solved_run_prints_both_means_and_what_to_try_next(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run("train", "--target", "30", "--out", "my run") == 0
     said = capsys.readouterr().out
-    last = load_checkpoint("my run/checkpoint.pt").history[-1]
+    last = saved("my run").history[-1]
     assert said.startswith("Solved after ")
     assert f"{last.greedy:.1f} greedy, {last.sampled:.1f} as trained (target 30)" in said
     assert "python -m pg_edu evaluate 'my run'" in said
 
 
-def test_a_run_that_ends_at_its_limit_says_which_and_how_to_go_on(
+def test_a_run_that_ends_at_a_limit_prints_which_one_and_how_to_continue(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run("train", "--max-updates", "2", "--out", "here", *SMALL) == 0
@@ -122,7 +120,7 @@ def test_a_run_that_ends_at_its_limit_says_which_and_how_to_go_on(
 
 def test_the_bar_shows_the_return_so_far(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", "--max-updates", "2", "--out", "here", *SMALL) == 0
-    last = load_checkpoint("here/checkpoint.pt").history[-1]
+    last = saved("here").history[-1]
     assert f"return {last.return_mean:.1f}" in capsys.readouterr().err
 
 
@@ -140,7 +138,7 @@ def test_options_become_the_settings_of_the_run() -> None:
     }
     flat = [part for option in options.items() for part in option]
     assert run("train", "--no-reward-normalization", "--max-updates=1", "--out=x", *flat) == 0
-    result = load_checkpoint("x/checkpoint.pt")
+    result = saved("x")
     config = result.config
     assert (result.seed, config.learning_rate, config.discount_factor) == (12, 0.02, 0.9)
     assert (config.hidden_sizes, config.episodes_per_env, config.batch_size) == ((5, 6), 2, 16)
@@ -148,26 +146,26 @@ def test_options_become_the_settings_of_the_run() -> None:
     assert config.reward_normalization is False
 
 
-def test_the_baseline_is_an_option() -> None:
+def test_an_option_sets_the_baseline() -> None:
     options = ("--baseline", "leave_one_out", "--max-updates", "1", "--out", "x", *SMALL)
     assert run("train", *options) == 0
-    assert load_checkpoint("x/checkpoint.pt").config.baseline == "leave_one_out"
+    assert saved("x").config.baseline == "leave_one_out"
 
 
 @pytest.mark.parametrize("env_id", ["Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0"])
-def test_the_named_environments_run_and_are_drawn(env_id: str, pictures: None) -> None:
+def test_other_classic_environments_run_and_are_drawn(env_id: str, pictures: None) -> None:
     limits = ["--max-updates=1", "--num-envs=2", "--max-episode-steps=10", "--target=inf"]
     assert run("train", env_id, "--out=here", *limits) == 0
     assert Path("here/agent.png").exists()
 
 
 class Unseen(gym.Env[Any, Any]):
-    """An environment without pictures."""
+    """An environment that cannot be rendered."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
     observation_space, action_space = gym.spaces.Discrete(2), gym.spaces.Discrete(2)
 
     def __init__(self, render_mode: str | None = None) -> None:
+        self.metadata = {"render_modes": []}
         self.render_mode = render_mode
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
@@ -178,10 +176,10 @@ class Unseen(gym.Env[Any, Any]):
 
 
 @pytest.mark.filterwarnings("ignore:.*not in the possible render_modes")
-def test_where_there_is_no_animation_a_line_says_why(
+def test_a_line_says_why_there_is_no_animation(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pictures: None
 ) -> None:
-    spec = gym.envs.registration.EnvSpec("Unseen-v0", entry_point=Unseen)
+    spec = gym.envs.registration.EnvSpec("Unseen-v0", entry_point=lambda **kwargs: Unseen(**kwargs))
     monkeypatch.setitem(gym.registry, "Unseen-v0", spec)
     assert run("train", "Unseen-v0", "--max-updates=1", "--out=here") == 0
     assert not Path("here/agent.png").exists()
@@ -195,7 +193,7 @@ def test_evaluate_prints_both_means_with_their_intervals(
     capsys.readouterr()
     assert run("evaluate", "here", "--episodes", "20", "--seed", "3") == 0
     said = capsys.readouterr().out
-    result = load_checkpoint("here/checkpoint.pt")
+    result = saved("here")
     for name, greedy in (("greedy", True), ("as trained", False)):
         policy = trained_policy(result)
         returns = evaluate(policy, result.config, greedy=greedy, episodes=20, seed=3)
@@ -204,7 +202,7 @@ def test_evaluate_prints_both_means_with_their_intervals(
         assert line.split()[-3:] == [f"{mean:.1f}", f"[{low:.1f},", f"{high:.1f}]"]
 
 
-def test_evaluate_takes_the_checkpoint_itself_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_takes_a_folder_or_a_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
     run("train", "--max-updates", "1", "--out", "here", *SMALL)
     capsys.readouterr()
     answers = []
@@ -214,35 +212,35 @@ def test_evaluate_takes_the_checkpoint_itself_too(capsys: pytest.CaptureFixture[
     assert answers[0] == answers[1]
 
 
-def test_an_interrupted_and_resumed_run_ends_as_the_undisturbed_one(
+def test_an_interrupted_and_resumed_run_ends_like_an_uninterrupted_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = ["--max-updates", "4", *SMALL]
     assert run("train", "--out", "whole", *limits) == 0
     with monkeypatch.context() as patch:
-        interrupted = interrupt_at(3, experiment.collect_and_update)
-        patch.setattr(experiment, "collect_and_update", interrupted)
+        interrupted = interrupt_at(3, collect_and_update)
+        patch.setattr(training, "collect_and_update", interrupted)
         capsys.readouterr()
         assert run("train", "--out", "cut", *limits) == 130
     *_, last = capsys.readouterr().err.splitlines()
     assert last.startswith("pg_edu: stopped after 2 updates")
-    assert "Go on: " in last and last.endswith("python -m pg_edu train --resume cut")
+    assert "To continue: " in last and last.endswith("python -m pg_edu train --resume cut")
     assert run("train", "--resume", "cut") == 0
     assert parameters("cut") == parameters("whole")
 
 
-def test_a_run_can_go_on_in_another_folder() -> None:
+def test_a_run_can_continue_in_another_folder() -> None:
     assert run("train", "--max-updates", "1", "--out", "first", *SMALL) == 0
     before = Path("first/checkpoint.pt").read_bytes()
     assert run("train", "--resume", "first", "--max-updates", "2", "--out", "second") == 0
     assert Path("first/checkpoint.pt").read_bytes() == before
-    assert len(load_checkpoint("second/checkpoint.pt").history) == 2
+    assert len(saved("second").history) == 2
 
 
 def test_ctrl_c_before_training_writes_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiment, "make_policy", interrupt_at(1, experiment.make_policy))
+    monkeypatch.setattr(training, "make_policy", interrupt_at(1, make_policy))
     assert run("train") == 130
     assert "nothing was written" in capsys.readouterr().err
     assert list(Path().iterdir()) == []
@@ -250,12 +248,12 @@ def test_ctrl_c_before_training_writes_nothing(
 
 def test_ctrl_c_while_drawing_keeps_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(command_line, "_draw", interrupt_at(1, command_line._draw))
+        patch.setattr(commands.train, "_draw", interrupt_at(1, commands.train._draw))
         assert run("train", "--max-updates", "2", "--out", "here", *SMALL) == 130
-    assert load_checkpoint("here/checkpoint.pt").stopped == "max_updates"
+    assert saved("here").stopped == "max_updates"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that is like Ctrl-C")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal like Ctrl-C")
 def test_sigint_ends_the_process_with_status_130_and_no_traceback() -> None:
     command = [sys.executable, "-m", "pg_edu", "train", "--out", "here", *SMALL]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -265,12 +263,12 @@ def test_sigint_ends_the_process_with_status_130_and_no_traceback() -> None:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in said
-    assert "Go on: " in said and "python -m pg_edu train --resume here" in said
-    assert load_checkpoint("here/checkpoint.pt").seed == 0
+    assert "To continue: " in said and "python -m pg_edu train --resume here" in said
+    assert saved("here").seed == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipe that breaks like this")
-def test_a_reader_that_has_gone_is_not_told_of_other_places() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows pipes do not break like this")
+def test_a_broken_pipe_is_not_reported_as_a_wrong_place() -> None:
     assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
     read, write = os.pipe()
     os.close(read)
@@ -299,8 +297,8 @@ def test_a_reader_that_has_gone_is_not_told_of_other_places() -> None:
         ("train --target nan", "target must be a number, got nan"),
         ("train --device abacus", "device 'abacus' cannot be used"),
         ("train NoSuchEnv-v0", "environment 'NoSuchEnv-v0' cannot be made"),
-        ("train --out taken", "--out taken is there already and not an empty folder"),
-        ("train --out taken/notes.txt", "is there already and not an empty folder"),
+        ("train --out taken", "--out taken exists already and is not an empty folder"),
+        ("train --out taken/notes.txt", "exists already and is not an empty folder"),
         ("train --out taken/notes.txt/x", "Is there another place for it (--out)?"),
         ("train --resume nowhere", "nowhere: No such file or directory"),
         ("train --resume taken", "checkpoint.pt: No such file or directory"),
@@ -310,7 +308,7 @@ def test_a_reader_that_has_gone_is_not_told_of_other_places() -> None:
         ("evaluate taken/notes.txt", "is not a checkpoint of pg_edu, or is damaged"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2_and_writes_nothing(
+def test_a_mistake_ends_with_one_line_and_status_2_and_writes_nothing(
     arguments: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = ["run/checkpoint.pt", "swept/CartPole-v1-0-seed0.pt", "taken/notes.txt"]
@@ -346,7 +344,7 @@ def test_a_run_is_not_resumed_as_another_one(
 
 
 @pytest.mark.parametrize("option", [["--episodes", "1"], ["--seed", "-1"]])
-def test_evaluate_names_a_number_out_of_its_range(
+def test_evaluate_names_an_option_out_of_its_range(
     option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("train", "--max-updates", "1", "--out", "here", *SMALL)
@@ -361,40 +359,40 @@ def test_a_folder_that_cannot_be_written_is_named(
     def refused(_: Result, path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(command_line, "save_checkpoint", refused)
+    monkeypatch.setattr(commands.train, "save_checkpoint", refused)
     assert run("train", "--out", "here", *SMALL) == 2
     assert "checkpoint.pt: Permission denied" in capsys.readouterr().err
 
 
-def test_training_that_breaks_down_says_so_and_keeps_the_run_until_then(
+def test_training_that_diverges_is_reported_and_saved_up_to_the_last_iteration(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, calls = experiment.collect_and_update, []
+    calls: list[Any] = []
 
     def diverging(*args: Any, **kwargs: Any) -> Any:
         calls.append(args)
         if len(calls) == 3:
             raise ValueError("the loss is nan")
-        return original(*args, **kwargs)
+        return collect_and_update(*args, **kwargs)
 
-    monkeypatch.setattr(experiment, "collect_and_update", diverging)
+    monkeypatch.setattr(training, "collect_and_update", diverging)
     assert run("train", "--out", "here", *SMALL) == 2
     *_, last = capsys.readouterr().err.splitlines()
     assert last == "pg_edu: the loss is nan"
-    assert len(load_checkpoint("here/checkpoint.pt").history) == 2
+    assert len(saved("here").history) == 2
 
 
-def test_the_command_uses_one_thread() -> None:
+def test_commands_use_one_thread() -> None:
     torch.set_num_threads(2)
     run("train", "--max-updates", "1", *SMALL)
     assert torch.get_num_threads() == 1
 
 
-def test_numbers_of_the_summary_are_those_of_the_agent(
+def test_the_summary_has_the_mean_returns_of_the_agent(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
-    result = load_checkpoint("here/checkpoint.pt")
+    result = saved("here")
     policy = trained_policy(result)
     means = [np.mean(evaluate(policy, result.config, greedy=g, seed=0)) for g in (True, False)]
     assert f"{means[0]:.1f} greedy, {means[1]:.1f} as trained." in capsys.readouterr().out
@@ -411,10 +409,10 @@ def test_numbers_of_the_summary_are_those_of_the_agent(
         {"env_id": "Acrobot-v1", "baseline": "none"},
     ],
 )
-def test_the_settings_of_a_run_are_told_as_options_that_lead_back_to_it(changes: dict) -> None:
+def test_the_printed_options_of_a_run_lead_back_to_its_settings(changes: dict) -> None:
     config = good_config(**changes)
-    options = ["train", config.env_id, *shlex.split(command_line._settings(config))]
-    given = vars(command_line._parser().parse_args(options))
+    options = ["train", config.env_id, *shlex.split(settings_as_options(config))]
+    given = vars(commands.make_parser().parse_args(options))
     again = {name: value for name, value in given.items() if name != "command"}
     if again.get("action_bound_method") == "none":
         again["action_bound_method"] = None
@@ -443,7 +441,7 @@ def agent_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "my_agent", raising=False)
 
 
-def test_probe_takes_pgpolicy_by_default_and_ends_with_0_if_all_is_well(
+def test_probe_checks_pgpolicy_by_default_and_ends_with_status_0_if_nothing_is_broken(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -459,7 +457,7 @@ def test_probe_takes_pgpolicy_by_default_and_ends_with_0_if_all_is_well(
     assert "Nothing is broken" in capsys.readouterr().out
 
 
-def test_probe_prints_the_table_of_a_broken_agent_and_ends_with_1(
+def test_probe_prints_the_table_of_a_broken_agent_and_ends_with_status_1(
     capsys: pytest.CaptureFixture[str], agent_module: None
 ) -> None:
     assert run("probe", "my_agent:Turned", "--updates", "40") == 1
@@ -469,7 +467,7 @@ def test_probe_prints_the_table_of_a_broken_agent_and_ends_with_1(
     assert said.out.endswith("Look first at: two actions.\n")
 
 
-def test_an_agent_that_cannot_be_made_is_a_table_of_errors_and_no_traceback(
+def test_an_agent_that_cannot_be_made_gives_a_table_of_errors_without_a_traceback(
     capsys: pytest.CaptureFixture[str], agent_module: None
 ) -> None:
     assert run("probe", "my_agent:plain") == 1
@@ -490,7 +488,7 @@ def test_an_agent_that_cannot_be_made_is_a_table_of_errors_and_no_traceback(
         ("probe --seed -1", "seed is -1, but it must be at least 0"),
     ],
 )
-def test_a_mistake_in_probe_is_one_line_and_status_2(
+def test_a_mistake_in_probe_ends_with_one_line_and_status_2(
     arguments: str, message: str, capsys: pytest.CaptureFixture[str], agent_module: None
 ) -> None:
     assert run(*arguments.split()) == 2

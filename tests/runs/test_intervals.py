@@ -1,4 +1,4 @@
-"""Intervals against printed tables, quadrature, enumeration and repetition."""
+"""Intervals compared with printed tables, quadrature, enumeration and repetition."""
 
 import subprocess
 import sys
@@ -14,12 +14,12 @@ from pg_edu.runs.intervals import bootstrap_interval, interquartile_mean, t_inte
 
 
 def all_resamples(values):
-    """The nⁿ equally likely samples of the bootstrap, [nⁿ, n]."""
+    """Return the nⁿ equally likely samples of the bootstrap, [nⁿ, n]."""
     return np.array(list(product(values, repeat=len(values))))
 
 
 @pytest.mark.parametrize(("n", "t"), [(2, 12.706), (5, 2.776), (10, 2.262), (31, 2.042)])
-def test_margin_is_the_tabulated_t_times_the_standard_error(n: int, t: float) -> None:
+def test_the_margin_is_the_tabulated_t_times_the_standard_error(n: int, t: float) -> None:
     """x̄ ± t s / √n, with t from the printed tables (two-sided 95%)."""
     values = np.random.default_rng(n).normal(7.0, 3.0, n)
     s = np.sqrt(np.sum((values - values.mean()) ** 2) / (n - 1))
@@ -30,7 +30,7 @@ def test_margin_is_the_tabulated_t_times_the_standard_error(n: int, t: float) ->
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.8, 0.99])
-def test_confidence_is_the_area_of_the_density_between_the_ends(confidence: float) -> None:
+def test_the_confidence_is_the_area_under_the_density_between_the_ends(confidence: float) -> None:
     """∫ f(u) du over [-t, t] = confidence, f the density of t with 3 degrees of freedom."""
     values = [0.0, 0.0, 1.0, 1.0]
     mean, _, high = t_interval(values, confidence)
@@ -41,8 +41,8 @@ def test_confidence_is_the_area_of_the_density_between_the_ends(confidence: floa
     assert 2 * area == pytest.approx(confidence, abs=1e-8)
 
 
-def test_interval_covers_the_true_mean_as_often_as_it_says() -> None:
-    """Over 4000 samples of 5 the 95% interval misses in 5% (standard error 0.34%)."""
+def test_the_interval_covers_the_true_mean_as_often_as_it_says() -> None:
+    """The 95% interval misses in 5% of 4000 samples of size 5 (standard error 0.34%)."""
     samples = np.random.default_rng(0).normal(2.0, 1.0, (4000, 5))
     covered = [low <= 2.0 <= high for _, low, high in map(t_interval, samples)]
     assert np.mean(covered) == pytest.approx(0.95, abs=0.012)
@@ -54,7 +54,7 @@ def test_equal_values_have_an_interval_of_width_zero(interval) -> None:
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=25))
-def test_iqm_is_the_mean_of_what_lies_between_the_quarters(values) -> None:
+def test_the_iqm_is_the_mean_of_the_values_between_the_outer_quarters(values) -> None:
     """Drop ⌊n/4⌋ minima, then ⌊n/4⌋ maxima, one by one; average the rest in exact fractions."""
     rest = list(values)
     for _ in range(len(values) // 4):
@@ -64,11 +64,11 @@ def test_iqm_is_the_mean_of_what_lies_between_the_quarters(values) -> None:
     assert interquartile_mean(values) == pytest.approx(float(expected), rel=1e-13, abs=1e-13)
 
 
-def test_iqm_does_not_hear_of_a_single_disaster_from_four_values_on() -> None:
+def test_from_four_values_on_one_outlier_does_not_change_the_iqm() -> None:
     assert interquartile_mean([-1e9, 3, 4, 5]) == interquartile_mean([2, 3, 4, 5]) == 3.5
 
 
-def test_iqm_summarises_along_an_axis() -> None:
+def test_the_iqm_summarizes_along_an_axis() -> None:
     values = np.random.default_rng(0).normal(size=(3, 8, 5))
     found = interquartile_mean(values, axis=1)
     expected = [[interquartile_mean(values[i, :, j]) for j in range(5)] for i in range(3)]
@@ -77,7 +77,9 @@ def test_iqm_summarises_along_an_axis() -> None:
 
 @pytest.mark.parametrize("statistic", [np.mean, interquartile_mean])
 @pytest.mark.parametrize("seed", range(5))
-def test_at_three_values_the_95_percent_bootstrap_is_from_min_to_max(statistic, seed) -> None:
+def test_with_three_values_the_95_percent_bootstrap_interval_is_from_min_to_max(
+    statistic, seed
+) -> None:
     """The least of the 27 means has probability 1/27 > 0.025, and so has the largest."""
     values = np.random.default_rng(seed).lognormal(size=3)
     _, low, high = bootstrap_interval(values, statistic, seed=seed)
@@ -86,10 +88,12 @@ def test_at_three_values_the_95_percent_bootstrap_is_from_min_to_max(statistic, 
 
 @pytest.mark.parametrize("statistic", [np.mean, interquartile_mean, np.median])
 @pytest.mark.parametrize(("n", "confidence"), [(4, 0.95), (5, 0.95), (5, 0.5), (6, 0.8)])
-def test_bootstrap_ends_are_quantiles_over_all_resamples(statistic, n, confidence) -> None:
-    """P(θ* < end) ≤ p ≤ P(θ* ≤ end), enumerated; p itself is known to 4 standard errors of 9999.
+def test_the_ends_of_the_bootstrap_interval_are_quantiles_over_all_resamples(
+    statistic, n, confidence
+) -> None:
+    """P(θ* < end) ≤ p ≤ P(θ* ≤ end), by enumeration, within 4 standard errors of 9999 resamples.
 
-    The tiny shift lets equal values count as equal whichever way they were added up.
+    The tiny shift lets equal values count as equal in whatever order they were added up.
     """
     values = np.random.default_rng(n).exponential(size=n)
     every = statistic(all_resamples(values), axis=-1)
@@ -100,12 +104,12 @@ def test_bootstrap_ends_are_quantiles_over_all_resamples(statistic, n, confidenc
         assert np.mean(every <= end + 1e-9) >= p - error
 
 
-def test_bootstrap_estimate_is_the_statistic_of_the_values_themselves() -> None:
+def test_the_bootstrap_estimate_is_the_statistic_of_the_values_themselves() -> None:
     assert bootstrap_interval([1.0, 2.0, 6.0]).estimate == 3.0
     assert bootstrap_interval([1.0, 2.0, 6.0], np.median).estimate == 2.0
 
 
-def test_bootstrap_is_the_percentile_interval_and_not_scipys_default() -> None:
+def test_the_bootstrap_interval_is_the_percentile_one_not_scipys_default() -> None:
     """BCa of 1, 2, 9 does not begin at the minimum: its lower end is the mean of 1, 1 and 2."""
     from scipy.stats import bootstrap
 
@@ -114,17 +118,17 @@ def test_bootstrap_is_the_percentile_interval_and_not_scipys_default() -> None:
     assert bootstrap_interval([1.0, 2.0, 9.0]).low == 1.0
 
 
-def test_bootstrap_repeats_itself_with_the_same_seed_only() -> None:
+def test_only_the_same_seed_gives_the_same_bootstrap_interval() -> None:
     values = np.random.default_rng(0).normal(size=12)
     once, again, other = (bootstrap_interval(values, seed=seed) for seed in (1, 1, 2))
     assert once == again != other
 
 
-def test_bootstrap_of_many_values_does_not_hold_all_resamples_at_once() -> None:
-    """2000 resamples of 3000 values are 48 MB, and their indices too; a million numbers are 8."""
+def test_the_bootstrap_of_many_values_does_not_hold_all_resamples_at_once() -> None:
+    """2000 resamples of 3000 values take 48 MB, and so do their indices; a batch takes 8 MB."""
     import tracemalloc
 
-    bootstrap_interval([1.0, 2.0])  # scipy is imported before memory is counted
+    bootstrap_interval([1.0, 2.0])  # This imports scipy before memory is measured.
     tracemalloc.start()
     bootstrap_interval(np.arange(3000.0), resamples=2000)
     peak = tracemalloc.get_traced_memory()[1]
@@ -145,7 +149,7 @@ def test_bootstrap_of_many_values_does_not_hold_all_resamples_at_once() -> None:
         ([1.0, 2.0], np.nan, "confidence must be between 0 and 1, got nan"),
     ],
 )
-def test_bad_input_is_named(interval, values, confidence, message) -> None:
+def test_an_interval_names_bad_input(interval, values, confidence, message) -> None:
     with pytest.raises(ValueError, match=message):
         interval(values, confidence=confidence)
 
@@ -154,16 +158,16 @@ def test_bad_input_is_named(interval, values, confidence, message) -> None:
     ("values", "message"),
     [([], r"got shape \[0\]"), (3.0, r"got shape \[\]"), ([1.0, np.nan], "finite, got nan")],
 )
-def test_iqm_refuses_what_it_cannot_summarise(values, message) -> None:
+def test_the_iqm_refuses_what_it_cannot_summarize(values, message) -> None:
     with pytest.raises(ValueError, match=message):
         interquartile_mean(values)
 
 
-def test_bootstrap_needs_a_resample() -> None:
+def test_the_bootstrap_needs_at_least_one_resample() -> None:
     with pytest.raises(ValueError, match="resamples must be at least 1, got 0"):
         bootstrap_interval([1.0, 2.0], resamples=0)
 
 
-def test_scipy_is_not_loaded_by_the_import() -> None:
+def test_importing_the_module_does_not_import_scipy() -> None:
     code = "import sys, pg_edu.runs.intervals; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

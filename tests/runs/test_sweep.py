@@ -1,10 +1,6 @@
-"""A sweep: its runs are those of `train`, none takes another one along, and it goes on."""
+"""A sweep: its runs are those of `train`, a failure affects no other run, and it can continue."""
 
-import csv
 import math
-import os
-import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -19,73 +15,40 @@ import numpy as np
 import pytest
 import torch
 
-from pg_edu import __main__ as command_line
 from pg_edu.runs import sweep as sweep_module
-from pg_edu.runs.comparison import as_text, summarize
-from pg_edu.runs.experiment import Config, Result, load_checkpoint, save_checkpoint, train
+from pg_edu.runs.checkpoint import load_checkpoint, save_checkpoint
+from pg_edu.runs.config import Config
+from pg_edu.runs.processes import Processes
 from pg_edu.runs.sweep import Outcome, Run, finished, grid, path_of, sweep
+from pg_edu.runs.training import Result, train
+from tests.runs.helpers import fingerprint, states
 
 SMALL = Config(num_envs=2, hidden_sizes=(4,), max_updates=1, target=math.inf)
 RUNS = [Run(seed, SMALL) for seed in range(3)]
-
-
-def content(result: Result | None) -> list[Any]:
-    """All but the clock."""
-    assert result is not None
-    tensors = {name: str(value) for name, value in result.policy_state.items()}
-    history = [row._replace(seconds=0.0) for row in result.history]
-    return [tensors, str(result.optim_state), history, result.stopped]
 
 
 def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-class Here:
-    """In place of worker processes: each run at once, in this process."""
-
-    begun: list[Run]
-
-    def __init__(self, workers: int | None, runs: int) -> None:
-        self.count = 1
-
-    def start(self, run: Run) -> Future[Result | str]:
-        self.begun.append(run)
-        future: Future[Result | str] = Future()
-        try:
-            future.set_result(sweep_module._work(run))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-    def close(self) -> None:
-        pass
+# The grid, and the name of a run's file.
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Here]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Here, "begun", [], raising=False)
-    monkeypatch.setattr(sweep_module, "_Processes", Here)
-    return Here
-
-
-# The grid, and what a run is called.
-
-
-def test_a_grid_is_every_combination_seed_by_seed() -> None:
+def test_a_grid_has_every_combination_ordered_by_seed() -> None:
     runs = grid(range(2), num_envs=[4, 8], repeat=[1, 2])
     assert [(seed, c.num_envs, c.repeat) for seed, c in runs] == [
         (seed, envs, repeat) for seed in (0, 1) for envs in (4, 8) for repeat in (1, 2)
     ]
 
 
-def test_what_is_not_given_is_as_it_suits_the_environment() -> None:
+def test_settings_that_are_not_given_suit_the_environment() -> None:
     (run,) = grid([0], env_id=["Pendulum-v1"], num_envs=[8])
     assert (run.config.discount_factor, run.config.num_envs) == (0.97, 8)
 
 
-def test_numpys_numbers_become_pythons_which_a_checkpoint_can_hold(here: Any) -> None:
+def test_numpy_numbers_become_python_numbers_which_a_checkpoint_can_hold(
+    in_this_process: Any,
+) -> None:
     runs = grid(np.arange(1), learning_rate=np.array([0.01]), num_envs=np.array([2]))
     (run,) = runs
     assert (type(run.seed), type(run.config.learning_rate)) == (int, float)
@@ -103,7 +66,7 @@ def test_numpys_numbers_become_pythons_which_a_checkpoint_can_hold(here: Any) ->
         ({"repeat": [0]}, "repeat must be a whole number of at least 1, got 0"),
     ],
 )
-def test_a_grid_names_what_is_no_list_and_what_is_out_of_range(
+def test_a_grid_names_a_setting_that_is_not_a_list_or_out_of_range(
     settings: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -133,15 +96,15 @@ OTHERS: dict[str, Any] = {
 }
 
 
-def test_every_setting_and_the_seed_are_in_the_name_of_a_runs_file() -> None:
+def test_the_name_of_a_file_depends_on_every_setting_and_the_seed() -> None:
     assert OTHERS.keys() == {field.name for field in fields(Config)}
     runs = [Run(0, SMALL), Run(1, SMALL)]
     runs += [Run(0, replace(SMALL, **{name: value})) for name, value in OTHERS.items()]
     assert len({path_of(run, "x") for run in runs}) == len(runs)
 
 
-def test_the_name_stays_the_same() -> None:
-    """Another name for the same run would let nobody go on with a sweep."""
+def test_the_name_of_a_file_stays_the_same_in_all_versions() -> None:
+    """With other names, nobody could continue a sweep that an earlier version began."""
     assert (
         path_of(Run(3, Config(hidden_sizes=(4, 5))), "x").name
         == "CartPole-v1-74e537cb13cf-seed3.pt"
@@ -149,35 +112,35 @@ def test_the_name_stays_the_same() -> None:
     assert path_of(Run(0, Config(target=475)), "x") == path_of(Run(0, Config(target=475.0)), "x")
 
 
-def test_an_environment_with_a_slash_is_one_file_in_the_folder() -> None:
+def test_a_slash_in_the_environment_id_makes_no_folder() -> None:
     path = path_of(Run(0, replace(SMALL, env_id="my_module:ALE/Pong-v5")), "x")
     assert path.parent == Path("x")
     assert path.name.startswith("my_module-ALE-Pong-v5-")
 
 
-# What is there already.
+# Results that are in the folder already.
 
 
-def test_the_second_call_runs_nothing_and_gives_the_same(here: Any) -> None:
+def test_a_second_call_runs_nothing_and_returns_the_same(in_this_process: Any) -> None:
     first = sweep(RUNS, "out")
     before = files(Path("out"))
-    here.begun.clear()
+    in_this_process.begun.clear()
     second = sweep(RUNS, "out")
-    assert here.begun == []
+    assert in_this_process.begun == []
     assert files(Path("out")) == before
-    assert [content(o.result) for o in second] == [content(o.result) for o in first]
+    assert [fingerprint(o.result) for o in second] == [fingerprint(o.result) for o in first]
 
 
-def test_a_folder_is_extended_by_seeds_and_settings_and_nothing_is_mixed_up(here: Any) -> None:
+def test_new_seeds_and_settings_extend_a_folder(in_this_process: Any) -> None:
     sweep(RUNS[1:2], "out")
     before = files(Path("out"))
-    here.begun.clear()
+    in_this_process.begun.clear()
     other = Run(1, replace(SMALL, repeat=2))
     outcomes = sweep([RUNS[0], other, RUNS[1], RUNS[0]], "out")
-    assert here.begun == [RUNS[0], other]
+    assert in_this_process.begun == [RUNS[0], other]
     assert [outcome.run for outcome in outcomes] == [RUNS[0], other, RUNS[1]]
     for run, result, _ in outcomes:
-        assert content(result) == content(train(*run))
+        assert fingerprint(result) == fingerprint(train(*run))
     assert files(Path("out")).items() > before.items()
 
 
@@ -193,26 +156,28 @@ def of_another_setting(path: Path) -> None:
     save_checkpoint(train(0, replace(SMALL, repeat=2)), path)
 
 
-def not_at_its_end(path: Path) -> None:
-    standings: list[Result] = []
-    train(0, SMALL, on_iteration=standings.append)
-    save_checkpoint(standings[0], path)
+def of_a_run_that_has_not_ended(path: Path) -> None:
+    save_checkpoint(states(0, SMALL)[0], path)
 
 
-@pytest.mark.parametrize("spoil", [cut_off, of_another_seed, of_another_setting, not_at_its_end])
-def test_a_file_that_is_not_this_runs_whole_result_is_made_anew(
-    spoil: Callable[[Path], None], here: Any
+@pytest.mark.parametrize(
+    "spoil", [cut_off, of_another_seed, of_another_setting, of_a_run_that_has_not_ended]
+)
+def test_a_file_without_the_complete_result_of_this_run_is_replaced(
+    spoil: Callable[[Path], None], in_this_process: Any
 ) -> None:
     (whole,) = sweep(RUNS[:1], "out")
     spoil(path_of(RUNS[0], "out"))
-    here.begun.clear()
+    in_this_process.begun.clear()
     (again,) = sweep(RUNS[:1], "out")
-    assert here.begun == RUNS[:1]
-    assert content(again.result) == content(whole.result)
-    assert content(finished(RUNS[0], "out")) == content(whole.result)
+    assert in_this_process.begun == RUNS[:1]
+    assert fingerprint(again.result) == fingerprint(whole.result)
+    assert fingerprint(finished(RUNS[0], "out")) == fingerprint(whole.result)
 
 
-def test_a_run_without_a_target_of_its_own_is_found_with_the_environments(here: Any) -> None:
+def test_a_run_without_a_target_is_found_by_the_target_of_its_environment(
+    in_this_process: Any,
+) -> None:
     run = Run(0, replace(SMALL, target=None))
     (outcome,) = sweep([run], "out")
     assert outcome.result and outcome.result.config.target == 475.0
@@ -223,8 +188,8 @@ def test_a_run_without_a_target_of_its_own_is_found_with_the_environments(here: 
 # Failures.
 
 
-def test_a_failed_run_leaves_no_file_and_is_tried_again_by_the_next_call(
-    here: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_run_leaves_no_file_and_the_next_call_tries_it_again(
+    in_this_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails_for_seed_1(seed: int, config: Config) -> Result:
         if seed == 1:
@@ -237,9 +202,9 @@ def test_a_failed_run_leaves_no_file_and_is_tried_again_by_the_next_call(
     assert [outcome.failure for outcome in outcomes] == ["", "KeyError: 'pole\\nand more'", ""]
     assert outcomes[1].result is None
     assert [path_of(run, "out").exists() for run in RUNS] == [True, False, True]
-    here.begun.clear()
+    in_this_process.begun.clear()
     assert [outcome.failure for outcome in sweep(RUNS, "out")] == ["", "", ""]
-    assert here.begun == [RUNS[1]]
+    assert in_this_process.begun == [RUNS[1]]
 
 
 @pytest.mark.parametrize(
@@ -249,10 +214,15 @@ def test_a_failed_run_leaves_no_file_and_is_tried_again_by_the_next_call(
         (2, [0, 0, 1], "its worker was lost 2 times (OSError: gone)"),
     ],
 )
-def test_a_run_whose_worker_is_lost_is_begun_once_more_and_no_oftener(
-    losses: int, begun: list[int], failure: str, here: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_run_whose_worker_is_lost_is_started_at_most_once_more(
+    losses: int,
+    begun: list[int],
+    failure: str,
+    in_this_process: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    work, lost = sweep_module._work, []
+    work = sweep_module._work
+    lost: list[Run] = []
 
     def lose(run: Run) -> Result | str:
         if run.seed == 0 and len(lost) < losses:
@@ -262,7 +232,7 @@ def test_a_run_whose_worker_is_lost_is_begun_once_more_and_no_oftener(
 
     monkeypatch.setattr(sweep_module, "_work", lose)
     outcomes = sweep(RUNS[:2], "out")
-    assert [run.seed for run in here.begun] == begun
+    assert [run.seed for run in in_this_process.begun] == begun
     assert [outcome.failure for outcome in outcomes] == [failure, ""]
 
 
@@ -273,16 +243,16 @@ def test_a_return_that_is_not_finite_is_a_failure(monkeypatch: pytest.MonkeyPatc
     assert sweep_module._work(RUNS[0]) == "the last mean return is inf"
 
 
-def test_what_is_told_is_written_already_and_begins_with_what_was_there(here: Any) -> None:
+def test_on_outcome_is_called_with_results_that_are_in_the_folder(in_this_process: Any) -> None:
     sweep(RUNS[2:], "out")
-    told: list[list[Run]] = []
+    shown: list[list[Run]] = []
 
     def look(outcomes: list[Outcome]) -> None:
-        told.append([outcome.run for outcome in outcomes])
-        assert all(finished(run, "out") for run in told[-1])
+        shown.append([outcome.run for outcome in outcomes])
+        assert all(finished(run, "out") for run in shown[-1])
 
     sweep(RUNS, "out", on_outcome=look)
-    assert told == [[RUNS[2]], [RUNS[2], RUNS[0]], [RUNS[2], RUNS[0], RUNS[1]]]
+    assert shown == [[RUNS[2]], [RUNS[2], RUNS[0]], [RUNS[2], RUNS[0], RUNS[1]]]
 
 
 @pytest.mark.parametrize(
@@ -295,28 +265,30 @@ def test_what_is_told_is_written_already_and_begins_with_what_was_there(here: An
         (SMALL, {"backend": "ray"}, r'needs a package: pip install "pg_edu\[ray\]"'),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_is_begun_or_written(
+def test_an_impossible_sweep_raises_before_anything_is_started_or_written(
     config: Config,
     how: dict[str, Any],
     message: str,
-    here: Any,
+    in_this_process: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
+    monkeypatch.setitem(sys.modules, "ray", None)  # This is as if it were not installed.
     with pytest.raises(ValueError, match=message):
         sweep([RUNS[0], Run(0, config)], "out", **how)
-    assert (here.begun, list(Path().iterdir())) == ([], [])
+    assert (in_this_process.begun, list(Path().iterdir())) == ([], [])
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_before_the_first_run(here: Any) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_before_the_first_run(
+    in_this_process: Any,
+) -> None:
     Path("taken").touch()
     with pytest.raises(OSError, match="taken"):
         sweep(RUNS, "taken")
-    assert here.begun == []
+    assert in_this_process.begun == []
 
 
 def test_a_sweep_leaves_the_callers_random_generators_as_they_were(
-    here: Any, monkeypatch: pytest.MonkeyPatch
+    in_this_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep_module, "_work", lambda run: "not here")
     before = torch.get_rng_state().tolist(), str(np.random.get_state())
@@ -327,19 +299,19 @@ def test_a_sweep_leaves_the_callers_random_generators_as_they_were(
 # Real processes.
 
 
-def test_results_are_those_of_train_with_more_than_one_worker(tmp_path: Path) -> None:
+def test_two_workers_return_the_results_of_train(tmp_path: Path) -> None:
     outcomes = sweep(RUNS, tmp_path, workers=2)
     assert [outcome.run for outcome in outcomes] == RUNS
     for run in RUNS:
-        assert content(load_checkpoint(path_of(run, tmp_path))) == content(train(*run))
+        assert fingerprint(load_checkpoint(path_of(run, tmp_path))) == fingerprint(train(*run))
 
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Outcome]]:
-    """The outcomes, by environment, of a sweep in which much goes wrong."""
+    """Return the outcomes, by environment, of a sweep in which much goes wrong."""
     folder = tmp_path_factory.mktemp("faulty")
     names = ["dies_once", "raises", "leaves", "dies"]
-    env_ids = [f"faulty_envs:{name}-v0" for name in names]
+    env_ids = [f"tests.runs.faulty_envs:{name}-v0" for name in names]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FAULTY_ENVS", str(folder))
         runs = [Run(0, replace(SMALL, env_id=env_id)) for env_id in ["CartPole-v1", *env_ids]]
@@ -353,25 +325,23 @@ def test_a_run_that_raises_is_reported_with_its_error(faulty: dict[str, Outcome]
     assert faulty["leaves"].failure == "SystemExit: 3"
 
 
-def test_a_run_that_kills_its_process_each_time_is_reported(faulty: dict[str, Outcome]) -> None:
+def test_a_run_that_always_kills_its_process_is_reported(faulty: dict[str, Outcome]) -> None:
     assert faulty["dies"].result is None
     assert faulty["dies"].failure.startswith("its worker was lost 2 times (BrokenProcessPool")
 
 
-def test_a_run_whose_process_is_killed_once_has_its_result(faulty: dict[str, Outcome]) -> None:
+def test_a_run_whose_process_dies_once_has_a_result(faulty: dict[str, Outcome]) -> None:
     result = faulty["dies_once"].result
     assert result is not None
     assert [row.return_mean for row in result.history] == [1.0]
 
 
-def test_all_the_others_are_as_if_nothing_had_happened(faulty: dict[str, Outcome]) -> None:
-    assert content(faulty["fine"].result) == content(train(0, SMALL))
+def test_failures_do_not_change_the_results_of_other_runs(faulty: dict[str, Outcome]) -> None:
+    assert fingerprint(faulty["fine"].result) == fingerprint(train(0, SMALL))
 
 
-def test_a_worker_that_dies_while_it_is_idle_is_replaced_and_its_results_are_those_of_train() -> (
-    None
-):
-    workers = sweep_module._Processes(1, 1)
+def test_a_worker_that_dies_while_idle_is_replaced() -> None:
+    workers = Processes(sweep_module._work, 1, 1)
     try:
         (process,) = (workers._pools[0]._processes or {}).values()
         process.kill()
@@ -380,28 +350,28 @@ def test_a_worker_that_dies_while_it_is_idle_is_replaced_and_its_results_are_tho
             time.sleep(0.01)
         result = workers.start(RUNS[0]).result()
         assert not isinstance(result, str)
-        assert content(result) == content(train(*RUNS[0]))
+        assert fingerprint(result) == fingerprint(train(*RUNS[0]))
     finally:
         workers.close()
 
 
 @pytest.mark.parametrize(("lost", "refused"), [([True, False], False), ([True, True], True)])
-def test_one_worker_that_starts_is_enough(
+def test_a_sweep_needs_one_worker_that_starts(
     lost: list[bool], refused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fates = iter(lost)
 
-    def begin(pool: Any) -> Future[int]:
+    def start_process(pool: Any) -> Future[int]:
         future: Future[int] = Future()
         future.set_exception(OSError("gone")) if next(fates) else future.set_result(1)
         return future
 
-    monkeypatch.setattr(sweep_module._Processes, "_begin", staticmethod(begin))
+    monkeypatch.setattr(Processes, "_start_process", staticmethod(start_process))
     with pytest.raises(ValueError, match="no worker process starts") if refused else nullcontext():
-        sweep_module._Processes(2, 2).close()
+        Processes(sweep_module._work, 2, 2).close()
 
 
-def test_a_script_without_its_guard_is_told_so(tmp_path: Path) -> None:
+def test_a_script_without_the_main_guard_gets_a_clear_error(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "from pg_edu.runs.sweep import grid, sweep\n"
@@ -411,163 +381,3 @@ def test_a_script_without_its_guard_is_told_so(tmp_path: Path) -> None:
     *_, last = done.stderr.splitlines()
     assert last.startswith("ValueError: no worker process starts: ")
     assert last.endswith('In a script, call sweep under `if __name__ == "__main__":`')
-
-
-# The command line.
-
-OPTIONS = ["--num-envs=2", "--hidden-sizes=4", "--max-updates=1", "--target=inf"]
-
-
-def run(*arguments: str) -> int:
-    """The exit status."""
-    try:
-        return command_line.main(arguments)
-    except SystemExit as exit:
-        return int(exit.code or 0)
-
-
-def test_every_setting_that_train_has_a_sweep_has_too() -> None:
-    parse = command_line._parser().parse_args
-    for field in fields(Config):
-        if field.name != "env_id":
-            option = command_line._option(field.name)
-            value = {bool: "yes", str: "cpu"}.get(type(getattr(SMALL, field.name)), "3")
-            choices = {"action_bound_method": "tanh", "baseline": "leave_one_out"}
-            value = choices.get(field.name, value)
-            assert len(getattr(parse(["sweep", option, value, value]), field.name)) == 2
-
-
-def test_options_with_several_values_become_the_grid(
-    here: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Any] = []
-
-    def stop(runs: list[Run], folder: Path, **how: Any) -> list[Outcome]:
-        asked.extend([runs, folder, how["workers"], how["backend"]])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(command_line, "sweep", stop)
-    command = (
-        "sweep CartPole-v1 Pendulum-v1 --learning-rate 1e-2 3e-3 --hidden-sizes 8,4 --seeds 2 "
-        "--reward-normalization yes no --action-bound none clip --workers 3 --backend ray --out x"
-    )
-    assert run(*command.split()) == 130
-    expected = grid(
-        range(2),
-        env_id=["CartPole-v1", "Pendulum-v1"],
-        learning_rate=[1e-2, 3e-3],
-        hidden_sizes=[(8, 4)],
-        reward_normalization=[True, False],
-        action_bound_method=[None, "clip"],
-    )
-    assert set(asked[0]) == set(expected) and len(expected) == 32
-    assert asked[1:] == [Path("x"), 3, "ray"]
-
-
-def test_the_command_prints_and_writes_the_table_and_draws_the_curves(
-    here: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("sweep", "--repeat", "1", "2", "--seeds=2", "--out=out", *OPTIONS) == 0
-    runs = grid(
-        range(2),
-        **{name: [getattr(SMALL, name)] for name in ("num_envs", "hidden_sizes", "target")},
-        max_updates=[1],
-        repeat=[1, 2],
-    )
-    rows = summarize([Outcome(run, finished(run, "out")) for run in runs])
-    assert capsys.readouterr().out.startswith(as_text(rows) + "\n")
-    with Path("out/table.csv").open(newline="") as file:
-        written = list(csv.DictReader(file))
-    assert [{k: str(v) for k, v in row._asdict().items()} for row in rows] == written
-    assert Path("out/curves.png").read_bytes()[1:4] == b"PNG"
-
-
-def test_a_failure_is_a_line_at_once_and_in_the_table_and_status_1(
-    here: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def diverges(seed: int, config: Config) -> Result:
-        if config.repeat == 2:
-            raise ValueError("the loss is nan")
-        return train(seed, config)
-
-    monkeypatch.setattr(sweep_module, "train", diverges)
-    command = ["sweep", "--repeat", "1", "2", "--seeds=2", "--out=out", *OPTIONS]
-    assert run(*command) == 1
-    said = capsys.readouterr()
-    assert "  failed: seeds 0, 1: ValueError: the loss is nan\n" in said.out
-    assert "pg_edu: repeat 2, seed 1 failed: ValueError: the loss is nan\n" in said.err
-
-
-def test_ctrl_c_keeps_what_has_ended_and_names_the_command_that_goes_on(
-    here: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work = sweep_module._work
-
-    def interrupted(run: Run) -> Result | str:
-        if run.seed == 2:
-            raise KeyboardInterrupt
-        return work(run)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(sweep_module, "_work", interrupted)
-        assert run("sweep", "--seeds=4", *OPTIONS) == 130
-    *_, last = capsys.readouterr().err.splitlines()
-    assert last.startswith("pg_edu: stopped with 2 of 4 runs finished, which are saved. Go on: ")
-    here.begun.clear()
-    assert run(*shlex.split(last.partition(" -m pg_edu ")[2])) == 0
-    assert [begun.seed for begun in here.begun] == [2, 3]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that is like Ctrl-C")
-def test_sigint_to_all_processes_is_one_line_and_status_130(tmp_path: Path) -> None:
-    """A terminal sends it to the workers too. They end with the command, in mid-run."""
-    command = [sys.executable, "-m", "pg_edu", "sweep", "--seeds=3", "--workers=2", "--out=out"]
-    endless = ["--max-env-steps=1000000000", "--target=inf"]
-    with subprocess.Popen(
-        [*command, *endless],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stderr is not None
-        begun = process.stderr.read(5)  # the bar: the workers are there
-        os.killpg(process.pid, signal.SIGINT)
-        said = begun + process.communicate(timeout=60)[1]  # ends when all have closed stderr
-    assert process.returncode == 130
-    assert "Traceback" not in said
-    *_, last = said.splitlines()  # the signal may have cut off the bar in mid-word
-    assert "pg_edu: stopped with 0 of 3 runs finished, which are saved. Go on: " in last
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("sweep --seeds 0", "--seeds must be at least 1, got 0"),
-        ("sweep --workers 0", "workers must be at least 1, got 0"),
-        ("sweep --seed 3", "unrecognized arguments: --seed"),
-        ("sweep --repeat 1 two", "--repeat: invalid int value: 'two'"),
-        ("sweep --repeat 1 0", "repeat must be a whole number of at least 1, got 0"),
-        ("sweep --reward-normalization maybe", "expected yes or no, got 'maybe'"),
-        ("sweep --backend smoke", "--backend: invalid choice: 'smoke'"),
-        ("sweep --backend ray", 'pip install "pg_edu[ray]"'),
-        ("sweep CartPole-v1 NoSuchEnv-v0", "environment 'NoSuchEnv-v0' cannot be made"),
-        ("sweep --out taken.txt", "taken.txt: "),
-    ],
-)
-def test_a_mistake_is_one_line_and_status_2_and_nothing_is_begun(
-    arguments: str,
-    message: str,
-    here: Any,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    Path("taken.txt").write_text("mine")
-    assert run(*arguments.split()) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("pg_edu: ") and message in said.err
-    assert said.err.count("\n") == 1
-    assert (here.begun, [path.name for path in Path().iterdir()]) == ([], ["taken.txt"])

@@ -1,4 +1,4 @@
-"""What a sweep has found: every number against one that was computed by hand."""
+"""The comparison of settings: every number against one that was computed by hand."""
 
 import math
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pg_edu.runs.comparison import as_text, curves, labels, summarize
-from pg_edu.runs.experiment import Config, Iteration, Result
+from pg_edu.runs.compare import as_text, curves, labels, summarize
+from pg_edu.runs.config import Config
 from pg_edu.runs.sweep import Outcome, Run, path_of
+from pg_edu.runs.training import Iteration, Result
 
 FAST, SLOW = Config(learning_rate=1e-2), Config(learning_rate=1e-3)
 
@@ -16,7 +17,7 @@ FAST, SLOW = Config(learning_rate=1e-2), Config(learning_rate=1e-3)
 def outcome(
     seed: int, config: Config, points: list[tuple[int, float]], solved: bool = True
 ) -> Outcome:
-    """A run whose iterations ended at these environment steps, a tenth of a second each."""
+    """Return a run whose iterations ended at these steps, with these mean returns, 0.1 s each."""
     history = tuple(
         Iteration(number, steps, 1, mean, mean, mean, 0.5, None, None, number / 10)
         for number, (steps, mean) in enumerate(points, 1)
@@ -29,8 +30,8 @@ def failed(seed: int, config: Config, reason: str) -> Outcome:
     return Outcome(Run(seed, config), None, reason)
 
 
-def test_the_median_to_solve_counts_those_that_did_not_as_infinite() -> None:
-    """Of 100, 200, 300 and ∞ the median is 250; of 100, ∞ and ∞ it is ∞."""
+def test_the_median_counts_runs_that_did_not_solve_the_task_as_infinite() -> None:
+    """The median of 100, 200, 300 and ∞ is 250; that of 100, ∞ and ∞ is ∞."""
     three = [outcome(seed, FAST, [(100 * (seed + 1), 500.0)]) for seed in range(3)]
     one = [outcome(0, SLOW, [(40, 1.0), (100, 500.0)]), outcome(1, SLOW, [(9, 1.0)], solved=False)]
     outcomes = [*three, failed(3, FAST, "why"), *one, outcome(2, SLOW, [(9, 1.0)], solved=False)]
@@ -41,34 +42,40 @@ def test_the_median_to_solve_counts_those_that_did_not_as_infinite() -> None:
     assert (slow.env_steps_median, slow.env_steps_worst) == (math.inf, math.inf)
 
 
-def test_where_all_solve_the_worst_is_the_slowest() -> None:
+def test_if_all_runs_solve_the_task_the_worst_is_the_slowest() -> None:
     points = [(10, 1.0), (20, 1.0), (30, 500.0)]
-    (row,) = summarize([outcome(seed, FAST, points[-n:]) for seed, n in enumerate((1, 3, 2))])
-    assert (row.env_steps_worst, row.seconds_median, row.seconds_worst) == (30.0, 0.2, 0.3)
+    (summary,) = summarize([outcome(seed, FAST, points[-n:]) for seed, n in enumerate((1, 3, 2))])
+    assert (summary.env_steps_worst, summary.seconds_median, summary.seconds_worst) == (
+        30.0,
+        0.2,
+        0.3,
+    )
 
 
-def test_the_interval_is_students_over_the_seeds() -> None:
-    """Of 10, 20, 30: mean 20, s = 10, and t = 4.302653 at 2 degrees of freedom (any t table)."""
+def test_the_interval_is_students_t_interval_over_the_seeds() -> None:
+    """10, 20, 30 have mean 20 and s = 10; t = 4.302653 at 2 degrees of freedom (any t table)."""
     outcomes = [outcome(n, FAST, [(5, 0.0), (9, 10.0 * n)], solved=False) for n in (1, 2, 3)]
-    (row,) = summarize([*outcomes, failed(4, FAST, "no return")])
+    (summary,) = summarize([*outcomes, failed(4, FAST, "no return")])
     margin = 4.302653 * 10 / math.sqrt(3)
-    assert row.return_mean == 20.0
-    assert [row.return_low, row.return_high] == pytest.approx([20 - margin, 20 + margin])
+    assert summary.return_mean == 20.0
+    assert [summary.return_low, summary.return_high] == pytest.approx([20 - margin, 20 + margin])
 
 
 def test_the_interquartile_mean_leaves_out_the_best_and_the_worst_quarter() -> None:
-    (row,) = summarize([outcome(n, FAST, [(9, mean)]) for n, mean in enumerate((90, 10, 0, 20))])
-    assert row.return_iqm == 15.0
+    (summary,) = summarize(
+        [outcome(n, FAST, [(9, mean)]) for n, mean in enumerate((90, 10, 0, 20))]
+    )
+    assert summary.return_iqm == 15.0
 
 
-def test_one_seed_has_no_interval_and_a_setting_of_failures_no_return() -> None:
+def test_one_seed_has_no_interval_and_a_setting_with_only_failures_has_no_return() -> None:
     one, none = summarize([outcome(0, FAST, [(9, 3.0)]), failed(0, SLOW, "why")])
     assert (one.return_mean, one.return_iqm) == (3.0, 3.0)
     assert np.isnan([one.return_low, one.return_high]).all()
     assert np.isnan([none.return_mean, none.return_low, none.return_high, none.return_iqm]).all()
 
 
-def test_only_what_differs_is_named() -> None:
+def test_a_label_names_only_the_settings_that_differ() -> None:
     configs = [
         Config(num_envs=envs, hidden_sizes=sizes, discount_factor=0.9)
         for envs in (8, 16)
@@ -83,12 +90,12 @@ def test_only_what_differs_is_named() -> None:
     assert list(labels(configs[:1]).values()) == ["CartPole-v1"]
 
 
-def test_settings_that_are_alike_when_rounded_keep_names_of_their_own() -> None:
+def test_settings_that_are_equal_when_rounded_have_different_labels() -> None:
     configs = [Config(target=value) for value in (1e6, 1e6 + 0.125, None)]
     assert list(labels(configs).values()) == ["target 1e+06", "target 1000000.125", "target None"]
 
 
-def test_the_table_has_a_line_for_each_setting_and_each_reason_of_a_failure() -> None:
+def test_the_table_has_a_line_for_each_setting_and_for_each_reason_of_failure() -> None:
     one, two = Config(repeat=1), Config(repeat=12)
     outcomes = [
         *(outcome(seed, one, [(1500 * (seed + 1), 480.0 + seed)]) for seed in range(3)),
@@ -106,15 +113,15 @@ def test_the_table_has_a_line_for_each_setting_and_each_reason_of_a_failure() ->
     ]
 
 
-def test_a_row_names_the_files_of_its_runs(tmp_path: Path) -> None:
-    (row,) = summarize([outcome(seed, FAST, [(9, 3.0)]) for seed in (3, 12)])
+def test_a_summary_names_the_files_of_its_runs(tmp_path: Path) -> None:
+    (summary,) = summarize([outcome(seed, FAST, [(9, 3.0)]) for seed in (3, 12)])
     paths = {path_of(Run(seed, FAST), tmp_path) for seed in (3, 12)}
     for path in (*paths, path_of(Run(0, SLOW), tmp_path)):
         path.touch()
-    assert set(tmp_path.glob(row.files)) == paths
+    assert set(tmp_path.glob(summary.files)) == paths
 
 
-def test_a_curve_is_straight_between_iterations_and_level_after_its_end() -> None:
+def test_a_curve_is_straight_between_iterations_and_constant_after_its_end() -> None:
     long = outcome(0, FAST, [(10, 0.0), (30, 20.0)])
     short = outcome(1, FAST, [(15, 8.0), (20, 5.0)])
     drawn = curves([long, short, failed(2, FAST, "why"), failed(0, SLOW, "why")])

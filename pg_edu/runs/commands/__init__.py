@@ -1,0 +1,89 @@
+"""The command line: `pg-edu` or `python -m pg_edu`, with train, sweep, evaluate and probe.
+
+Each command has a file here, which parses its arguments, calls the rest of the package, and writes
+and prints the results. The commands share the other files:
+
+    options.py        an option for each setting of a run
+    folders.py        the folders of runs, and the checkpoints in them
+    user_modules.py   modules that the user names, such as my_agent:MyPolicy
+    messages.py       what is printed
+
+`train` leaves in the folder of its run:
+
+    checkpoint.pt         the state of the run; `evaluate` and `train --resume` read it
+    run.csv               a row for each iteration
+    learning_curve.png
+    agent.png             the agent before and after training, an animation
+
+`sweep` leaves in its folder:
+
+    ENV-...-seed0.pt ...  a checkpoint of each run
+    table.csv             a row for each setting
+    curves.png            the learning curves, with intervals over the seeds
+
+Exit status: 0 success; 1 a probe or a run of a sweep failed; 2 the command is impossible, and one
+line says what to do; 130 stopped by Ctrl-C, after the run, or the finished runs of the sweep, have
+been saved.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import torch
+
+from pg_edu.runs.commands import evaluate, probe, sweep, train
+from pg_edu.runs.commands.messages import fail, program
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    Args:
+        argv: the arguments; None: those of the process.
+
+    Raises:
+        SystemExit: an argument is wrong (status 2), or --help was asked for (status 0).
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = make_parser().parse_args(argv)
+    arguments.typed = shlex.join(argv)
+    torch.set_num_threads(1)  # Networks as small as these are slower on several threads.
+    try:
+        status: int = arguments.command(arguments)
+        return status
+    except KeyboardInterrupt:
+        return fail("stopped", 130)
+    except BrokenPipeError:  # The reader of a pipe, such as `head`, has ended.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return fail(f"{error.filename}: {error.strerror}. Is there another place for it (--out)?")
+    except ValueError as error:
+        return fail(str(error))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; `command` of what it parses runs the chosen command."""
+    parser = _Parser(prog=program(), description="REINFORCE in the environments of Gymnasium.")
+    commands = parser.add_subparsers(required=True, metavar="train | sweep | evaluate | probe")
+    for command in (train, sweep, evaluate, probe):
+        command.add_parser(commands)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(fail(f"{message}. All options: {self.prog} --help"))
+
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> tuple[Any, list[str]]:
+        """Report unknown arguments here, so that the line names the help of the right command."""
+        namespace, unknown = super().parse_known_args(*args, **kwargs)
+        if unknown:
+            self.error(f"unrecognized arguments: {shlex.join(unknown)}")
+        return namespace, unknown

@@ -1,0 +1,180 @@
+"""`sweep`: train many agents, and leave checkpoints, a table and learning curves in a folder."""
+
+import argparse
+import csv
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pg_edu.runs.commands.folders import CHECKPOINT, dated_folder
+from pg_edu.runs.commands.messages import fail, files_in, program, progress_bar, quoted
+from pg_edu.runs.commands.options import (
+    BOUND_METHODS,
+    add_settings,
+    given_settings,
+    with_several_values,
+)
+from pg_edu.runs.commands.user_modules import find_in_working_folder
+from pg_edu.runs.compare import SettingSummary, as_text, curves, labels, summarize
+from pg_edu.runs.sweep import Outcome, Run, grid, sweep
+
+TABLE = "table.csv"
+CURVES = "curves.png"
+
+
+def add_parser(commands: Any) -> None:
+    """Add this command to the parser."""
+    parser = commands.add_parser(
+        "sweep",
+        usage=f"{program()} sweep [ENV ...] [--option VALUE ...]",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        help="train many agents: settings times seeds",
+        description="Train an agent with every combination of the given values and every seed, and "
+        "compare the settings. The same command with the same --out runs what is missing or has "
+        "failed; more values or seeds extend it. The exit status is 1 if a run failed.",
+    )
+    parser.set_defaults(command=_run)
+    add_settings(with_several_values(parser.add_argument))
+    add = parser.add_argument
+    add("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (5)")
+    add("--out", type=Path, metavar="FOLDER", help="new or existing (runs/sweep-DATE-TIME)")
+    _add_workers(add)
+
+
+def _add_workers(add: Callable[..., object]) -> None:
+    add(
+        "--workers",
+        type=int,
+        default=None,
+        metavar="N",
+        help="runs at the same time (one for each processor)",
+    )
+    add(
+        "--backend",
+        choices=("processes", "ray"),
+        default="processes",
+        help="processes of this machine, or a Ray cluster: that of the environment variable "
+        "RAY_ADDRESS, else one on this machine (processes)",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    runs = _runs(arguments)
+    folder = getattr(arguments, "out", None) or dated_folder("sweep")
+    if (folder / CHECKPOINT).exists():
+        raise ValueError(f"{folder} is the folder of one run. Give --out another one")
+
+    progress = _Progress(runs)
+    try:
+        outcomes = sweep(
+            runs,
+            folder,
+            workers=arguments.workers,
+            backend=arguments.backend,
+            on_outcome=progress,
+        )
+        progress.close()
+        print(_report(outcomes, folder))
+        return 1 if any(outcome.result is None for outcome in outcomes) else 0
+    except KeyboardInterrupt:
+        progress.close()
+        return fail(_interrupted(arguments, progress, folder), 130)
+    finally:
+        progress.close()
+
+
+def _runs(arguments: argparse.Namespace) -> list[Run]:
+    """Return the runs that the user has asked for."""
+    values = given_settings(arguments)
+    if "action_bound_method" in values:
+        methods = [BOUND_METHODS[text] for text in values["action_bound_method"]]
+        values["action_bound_method"] = methods
+    if arguments.seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, got {arguments.seeds}")
+    find_in_working_folder(*values.get("env_id", []))
+    return list(dict.fromkeys(grid(range(arguments.seeds), **values)))
+
+
+class _Progress:
+    """Counts the outcomes of a sweep and reports each failure, whenever `sweep` calls it."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.finished = 0
+        self.runs = len(runs)
+        self._labels = labels(run.config for run in runs)
+        self._bar: Any = None
+
+    def __call__(self, outcomes: Sequence[Outcome]) -> None:
+        self.finished = sum(outcome.result is not None for outcome in outcomes)
+        if self._bar is None:  # The first call is about the runs that were in the folder already.
+            count = len(outcomes)
+            self._bar = progress_bar(desc="sweep", total=self.runs, initial=count, unit="run")
+            return
+        if outcomes[-1].result is None:
+            self._report_failure(outcomes[-1])
+            failed = len(outcomes) - self.finished
+            self._bar.set_postfix_str(f"{failed} failed", refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """End the line of the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _report_failure(self, outcome: Outcome) -> None:
+        setting = self._labels[outcome.run.config]
+        text = f"pg_edu: {setting}, seed {outcome.run.seed} failed: {outcome.failure}"
+        self._bar.write(text, file=sys.stderr)
+
+
+def _report(outcomes: Sequence[Outcome], folder: Path) -> str:
+    """Write the table and draw the curves of a sweep; return what they show."""
+    summaries = summarize(outcomes)
+    _write_table(summaries, folder / TABLE)
+    files = {"*.pt": "a checkpoint for each run, which `evaluate` reads", TABLE: "the table"}
+    if any(outcome.result for outcome in outcomes):
+        _draw_curves(outcomes, folder / CURVES)
+        files[CURVES] = "learning curves, with 95% t intervals over the seeds"
+    return "\n".join(
+        [
+            as_text(summaries),
+            "env steps, seconds: until solved, median and worst over the seeds; '-': not solved.",
+            "return: that of the last iteration, its mean and interquartile mean over the seeds.",
+            "With few seeds an interval is wide, and may go beyond what a return can be.",
+            files_in(folder, files),
+        ]
+    )
+
+
+def _write_table(summaries: Sequence[SettingSummary], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(SettingSummary._fields)
+        table.writerows(summaries)
+
+
+def _draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
+    from pg_edu import figures  # matplotlib takes long to import: not before training.
+
+    results = [outcome.result for outcome in outcomes if outcome.result]
+    env_ids = dict.fromkeys(result.config.env_id for result in results)
+    targets = {result.config.target for result in results}
+    common_target = targets.pop() if len(targets) == 1 else None
+    figure = figures.compare_curves(
+        curves(outcomes),
+        target=None if common_target == math.inf else common_target,
+        title="REINFORCE on " + ", ".join(env_ids),
+    )
+    figures.save_figure(figure, path)
+
+
+def _interrupted(arguments: argparse.Namespace, progress: _Progress, folder: Path) -> str:
+    """Return the message after Ctrl-C."""
+    out = "" if "out" in arguments else f" --out {quoted(folder)}"
+    return (
+        f"stopped with {progress.finished} of {progress.runs} runs finished, which are saved. "
+        f"To continue: {program()} {arguments.typed}{out}"
+    )

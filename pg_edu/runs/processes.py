@@ -1,0 +1,107 @@
+"""The workers of a sweep as processes of this machine."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+
+class Processes:
+    """Worker processes, each in a pool of its own, so that a dying process loses only its own run.
+
+    In a pool of several processes, all runs are lost when one process dies, and nothing says which
+    run was the cause.
+
+    Args:
+        work: the function that a worker calls with a run. It has to be picklable.
+        workers: the number of processes; None: one for each processor.
+        runs: the number of runs; more processes than runs are not started.
+
+    Raises:
+        ValueError: no process starts.
+    """
+
+    def __init__(self, work: Callable[[Any], Any], workers: int | None, runs: int) -> None:
+        self.count = min(workers or os.cpu_count() or 1, runs)
+        self._work = work
+        self._pools = [self._new_pool() for _ in range(self.count)]
+        self._latest: list[Future[Any]] = []
+        try:
+            self._latest = [self._start_process(pool) for pool in self._pools]
+            self._check_that_one_starts()
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, run: Any) -> Future[Any]:
+        """Give the run to an idle process; the future raises if the process is lost."""
+        idle = next(slot for slot, future in enumerate(self._latest) if future.done())
+        try:
+            future = self._pools[idle].submit(self._work, run)
+        except BrokenProcessPool:  # The process was lost in the run before, or while it was idle.
+            self._pools[idle] = self._new_pool()
+            self._start_process(self._pools[idle])
+            future = self._pools[idle].submit(self._work, run)
+        self._latest[idle] = future
+        return future
+
+    def close(self) -> None:
+        """Stop at once whatever is still running."""
+        for pool in self._pools:
+            # From Python 3.14 on there is a public method for this.
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+            pool.shutdown()
+
+    def _check_that_one_starts(self) -> None:
+        lost = [future.exception() is not None for future in self._latest]
+        if lost and all(lost):
+            raise ValueError(
+                "no worker process starts: is it killed? In a script, call sweep under "
+                '`if __name__ == "__main__":`'
+            )
+
+    @staticmethod
+    def _new_pool() -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
+
+    @staticmethod
+    def _start_process(pool: ProcessPoolExecutor) -> Future[int]:
+        """Start the pool's process, which happens when it gets its first call."""
+        with _ctrl_c_delayed():
+            return pool.submit(os.getpid)
+
+
+def _prepare() -> None:
+    """Let a new worker process ignore Ctrl-C, which its parent handles, and end with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _ctrl_c_delayed() -> Iterator[None]:
+    """Delay Ctrl-C until the end of the block.
+
+    A process that starts in the block inherits the mask, so that Ctrl-C never reaches it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has no signal masks.
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

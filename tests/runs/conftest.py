@@ -1,0 +1,45 @@
+"""Fixtures for the tests of sweeps."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pg_edu.runs import sweep as sweep_module
+from pg_edu.runs.sweep import Run
+
+
+class InThisProcess:
+    """Takes the place of the worker processes: each run starts at once, in this process.
+
+    `begun` lists the runs that were started.
+    """
+
+    begun: list[Run]
+
+    def __init__(self, work: Callable[[Run], Any], workers: int | None, runs: int) -> None:
+        self.count = 1
+        self._work = work
+
+    def start(self, run: Run) -> Future[Any]:
+        self.begun.append(run)
+        future: Future[Any] = Future()
+        try:
+            future.set_result(self._work(run))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[InThisProcess]:
+    """Let sweeps run in this process, and in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(InThisProcess, "begun", [], raising=False)
+    monkeypatch.setattr(sweep_module, "Processes", InThisProcess)
+    return InThisProcess

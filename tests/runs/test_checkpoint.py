@@ -1,0 +1,102 @@
+"""Checkpoints: what they hold, and how foreign or damaged ones are refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pg_edu.runs.checkpoint import load_checkpoint, save_checkpoint
+from pg_edu.runs.training import train
+from tests.runs.helpers import SMALL
+
+
+def test_a_checkpoint_holds_only_tensors_and_plain_values(tmp_path: Path) -> None:
+    save_checkpoint(train(0, SMALL), tmp_path / "checkpoint.pt")
+    plain = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert {plain["format"], plain["seed"]} == {"pg_edu checkpoint 1", 0}
+    entries = {"config", "history", "stopped", "policy_state", "optim_state"}
+    assert plain.keys() == {"format", "seed", *entries}
+
+    def types(tree: Any) -> set[type]:
+        if isinstance(tree, dict):
+            return set().union(*map(types, tree.values()))
+        if isinstance(tree, list | tuple):
+            return set[type]().union(*map(types, tree))
+        return {type(tree)}
+
+    assert types(plain) <= {torch.Tensor, int, float, str, bool, type(None)}
+
+
+def write_text(path: Path) -> None:
+    path.write_text("not a checkpoint")
+
+
+def write_nothing(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def write_half(path: Path) -> None:
+    save_checkpoint(train(0, SMALL), path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def write_weights(path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 2).state_dict(), path)
+
+
+def write_a_tensor(path: Path) -> None:
+    torch.save(torch.zeros(3), path)
+
+
+def write_objects(path: Path) -> None:
+    torch.save({"format": "pg_edu checkpoint 1", "config": SMALL}, path)
+
+
+def write_other_fields(path: Path) -> None:
+    torch.save({"format": "pg_edu checkpoint 1", "config": {"hidden_sizes": []}}, path)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        write_text,
+        write_nothing,
+        write_half,
+        write_weights,
+        write_a_tensor,
+        write_objects,
+        write_other_fields,
+    ],
+)
+def test_a_foreign_or_damaged_checkpoint_is_refused(
+    write: Callable[[Path], None], tmp_path: Path
+) -> None:
+    write(tmp_path / "x.pt")
+    with pytest.raises(ValueError, match=r"x\.pt is not a checkpoint of pg_edu, or is damaged"):
+        load_checkpoint(tmp_path / "x.pt")
+
+
+def test_a_missing_checkpoint_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(tmp_path / "x.pt")
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    result = train(0, SMALL)
+    save_checkpoint(result, path)
+    before = path.read_bytes()
+
+    def disk_full(_: Any, file: Any) -> None:
+        file.write(b"some")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(result, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
