@@ -83,10 +83,9 @@ class SubBuffers:
 
         The rows come sub-buffer by sub-buffer: counts[n] of them for sub-buffer ids[n].
         """
-        has_rows = counts > 0
-        ids = ids[has_rows]
-        last_row = np.cumsum(counts)[has_rows] - 1
-        first_row = last_row + 1 - counts[has_rows]
+        ids = ids[counts > 0]
+        last_row = (np.cumsum(counts) - 1)[counts > 0]
+        first_row = (np.cumsum(counts) - counts)[counts > 0]
 
         # A piece of an episode begins with the first row of a sub-buffer, and after every end.
         begins = np.zeros(len(end), bool)
@@ -105,7 +104,7 @@ class SubBuffers:
         total[continued] = self.episode_return[ids]
         np.add.at(total, piece, rew)  # one by one: a sum in another order is rounded differently
 
-        # Its last piece is the running episode from now on, unless it has ended.
+        # Its last piece runs on, unless it has ended.
         running = piece[last_row]
         self.episode_return[ids] = total[running]
         self.length[ids] = length[running]

@@ -25,14 +25,17 @@ def _asymmetry(field: Field, x: Floats) -> float:
 
 
 def bowl(x: Floats) -> Floats:
+    """Return the gradient of -(x₀² - x₀ x₁ + 2 x₁²)."""
     return np.array([-2 * x[0] + x[1], x[0] - 4 * x[1]])
 
 
 def whirl(x: Floats) -> Floats:
+    """Return a field that circles around 0 and is the gradient of nothing."""
     return np.array([-x[1], x[0]])
 
 
 def product(x: Floats) -> Floats:
+    """Return ∇(x₀ x₁ x₂) with its last component doubled, which is the gradient of nothing."""
     return np.array([x[1] * x[2], x[0] * x[2], 2 * x[0] * x[1]])
 
 

@@ -44,7 +44,7 @@ FREE_TO_CHANGE = ("target", "max_env_steps", "max_updates", "max_seconds", "devi
 
 
 class Iteration(NamedTuple):
-    """What happened in one iteration; one row of the run's table.
+    """The record of one iteration; one row of the run's table.
 
     `seconds` and `env_steps` count from the start of the run to the end of this iteration.
     `return_mean`, `return_min` and `return_max` are about the training episodes. `greedy` and

@@ -10,6 +10,7 @@ import math
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from multiprocessing import get_context
+from typing import ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -485,6 +486,17 @@ def test_neighboring_seeds_share_all_environments_but_one():
     envs = SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 8)
     first, second = envs.reset(seed=0)[0], envs.reset(seed=1)[0]
     np.testing.assert_array_equal(first[1:], second[:-1])
+
+
+class NotesItsSeeds(Counter):
+    """A counter that notes the seeds of its resets."""
+
+    seeds: ClassVar[list[int]] = []
+
+    def reset(self, *, seed=None, options=None):
+        if seed is not None:
+            self.seeds.append(seed)
+        return super().reset(seed=seed)
 
 
 def test_no_two_runs_or_iterations_share_the_seed_of_an_environment():
