@@ -101,7 +101,7 @@ def outputs_unexamined(policy: "BasePolicy[Any]") -> Iterator[None]:
     Examining each of them would slow down collecting and learning without finding more: the
     parameters change only in `learn`.
     """
-    before = policy.examines_outputs
+    before = getattr(policy, "examines_outputs", True)  # a policy may be of another class
     try:
         policy.examines_outputs = False
         yield
