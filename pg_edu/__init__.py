@@ -5,31 +5,31 @@
                      v
                ReplayBuffer --sample--> process_fn (returns) --> learn --> PGTrainingStats
 
-The core is the files of this folder: what an observation meets on its way to the loss, and nothing
-else. In reading order:
+The core is the files of this folder: what an observation passes through on its way to the loss, and
+nothing else. In reading order:
 
     types            the names of arrays, and the fields of a Batch at each stage
     batch            named arrays that are indexed together
     nets             actors: from observations to the parameters of a distribution
-    distributions    from an actor's output to a distribution over actions, examined
+    distributions    from an actor's output to a checked distribution over actions
     log_probs        one log-probability per decision, or an error
     actions          from raw actions to environment actions: bound and scale, and back
-    sub_buffers      the slots of each environment's rows, and its running episode
-    buffer           transitions in the order of time
+    sub_buffers      the slots of each environment's rows, and its unfinished episode
+    buffer           transitions in time order
     returns          Gₜ = rₜ + γ Gₜ₊₁, advantages, n-step returns
     stats            summaries of training; running mean and variance
     base_policy      actions in and out of the space, the order of an update
     reinforce        PGPolicy: forward, returns, loss
-    leave_one_out    PGPolicy with a baseline, and without the bias of its mean
-    staging          the rows of some vector steps, before they are stored
+    leave_one_out    PGPolicy with a leave-one-out baseline, and unbiased
+    staging          the rows of several vector steps before they are stored
     collector        act, step, store; the ends of episodes in every autoreset mode
-    trainer          collect, update, forget, repeat
+    trainer          collect, update, discard, repeat
     checks           argument checks that several files use
 
 Around it are `guard` (no silent broadcasting), `runs` (configurations, training runs, sweeps, the
 command line), `figures`, `lab` (exact worlds, probes, the museum of pitfalls), `course` (claims and
 exercises) and `tianshou` (the import paths of Tianshou v1.1.0). The names below are public; those
-that Tianshou v1.1.0 has mean the same there.
+that Tianshou v1.1.0 also has mean the same there.
 """
 
 from pg_edu.base_policy import (

@@ -1,4 +1,4 @@
-"""`python -m pg_edu` is the command line, see `pg_edu.runs.commands`."""
+"""Run the command line, `python -m pg_edu`; see `pg_edu.runs.commands`."""
 
 import sys
 

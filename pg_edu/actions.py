@@ -7,7 +7,7 @@
 
 A policy samples, scores and stores the raw action u; only the environment sees a. So for the policy
 gradient this mapping is a part of the environment, and its derivative appears nowhere.
-NumPy only. The arithmetic runs in the wider of the action's and the space's dtype.
+This module uses NumPy only, and computes in the wider of the action's and the space's dtype.
 """
 
 from typing import Any, Literal, cast
@@ -21,7 +21,7 @@ from pg_edu.types import AnyArray
 BoundMethod = Literal["clip", "tanh"] | None
 FloatArray = NDArray[np.floating[Any]]
 
-ROUNDING = 1e-6  # how far beyond 1 the rounding of float32 may put an action
+ROUNDING = 1e-6  # how far float32 rounding may put an action beyond 1
 FLAT = float(np.finfo(np.float32).eps)  # a narrower dimension counts as having no width
 
 
@@ -39,7 +39,7 @@ def to_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool) 
         to the nearest integer for an integer space. With neither bound nor scaling, `act` itself.
 
     Raises:
-        ValueError: an action is NaN, has another shape, or is outside [-1, 1] and to be scaled.
+        ValueError: an action is NaN, has the wrong shape, or is to be scaled but outside [-1, 1].
 
     Source: Tianshou v1.1.0, BasePolicy.map_action.
 
@@ -65,8 +65,8 @@ def to_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool) 
 def from_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool) -> FloatArray:
     """Return a raw action that `to_box` maps to this environment action: unscale, then unbound.
 
-    This inverts "tanh"; "clip" has no inverse. At the very bounds the inverse of tanh is infinite,
-    so they give the largest finite value instead (about 18.7 in float64, 8.7 in float32).
+    "tanh" is inverted; "clip" has no inverse. At the bounds, where the inverse of tanh is infinite,
+    the result is the largest finite value (about 18.7 in float64, 8.7 in float32).
 
     Args:
         act: environment actions, [A] or [N, A].
@@ -76,7 +76,8 @@ def from_box(act: AnyArray, space: Box, bound_method: BoundMethod, scaling: bool
         Raw actions of the shape of `act`, float.
 
     Raises:
-        ValueError: an action is NaN, has another shape, or is outside the space that tanh reaches.
+        ValueError: an action is NaN, has the wrong shape, or, with "tanh", is outside the space
+            (outside [-1, 1] without scaling).
 
     Source: Tianshou v1.1.0, BasePolicy.map_action_inverse.
 
@@ -140,7 +141,7 @@ def scale(act: FloatArray, low: AnyArray, high: AnyArray) -> FloatArray:
 
 
 def unscale(act: FloatArray, low: AnyArray, high: AnyArray) -> FloatArray:
-    """Map [low, high] to [-1, 1]; a dimension without width gives -1.
+    """Map [low, high] to [-1, 1]; a dimension of width 0 gives -1.
 
     Example:
         >>> unscale(np.array([0.0, 5.0, 10.0]), low=np.array(0.0), high=np.array(10.0))
@@ -154,7 +155,7 @@ def unscale(act: FloatArray, low: AnyArray, high: AnyArray) -> FloatArray:
 
 def _check_actions(act: AnyArray, space: Box) -> None:
     if np.isnan(act).any():
-        raise ValueError(f"act must be a number in every place, but it holds NaN: {act}.")
+        raise ValueError(f"act must not hold NaN, got {act}.")
     shape = act.shape[act.ndim - len(space.shape) :]
     if shape != space.shape and space.low.size > 1:
         raise ValueError(
@@ -177,7 +178,7 @@ def _to_dtype(value: FloatArray, space: Box, scaling: bool) -> AnyArray:
             low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     elif not scaling:
         return value.astype(dtype)
-    # The bounds themselves, not their images in `value`'s dtype: 2^63 - 1 has none in float64.
+    # Use the bounds as they are: `value`'s dtype may round them, as float64 does with 2^63 - 1.
     with np.errstate(invalid="ignore"):
         inside = value.astype(dtype)
     return np.where(value >= high, high, np.where(value <= low, low, inside)).astype(dtype)

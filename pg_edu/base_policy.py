@@ -3,7 +3,7 @@
     obs --forward--> act --map_action--> env;   buffer --process_fn--> batch --learn--> parameters
 
 A policy is collecting, updating or being tested: `is_within_training_step` is True in the first
-two, `updating` in the second alone.
+two, `updating` only in the second.
 """
 
 import time
@@ -96,12 +96,12 @@ def policy_within_training_step(policy: "BasePolicy[Any]", enabled: bool = True)
 
 @contextmanager
 def outputs_unexamined(policy: "BasePolicy[Any]") -> Iterator[None]:
-    """Let the policy trust the outputs of its actor within this block, after one was examined.
+    """Let the policy trust its actor's outputs within this block, after it has examined one.
 
-    Examining each of them would slow down collecting and learning without finding more: the
-    parameters change only in `learn`.
+    Examining every output would slow down collecting without finding more, because the parameters
+    change only in `learn`.
     """
-    before = getattr(policy, "examines_outputs", True)  # a policy may be of another class
+    before = getattr(policy, "examines_outputs", True)  # any class may be a policy
     try:
         policy.examines_outputs = False
         yield
@@ -110,7 +110,7 @@ def outputs_unexamined(policy: "BasePolicy[Any]") -> Iterator[None]:
 
 
 class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
-    """The base class of policies. A subclass defines `forward` and `learn`, and may override more.
+    """The base class of policies; a subclass defines `forward` and `learn`, and may override more.
 
     Args:
         action_space: of one environment; Discrete, MultiDiscrete, MultiBinary or Box.
@@ -155,7 +155,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
     def forward(
         self, batch: types.ObsBatchProtocol, state: Any = None, **kwargs: Any
     ) -> types.ActBatchProtocol:
-        """Return a Batch with raw actions, `act`, and the hidden `state` (None: no memory)."""
+        """Return a Batch with the raw actions, `act`, and the hidden `state` (None: no memory)."""
 
     @abstractmethod
     def learn(self, batch: Any, *args: Any, **kwargs: Any) -> TTrainingStats:
@@ -166,24 +166,24 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
     ) -> TTrainingStats:
         """Sample, prepare, learn: `buffer.sample`, `process_fn`, `learn`, `post_process_fn`.
 
-        Only `learn` runs in train mode. The learning-rate scheduler is stepped at the end.
+        Train mode is set for `learn` alone. The learning-rate scheduler is stepped at the end.
 
         Args:
             sample_size: the number of rows to sample; 0: all of them, oldest first (None: see
                 `buffer.sample`).
-            buffer: the buffer to sample from. None: nothing happens.
+            buffer: the buffer to sample from; None: nothing happens.
             **kwargs: for `learn`, e.g. batch_size, repeat.
 
         Returns:
-            What `learn` returns, with `train_time`, the seconds that all of this took.
+            What `learn` returns, with `train_time`, the seconds that the whole update took.
 
         Raises:
-            RuntimeError: the policy is not within a training step. Whatever is raised, flags and
-                modes are then as before; gradient steps that were already taken remain.
+            RuntimeError: the policy is not within a training step. After any error, flags and modes
+                are as before, but gradient steps already taken remain.
         """
         if not self.is_within_training_step:
             raise RuntimeError(
-                "update() was called outside of a training step (is_within_training_step is "
+                "update() was called outside a training step (is_within_training_step is "
                 "False). Write `with policy_within_training_step(policy):` around it."
             )
         if buffer is None:
@@ -206,7 +206,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
     def process_fn(
         self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Ints
     ) -> types.RolloutBatchProtocol:
-        """Prepare a sampled batch for `learn`; a subclass may override it. Return it unchanged."""
+        """Return the sampled batch unchanged; a subclass may prepare it for `learn` here."""
         return batch
 
     def post_process_fn(
@@ -217,21 +217,21 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
             buffer.update_weight(indices, batch.weight)
 
     def process_buffer(self, buffer: ReplayBuffer) -> ReplayBuffer:
-        """Prepare a whole buffer; a subclass may override it. Return it unchanged."""
+        """Return the buffer unchanged; a subclass may prepare it here."""
         return buffer
 
     def exploration_noise(self, act: Any, batch: types.ObsBatchProtocol) -> Any:
-        """Add noise to actions; a subclass may override it. Return them unchanged."""
+        """Return the actions unchanged; a subclass may add noise here."""
         return act
 
     def soft_update(self, tgt: nn.Module, src: nn.Module, tau: float) -> None:
-        """Move the parameters of `tgt` towards those of `src`: tgt <- τ src + (1 - τ) tgt."""
+        """Move the parameters of `tgt` toward those of `src`: tgt <- τ src + (1 - τ) tgt."""
         with torch.no_grad():
             for target, source in zip(tgt.parameters(), src.parameters(), strict=True):
                 target.copy_(tau * source + (1 - tau) * target)
 
     def set_agent_id(self, agent_id: int) -> None:
-        """Number the agent, where there are several."""
+        """Set the number of this agent, where there are several."""
         self.agent_id = agent_id
 
     def compute_action(
@@ -256,9 +256,9 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         return act.astype(self.action_space.dtype, copy=False).reshape(self.action_space.shape)
 
     def map_action(self, act: ArrayLike | TArr) -> AnyArray:
-        """Return the environment's action for a raw one: bounded and scaled (Box), shifted (start).
+        """Return the environment action of a raw action: bounded and scaled, or shifted by `start`.
 
-        It is for the environment alone; stored and scored is the raw action.
+        Only the environment gets it; the raw action is what is stored and scored.
 
         Args:
             act: raw actions, [A], [N, A] or, for Discrete, [] or [N].
@@ -267,7 +267,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
             A numpy array of the same shape; see `pg_edu.actions.to_box` for its dtype.
 
         Raises:
-            ValueError: a NaN, or an action outside [-1, 1] that is to be scaled unbounded.
+            ValueError: a NaN, or an action outside [-1, 1] that is to be scaled but not bounded.
         """
         array = _action_to_numpy(act)
         if isinstance(self.action_space, Box):
@@ -275,7 +275,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         return array if self._start is None else array + self._start
 
     def map_action_inverse(self, act: ArrayLike | TArr) -> AnyArray:
-        """Return a raw action that `map_action` maps to this environment's action."""
+        """Return a raw action that `map_action` maps to this environment action."""
         array = _action_to_numpy(act)
         if isinstance(self.action_space, Box):
             return from_box(array, self.action_space, self.action_bound_method, self.action_scaling)
@@ -296,14 +296,14 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         gamma: float = 0.99,
         gae_lambda: float = 0.95,
     ) -> tuple[Floats, Floats]:
-        """Return the returns and advantages of transitions in the order of time, by GAE.
+        """Return the returns and advantages of transitions in time order, by GAE.
 
         Args:
-            batch: rows of several episodes, one after the other; rewards and flags are read here.
-            buffer: the buffer they come from, which tells the terminated and the unfinished rows.
-            indices: their indices in it, [B].
+            batch: rows of several episodes, one after the other; it gives the rewards and flags.
+            buffer: their buffer; it says which rows are terminated or unfinished.
+            indices: the rows' indices in the buffer, [B].
             v_s_: value of each next observation, [B] or [B, 1]; None: 0.
-            v_s: value of each observation; None: `v_s_`, masked, rolled by one.
+            v_s: value of each observation; None: `v_s_`, masked and rolled by one.
             gamma: discount factor in [0, 1].
             gae_lambda: λ in [0, 1]; must be 1 without `v_s_`.
 
@@ -321,7 +321,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
                 )
             next_value = np.zeros_like(rew)
         else:
-            # Not a product with the mask: 0 * NaN is NaN.
+            # This is not a product with the mask, because 0 * NaN is NaN.
             counts = BasePolicy.value_mask(buffer, indices)
             next_value = np.where(counts, _flat(v_s_, len(indices), "v_s_"), 0.0)
         value = np.roll(next_value, 1) if v_s is None else _flat(v_s, len(indices), "v_s")
@@ -344,7 +344,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         Args:
             batch: the rows `buffer[indices]`.
             buffer: the buffer they come from.
-            indices: their indices in it, [B].
+            indices: the rows' indices in the buffer, [B].
             target_q_fn: (buffer, indices) -> value of the next observation, [B] or [B, ...].
             gamma: discount factor in [0, 1].
             n_step: at least 1.
@@ -403,7 +403,7 @@ def _check_action_space(space: gym.Space[Any], scaling: bool, bound_method: Boun
 
 
 def _check_box(space: Box, scaling: bool, bound_method: BoundMethod) -> None:
-    """Require finite bounds for scaling; warn if bounding alone leaves the space."""
+    """Require finite bounds for scaling; warn if bounding alone can leave the space."""
     infinite = ~(np.isfinite(space.low) & np.isfinite(space.high))
     if scaling and infinite.any():
         where = tuple(int(i) for i in np.argwhere(infinite)[0])
@@ -414,7 +414,7 @@ def _check_box(space: Box, scaling: bool, bound_method: BoundMethod) -> None:
     if not scaling and bound_method and ((space.low > -1.0) | (space.high < 1.0)).any():
         warnings.warn(
             f"action_bound_method={bound_method!r} without action_scaling bounds actions to "
-            f"[-1, 1], which is more than {space} holds.",
+            f"[-1, 1], which goes beyond {space}.",
             stacklevel=5,
         )
 
@@ -422,7 +422,7 @@ def _check_box(space: Box, scaling: bool, bound_method: BoundMethod) -> None:
 def _flat(values: TArr, rows: int, name: str) -> AnyArray:
     flat = to_numpy(values).flatten()
     if flat.shape != (rows,):
-        raise ValueError(f"{name} must have one value a row, {rows}, got {list(values.shape)}.")
+        raise ValueError(f"{name} must have one value per row, {rows}, got {list(values.shape)}.")
     return cast(AnyArray, flat)
 
 

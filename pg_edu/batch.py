@@ -1,18 +1,18 @@
 """Hold named arrays that are indexed together.
 
 A transition has several fields (obs, act, rew, ...), a rollout has many transitions, and every step
-of the method works on the same rows of all fields. A `Batch` holds one array a field, with the rows
-on axis 0, and indexes all of them at once:
+of the method works on the same rows of all fields. A `Batch` holds one array per field, with the
+rows on axis 0, and indexes all of them at once:
 
     batch[index].key  =  batch.key[index]
 
-A value is anything that can obey that law: an array or tensor of rows, a tuple of tensors, a
+A value is anything that can obey this rule: an array or tensor of rows, a tuple of tensors, a
 `torch.distributions.Distribution`, another `Batch`; also None or a string, which all rows share.
 An empty nested `Batch` is the placeholder of a field whose values are not known: it has no rows of
-its own, and becomes zeros where rows of it are needed.
+its own, and becomes zeros where rows are needed.
 
-A field may be called "items" or "keys" and then hides the method, so the code below reads the
-fields of a Batch from `vars(batch)`.
+A field named "items" or "keys" hides the method of that name, so the code below reads the fields of
+a Batch from `vars(batch)`.
 """
 
 import pprint
@@ -36,11 +36,11 @@ BatchLike = BatchProtocol | dict[str, Any]
 class Batch:
     """Named values that are indexed together.
 
-    Values are attributes (`batch.obs`) and items (`batch["obs"]`). On the way in, numbers become
-    arrays without dimensions, lists become arrays (of dtype object where they are not numeric),
-    lists of tensors one stacked tensor, dicts nested Batches, lists of dicts one stacked Batch.
-    Arrays, tensors, tuples of tensors, distributions, strings and None stay what they are. Nothing
-    is copied.
+    Values are attributes (`batch.obs`) and items (`batch["obs"]`). When set, numbers become arrays
+    without dimensions, lists become arrays (of dtype object where they are not numeric), lists of
+    tensors one stacked tensor, dicts nested Batches, lists of dicts one stacked Batch. Arrays,
+    tensors, tuples of tensors, distributions, strings and None stay what they are. Nothing is
+    copied.
 
     Args:
         batch_dict: a dict, a Batch, or a sequence of them, which is stacked.
@@ -48,8 +48,8 @@ class Batch:
         **kwargs: further values by name.
 
     Raises:
-        TypeError: another `batch_dict`, keys that are not strings, or a value that cannot become an
-            array (tensors of unequal shape in one list).
+        TypeError: `batch_dict` is something else, a key is not a string, or a value cannot become
+            an array (such as a list of tensors of unequal shape).
 
     Source: Tianshou v1.1.0, Batch.
 
@@ -81,7 +81,7 @@ class Batch:
     def of(cls, values: dict[str, Any]) -> Self:
         """Return a Batch that holds these values as they are, without converting any.
 
-        For values that already have their final form, such as the hidden state of a policy.
+        Use it for values that already have their final form, such as the hidden state of a policy.
         """
         batch = cls.__new__(cls)
         batch.__dict__.update(values)
@@ -123,7 +123,7 @@ class Batch:
         return self.__dict__.pop(key, default)
 
     def update(self, batch: BatchLike | None = None, /, **kwargs: Any) -> None:
-        """Set the keys of a dict or Batch, then those given by name."""
+        """Set the values of a dict or Batch, then those given by name."""
         given: Any = {}
         if isinstance(batch, Batch):
             given = batch.__dict__
@@ -152,7 +152,7 @@ class Batch:
         return map_leaves(lambda leaf: _index(leaf, index), self)
 
     def __setitem__(self, index: str | IndexType, value: Any) -> None:
-        """Write rows; keys that `value` lacks are set to zero (None in arrays of objects).
+        """Write rows; keys that `value` lacks are set to zero there (None in arrays of objects).
 
         Raises:
             ValueError: `value` is neither a Batch nor a dict, or has keys that are not here.
@@ -188,7 +188,7 @@ class Batch:
         """Yield the rows in pieces, by default in random order.
 
         Args:
-            size: the number of rows of a piece; -1: all rows in one piece.
+            size: the number of rows in a piece; -1: all rows in one piece.
             shuffle: whether to take them in the order of one `np.random.permutation(len(self))`.
             merge_last: whether a smaller last piece is merged into the one before.
 
@@ -234,7 +234,7 @@ class Batch:
         Arrays of unequal shape become an array of objects.
 
         Raises:
-            ValueError: only some of them have a key, and the axis is not 0.
+            ValueError: only some batches have a key, and the axis is not 0.
 
         Example:
             >>> Batch.stack([Batch(a=1, b=2.5), Batch(a=3)]).b
@@ -250,7 +250,7 @@ class Batch:
         return cast(Batch, _join(_non_empty(batches, "stack"), join, zeros))
 
     def to_numpy(self) -> "Batch":
-        """Return a new Batch with arrays for tensors; it shares no memory with this one."""
+        """Return a new Batch with tensors turned into arrays; it shares no memory with this one."""
         return map_leaves(lambda leaf: shallow_copy(_array_of(leaf)), self)
 
     def to_numpy_(self) -> None:
@@ -258,7 +258,7 @@ class Batch:
         self.__dict__.update(map_leaves(_array_of, self).__dict__)
 
     def to_torch(self, dtype: torch.dtype | None = None, device: Device = "cpu") -> "Batch":
-        """Return a new Batch with tensors for arrays, all of `dtype` if one is given.
+        """Return a new Batch with arrays turned into tensors, all of `dtype` if one is given.
 
         It shares no memory with this one. None and distributions are kept as they are.
 
@@ -273,7 +273,7 @@ class Batch:
         self.__dict__.update(tensors.__dict__)
 
     def __eq__(self, other: object) -> bool:
-        """Compare keys, and values as arrays by dtype and content (NaN is not equal to NaN)."""
+        """Compare keys, and values as arrays by dtype and content (NaN does not equal NaN)."""
         return isinstance(other, Batch) and _equal(self, other)
 
     def __repr__(self) -> str:
@@ -285,7 +285,7 @@ class Batch:
 
 
 def to_numpy(x: Any) -> Any:
-    """Return arrays for tensors: a Batch for a Batch, a dict or a list of them, else one array.
+    """Turn tensors into arrays; a Batch, a dict or a list of these gives a Batch, else one array.
 
     Example:
         >>> to_numpy([torch.zeros(2), torch.ones(2)])
@@ -299,12 +299,12 @@ def to_numpy(x: Any) -> Any:
 
 
 def to_torch(x: Any, dtype: torch.dtype | None = None, device: Device = "cpu") -> Any:
-    """Return tensors for arrays: a Batch for a Batch, a dict or a list of them, else one tensor.
+    """Turn arrays into tensors; a Batch, a dict or a list of these gives a Batch, else one tensor.
 
     Args:
         x: array, tensor, number, Batch, dict, or a list or tuple of them.
-        dtype: of every tensor; None: each keeps its own.
-        device: of every tensor.
+        dtype: the dtype of every tensor; None: each keeps its own.
+        device: the device of every tensor.
 
     Raises:
         TypeError: x is None, a string, an array of objects, or another object.
@@ -320,7 +320,7 @@ def to_torch(x: Any, dtype: torch.dtype | None = None, device: Device = "cpu") -
 
 
 def to_torch_as(x: Any, y: torch.Tensor) -> Any:
-    """Turn arrays into tensors with the dtype and device of `y`, see `to_torch`."""
+    """Turn arrays into tensors with the dtype and device of `y`; see `to_torch`."""
     if not isinstance(y, torch.Tensor):
         raise TypeError(f"to_torch_as: y must be a tensor, got {y!r}")
     return to_torch(x, y.dtype, y.device)
@@ -361,7 +361,7 @@ def map_leaves(function: Callable[[Any], Any], batch: Batch) -> Batch:
 
 
 def is_empty(value: Any) -> bool:
-    """Tell whether this is an empty Batch, the placeholder of a field."""
+    """Tell whether a value is an empty Batch, the placeholder of a field."""
     return isinstance(value, Batch) and not vars(value)
 
 
@@ -406,7 +406,7 @@ def _to_array(value: Any) -> Any:
         return array
     array = array.astype(object, copy=False)
     if any(isinstance(element, torch.Tensor) for element in array.flat):
-        raise ValueError("tensors and other things in one list")
+        raise ValueError("tensors and other values in one list")
     return array if array.ndim > 0 else array.item()
 
 
@@ -423,7 +423,7 @@ def _tensor_of(value: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
 
 
 def blank(value: Any, shape: tuple[int, ...]) -> Any:
-    """Return zeros of the dtype of `value`, or None in each place if it holds objects."""
+    """Return zeros of the dtype of `value`, or None everywhere if it holds objects."""
     if isinstance(value, torch.Tensor):
         return value.new_zeros(shape)
     array = np.asanyarray(value)
@@ -447,7 +447,7 @@ def _index(value: Any, index: Any) -> Any:
     if isinstance(value, Distribution):
         return select_rows(value, index)
     if isinstance(value, np.ndarray) and isinstance(index, np.ndarray) and index.dtype.kind == "i":
-        return value.take(index, axis=0)  # as value[index], but several times faster
+        return value.take(index, axis=0)  # the same as value[index], but several times faster
     return value if value is None or isinstance(value, str) else value[index]
 
 
@@ -496,7 +496,7 @@ def _join(parts: list[Any], join: Callable[..., Any], zeros: Callable[..., Any])
     """Join the values of several batches, at every level.
 
     Args:
-        parts: one value a batch; an empty Batch where a batch has none.
+        parts: one value per batch; an empty Batch where a batch has none.
         join: several leaves -> one leaf.
         zeros: (leaf, i) -> the substitute for that leaf where parts[i] lacks it.
     """

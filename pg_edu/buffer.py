@@ -1,12 +1,12 @@
-"""Store transitions in replay buffers: in the order of time, with the ends of episodes known.
+"""Store transitions in time order, in replay buffers that know where episodes end.
 
 Each environment writes into a sub-buffer of its own. N sub-buffers of R rows lie one after the
-other in one array a field, [N R, ...]:
+other in one array per field, [N R, ...]:
 
     index of the k-th row of sub-buffer n  =  n R + (k mod R)
 
 so a full sub-buffer overwrites its oldest row. A `ReplayBuffer` is one sub-buffer. A
-`VectorReplayBuffer` is N of them; rows come in and are sampled differently there.
+`VectorReplayBuffer` is N of them, with its own ways to add and to sample rows.
 """
 
 import math
@@ -30,16 +30,16 @@ OPTIONAL = ("obs_next", "info", "policy")
 FIELDS = (*REQUIRED, "done", *OPTIONAL)
 SCALARS = {"rew": np.float64, "terminated": np.bool_, "truncated": np.bool_}  # with their dtypes
 
-EMPTY = "the buffer is empty, collect first"
+EMPTY = "the buffer is empty: collect first"
 
 
 class ReplayBuffer:
-    """The last `size` transitions of one environment, in the order of time.
+    """The last `size` transitions of one environment, in time order.
 
     Fields are attributes: `buffer.rew` is [maxsize]. A field is allocated, as zeros (None for
-    objects), when a value for it first comes, which may be later than the first row. `rew` is
-    float64, flags are bool, `done` is always terminated or truncated; every other field keeps the
-    dtype of its first row. Tensors are stored as arrays.
+    objects), when its first value arrives, which may be after the first row. `rew` is float64,
+    flags are bool, `done` is always `terminated | truncated`; every other field keeps the dtype of
+    its first value. Tensors are stored as arrays.
 
     Args:
         size: the number of rows to keep.
@@ -69,7 +69,7 @@ class ReplayBuffer:
         self.buffer_num = buffer_num
         self.sub_buffer_size = sub_buffer_size
         self.maxsize = buffer_num * sub_buffer_size
-        # A view (see `buffers`) shares these two with the buffer that it is a part of.
+        # A view (see `buffers`) shares these two with the buffer that it belongs to.
         self._sub_buffers = SubBuffers(buffer_num, sub_buffer_size)
         self._storage = Batch()
         self._own = slice(0, buffer_num)  # which sub-buffers are this buffer's
@@ -82,12 +82,12 @@ class ReplayBuffer:
             buffer_ids: None, or a list of one id: then each value has a first axis of length 1.
 
         Returns:
-            Four arrays with one entry a row: the index written; return and length of its episode if
-            the episode ended there, otherwise 0; the index where the episode started.
+            Four arrays with one entry per row: the index written; the return and the length of its
+            episode if the episode ended there, otherwise 0; the index where the episode started.
 
         Raises:
             ValueError: a field is missing, or a value does not fit the stored rows. The buffer is
-                unchanged then.
+                then unchanged.
         """
         leading = () if buffer_ids is None else (1,)
         return self._store(batch, leading, valid=np.ones((1, 1), bool), ids=np.zeros(1, int))
@@ -97,11 +97,11 @@ class ReplayBuffer:
 
         Args:
             rows: a Batch or a dict with leaves [T, N, ...], N at most buffer_num. Column n goes to
-                sub-buffer n in the order of time; of more rows than that holds, the last remain.
+                sub-buffer n in time order; if it overflows, the last rows remain.
             valid: bool [T, N]; rows where it is False are not stored.
 
         Returns:
-            What `add` returns, with one entry a stored row, in the order of `leaf[valid]`.
+            What `add` returns, with one entry per stored row, in the order of `leaf[valid]`.
 
         Raises:
             ValueError: as for `add`, or `valid` is not bool [T, N].
@@ -132,7 +132,7 @@ class ReplayBuffer:
         """End the running episodes of some sub-buffers, as a reset of their environments does.
 
         The last row of each of these sub-buffers becomes truncated unless it is done, and the next
-        row starts an episode of its own.
+        row starts a new episode.
 
         Raises:
             ValueError: the ids are not distinct numbers of sub-buffers.
@@ -145,7 +145,7 @@ class ReplayBuffer:
         self._sub_buffers.start_episodes(self._own.start + ids)
 
     def reset(self, keep_statistics: bool = False) -> None:
-        """Forget all rows and, unless `keep_statistics`, the running episodes' returns so far."""
+        """Forget all rows and, unless `keep_statistics`, unfinished episodes' returns so far."""
         self._sub_buffers.next[self._own] = 0
         self._sub_buffers.size[self._own] = 0
         if not keep_statistics:
@@ -162,7 +162,7 @@ class ReplayBuffer:
         """Choose rows with numpy's global generator.
 
         Args:
-            batch_size: how many, with replacement; 0: every row, oldest first, without a draw;
+            batch_size: how many, with replacement; 0: every row, oldest first, without drawing;
                 None: every row once, in random order; below 0: none.
 
         Raises:
@@ -181,7 +181,7 @@ class ReplayBuffer:
     def prev(self, index: ArrayLike) -> Ints:
         """Return the row before each index, or the index itself where its episode begins.
 
-        The oldest row of a sub-buffer is its own predecessor too.
+        The oldest row of a sub-buffer is also its own predecessor.
         """
         first, slot, size = self._locate(index)
         before = (slot - 1) % size
@@ -190,13 +190,13 @@ class ReplayBuffer:
     def next(self, index: ArrayLike) -> Ints:
         """Return the row after each index, or the index itself where its episode ends.
 
-        The newest row of a sub-buffer is its own successor too.
+        The newest row of a sub-buffer is also its own successor.
         """
         first, slot, size = self._locate(index)
         return first + (slot + ~self._is_end(first + slot)) % size
 
     def unfinished_index(self) -> Ints:
-        """Return the newest row of each sub-buffer whose episode goes on: [buffer_num or fewer]."""
+        """Return the newest row of each unfinished episode: [buffer_num or fewer]."""
         if len(self) == 0:
             return np.zeros(0, int)
         last = self._last_index()
@@ -221,8 +221,8 @@ class ReplayBuffer:
     def __getitem__(self, index: Any) -> RolloutBatchProtocol:
         """Return rows by index: int, slice or array. `buffer[:]` copies every row, oldest first.
 
-        Other slices and negative numbers count places in the storage, not time. `obs_next`, `info`
-        and `policy` are empty Batches where they were never stored.
+        Other slices and negative numbers count slots of the storage, not steps in time. `obs_next`,
+        `info` and `policy` are empty Batches where they were never stored.
         """
         if len(self) == 0:
             raise IndexError(EMPTY)
@@ -241,14 +241,14 @@ class ReplayBuffer:
 
     def __setattr__(self, key: str, value: Any) -> None:
         if key in FIELDS:
-            raise AttributeError(f"{key} is a field: to change rows, buffer.{key}[index] = ...")
+            raise AttributeError(f"{key} is a field: change rows by buffer.{key}[index] = ...")
         super().__setattr__(key, value)
 
     def __repr__(self) -> str:
         return type(self).__name__ + repr(self._fields()).removeprefix("Batch")
 
     def _store(self, batch: Rows, leading: Leading, valid: Flags, ids: Ints) -> Added:
-        """Store the valid ones of [T, N] rows, column n in sub-buffer ids[n].
+        """Store the valid rows of a block [T, N], column n in sub-buffer ids[n].
 
         The values of `batch` have the axes `leading` of [T, N] in front: (), (N,) or (T, N).
         """
@@ -261,11 +261,11 @@ class ReplayBuffer:
             ids, block.rew, block.done, valid
         )
         _write(self._storage, index, block, source=np.flatnonzero(valid))
-        offset = self._own.start * self.sub_buffer_size  # of a view in the storage
+        offset = self._own.start * self.sub_buffer_size  # where a view begins in the storage
         return index - offset, episode_return, episode_length, start - offset
 
     def _as_block(self, batch: Rows, leading: Leading, shape: tuple[int, ...]) -> Batch:
-        """Return what is to be stored as arrays [T, N, ...], `done` with it."""
+        """Return the values to store as arrays [T, N, ...], including `done`."""
         given = Batch(cast(Batch, batch))
         missing = [key for key in REQUIRED if key not in given]
         if missing:
@@ -301,7 +301,7 @@ class ReplayBuffer:
         return np.arange(self.buffer_num) * self.sub_buffer_size + slot
 
     def _locate(self, index: ArrayLike) -> tuple[Ints, Ints, Ints]:
-        """Return where the sub-buffer of each index begins, its slot there, and how many rows."""
+        """Return where each index's sub-buffer begins, the slot there, and how many rows it has."""
         if len(self) == 0:
             raise ValueError(EMPTY)
         number, slot = np.divmod(np.asarray(index) % self.maxsize, self.sub_buffer_size)
@@ -311,7 +311,7 @@ class ReplayBuffer:
         return cast(Flags, self.done[index] | np.isin(index, self._last_index()))
 
     def _slices(self) -> list[slice]:
-        """Return where the rows are, oldest first, sub-buffer by sub-buffer.
+        """Return the slices that hold rows, oldest first, sub-buffer by sub-buffer.
 
         A sub-buffer that has wrapped around has two slices: the oldest rows begin at its next slot.
         """
@@ -330,7 +330,7 @@ class ReplayBuffer:
         return map_leaves(lambda leaf: read(leaf[own_rows]), self._storage)
 
     def _rows(self, read: Callable[[AnyArray], Any]) -> RolloutBatchProtocol:
-        """Return the same, with empty Batches for optional fields that were never stored."""
+        """Return `_fields(read)`, with empty Batches for optional fields that were never stored."""
         fields = Batch(self._fields(read))
         for key in OPTIONAL:
             if key not in fields:
@@ -341,10 +341,10 @@ class ReplayBuffer:
 class VectorReplayBuffer(ReplayBuffer):
     """The last transitions of several environments, each in a sub-buffer of its own.
 
-    Everything is as in `ReplayBuffer`, with these differences: `add` takes a row from each
-    environment; only the standard fields are stored (obs, act, rew, terminated, truncated,
-    obs_next, info, policy); `sample_indices` draws a sub-buffer for each row, in proportion to the
-    sizes, then rows within the sub-buffers.
+    It differs from `ReplayBuffer` in three ways: `add` takes a row from each environment; only the
+    standard fields are stored (obs, act, rew, terminated, truncated, obs_next, info, policy); and
+    `sample_indices` draws a sub-buffer for each row, in proportion to the sizes, then rows within
+    the sub-buffers.
 
     Args:
         total_size: the number of rows to keep, rounded up to a multiple of buffer_num.
@@ -394,7 +394,7 @@ class VectorReplayBuffer(ReplayBuffer):
 
     def update(self, buffer: ReplayBuffer) -> Ints:
         """Raise NotImplementedError: rows do not record their environment."""
-        raise NotImplementedError("update: take a ReplayBuffer, or one of `buffers`")
+        raise NotImplementedError("update: call it on a ReplayBuffer, or on one of `buffers`")
 
     def sample_indices(self, batch_size: int | None) -> Ints:
         """Choose rows as `ReplayBuffer.sample_indices` does; None is the same as 0."""
@@ -437,7 +437,7 @@ def _scalars(name: str, block: Any, given: Any) -> AnyArray:
     if values.size == rows:
         return values.reshape(values.shape[:2])
     if name != "rew":
-        raise ValueError(f"{name}: expected one flag a row, got {values.shape[2:]} of them")
+        raise ValueError(f"{name}: expected one flag per row, got rows of shape {values.shape[2:]}")
     return values
 
 
@@ -458,7 +458,7 @@ def _check_fits(storage: Batch, block: Batch, path: str = "") -> None:
 
 
 def _kind_and_shape(value: Any, axes: int) -> tuple[str, list[Any]]:
-    """Return what a row of a value is, and its shape without the first `axes` axes."""
+    """Return the kind of a value's rows, and the value's shape without its first `axes` axes."""
     if isinstance(value, Batch):
         return "a Batch of", list(vars(value))
     kind = "objects of shape" if value.dtype == object else "numbers of shape"
@@ -466,7 +466,7 @@ def _kind_and_shape(value: Any, axes: int) -> tuple[str, list[Any]]:
 
 
 def _allocate(storage: Batch, block: Batch, rows: int) -> None:
-    """Make room in the storage for each value of the block that it does not hold yet."""
+    """Make room in the storage for each value of the block that the storage does not hold yet."""
     for key, new in vars(block).items():
         held = vars(storage).get(key, Batch())
         if isinstance(held, Batch) and isinstance(new, Batch):
@@ -477,10 +477,10 @@ def _allocate(storage: Batch, block: Batch, rows: int) -> None:
 
 
 def _write(storage: Batch, index: Ints, block: Batch, source: Ints) -> None:
-    """Write some rows of a block [T, N, ...] at `index`; zeros for a value that it lacks.
+    """Write some rows of a block [T, N, ...] at `index`, with zeros for values that it lacks.
 
     Args:
-        source: which rows, counted along N first: row (t, n) has the number t N + n.
+        source: the numbers of the rows to write; row (t, n) has the number t N + n.
     """
     for key, held in vars(storage).items():
         new = vars(block).get(key, Batch())

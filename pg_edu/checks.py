@@ -1,10 +1,10 @@
-"""Check arguments that several modules take. Each function raises and changes nothing."""
+"""Check arguments that several modules take; the functions raise, and change nothing."""
 
 import numpy as np
 
 
 def positive_integer(name: str, value: int) -> int:
-    """Return a positive int, or raise."""
+    """Return the value as an int if it is positive, or raise."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}")
     return int(value)
@@ -15,6 +15,6 @@ def check_exactly_one(**counts: int | None) -> None:
     given = [count for count in counts.values() if count is not None]
     if len(given) != 1 or given[0] <= 0:
         raise ValueError(
-            f"give exactly one of {' and '.join(counts)}, and a positive number, got "
+            f"give exactly one of {' and '.join(counts)}, a positive number, got "
             f"{', '.join(f'{name}={count}' for name, count in counts.items())}."
         )

@@ -2,14 +2,15 @@
 
     obs --policy--> act --map_action--> env.step --> (obs, act, rew, obs_next, ...) --> buffer
 
-All N environments step together. Where an episode ends, Gymnasium's vector environments differ in
-what comes next:
+All N environments step together. Gymnasium's vector environments differ in what comes after the end
+of an episode:
 
     SAME_STEP   the step returns the first observation of the next episode; the final one is in
                 info["final_obs"].
     NEXT_STEP   the step returns the final observation; the following step ignores its action and
-                returns the first observation. That reset step is no transition and is not stored.
-    DISABLED    the step returns the final observation; the collector resets.
+                returns the first observation. This reset step is not a transition, so it is
+                not stored.
+    DISABLED    the step returns the final observation; the collector resets the environment.
 """
 
 import math
@@ -34,8 +35,8 @@ from pg_edu.types import Flags, Floats, Ints, ObsBatchProtocol
 
 Options = dict[str, Any] | None
 
-# Rows are stored in blocks: large enough for few calls, and small enough for the cache, except for
-# images. So a block has as many steps as this many bytes hold observations, within these limits.
+# Rows are stored in blocks, large enough for few calls and, images aside, small enough for the
+# cache. The observations of a block fit into BLOCK_BYTES, within the limits on its steps.
 BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**18, 64, 256
 
 
@@ -46,12 +47,12 @@ class CollectStats(DataclassPPrintMixin):
     Attributes:
         n_collected_episodes: the number of episodes that ended.
         n_collected_steps: the number of transitions stored.
-        collect_time: seconds.
+        collect_time: how long the call took, in seconds.
         collect_speed: transitions per second.
         returns: the sum of rewards of each ended episode, float64, in the order of their ends.
-        returns_stat: summary of `returns`, None if no episode ended.
+        returns_stat: a summary of `returns`; None if no episode ended.
         lens: the number of steps of each ended episode, int64.
-        lens_stat: summary of `lens`, None if no episode ended.
+        lens_stat: a summary of `lens`; None if no episode ended.
     """
 
     n_collected_episodes: int = 0
@@ -66,15 +67,15 @@ class CollectStats(DataclassPPrintMixin):
 
 @dataclass
 class _Rollout:
-    """How much one call of `collect` has to do, and how much of it is done. Arrays are [N].
+    """The progress of one call of `collect`: what it has to do, and what is done.
 
     Attributes:
         max_steps: the number of vector steps to take; None: until every quota is filled.
-        quota: the number of episodes to collect from each environment; None: no limit.
-        steps: vector steps taken.
-        ended: episodes that ended.
-        rows: transitions stored.
-        returns, lens: of the episodes that ended, one array a stored block.
+        quota: the number of episodes to collect from each environment, [N]; None: no limit.
+        steps: the number of vector steps taken.
+        ended: the number of episodes that ended in each environment, [N].
+        rows: the number of transitions stored from each environment, [N].
+        returns, lens: those of the episodes that ended, one array per stored block.
     """
 
     max_steps: int | None
@@ -87,7 +88,7 @@ class _Rollout:
 
     @property
     def is_over(self) -> bool:
-        """Whether all is done."""
+        """Whether everything is collected."""
         if self.quota is None:
             return self.steps == self.max_steps
         return bool((self.ended >= self.quota).all())
@@ -100,17 +101,17 @@ class _Rollout:
 
 
 class Collector:
-    """Let a policy act in environments, and store the transitions.
+    """A collector lets a policy act in environments, and stores the transitions.
 
     Episodes are collected fairly: of n episodes in N environments, episode k belongs to environment
-    k mod N, fixed before anything is known of their lengths. (The first n to end would be the
-    short ones.)
+    k mod N, which is fixed before their lengths are known. (The first n episodes to end would be
+    the short ones.)
 
     Args:
         policy: its `forward` and `map_action` choose the actions.
         env: a `gym.vector.VectorEnv`, or a `gym.Env`, which becomes a vector of one.
-        buffer: at least one sub-buffer an environment. None: one slot an environment, overwritten
-            by design (to measure returns, not to learn).
+        buffer: has at least one sub-buffer per environment; None: one slot per environment, which
+            is overwritten by design (to measure returns, not to learn).
         exploration_noise: whether `policy.exploration_noise` changes the actions.
 
     Raises:
@@ -149,7 +150,7 @@ class Collector:
         self._overwrites = buffer is None
         self._mode = _autoreset_mode(self.env)
         self._act_shape = (self.env_num, *(self.env.single_action_space.shape or ()))
-        self._obs: Any = None  # None: to be reset before the next step
+        self._obs: Any = None  # None: reset before the next step
         self._info: dict[str, Any] = {}
         self._state: Any = None  # the hidden states of a recurrent policy
         self._fresh = False  # whether every environment is at the start of an episode
@@ -159,7 +160,7 @@ class Collector:
     def reset(
         self, reset_buffer: bool = True, reset_stats: bool = True, gym_reset_kwargs: Options = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Reset environments and, if asked, buffer and counters; return the first (obs, info)."""
+        """Reset environments and, by default, buffer and counters; return the first (obs, info)."""
         first = self.reset_env(gym_reset_kwargs)
         if reset_buffer:
             self.reset_buffer()
@@ -175,7 +176,7 @@ class Collector:
         return self._obs, self._info
 
     def reset_buffer(self, keep_statistics: bool = False) -> None:
-        """Empty the buffer; `keep_statistics` keeps the returns so far of running episodes."""
+        """Empty the buffer; `keep_statistics` keeps the returns so far of unfinished episodes."""
         self.buffer.reset(keep_statistics=keep_statistics)
 
     def reset_stat(self) -> None:
@@ -201,19 +202,20 @@ class Collector:
         """Collect a number of steps or of episodes.
 
         Args:
-            n_step: the number of transitions to collect, in ceil(n_step / N) vector steps; they
-                continue where the last call stopped. Reset steps (NEXT_STEP) are not counted.
-            n_episode: the number of whole episodes to collect, each from its start; afterwards all
+            n_step: the number of steps to take, in ceil(n_step / N) vector steps that continue
+                where the last call stopped. Reset steps (NEXT_STEP) are among them, and are not
+                stored.
+            n_episode: the number of whole episodes to collect, each from its start; afterward all
                 environments are reset.
-            random: whether to sample from the environments' action space instead.
+            random: whether to sample actions from the action space instead of from the policy.
             render: seconds to wait after rendering each step; None: no rendering.
-            reset_before_collect: whether to reset the environments first; the buffer is kept.
+            reset_before_collect: whether to reset environments and counters first, not the buffer.
             gym_reset_kwargs: for `env.reset`; a seed is used once, at this call's first reset.
 
         Raises:
             ValueError: not exactly one of n_step and n_episode, or not positive; a buffer that
                 cannot hold what this call collects; a hidden state without the environments on
-                axis 0. The running episodes are then marked as truncated.
+                axis 0. Any error while stepping marks the unfinished episodes as truncated.
         """
         rollout = self._plan(n_step, n_episode)
         kwargs = gym_reset_kwargs or {}
@@ -233,7 +235,7 @@ class Collector:
         return self._count(rollout, seconds=max(time.perf_counter() - start, 1e-9))
 
     def _plan(self, n_step: int | None, n_episode: int | None) -> _Rollout:
-        """Return what is to be done: so many vector steps, or so many episodes of each environment.
+        """Return the plan: a number of vector steps, or a number of episodes for each environment.
 
         Episode k belongs to environment k mod N.
         """
@@ -262,7 +264,7 @@ class Collector:
     def _step(self, rollout: _Rollout, block: Block, random: bool, render: float | None) -> None:
         """Take one step in all environments, and stage its transitions."""
         act, env_act = self._act(random)
-        block.put({"obs": self._obs, **act})  # now: an environment may overwrite its observations
+        block.put({"obs": self._obs, **act})  # copied before an environment overwrites obs
         self._obs, rew, terminated, truncated, self._info = self.env.step(env_act)
         flags = {
             "terminated": np.asarray(terminated, bool),
@@ -280,7 +282,7 @@ class Collector:
             time.sleep(render)
 
     def _start_next_episodes(self, done: Flags, block: Block) -> None:
-        """Continue after the ends of episodes, each autoreset mode in its way."""
+        """Continue after the ends of episodes, as the autoreset mode requires."""
         if self._mode is AutoresetMode.NEXT_STEP:
             starts = self._is_reset_step  # the step just taken returned their first observations
             self._is_reset_step = done
@@ -349,13 +351,13 @@ class Collector:
         return row, self.policy.map_action(act).reshape(self._act_shape)
 
     def _block_size(self, max_steps: int | None) -> int:
-        """Return the number of steps of a block."""
+        """Return the number of steps in a block."""
         fitting = BLOCK_BYTES // max(1, _bytes(self._obs))
         size = min(max(fitting, FEWEST_STEPS), MOST_STEPS)
         return size if max_steps is None else min(size, max_steps)
 
     def _check_arguments(self) -> None:
-        """Require a sub-buffer for each environment, and a policy for one environment."""
+        """Require a sub-buffer for each environment, and a policy made for a single environment."""
         if self.buffer.buffer_num < self.env_num:
             raise ValueError(
                 f"buffer has {self.buffer.buffer_num} sub-buffers for {self.env_num} environments. "
@@ -369,17 +371,17 @@ class Collector:
             )
 
     def _check_room(self, rows: Ints) -> None:
-        """Require that the rows of one call do not overwrite one another, [N]."""
+        """Require that the rows of one call, [N], do not overwrite one another."""
         most = int(rows.max())
         size = self.buffer.sub_buffer_size
         if most > size and not self._overwrites:
             raise ValueError(
-                f"buffer holds {size} steps of an environment, this call collects {most} or more: "
-                f"it needs a total size of at least {most * self.buffer.buffer_num}."
+                f"buffer holds {size} steps per environment, but this call collects {most} or "
+                f"more: it needs a total size of at least {most * self.buffer.buffer_num}."
             )
 
     def _abandon(self) -> None:
-        """Cut off the running episodes: the stored part of each ends as truncated."""
+        """Cut off the unfinished episodes: the stored part of each ends as truncated."""
         self.buffer.mark_truncated(np.arange(self.env_num))
         self._obs = None
         self._state = None
@@ -404,7 +406,7 @@ def _check_how_much(n_step: int | None, n_episode: int | None, environments: int
 
 
 def _of_environment(obs: Any, environment: int) -> Any:
-    """Return one environment's observation out of [N, ...], or of a dict of these."""
+    """Return one environment's observation out of [N, ...], or out of a dict of these."""
     if isinstance(obs, dict):
         return {key: _of_environment(value, environment) for key, value in obs.items()}
     return obs[environment]
@@ -453,5 +455,5 @@ def _vector_of_one(env: gym.Env[Any, Any]) -> VectorEnv[Any, Any, Any]:
 def _autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
     mode = env.metadata.get("autoreset_mode")
     if mode is None:
-        warnings.warn("env.metadata has no autoreset_mode: taken for NEXT_STEP.", stacklevel=3)
+        warnings.warn("env.metadata has no autoreset_mode: NEXT_STEP is assumed.", stacklevel=3)
     return AutoresetMode(mode or AutoresetMode.NEXT_STEP)

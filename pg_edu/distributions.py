@@ -26,8 +26,8 @@ SUM_TO_ONE = 1e-3  # how far a sum of probabilities may be from 1
 
 
 def categorical(logits: torch.Tensor) -> Distribution:
-    """Return the distribution of one of n actions, [B], from logits [B, n]."""
-    return Categorical(logits=logits, validate_args=False)  # PGPolicy examines it
+    """Return a distribution over n actions for each row, batch_shape [B], from logits [B, n]."""
+    return Categorical(logits=logits, validate_args=False)  # PGPolicy checks it
 
 
 def gaussian(loc_scale: tuple[torch.Tensor, torch.Tensor]) -> Distribution:
@@ -37,7 +37,7 @@ def gaussian(loc_scale: tuple[torch.Tensor, torch.Tensor]) -> Distribution:
 
 @dataclass(frozen=True)
 class IndependentCategoricals:
-    """A dist_fn for MultiDiscrete spaces: component a is one of sizes[a] actions.
+    """A dist_fn for MultiDiscrete spaces, where component a is one of sizes[a] actions.
 
     Called with logits [B, sum(sizes)], it returns a distribution of actions [B, A].
 
@@ -60,7 +60,7 @@ class IndependentCategoricals:
 
 
 def make_distribution(dist_fn: Callable[[Any], Distribution], dist_input: Any) -> Distribution:
-    """Return dist_fn(dist_input), or raise an error that shows how dist_fn is called."""
+    """Return dist_fn(dist_input), or raise an error that says how dist_fn is called."""
     try:
         return dist_fn(dist_input)
     except TypeError as error:
@@ -82,14 +82,14 @@ def check_distribution(
     rows: int,
     warn: Callable[[str], None] = warnings.warn,
 ) -> None:
-    """Require one distribution a row, valid parameters, and probabilities that are no logits.
+    """Require one distribution per row, valid parameters, and no logits taken as probabilities.
 
     Args:
         dist: dist_fn(dist_input).
         dist_input: the actor's output.
         dist_fn: the function that made the distribution.
         rows: B, the number of observations.
-        warn: called with a message where probabilities do not sum to 1.
+        warn: called with a message if probabilities do not sum to 1.
 
     Raises:
         ValueError: one of these does not hold.
@@ -97,7 +97,7 @@ def check_distribution(
     if dist.batch_shape[:1] != (rows,):
         raise ValueError(
             f"dist_fn made a {type(dist).__name__} of batch_shape {list(dist.batch_shape)} for "
-            f"{rows} observations; its first axis must be theirs. The actor must return "
+            f"{rows} observations; its first axis must be that long. The actor must return "
             "(dist_input, state); a Gaussian one returns ((loc, scale), state)."
         )
     if isinstance(dist, Categorical) and torch.is_tensor(dist_input):
@@ -112,8 +112,8 @@ def _check_probabilities(
     dist_fn: Callable[[Any], Distribution],
     warn: Callable[[str], None],
 ) -> None:
-    """Reject negative probabilities, and warn of others that do not sum to 1."""
-    if "probs" not in vars(dist):  # made from logits, and nobody has asked for probabilities
+    """Reject negative probabilities, and warn about others that do not sum to 1."""
+    if "probs" not in vars(dist):  # made from logits; no probabilities have been computed
         return
     total = dist_input.sum(-1, keepdim=True)
     if dist_fn is not Categorical:  # another dist_fn may itself have made probabilities
@@ -140,7 +140,7 @@ def validates_arguments(dist: Distribution) -> bool:
 
 @contextmanager
 def torch_validation_off() -> Iterator[None]:
-    """Let torch not check the arguments of the distributions that are made within this block.
+    """Keep torch from checking the arguments of distributions that are made within this block.
 
     While collecting, these checks would take a tenth of the time.
     """
@@ -160,32 +160,32 @@ def check_support(dist: Distribution, act: torch.Tensor) -> None:
         return
     if support is not None and not support.check(act).all():  # type: ignore[no-untyped-call]
         raise ValueError(
-            f"act holds actions that {type(dist).__name__} cannot draw: they lie outside of its "
+            f"act holds actions that {type(dist).__name__} cannot draw: they lie outside its "
             f"support, {support}."
         )
 
 
 def select_rows(dist: Distribution, index: Any) -> Distribution:
-    """Return the distribution of the indexed rows, made from the parameters that made `dist`.
+    """Return the distribution of the indexed rows, made from the same parameters as `dist`.
 
     Args:
         dist: a distribution of a class in `PARAMETERS`, batch_shape [B, ...].
         index: whatever indexes a tensor: an int, a slice, an array.
 
     Raises:
-        TypeError: a distribution of another class.
+        TypeError: the distribution is of another class.
     """
     if isinstance(dist, Independent):
         return Independent(select_rows(dist.base_dist, index), dist.reinterpreted_batch_ndims)
     if type(dist) not in PARAMETERS:
         raise TypeError(
             f"Batch: cannot take rows of {dist}: pg_edu knows the parameters of "
-            f"{', '.join(sorted(known.__name__ for known in PARAMETERS))}, and not of this class"
+            f"{', '.join(sorted(known.__name__ for known in PARAMETERS))}, not of this class"
         )
     selected = {}
     for name in _own_parameters(dist):
         selected[name] = getattr(dist, name)[index]
-    # The parameters are valid already, and torch's check of logits fails where no row is left.
+    # The parameters are valid already, and torch's check of logits fails if no row is left.
     return type(dist)(**selected, validate_args=False)
 
 
@@ -213,13 +213,13 @@ PARAMETERS: dict[type[Distribution], tuple[str, ...]] = {
     d.Uniform: ("low", "high"),
     d.VonMises: ("loc", "concentration"),
 }
-"""The parameters that make a distribution, by its class."""
+"""The parameters that make a distribution, by class."""
 
 EQUIVALENT = {
     "probs": ("probs", "logits"),
     "scale_tril": ("scale_tril", "covariance_matrix", "precision_matrix"),
 }
-"""Parameters of which a distribution is made from one, and derives the others when asked."""
+"""A distribution is made from one of these parameters, and derives the others on demand."""
 
 
 def _own_parameters(dist: Distribution) -> list[str]:
@@ -227,13 +227,13 @@ def _own_parameters(dist: Distribution) -> list[str]:
     names = []
     for name in PARAMETERS[type(dist)]:
         equivalent = EQUIVALENT.get(name, (name,))
-        # Torch sets the one it was given first; a derived one is rounded, and comes later.
+        # Torch first sets the one it was given; a derived one comes later, and is rounded.
         names.append(next((known for known in vars(dist) if known in equivalent), name))
     return names
 
 
 def _check_parameters(dist: Distribution) -> None:
-    """Raise unless each parameter that made the distribution lies where torch says it must."""
+    """Raise unless each parameter of the distribution satisfies torch's constraint."""
     if isinstance(dist, Independent):
         _check_parameters(dist.base_dist)
         return

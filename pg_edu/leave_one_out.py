@@ -1,10 +1,10 @@
-"""REINFORCE with a leave-one-out baseline, and a sum over each episode's steps.
+"""REINFORCE with a leave-one-out baseline, and a sum over the steps of each episode.
 
     g = (1/N) Σᵢ Σₜ ∇log π(aₜ|sₜ) (Gᵢₜ - bᵢₜ),   bᵢₜ = 1/(N-1) Σ_{j≠i} Gⱼₜ,   Gⱼₜ = 0 after j's end
 
 The baseline bᵢₜ depends on the time t and on the other episodes, not on episode i, so
 E[∇log π bᵢₜ] = 0. The divisor N is fixed before the first action, unlike the number of steps B, by
-which `PGPolicy.learn` divides. `PGPolicy` stays as it is: its numbers are those of Tianshou v1.1.0.
+which `PGPolicy.learn` divides. `PGPolicy` itself keeps the numbers of Tianshou v1.1.0.
 """
 
 from typing import Any
@@ -19,16 +19,16 @@ from pg_edu.types import Flags, Ints
 
 
 class LeaveOneOut(PGPolicy[PGTrainingStats]):
-    """REINFORCE with a leave-one-out baseline: unbiased, whatever the lengths of the episodes.
+    """REINFORCE with a leave-one-out baseline, unbiased whatever the lengths of the episodes.
 
     With γ = 1 the expectation of an update's gradient is ∇E[Σ rₜ]; below 1 it is
     E[Σ ∇log π(aₜ|sₜ) Gₜ], which lacks the factor γᵗ, as `PGPolicy` does. This needs N whole and
     independent episodes, with N fixed before they are collected, as by `collect(n_episode=N)`, and
     one step on all of them. With one episode there are no others, and nothing is subtracted. With
-    two, the variance of the baseline may make that of the gradient larger than without it.
+    two, the variance of the baseline may make the variance of the gradient larger than without it.
 
     `reward_normalization` is applied before the baseline, and changes the scale; it also adds a
-    running mean to the returns of truncated episodes, see `PGPolicy.process_fn`.
+    running mean to the returns of truncated episodes (see `PGPolicy.process_fn`).
 
     Source: Kool, van Hoof & Welling (2019); Ahmadian et al. (2024).
 
@@ -50,13 +50,13 @@ class LeaveOneOut(PGPolicy[PGTrainingStats]):
         """Add `batch.returns`, float64 [B]: (Gᵢₜ - bᵢₜ) B/N, since `learn` divides by B.
 
         Args:
-            batch: rows of whole episodes, those of each episode in the order of time.
+            batch: rows of whole episodes, those of each episode in time order.
             buffer: the buffer they come from.
-            indices: their indices in it, [B].
+            indices: the rows' indices in the buffer, [B].
 
         Raises:
-            ValueError: an episode is not finished, its rows are not adjacent and in the order of
-                time, or `PGPolicy.process_fn` raises.
+            ValueError: an episode is not finished, its rows are not adjacent and in time order, or
+                `PGPolicy.process_fn` raises.
         """
         ready = super().process_fn(batch, buffer, indices)
         G = ready.returns
@@ -95,11 +95,11 @@ class LeaveOneOut(PGPolicy[PGTrainingStats]):
 
 
 def _check_whole(end: Flags, buffer: ReplayBuffer, indices: Ints) -> None:
-    """Require that each row ends its episode or is followed by its successor, and the last ends."""
+    """Require that each row ends its episode or precedes its successor, and that the last ends."""
     goes_on = np.flatnonzero(~end[:-1])
     is_followed = buffer.next(indices[goes_on]) == indices[goes_on + 1]
     if not end[-1:].any() or not is_followed.all():
         raise ValueError(
-            "LeaveOneOut needs whole episodes, their rows in the order of time: collect with "
+            "LeaveOneOut needs whole episodes with their rows in time order: collect with "
             "n_episode, not n_step, and update with sample_size=0."
         )

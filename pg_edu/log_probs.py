@@ -7,7 +7,7 @@
 An action has the shape batch_shape + event_shape, its log-probability the shape batch_shape.
 Torch broadcasts anything else without a warning: a Categorical [B] scores actions [B, 1] as [B, B],
 and log-probabilities [B] times returns [B, 1] are [B, B] as well. `checked_log_prob` refuses the
-first; `pg_edu.guard` refuses both, in anybody's code.
+first; `pg_edu.guard` refuses both, in any code.
 """
 
 from torch import Tensor
@@ -17,17 +17,18 @@ from pg_edu.distributions import check_support, validates_arguments
 
 
 def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
-    """Return the log-probability of actions whose shape is exactly the distribution's.
+    """Return the log-probabilities of actions whose shape fits the distribution exactly.
 
     Args:
         dist: distribution over the actions of B transitions, batch_shape [B, ...].
         act: the actions, batch_shape + event_shape.
 
     Returns:
-        log-probabilities, batch_shape.
+        The log-probabilities, batch_shape.
 
     Raises:
-        ValueError: a shape does not fit; the message names the shapes and the likely cause.
+        ValueError: a shape does not fit (the message names the shapes and the likely cause), or the
+            distribution cannot draw these actions.
 
     Source: torch.distributions documentation, "batch_shape" and "event_shape".
 
@@ -52,7 +53,7 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
         check_support(dist, act)
     try:
         log_prob: Tensor = dist.log_prob(act)
-    except ValueError:  # Torch has checked the support itself; say it in our words.
+    except ValueError:  # Torch has checked the support itself; raise our message instead.
         check_support(dist, act)
         raise
     if log_prob.shape != dist.batch_shape:

@@ -1,11 +1,11 @@
-"""Build networks from observations to the parameters of an action distribution.
+"""Build networks that map observations to the parameters of an action distribution.
 
     Net        obs [B, O]  ->  features or logits [B, H]
     Actor      obs [B, O]  ->  one probability (or logit) per discrete action [B, A]
     ActorProb  obs [B, O]  ->  (mu, sigma) of a Gaussian, each [B, A]
 
 Each takes `(obs, state, info)` and returns `(output, state)`, as a policy requires of its actor;
-`state` is the hidden state of a recurrent network and None elsewhere. The names of parameters and
+`state` is the hidden state of a recurrent network, and None otherwise. The names of parameters and
 the order in which layers are made are those of Tianshou v1.1.0, so that a seed gives the same
 weights and state dicts can be exchanged.
 """
@@ -41,7 +41,7 @@ class MLP(nn.Module):
         norm_layer: a module class for every hidden layer, a list of one per hidden layer, or None.
         norm_args: the arguments of its constructor after the layer's width: a tuple of positional
             or a dict of keyword arguments for every hidden layer, or a list of one per layer.
-        activation, act_args: the same for the activation.
+        activation, act_args: the same for the activation, which is not given the width.
         device: the device of the parameters, to which the input is moved; None: nothing is moved.
 
     Attributes:
@@ -49,7 +49,7 @@ class MLP(nn.Module):
         output_dim: width of the output.
 
     Raises:
-        ValueError: a list without one entry per hidden layer; an input of another width.
+        ValueError: a list does not have one entry per hidden layer, or an input has another width.
 
     Example:
         >>> MLP(3, output_dim=2, hidden_sizes=[4], activation=nn.Tanh).model
@@ -109,18 +109,18 @@ class MLP(nn.Module):
 
 
 class Net(nn.Module):
-    """An MLP on a batch of observations.
+    """A network that applies an MLP to a batch of observations.
 
     Args:
         state_shape: shape of one observation, or the number of its values (for a Discrete space
             the number n of its states).
         action_shape: shape of the output or its width; 0: the output is the last hidden layer.
         hidden_sizes, norm_layer, norm_args, activation, act_args, device: as in `MLP`.
-        softmax: whether the output is turned into probabilities.
+        softmax: whether to turn the output into probabilities.
 
     Raises:
         ValueError: observations that do not fit state_shape.
-        TypeError: dict observations, which need a network of their own.
+        TypeError: dict observations, which need a custom network.
 
     Example:
         >>> net = Net(state_shape=(4,), action_shape=2, hidden_sizes=[8], softmax=True)
@@ -152,22 +152,22 @@ class Net(nn.Module):
         if hasattr(obs, "keys"):
             raise TypeError(
                 f"obs is a dict with keys {sorted(obs.keys())}, but Net takes one array; give the "
-                "policy a network of your own that puts the entries together"
+                "policy a network of your own that combines the entries"
             )
         y = self.model(obs)
         return (torch.softmax(y, dim=-1) if self.softmax else y), state
 
 
 class Actor(nn.Module):
-    """An actor for discrete actions: a preprocessing network and an MLP on its output.
+    """An actor for discrete actions: a preprocessing network, and an MLP on its output.
 
     Args:
         preprocess_net: called as `preprocess_net(obs, state)`, returns (features [B, H], state).
         action_shape: the number of actions, or a shape.
         hidden_sizes: layers between the features and the output.
-        softmax_output: True: the output is probabilities, for `Categorical(probs)`;
-            False: logits, for `Categorical(logits=...)`.
-        preprocess_net_output_dim: H, where preprocess_net has no attribute `output_dim`.
+        softmax_output: whether the output is probabilities, for `Categorical(probs)`; if not, it is
+            logits, for `Categorical(logits=...)`.
+        preprocess_net_output_dim: H, if preprocess_net has no attribute `output_dim`.
         device: as in `MLP`.
 
     Raises:
@@ -211,20 +211,20 @@ class ActorProb(nn.Module):
 
     Args:
         preprocess_net, hidden_sizes, device, preprocess_net_output_dim: as in `Actor`.
-        action_shape: shape of one action, or the number A of its values.
+        action_shape: shape of one action, or the number A of its dimensions.
         max_action: the largest mean, where it is bounded: one number, or one for each of the A
-            action values (an array, a tensor or a sequence).
-        unbounded: whether to leave out tanh. A policy bounds actions too (action_bound_method); a
-            mean that is bounded twice hardly reaches the ends of the range.
-        conditioned_sigma: sigma depends on the observation; otherwise it is one parameter for
-            each action value (`sigma_param` [A, 1], from 0: sigma starts at 1).
+            action dimensions (an array, a tensor or a sequence).
+        unbounded: whether to leave out tanh. A policy bounds actions too (action_bound_method), and
+            a mean that is bounded twice hardly reaches the ends of the range.
+        conditioned_sigma: whether sigma depends on the observation; if not, it is one parameter for
+            each action dimension (`sigma_param` [A, 1], initially 0, so sigma starts at 1).
 
     Raises:
         ValueError: the mean is bounded, and max_action is neither one finite number nor one for
-            each action value.
+            each action dimension.
 
     Warns:
-        UserWarning: unbounded and max_action is not 1; max_action is then set to 1.
+        UserWarning: the mean is unbounded and max_action is not 1; it is then set to 1.
 
     Example:
         >>> actor = ActorProb(Net(state_shape=3, hidden_sizes=[8]), action_shape=2, unbounded=True)
@@ -259,7 +259,7 @@ class ActorProb(nn.Module):
         self.conditioned_sigma = conditioned_sigma
         self.max_action: float | Tensor
         if isinstance(bound, Tensor):
-            # Module.to moves a buffer; this one stays out of the state dict, as in v1.1.0.
+            # Module.to moves buffers too; this one stays out of the state dict, as in v1.1.0.
             self.register_buffer("max_action", bound, persistent=False)
         else:
             self.max_action = bound
@@ -279,18 +279,18 @@ class ActorProb(nn.Module):
 
 
 def _one_per_layer(depth: int, **given: Any) -> Iterable[tuple[Any, ...]]:
-    """Return, for each hidden layer, its entry of each argument."""
+    """Return each hidden layer's entry of every argument."""
     columns = []
     for name, value in given.items():
         column = value if isinstance(value, list) else [value] * depth
         if len(column) != depth:
-            raise ValueError(f"{name} is a list of {len(column)} for {depth} hidden layers")
+            raise ValueError(f"{name} is a list of {len(column)} entries for {depth} hidden layers")
         columns.append(column)
     return zip(*columns, strict=True)
 
 
 def _made(module: ModuleClass | None, args: ModuleArgs | None, *first: int) -> list[nn.Module]:
-    """Return a list of one module, or of none."""
+    """Return a list with the module, or an empty list if there is none."""
     if not module:
         return []
     if isinstance(args, dict):
@@ -299,7 +299,7 @@ def _made(module: ModuleClass | None, args: ModuleArgs | None, *first: int) -> l
 
 
 def _output_width(net: nn.Module, given: int | None) -> int:
-    """Return a network's output width: its attribute `output_dim`, or the one that is given."""
+    """Return a network's output width: its attribute `output_dim`, or the given width."""
     known = getattr(net, "output_dim", given)
     if known is None or given not in (None, known):
         raise ValueError(
@@ -311,13 +311,13 @@ def _output_width(net: nn.Module, given: int | None) -> int:
 
 
 def _mean_bound(max_action: Any, values: int, device: Device) -> float | Tensor:
-    """Return one bound for all action values as a number, or one for each as float32 [A]."""
+    """Return one bound for all action dimensions as a number, or one for each as float32 [A]."""
     given = np.asarray(to_numpy(max_action))
     is_finite = given.dtype.kind in "iuf" and np.isfinite(given).all()
     if not is_finite or given.size not in (1, values):
         raise ValueError(
             f"max_action is {given.tolist()}, but it must be one finite number, or one for each of "
-            f"the {values} action values. For a mean without a bound write unbounded=True."
+            f"the {values} action dimensions. For a mean without a bound, write unbounded=True."
         )
 
     if given.size == 1:

@@ -36,7 +36,7 @@ from pg_edu.returns import discounted_returns
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats
 from pg_edu.types import Flags, Floats, Ints, TDistFnDiscrOrCont
 
-NOT_FOR_LEARN = {"rew", "terminated", "truncated", "done", "obs_next"}  # the returns replace them
+NOT_FOR_LEARN = {"rew", "terminated", "truncated", "done", "obs_next"}  # replaced by the returns
 TPGTrainingStats = TypeVar("TPGTrainingStats", bound=PGTrainingStats, default=PGTrainingStats)
 
 
@@ -45,7 +45,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
 
     Args:
         actor: (obs, state=None, info=...) -> (dist_input, state). dist_input is what `dist_fn`
-            takes: [B, A] action values, or for a Gaussian the tuple (loc, scale), each [B, A].
+            takes: logits or probabilities [B, A]; for a Gaussian the tuple (loc, scale), [B, A].
         optim: optimizer over the actor's parameters.
         dist_fn: dist_input -> torch.distributions.Distribution, called with one argument, e.g.
             `lambda logits: Categorical(logits=logits)` or
@@ -54,12 +54,12 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         discount_factor: γ in [0, 1].
         reward_normalization: whether to normalize the *returns* by their running mean and standard
             deviation.
-        deterministic_eval: whether to act by the distribution's mode outside of a training step.
+        deterministic_eval: whether to take the distribution's mode outside a training step.
         observation_space: of one environment; stored, not used.
         action_scaling, action_bound_method, lr_scheduler: see `BasePolicy`.
 
     Raises:
-        ValueError: an argument out of its range, or an optimizer that holds none of the actor's
+        ValueError: an argument is out of range, or the optimizer holds none of the actor's
             parameters.
 
     Source: Williams (1992), Simple statistical gradient-following algorithms for connectionist
@@ -140,11 +140,11 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         dist_input, hidden = _checked_output(output)
         dist = make_distribution(self.dist_fn, dist_input)
         greedy = self.deterministic_eval and not self.is_within_training_step
-        if self.examines_outputs or greedy:  # of NaN, too, there is a mode
+        if self.examines_outputs or greedy:  # unlike `sample`, `mode` accepts NaN
             self._check(dist, dist_input, rows=len(batch.obs))
         try:
             act = dist.mode if greedy else dist.sample()
-        except RuntimeError:  # torch cannot draw, as where a probability is NaN: say which
+        except RuntimeError:  # torch cannot sample, for example from NaN; say why
             self._check(dist, dist_input, rows=len(batch.obs))
             raise
         if self.examines_outputs:
@@ -162,18 +162,18 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         """Add `batch.returns`, the discounted return Gₜ of every row (float64, [B]); return batch.
 
         An episode ends at a terminated or truncated row, or at the newest row of an unfinished one.
-        Unless it terminated there, γ times the running mean of the returns is added as the value
+        Unless it terminated there, γ times the running mean of the returns is added, as the value
         of what follows (0 until `reward_normalization` or a loaded state changes it).
         With `reward_normalization` the returns are normalized by the running mean and variance as
         they were before this batch: (G - mean) / sqrt(var + 1e-8).
 
         Args:
-            batch: rows of whole episodes, in any order; rewards and flags are read here.
-            buffer: the buffer they come from, which tells the terminated and the unfinished rows.
-            indices: their indices in it, [B].
+            batch: rows of whole episodes, in any order; it gives the rewards and flags.
+            buffer: their buffer; it says which rows are terminated or unfinished.
+            indices: the rows' indices in the buffer, [B].
 
         Raises:
-            ValueError: a reward is not finite, or a row's successor is missing. Nothing changed.
+            ValueError: a reward is not finite, or a row's successor is missing. Nothing changes.
 
         Source: Sutton & Barto (2018), equation 3.8; Tianshou v1.1.0, PGPolicy.process_fn.
         """
@@ -188,7 +188,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             rew[oldest_first], end[oldest_first], self.gamma, bootstrap=following[oldest_first]
         )[place]
         if not np.isfinite(returns).all():
-            raise ValueError("the returns are not finite: the rewards are too large to be summed.")
+            raise ValueError("the returns are not finite: the rewards are too large to sum.")
         if self.rew_norm:
             batch.returns = (returns - self.ret_rms.mean) / np.sqrt(self.ret_rms.var + 1e-8)
             self.ret_rms.update(returns)
@@ -204,25 +204,25 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         *args: Any,
         **kwargs: Any,
     ) -> TPGTrainingStats:
-        """Take gradient steps on loss = -mean(log_prob * returns), over the steps of a minibatch.
+        """Take gradient steps on loss = -mean(log_prob * returns) over the rows of a minibatch.
 
         The mean is over steps, not episodes: with episodes of different lengths its expectation is
         not proportional to the policy gradient.
 
         Args:
             batch: with `obs`, `act` (raw) and `returns`, B rows. `forward` gets these and whatever
-                else is in it, except the columns that went into the returns (rewards, flags, next
+                else is in the batch, except what the returns replace (rewards, flags, next
                 observations).
-            batch_size: the number of rows of a minibatch; None, 0 or -1: all. A smaller rest joins
-                the last one.
+            batch_size: the number of rows in a minibatch; None, 0 or -1: all. A smaller remainder
+                joins the last minibatch.
             repeat: the number of passes over the batch, each in a new random order.
 
         Returns:
-            `loss` summarizes the loss of every minibatch.
+            The statistics, where `loss` summarizes the losses of all minibatches.
 
         Raises:
-            ValueError: shapes or values that would train on something else, before the step that
-                would; or, after the last step, a parameter that has become NaN.
+            ValueError: before a step, shapes or values that would train the wrong thing; after the
+                last step, a parameter that has become NaN.
         """
         _check_learnable(batch, batch_size)
         columns = Batch({k: v for k, v in batch.items() if k not in NOT_FOR_LEARN})
@@ -282,7 +282,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
     def update(
         self, sample_size: int | None, buffer: ReplayBuffer | None, **kwargs: Any
     ) -> TPGTrainingStats:
-        """Update as `BasePolicy.update` does; if anything is raised, `ret_rms` too is as before."""
+        """Update as `BasePolicy.update` does; after an error, `ret_rms` is also as before."""
         before = copy(self.ret_rms)
         try:
             return super().update(sample_size, buffer, **kwargs)
@@ -305,7 +305,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
 def _keep_statistics_if_absent(
     policy: PGPolicy[Any], state_dict: dict[str, Any], prefix: str, *args: Any
 ) -> None:
-    # A state dict of Tianshou v1.1.0 has no statistics; it loads strictly all the same.
+    # A state dict of Tianshou v1.1.0 has no statistics; with these it loads with strict=True.
     state_dict.setdefault(f"{prefix}_extra_state", policy.get_extra_state())
 
 
@@ -320,7 +320,7 @@ def _check_optimizer(actor: nn.Module, optim: torch.optim.Optimizer) -> None:
 
 
 def _warn_of_double_bounding(actor: nn.Module, scaling: bool, bound_method: BoundMethod) -> None:
-    """Warn of an actor that bounds or scales its mean where the policy does the same again."""
+    """Warn about an actor that bounds or scales its mean when the policy does so again."""
     max_action = np.asarray(to_numpy(getattr(actor, "max_action", 1.0))).tolist()
     if scaling and not np.allclose(max_action, 1.0):
         warnings.warn(
@@ -351,7 +351,7 @@ def _check_actor_signature(actor: nn.Module, obs: Any, state: Any, info: Any) ->
 
 
 def _checked_output(output: Any) -> tuple[Any, Any]:
-    """Return an actor's output, (dist_input, state), or raise where it is something else."""
+    """Return an actor's output, (dist_input, state), or raise if it is something else."""
     if not isinstance(output, tuple) or len(output) != 2:
         raise ValueError(
             f"actor must return the tuple (dist_input, state), got {type(output).__name__}. "
@@ -368,7 +368,7 @@ def _of_equal_rank(dist_input: Any) -> Any:
 
 
 def _dicts_as_batches(state: Any) -> Any:
-    """Return a hidden state with Batches for its dicts; `Batch(...)` would join a tuple (h, c)."""
+    """Return a hidden state with its dicts as Batches; `Batch(...)` would join a tuple (h, c)."""
     if isinstance(state, dict):
         return Batch.of({key: _dicts_as_batches(value) for key, value in state.items()})
     return state
@@ -380,8 +380,8 @@ def _check_fits_space(act: Tensor, dist: Distribution, space: gym.Space[Any]) ->
         outputs = dist.param_shape[-1] if isinstance(dist, Categorical) else space.n
         if outputs > space.n or not (dist.support is None or dist.support.is_discrete):
             raise ValueError(
-                f"action_space is {space}, but the policy's {type(dist).__name__} has actions of "
-                f"{outputs} kinds and dtype {act.dtype}."
+                f"action_space is {space}, but the policy's {type(dist).__name__} has "
+                f"{outputs} kinds of actions, of dtype {act.dtype}."
             )
         return
     if act.shape[1:].numel() != np.prod(space.shape or ()):
@@ -393,7 +393,7 @@ def _check_fits_space(act: Tensor, dist: Distribution, space: gym.Space[Any]) ->
 
 
 def _check_finite_rewards(rew: Floats, indices: Ints) -> None:
-    """Reject a reward that is not finite: it would poison every return before it."""
+    """Reject a reward that is not finite: it would spoil every return before it."""
     bad = np.flatnonzero(~np.isfinite(rew))
     if len(bad) > 0:
         raise ValueError(
@@ -424,7 +424,7 @@ def _check_complete(indices: Ints, end: Flags, buffer: ReplayBuffer) -> None:
 
 
 def _check_learnable(batch: types.BatchWithReturnsProtocol, batch_size: int | None) -> None:
-    """Require what `learn` needs before its first step."""
+    """Check what `learn` needs before its first step."""
     if batch_size is not None and batch_size < -1:
         raise ValueError(
             f"batch_size must be positive, or None, 0 or -1 for a full batch, got {batch_size}."
@@ -433,7 +433,7 @@ def _check_learnable(batch: types.BatchWithReturnsProtocol, batch_size: int | No
         raise ValueError("batch has no returns: call process_fn first.")
     rows = len(batch.returns)
     if rows == 0:
-        raise ValueError("batch has no rows, there is nothing to learn from.")
+        raise ValueError("batch has no rows: there is nothing to learn from.")
     if not len(batch.act) == len(batch.obs) == rows:
         raise ValueError(
             f"batch has {len(batch.obs)} observations, {len(batch.act)} actions and {rows} returns."

@@ -6,7 +6,7 @@
 
 The first two are one recursion, xₜ = bₜ + dₜ xₜ₊₁, with dₜ = 0 where an episode ends. So an array
 may hold several episodes, one after the other, and `end` marks the last step of each.
-NumPy only: nothing here knows of networks.
+This module uses NumPy only, and knows nothing about networks.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def discounted_returns(
 
     Args:
         rew: rewards, [T], any number type; episodes one after the other.
-        end: bool [T], True on the last step of an episode. The array's last step ends one too.
+        end: bool [T], True at the last step of an episode. The array's last step also ends one.
         gamma: discount factor in [0, 1].
         bootstrap: the value of the state after an episode's last step, a number or [T] (read only
             where an episode ends): Gₜ = rₜ + γ bootstrapₜ there.
@@ -91,13 +91,13 @@ def nstep_return(
     Args:
         rew, end: rewards and episode ends of the whole storage, [S].
         indices: where to start, [B].
-        next_index: index -> index of the following step (itself where there is none).
+        next_index: index -> index of the following step (the same index where there is none).
         gamma: discount factor in [0, 1].
         n_step: at least 1.
 
     Returns:
-        The sum of the m ≤ n rewards up to and including the episode's end [B], the index up to
-        n - 1 steps further (where a target value is to be read) [B], and its weight γᵐ [B].
+        The sum of m ≤ n rewards, none from beyond the episode's end [B]; the index m - 1 steps
+        further, where the target value is to be read [B]; and that value's weight γᵐ [B].
 
     Source: Sutton & Barto (2018), equation 7.1; the numbers are those of Tianshou v1.1.0,
     BasePolicy.compute_nstep_return.
@@ -145,9 +145,10 @@ def _backward_loop(b: Floats, d: Floats) -> Floats:
 def _backward_scan(b: Floats, d: Floats) -> Floats:
     """Do what `_backward_loop` does, several times faster, for arrays of any length [T].
 
-    Cut into K blocks of S steps, all blocks are solved side by side, as if nothing followed them.
-    A step of a block then lacks (product of d from there to the block's end) times the first x of
-    the next block. These K first values obey the same recursion, so this function solves them too.
+    The array is cut into K blocks of S steps, which are solved side by side as if nothing followed
+    them. A step of a block then lacks (product of d from there to the block's end) times the first
+    x of the next block. These K first values obey the same recursion, so this function also solves
+    them.
     """
     if len(b) < SHORT:
         return _backward_loop(b, d)
@@ -160,6 +161,6 @@ def _backward_scan(b: Floats, d: Floats) -> Floats:
             product[s] *= product[s + 1]
         first = _backward_scan(x[0], product[0])
         x[:, :-1] += product[:, :-1] * first[1:]
-    if not np.isfinite(x).all():  # 0 * infinity is NaN, which would leak over an episode's end
+    if not np.isfinite(x).all():  # 0 * infinity is NaN, which would leak across an episode's end
         return _backward_loop(b, d)
     return x.T.reshape(-1)[: len(b)]

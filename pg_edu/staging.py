@@ -1,8 +1,8 @@
-"""Stage the transitions of some vector steps in arrays [T, N], so that they are stored at once.
+"""Stage the transitions of several vector steps in arrays [T, N], to store them all at once.
 
 No object is made for a single transition. An observation is copied once: what follows step t is
 what the policy sees at step t + 1, so `obs_next` is `obs` one row further down. Where an episode
-ends, the environments have already moved on to the next one, and its final observation is put in.
+ended, that row belongs to the next episode already, so the final observation replaces it.
 """
 
 from copy import deepcopy
@@ -24,15 +24,15 @@ class Block:
         self.size = size
         self.steps = 0
         self._columns: Columns = {}
-        self._final_obs: list[tuple[Any, Any]] = []  # (its place in obs_next, observation)
+        self._final_obs: list[tuple[Any, Any]] = []  # (place in obs_next, observation)
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for a further step."""
+        """Whether the block has no room for another step."""
         return self.steps == self.size
 
     def put(self, row: Columns) -> None:
-        """Copy values [N, ...] of the current step. A value that comes first makes a column."""
+        """Copy values [N, ...] of the current step; the first value of a key makes its column."""
         _copy(self._columns, self.steps, self.size + 1, row)
 
     def put_final_obs(self, obs: Any, environment: int | slice = slice(None)) -> None:
@@ -40,12 +40,12 @@ class Block:
 
         Args:
             obs: the observation of one environment, or [N, ...] of all.
-            environment: whose; by default all of them.
+            environment: the one that it belongs to; by default all of them.
         """
         self._final_obs.append(((self.steps, environment), deepcopy(obs)))
 
     def end_step(self) -> None:
-        """Go to the next step."""
+        """Move on to the next step."""
         self.steps += 1
 
     def take(self, obs: Any) -> Columns:

@@ -1,4 +1,4 @@
-"""Measure training: summaries of sequences, losses of an update, running mean and variance.
+"""Summarize training: statistics of sequences, losses of an update, running mean and variance.
 
 `RunningMeanStd` merges a batch of n values (mean m, variance v) into count, mean and var:
 
@@ -7,7 +7,7 @@
     var'  = (count var + n v + δ² count n / (count + n)) / (count + n)
 
 (Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample
-variances"). The result does not depend on how the data is split into batches.
+variances"). Rounding aside, the result does not depend on how the data is split into batches.
 """
 
 import pprint
@@ -75,7 +75,7 @@ class TrainingStats(DataclassPPrintMixin):
     smoothed_loss: dict[str, float] = field(default_factory=dict)
 
     def get_loss_stats_dict(self) -> dict[str, Any]:
-        """Return the losses by name: a summary as its mean, without None and private names."""
+        """Return the losses by name, summaries as means; None and private names are left out."""
         no_loss = {"train_time", "smoothed_loss"}
         names = [k for k, v in vars(self).items() if v is not None and k[0] != "_"]
         losses = {k: getattr(self, k) for k in names if k not in no_loss}
@@ -122,10 +122,10 @@ class TrainingStatsWrapper(TrainingStats):
         """The wrapped statistics."""
         return self._wrapped_stats
 
-    # A property: a field with a default is found on the class, before __getattr__ is called.
+    # A property is needed because the class has a default, which hides __getattr__.
     @property
     def train_time(self) -> float:
-        """The seconds that the update took, as the wrapped statistics have it."""
+        """The seconds that the update took, from the wrapped statistics."""
         return self._wrapped_stats.train_time
 
     @train_time.setter
@@ -137,7 +137,7 @@ class TrainingStatsWrapper(TrainingStats):
         return {**self._wrapped_stats.get_loss_stats_dict(), **super().get_loss_stats_dict()}
 
     def __getattr__(self, name: str) -> Any:
-        # copy and pickle look attributes up before there are any.
+        # copy and pickle look up attributes before any are set.
         if name == "_wrapped_stats":
             raise AttributeError(name)
         return getattr(self._wrapped_stats, name)
@@ -150,7 +150,7 @@ class TrainingStatsWrapper(TrainingStats):
             setattr(self._wrapped_stats, name, value)
         else:
             raise AttributeError(
-                f"{type(self).__name__} has no attribute {name!r} to set, nor has what it wraps. "
+                f"{type(self).__name__} has no attribute {name!r} to set, nor does what it wraps. "
                 "A subclass sets its own fields before super().__init__()."
             )
 
@@ -161,11 +161,11 @@ class RunningMeanStd:
     Args:
         mean: the mean before any data; a number, or an array of the shape of one item.
         std: the standard deviation before any data. Both are dropped at the first update.
-        clip_max: `norm` clips to ±clip_max; None or 0: not at all.
+        clip_max: `norm` clips to ±clip_max; None or 0: no clipping.
         epsilon: added to the variance in `norm`.
 
     Attributes:
-        mean, var: of the data so far.
+        mean, var: the mean and variance of the data so far.
         count: the number of items so far.
         eps, clip_max: as given.
 
@@ -191,7 +191,7 @@ class RunningMeanStd:
         self.eps = epsilon
 
     def update(self, data_array: ArrayLike) -> None:
-        """Add a batch of items [n, ...], or one number; an empty batch changes nothing."""
+        """Take in a batch of items [n, ...], or one number; an empty batch changes nothing."""
         data = np.atleast_1d(data_array)
         n = len(data)
         if n == 0:

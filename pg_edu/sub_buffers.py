@@ -1,8 +1,8 @@
-"""Keep track of where each of N sub-buffers stands: its next slot, its size, its running episode.
+"""Keep track of each of N sub-buffers: its next slot, its size, its unfinished episode.
 
-A sub-buffer has R slots, which are written round and round; slot k of sub-buffer n has the index
-n R + k. Of the episode that is running in it, it knows where the episode started, its length, and
-the sum of its rewards so far. NumPy only: nothing here knows what a row holds.
+A sub-buffer has R slots, which are written cyclically; slot k of sub-buffer n has index n R + k. Of
+its unfinished episode it knows where the episode started, its length, and the sum of its rewards so
+far. This module uses NumPy only, and does not know what a row holds.
 """
 
 from typing import Any
@@ -15,14 +15,14 @@ Added = tuple[Ints, AnyArray, Ints, Ints]  # what `ReplayBuffer.add` returns
 
 
 class SubBuffers:
-    """The book-keeping of N sub-buffers of R slots each.
+    """The bookkeeping of N sub-buffers of R slots each.
 
     Attributes:
         sub_buffer_size: R, the number of slots of a sub-buffer.
         first: the index of each sub-buffer's slot 0, [N].
         next: the slot that each sub-buffer writes next, [N].
         size: the number of rows in each sub-buffer, [N].
-        start: the index at which the running episode started, [N].
+        start: the index at which the unfinished episode started, [N].
         length: the number of its steps so far, [N].
         episode_return: the sum of its rewards so far, [N, ...].
     """
@@ -37,13 +37,13 @@ class SubBuffers:
         self.episode_return: AnyArray = np.zeros(num)
 
     def start_episodes(self, ids: Ints | slice) -> None:
-        """Let a new episode start at the next slot of these sub-buffers."""
+        """Start a new episode at the next slot of each of these sub-buffers."""
         self.start[ids] = self.first[ids] + self.next[ids]
         self.length[ids] = 0
         self.episode_return[ids] = 0.0
 
     def advance(self, ids: Ints, rew: AnyArray, done: Flags, valid: Flags) -> Added:
-        """Take in the valid ones of [T, N] rows; column n goes to sub-buffer ids[n].
+        """Take in the valid rows of a block [T, N]; column n goes to sub-buffer ids[n].
 
         Args:
             ids: the sub-buffer of each column, [N], each at most once.
@@ -52,13 +52,13 @@ class SubBuffers:
             valid: which rows to take, [T, N].
 
         Returns:
-            What `ReplayBuffer.add` returns, an entry a row in the order of `rew[valid]`: the index
-            where it goes; return and length of its episode if the row ends it, otherwise 0; the
-            index where its episode started.
+            What `ReplayBuffer.add` returns, one entry per row in the order of `rew[valid]`: the
+            index where the row goes; the return and the length of its episode if the row ends
+            it, otherwise 0; the index where its episode started.
         """
         if self.episode_return.shape[1:] != rew.shape[2:]:
             self.episode_return = np.zeros((len(self.size), *rew.shape[2:]))
-        # Sub-buffer by sub-buffer, the steps of an episode are neighbors.
+        # Order the rows sub-buffer by sub-buffer, so that the steps of an episode are neighbors.
         counts = valid.sum(axis=0)
         index = self._fill_slots(ids, counts)
         counted = self._count_episodes(
@@ -87,7 +87,7 @@ class SubBuffers:
         last_row = (np.cumsum(counts) - 1)[counts > 0]
         first_row = (np.cumsum(counts) - counts)[counts > 0]
 
-        # A piece of an episode begins with the first row of a sub-buffer, and after every end.
+        # A piece of an episode begins at the first row of a sub-buffer, and after every end.
         begins = np.zeros(len(end), bool)
         begins[1:] = end[:-1]
         begins[first_row] = True
@@ -97,14 +97,14 @@ class SubBuffers:
         start = index[begin]
         total = np.zeros((len(begin), *rew.shape[1:]))
 
-        # The first piece of each sub-buffer continues the episode that is running there.
+        # The first piece of each sub-buffer continues the unfinished episode there.
         continued = piece[first_row]
         length[continued] += self.length[ids]
         start[continued] = self.start[ids]
         total[continued] = self.episode_return[ids]
-        np.add.at(total, piece, rew)  # one by one: a sum in another order is rounded differently
+        np.add.at(total, piece, rew)  # one by one, because another order rounds differently
 
-        # Its last piece runs on, unless it has ended.
+        # The last piece of each sub-buffer remains unfinished, unless it has ended.
         running = piece[last_row]
         self.episode_return[ids] = total[running]
         self.length[ids] = length[running]
@@ -120,7 +120,7 @@ def _where(end: Flags, values: AnyArray) -> Any:
 
 
 def _by_time(values: AnyArray, valid: Flags) -> Any:
-    """Return values that are given sub-buffer by sub-buffer in the order of `rows[valid]`."""
+    """Reorder values from sub-buffer by sub-buffer into the order of `rows[valid]`."""
     block = np.empty((*valid.T.shape, *values.shape[1:]), values.dtype)
     block[valid.T] = values
     return block.swapaxes(0, 1)[valid]

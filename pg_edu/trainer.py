@@ -5,9 +5,9 @@
             collect -> update on the whole buffer (repeat_per_collect passes) -> empty the buffer
         checkpoint, test
 
-An update uses its data up, because the gradient of REINFORCE holds only for actions that the
-current policy drew. `collect_and_update` is that inner line; `OnpolicyTrainer` adds tests, hooks,
-logging and a progress bar.
+An update uses up its data, because the gradient of REINFORCE holds only for actions that the
+current policy drew. `collect_and_update` is the innermost line; `OnpolicyTrainer` adds tests,
+hooks, logging and a progress bar.
 """
 
 import time
@@ -38,11 +38,11 @@ class TimingStats(DataclassPPrintMixin):
     """The time that training has taken so far, in seconds.
 
     Attributes:
-        total_time: all of it.
+        total_time: the time that everything took.
         train_time: total_time without test_time.
-        train_time_collect: collecting for updates.
-        train_time_update: updating.
-        test_time: collecting for tests.
+        train_time_collect: the time spent collecting for updates.
+        train_time_update: the time spent updating.
+        test_time: the time spent collecting for tests.
         update_speed: transitions collected per second of train_time.
     """
 
@@ -59,11 +59,11 @@ class InfoStats(DataclassPPrintMixin):
     """The totals of training so far.
 
     Attributes:
-        gradient_step: optimizer steps.
+        gradient_step: the number of optimizer steps.
         best_reward, best_reward_std: mean and standard deviation of the best test's returns.
         train_step, train_episode: transitions and finished episodes of the train collector.
-        test_step, test_episode: the same of the test collector.
-        timing: the time it has taken.
+        test_step, test_episode: the same for the test collector.
+        timing: the time that training has taken.
     """
 
     gradient_step: int = 0
@@ -82,9 +82,9 @@ class EpochStats(DataclassPPrintMixin):
 
     Attributes:
         epoch: its number, from 1.
-        train_collect_stat: the last collect of the epoch.
-        test_collect_stat: the test at its end; None without one.
-        training_stat: the last update; None if training stopped before it.
+        train_collect_stat: the last rollout of the epoch.
+        test_collect_stat: the test at the end of the epoch; None without one.
+        training_stat: the last update; None if training stopped instead.
         info_stat: the totals of training so far.
     """
 
@@ -102,7 +102,7 @@ class Logger:
     """
 
     def log_train_data(self, log_data: dict[str, Any], step: int) -> None:
-        """Record a collect that finished episodes; step: transitions so far."""
+        """Record a rollout in which episodes finished; step: transitions so far."""
 
     def log_test_data(self, log_data: dict[str, Any], step: int) -> None:
         """Record a test; step: transitions so far."""
@@ -135,15 +135,15 @@ def collect_and_update(
 
     Args:
         policy: the policy to update, which is also the collector's.
-        collector: the policy is updated on its buffer.
+        collector: collects into the buffer on which the policy is updated.
         n_step, n_episode: how much to collect; exactly one of the two.
         batch_size: transitions per optimizer step; None: all.
         repeat: passes over the buffer.
-        stop_before_update: called after the collect, outside of the training step. If it returns
-            True, there is no update and the buffer keeps its rows.
+        stop_before_update: called after collecting, outside the training step. If it returns True,
+            there is no update and the buffer keeps its rows.
 
     Returns:
-        The statistics of the collect, those of the update (None without one), and the number of
+        The statistics of the rollout, those of the update (None without one), and the number of
         optimizer steps.
     """
     with policy_within_training_step(policy):
@@ -155,7 +155,7 @@ def collect_and_update(
         updated: TrainingStats = policy.update(
             sample_size=0, buffer=collector.buffer, batch_size=batch_size, repeat=repeat
         )
-    # A running episode keeps its return so far; the next collect completes it.
+    # An unfinished episode keeps its return so far; the next rollout continues it.
     collector.reset_buffer(keep_statistics=True)
     minibatches = len(piece_bounds(rows, batch_size or -1, merge_last=True))
     return collected, updated, minibatches * max(repeat, 0)
@@ -170,37 +170,39 @@ class OnpolicyTrainer:
 
     Args:
         policy: the policy to train.
-        train_collector, test_collector: collectors over environments of their own. Without a test
-            collector there are no tests, and stop_fn has nothing to judge.
+        train_collector, test_collector: collectors with environments of their own. Without a test
+            collector there are no tests, and stop_fn is never called.
         max_epoch: the number of epochs, 0 or more.
-        step_per_epoch: transitions per epoch, rounded up to whole collects.
+        step_per_epoch: transitions per epoch, rounded up to whole rollouts.
         repeat_per_collect: passes over the collected transitions in each update.
         batch_size: transitions per optimizer step; None: all.
-        episode_per_test: episodes per test; needed with a test collector.
-        step_per_collect, episode_per_collect: how much to collect for one update; one of the two.
-        train_fn: called as (epoch, env_step) before each collect.
+        episode_per_test: episodes per test; required with a test collector.
+        step_per_collect, episode_per_collect: how much to collect for one update; exactly one of
+            the two.
+        train_fn: called as (epoch, env_step) before each rollout.
         test_fn: called as (epoch, env_step) before each test.
-        stop_fn: mean return -> whether that is good enough. Called with the best test so far after
-            every epoch's test.
-        save_best_fn: called with the policy after the first test and after every better one.
+        stop_fn: mean return -> whether it is good enough to stop. Called after every epoch's test,
+            with the best test's mean return so far.
+        save_best_fn: called with the policy before the first epoch and after every better test.
         save_checkpoint_fn: called as (epoch, env_step, gradient_step) after every epoch's training,
             or as often as the logger decides.
         logger: see `Logger`.
-        verbose: print a line after each epoch's test.
-        show_progress: show a progress bar for each epoch.
-        test_in_train: call stop_fn with the mean return of each training collect too. If that is
-            good enough, test at once; if the test is good enough as well, stop without an update.
-        reward_metric: returns [n] -> [n], applied to the returns of every collect before they are
+        verbose: whether to print a line after each epoch's test.
+        show_progress: whether to show a progress bar for each epoch.
+        test_in_train: whether to also call stop_fn with the mean return of each training rollout.
+            If it is good enough, a test follows at once; if that is good enough as well, training
+            stops without an update.
+        reward_metric: returns [n] -> [n], applied to the returns of every rollout before they are
             used.
-        resume_from_log, buffer, update_per_step: not part of pg_edu; Tianshou's defaults only.
+        resume_from_log, buffer, update_per_step: not part of pg_edu; leave them at their defaults.
 
     Raises:
-        ValueError: a count out of its range, both or none of step_per_collect and
+        ValueError: a count out of range, both or neither of step_per_collect and
             episode_per_collect, a test collector without episode_per_test, or an argument that is
             not part of pg_edu.
 
     Warns:
-        UserWarning: a stop_fn that no test will ever call.
+        UserWarning: a stop_fn that will never be called.
 
     Source: Tianshou v1.1.0, OnpolicyTrainer.
     """
@@ -285,7 +287,7 @@ class OnpolicyTrainer:
         return collected, updated
 
     def _stop_before_update(self, collected: CollectStats) -> bool:
-        """Record a training collect; if its returns are good enough, test at once."""
+        """Record a training rollout; if its returns are good enough, test at once."""
         self.env_step += collected.n_collected_steps
         if collected.n_collected_episodes == 0:
             return False
@@ -368,7 +370,7 @@ class OnpolicyTrainer:
 
 
 def _check_arguments(given: dict[str, Any]) -> None:
-    """Require counts in their ranges, and Tianshou's defaults where pg_edu has nothing else."""
+    """Require counts in their ranges, and Tianshou's defaults for what pg_edu does not support."""
     for name, default in {"resume_from_log": False, "buffer": None, "update_per_step": 1.0}.items():
         if given[name] != default:
             raise ValueError(

@@ -1,7 +1,7 @@
-"""Name the types of signatures: array types, and the fields of a `Batch` at each stage.
+"""Name the types used in signatures: arrays, and the fields of a `Batch` at each stage.
 
-A `Batch` takes any field, so its class does not say which ones are there. These protocols do, for a
-reader and for mypy; at run time nothing reads them.
+A `Batch` takes any field, so its class does not say which ones are there. These protocols do, for
+readers and for mypy; at run time nothing reads them.
 
     ObsBatchProtocol -> RolloutBatchProtocol -> BatchWithReturnsProtocol       a policy's input
     ActBatchProtocol -> ActStateBatchProtocol -> ModelOutputBatchProtocol -> DistBatchProtocol
@@ -40,7 +40,7 @@ class BatchProtocol(Protocol):
     @property
     def shape(self) -> list[int]: ...
 
-    # Because of these two, mypy lets a policy add fields (batch.returns = ...) and read them.
+    # These two let mypy accept a policy that adds fields (batch.returns = ...) and reads them.
     def __getattr__(self, key: str) -> Any: ...
     def __setattr__(self, key: str, value: Any) -> None: ...
 
@@ -104,12 +104,12 @@ class ActStateBatchProtocol(ActBatchProtocol, Protocol):
 
 
 class ModelOutputBatchProtocol(ActStateBatchProtocol, Protocol):
-    """The same with the actor's output: a tensor, or the tuple (loc, scale) of a Gaussian."""
+    """Actions and state with the actor's output: a tensor, or the (loc, scale) of a Gaussian."""
 
     logits: torch.Tensor | tuple[torch.Tensor, ...]
 
 
 class DistBatchProtocol(ModelOutputBatchProtocol, Protocol):
-    """The same with the distribution that the actions were drawn from."""
+    """Model output with the distribution that the actions were drawn from."""
 
     dist: Distribution

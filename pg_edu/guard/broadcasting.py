@@ -17,8 +17,8 @@ from torch.overrides import TorchFunctionMode
 
 TFunction = TypeVar("TFunction", bound=Callable[..., Any])
 
-# The functions that broadcast their operands element by element, under torch's names. Operators
-# stand here without their underscores: "add" covers add, add_, __add__, __radd__ and __iadd__.
+# The elementwise functions that broadcast their operands, under torch's names. Operators are listed
+# without their underscores: "add" covers add, add_, __add__, __radd__ and __iadd__.
 ARITHMETIC = """
     add sub subtract mul multiply div divide true_divide truediv floor_divide floordiv fmod
     remainder mod pow float_power rsub lerp addcmul addcdiv
@@ -49,13 +49,13 @@ ELEMENTWISE = frozenset(" ".join(GROUPS).split())
 
 
 class OuterBroadcastError(RuntimeError):
-    """The error of an elementwise operation that pairs all elements of its operands."""
+    """The error raised when an elementwise operation pairs all elements of its operands."""
 
 
 class _AllowedInThread(threading.local):
-    """Whether outer broadcasts are allowed in each open scope of this thread, innermost last.
+    """A record of whether each open scope of this thread allows outer broadcasts, innermost last.
 
-    Torch keeps its own modes for each thread separately, too.
+    Torch, too, keeps its modes for each thread separately.
     """
 
     stack: tuple[bool, ...] = (False,)
@@ -78,7 +78,7 @@ class _Scope(TorchFunctionMode, ContextDecorator):
         _allowed.stack = _allowed.stack[:-1]
 
     def __call__(self, function: TFunction) -> TFunction:
-        """Return the function with its calls inside this scope."""
+        """Return the function, wrapped so that its calls run inside this scope."""
         runs_later = (
             inspect.isclass(function)
             or inspect.isgeneratorfunction(function)
@@ -86,8 +86,8 @@ class _Scope(TorchFunctionMode, ContextDecorator):
         )
         if runs_later:
             raise TypeError(
-                f"{type(self).__name__} cannot decorate {function.__name__}, because a call does "
-                f"not run its lines. Write `with {type(self).__name__}(...):` inside it."
+                f"{type(self).__name__} cannot decorate {function.__name__}, because calling it "
+                f"does not run its lines. Write `with {type(self).__name__}(...):` inside it."
             )
         return super().__call__(function)
 
@@ -102,10 +102,10 @@ class _Scope(TorchFunctionMode, ContextDecorator):
 
 
 class forbid_outer_broadcast(_Scope):
-    """Raise if an elementwise operation in the block pairs all with all, as [B, 1] with [B] does.
+    """Raise if an elementwise operation in the block pairs all elements, as [B, 1] with [B] does.
 
     An operand grows if the result of broadcasting has more elements than the operand. It is an
-    error if *every* operand grows. Numbers and tensors without dimensions are not counted.
+    error if *every* operand grows. Numbers and tensors without dimensions do not count.
 
     This is a context manager, a decorator, and a pytest fixture of the same name for test modules
     that say `pytest_plugins = ["pg_edu.guard.pytest_plugin"]`. It holds in the thread that enters
@@ -114,18 +114,18 @@ class forbid_outer_broadcast(_Scope):
     It watches the elementwise operations (operators, functions and methods, in place or not),
     comparisons, `torch.where`, the elementwise losses, and `torch.broadcast_tensors`, which torch's
     distributions call to give their parameters and values one shape. It ignores operations whose
-    purpose is to pair all with all: `matmul`, `outer`, `einsum`, `cdist`, `expand`, and indexing
+    purpose is to pair all elements: `matmul`, `outer`, `einsum`, `cdist`, `expand`, and indexing
     with several index tensors.
 
-    Outside the block nothing gets slower. Inside, each call of torch takes some microseconds more:
-    a training step of a tiny network takes up to twice as long, one of a large network hardly any
+    Outside the block nothing gets slower. Inside, each torch call takes a few microseconds more: a
+    training step of a tiny network takes up to twice as long, one of a large network hardly any
     longer (`python tests/bench/guard.py` measures it).
 
-    It cannot see
+    It does not see:
     - shapes that agree by accident: B = 1, or [B, A] with [B] where B = A;
     - errors that leave all shapes right: a mean over action dimensions in place of their sum, or
       probabilities passed as logits;
-    - what numpy computes. Numpy computes `tensor * array` (it first converts the tensor, which
+    - what NumPy computes. NumPy computes `tensor * array` (it first converts the tensor, which
       fails if the tensor requires a gradient); torch computes `tensor == array` and
       `array / tensor`;
     - what happens inside one call of torch: functions of `torch.jit`, and the backward pass,
@@ -156,7 +156,7 @@ class forbid_outer_broadcast(_Scope):
 
 
 class allow_outer_broadcast(_Scope):
-    """Allow outer broadcasts in the block again, because there all pairs are meant.
+    """Allow outer broadcasts again in a block where all pairs are intended.
 
     Args:
         reason: what is paired with what, for the reader of the code, such as "samples x batch".
@@ -186,11 +186,11 @@ class allow_outer_broadcast(_Scope):
 
 
 def _is_elementwise(name: str) -> bool:
-    """Return whether a torch function of this name works element by element."""
+    """Tell whether a torch function of this name works element by element."""
     stem = name.strip("_")  # mul_ and __mul__ are mul
     if stem in ELEMENTWISE or stem.startswith("special_"):
         return True
-    # __rmul__ and __imul__ are mul as well.
+    # __rmul__ and __imul__ are also mul.
     return name.startswith("__") and stem[1:] in ELEMENTWISE
 
 
@@ -205,14 +205,14 @@ def _check_shapes(name: str, args: Any, kwargs: dict[str, Any]) -> None:
     try:
         result = np.broadcast_shapes(*shapes)
     except ValueError:
-        return  # The shapes do not fit, which torch itself will report.
+        return  # The shapes do not fit; torch itself will report it.
 
     largest = max(math.prod(shape) for shape in shapes)
     if math.prod(result) > largest:
         listed = " and ".join(str(list(shape)) for shape in shapes)
         raise OuterBroadcastError(
             f"{name} makes {list(result)} from {listed}: every operand grows. "
-            f"{_likely_cause(name, shapes)} If all pairs are meant, write "
+            f"{_likely_cause(name, shapes)} If all pairs are intended, write "
             '`with allow_outer_broadcast("what x what"):` around it.'
         )
 

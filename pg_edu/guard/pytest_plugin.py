@@ -1,4 +1,6 @@
-"""A pytest fixture that forbids silent outer broadcasts. Write in a conftest.py or a test module:
+"""A pytest fixture that forbids silent outer broadcasts.
+
+Write in the top-level conftest.py or in a test module:
 
     pytest_plugins = ["pg_edu.guard.pytest_plugin"]
 

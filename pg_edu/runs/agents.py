@@ -2,7 +2,7 @@
 
 action space                              actor        distribution
 Discrete                                  Net          Categorical
-MultiDiscrete or MultiBinary of one axis  Net          a Categorical for each component
+MultiDiscrete or MultiBinary, one axis    Net          a Categorical for each component
 Box of shape [A]                          ActorProb    Gaussian over [A]
 """
 
@@ -34,7 +34,7 @@ POLICIES: dict[str, type[PGPolicy]] = {"none": PGPolicy, "leave_one_out": LeaveO
 """The class of the policy for each baseline."""
 
 LONGEST_EPISODE = 1000
-"""The time limit for episodes where neither the environment nor the user sets one."""
+"""The time limit of episodes if neither the environment nor the user sets one."""
 
 
 def make_policy(
@@ -42,9 +42,9 @@ def make_policy(
 ) -> PGPolicy:
     """Return a PGPolicy (or LeaveOneOut, see `Config.baseline`) with a tanh network and Adam.
 
-    The weights of each layer are orthogonal, and those of the last one are small, so that the first
-    policy hardly prefers any action (Andrychowicz et al. 2021, "What Matters for On-Policy Deep
-    Actor-Critic Methods").
+    The weights of each layer are orthogonal, and those of the last one are small, so that the
+    initial policy hardly prefers any action (Andrychowicz et al. 2021, "What Matters for On-Policy
+    Deep Actor-Critic Methods").
 
     Args:
         config: the settings.
@@ -54,7 +54,7 @@ def make_policy(
             standard deviation does not depend on the observation.
 
     Raises:
-        ValueError: the action space is another one, or the device cannot be used.
+        ValueError: the action space is none of these, or the device cannot be used.
     """
     _check_device(config.device)
     actor, dist_fn = _make_actor(config, observation_space, action_space)
@@ -63,7 +63,7 @@ def make_policy(
     betas = (config.momentum, 0.999)
     optim = torch.optim.Adam(actor.parameters(), lr=config.learning_rate, betas=betas)
     # The scheduler multiplies the rate that the optimizer holds. The optimizer's state is saved, so
-    # the scheduler needs no state of its own.
+    # the scheduler's need not be.
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optim, config.learning_rate_decay)
 
     has_bounds = isinstance(action_space, Box) and action_space.is_bounded()
@@ -85,7 +85,7 @@ def make_policy(
 def make_env(config: Config, **kwargs: Any) -> gym.Env[Any, Any]:
     """Return one environment as training uses it, with a time limit.
 
-    Observations that are not a Box are flattened into one.
+    An observation space that is not a Box is flattened into one.
 
     Args:
         config: the settings.
@@ -111,9 +111,9 @@ def make_env(config: Config, **kwargs: Any) -> gym.Env[Any, Any]:
 
 
 def make_envs(config: Config, num_envs: int) -> VectorEnv:
-    """Return `num_envs` such environments as one vector.
+    """Return a vector of `num_envs` environments, each like that of `make_env`.
 
-    It is the environment's own vectorized version if there is one.
+    It is the environment's own vectorized version, if there is one and no wrapper is needed.
 
     Raises:
         ValueError: as in `make_env`.
@@ -125,7 +125,7 @@ def make_envs(config: Config, num_envs: int) -> VectorEnv:
 
 
 def env_spec(config: Config) -> EnvSpec:
-    """Return what Gymnasium knows of the environment: its threshold, time limit and vector version.
+    """Return Gymnasium's spec of the environment: reward threshold, time limit, vector version.
 
     Raises:
         ValueError: as in `make_env`.
@@ -146,7 +146,7 @@ def _check_device(device: str) -> None:
 def _make_actor(
     config: Config, observation_space: gym.Space[Any], action_space: gym.Space[Any]
 ) -> tuple[Actor, DistFn]:
-    """Return the network, and the function that makes a distribution of its output."""
+    """Return the network, and the function that turns its output into a distribution."""
     net = partial(
         Net,
         observation_space.shape or (),
@@ -167,7 +167,7 @@ def _make_actor(
 
     raise ValueError(
         f"{config.env_id} has the action space {action_space}; expected Discrete, or "
-        "MultiDiscrete, MultiBinary or Box of one axis. For other spaces, give PGPolicy your own "
+        "MultiDiscrete, MultiBinary or Box with one axis. For other spaces, give PGPolicy your own "
         "actor"
     )
 
@@ -180,7 +180,7 @@ def _sizes(space: MultiDiscrete | MultiBinary) -> tuple[int, ...]:
 
 
 def _initialize(actor: Actor) -> None:
-    """Make the weights of every linear layer orthogonal, those of the last one small."""
+    """Make the weights of every linear layer orthogonal, and those of the last one small."""
     layers = [module for module in actor.modules() if isinstance(module, nn.Linear)]
     for layer in layers:
         gain = 0.01 if layer is layers[-1] else math.sqrt(2)

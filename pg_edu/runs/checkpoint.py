@@ -1,4 +1,4 @@
-"""Checkpoints: a `Result` in a file, which is all that is needed to evaluate or resume its run.
+"""Save a `Result` to a checkpoint: a file with all that evaluating or resuming its run needs.
 
 The file holds `{"format": FORMAT, **result.to_plain()}`, written by torch.
 """
@@ -15,7 +15,7 @@ FORMAT = "pg_edu checkpoint 1"
 
 
 def save_checkpoint(result: Result, path: str | os.PathLike[str]) -> None:
-    """Write the result to a file, which replaces an older file of that name completely or not.
+    """Write the result to a file; an older file there is replaced as a whole or not at all.
 
     `torch.load(path, weights_only=True)` can read it, since it holds nothing but tensors, numbers,
     strings, lists and dicts.

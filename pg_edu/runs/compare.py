@@ -1,7 +1,7 @@
 """Compare settings over seeds: a table and learning curves from the outcomes of a sweep.
 
 One seed is one result: the intervals are those of `intervals` over seeds, not over episodes. A run
-that stops because it has solved its task stops at a good moment, and its last return is near the
+that stops because it has solved its task stops at a lucky moment, and its last return is near the
 target whatever the settings are. To compare speed, look at the steps; to compare returns, let all
 runs continue to the same limit (target=inf).
 """
@@ -42,12 +42,13 @@ def labels(configs: Iterable[Config]) -> dict[Config, str]:
 
 
 class SettingSummary(NamedTuple):
-    """The runs of one setting in numbers, over all seeds.
+    """A summary of the runs of one setting, over all seeds.
 
-    What it takes to solve the task is a median and a maximum over all seeds. A run that did not
-    solve it counts as infinite, so that giving up does not make a setting look fast. `seconds` are
-    wall-clock time. Returns are the means of the last iteration's training episodes, one number for
-    each seed that did not fail. They are NaN if there are too few; an interval needs two.
+    The steps and seconds until the task is solved are given as median and maximum over all seeds. A
+    run that did not solve it counts as infinite, so that giving up does not make a setting look
+    fast. Seconds are wall-clock time. The returns are summarized over the seeds that did not fail,
+    each with the mean return of its last iteration's training episodes. A summary is NaN if there
+    are too few returns for it: an interval needs two.
     """
 
     setting: str
@@ -75,7 +76,7 @@ def curves(outcomes: Sequence[Outcome]) -> dict[str, tuple[Floats, Floats]]:
     """Return the learning curves of each setting: environment steps [K] and returns [seeds, K].
 
     The curves of a setting share their steps. Between two iterations a curve is a straight line. A
-    run that ended before others of its setting keeps its last return, since its policy no longer
+    run that ended before others of its setting keeps its last return, because its policy no longer
     changes. Failed runs are left out.
     """
     curves_of = {}
@@ -87,7 +88,7 @@ def curves(outcomes: Sequence[Outcome]) -> dict[str, tuple[Floats, Floats]]:
 
 
 def as_text(summaries: Sequence[SettingSummary]) -> str:
-    """Return the summaries as a table to read, with a line for each failure below its setting."""
+    """Return the summaries as a text table, with a line for each failure below its setting."""
     head = ["", "solved", "env steps", "worst", "seconds", "worst", "return", "95% t interval"]
     table = [[*head, "IQM"]]
     table += [_cells(summary) for summary in summaries]
@@ -136,7 +137,7 @@ def _summary(setting: str, group: Sequence[Outcome]) -> SettingSummary:
 
 
 def _mean_and_interval(returns: Sequence[float]) -> Interval:
-    """Return what is known: an interval needs two returns, a mean needs one."""
+    """Return the mean and its interval; what cannot be computed from so few returns is NaN."""
     if len(returns) > 1:
         return t_interval(returns)
     mean = returns[0] if returns else math.nan
@@ -150,7 +151,7 @@ def _file_pattern(outcome: Outcome) -> str:
 
 
 def _failures(group: Sequence[Outcome]) -> str:
-    """Return a line for each reason of a failure, with the seeds that failed for this reason."""
+    """Return a line for each reason for failure, with the seeds that failed for this reason."""
     seeds_of: dict[str, list[str]] = {}
     for outcome in group:
         if outcome.failure:
@@ -177,7 +178,7 @@ def _curves_on_one_axis(histories: Sequence[Sequence[Iteration]]) -> tuple[Float
 
 
 def _cells(summary: SettingSummary) -> list[str]:
-    """Return the texts of one row of the table."""
+    """Return the cells of one row of the table as text."""
     return [
         summary.setting,
         f"{summary.solved}/{summary.runs}",

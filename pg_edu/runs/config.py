@@ -1,6 +1,6 @@
-"""The settings of a run, and where an environment learns better with other settings.
+"""The settings of a run, and good settings for several environments.
 
-A `Config` is everything but the seed that a run depends on. It is checked when it is made, it
+A `Config` is everything that a run depends on, except the seed. It is checked when it is made, it
 cannot be changed, and two equal ones describe the same run.
 """
 
@@ -41,12 +41,12 @@ GOOD_SETTINGS: dict[str, dict[str, Any]] = {
         "max_env_steps": 6_000_000,
     },
 }
-"""For each environment that learns better with other settings than the defaults: these settings."""
+"""The settings of each environment in which an agent learns better with them than by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything but the seed that a run depends on.
+    """Everything that a run depends on, except the seed.
 
     Attributes:
         env_id: any id that `gymnasium.make` knows.
@@ -54,7 +54,7 @@ class Config:
             infinity if it has none (the run then continues to its limits).
         learning_rate: the learning rate of Adam.
         momentum: Adam's β₁ in [0, 1), the weight of earlier gradients in a step. In a run of few
-            updates, earlier gradients come from policies that differ much from the current one.
+            updates, earlier gradients come from policies very different from the current one.
         learning_rate_decay: in (0, 1]; each update multiplies the learning rate by it.
         discount_factor: γ in [0, 1].
         baseline: "none" is plain REINFORCE, `PGPolicy`. "leave_one_out" is `LeaveOneOut`, which
@@ -62,9 +62,9 @@ class Config:
         reward_normalization: whether to divide returns by their running standard deviation, after
             subtracting their running mean.
         num_envs: N, the number of environments that step together.
-        episodes_per_env: the number of complete episodes for one update in each environment.
+        episodes_per_env: the number of complete episodes in each environment for one update.
         hidden_sizes: the widths of the tanh layers.
-        action_bound_method: "clip" or "tanh" maps actions into [-1, 1], from where they are scaled
+        action_bound_method: "clip" or "tanh" maps actions into [-1, 1], from which they are scaled
             to the Box; None sends raw actions. A Box without finite bounds always gets raw actions.
         batch_size: the number of transitions in an optimizer step; None: all of them, in one step.
         repeat: the number of passes over the transitions in an update.
@@ -74,7 +74,7 @@ class Config:
         device: the torch device of the network.
 
     Raises:
-        ValueError: a value is out of its range.
+        ValueError: a value is out of range.
 
     Example:
         >>> Config(learning_rate=-1)

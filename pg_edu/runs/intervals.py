@@ -1,12 +1,12 @@
-"""How far a summary of a few independent results can be trusted.
+"""Tell how far a summary of a few independent results can be trusted.
 
     t           x̄ ± t · s / √n,  where t is the (1 + confidence) / 2 quantile of Student's t_{n-1}
     bootstrap   from one quantile of θ(x*) to another,  where x* are n draws with replacement from x
 
 `s` is the sample's standard deviation (divisor n - 1), and θ is a statistic such as the mean or the
 interquartile mean. If the results are independent and normal, the t interval covers the true mean
-in a share of `confidence` of all repetitions, for every n. The bootstrap assumes no distribution,
-and covers the true value that often only in the limit of many results: an interval between
+in a fraction `confidence` of all repetitions, for every n. The bootstrap assumes no distribution,
+but covers the true value that often only in the limit of many results: an interval between
 quantiles of resampled means never leaves [min x, max x], and with n = 3 results of a continuous
 distribution this range holds the true mean in at most 75% of all repetitions.
 
@@ -35,8 +35,8 @@ class Interval(NamedTuple):
 def interquartile_mean(values: Values, axis: int = -1) -> Any:
     """Return the mean of the values without the ⌊n/4⌋ lowest and the ⌊n/4⌋ highest ones.
 
-    Up to n = 3 nothing is left out, so it is the mean. For a skewed distribution it estimates
-    another number than the mean does, so say which of the two you report.
+    Up to n = 3 nothing is left out, so it is the mean. For a skewed distribution it estimates a
+    different number than the mean does, so say which of the two you report.
 
     Args:
         values: [..., n] with n results along `axis`, n >= 1.
@@ -70,8 +70,8 @@ def t_interval(values: Values, confidence: float = 0.95) -> Interval:
 
     Args:
         values: [n] independent results, n >= 2: one number per episode, or one per seed.
-        confidence: the share of repetitions in which the interval is to cover the true mean, in
-            (0, 1).
+        confidence: the fraction of repetitions in which the interval is to cover the true mean,
+            in (0, 1).
 
     Raises:
         ValueError: there are fewer than two values, some are not finite, they have more than one
@@ -104,20 +104,20 @@ def bootstrap_interval(
 ) -> Interval:
     """Return a statistic and its percentile bootstrap interval.
 
-    At n = 3 the interval of the mean is [min, max], and so is that of the interquartile mean. (The
-    default of scipy.stats.bootstrap is BCa, which takes other quantiles of the same resamples.)
+    At n = 3 the 95% interval of the mean is [min, max], and so is that of the interquartile mean.
+    (The default of scipy.stats.bootstrap is BCa, which takes other quantiles of the resamples.)
 
     Args:
         values: [n] independent results, n >= 2.
         statistic: `statistic(x, axis=-1)` summarizes [..., n] to [...], as np.mean, np.median and
             `interquartile_mean` do.
-        confidence: the share of the resampled statistics between the two ends, in (0, 1).
+        confidence: the fraction of the resampled statistics between the two ends, in (0, 1).
         resamples: the number of samples of size n that are drawn with replacement from the values.
         seed: the seed of these draws; the same seed gives the same interval.
 
     Raises:
         ValueError: there are fewer than two values, some are not finite, they have more than one
-            dimension, the confidence is outside (0, 1), or there is less than one resample.
+            dimension, the confidence is outside (0, 1), or resamples is less than 1.
 
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13;
     computed by scipy.stats.bootstrap with method="percentile".

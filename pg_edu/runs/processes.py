@@ -12,15 +12,15 @@ from typing import Any
 
 
 class Processes:
-    """Worker processes, each in a pool of its own, so that a dying process loses only its own run.
+    """Worker processes, each in a pool of its own, so that if one dies, only its own run is lost.
 
-    In a pool of several processes, all runs are lost when one process dies, and nothing says which
-    run was the cause.
+    In a pool of several processes, all runs would be lost when one process dies, and nothing would
+    say which run was the cause.
 
     Args:
-        work: the function that a worker calls with a run. It has to be picklable.
+        work: the function that a worker calls with a run; it has to be picklable.
         workers: the number of processes; None: one for each processor.
-        runs: the number of runs; more processes than runs are not started.
+        runs: the number of runs; no more processes than that are started.
 
     Raises:
         ValueError: no process starts.
@@ -43,7 +43,7 @@ class Processes:
         idle = next(slot for slot, future in enumerate(self._latest) if future.done())
         try:
             future = self._pools[idle].submit(self._work, run)
-        except BrokenProcessPool:  # The process was lost in the run before, or while it was idle.
+        except BrokenProcessPool:  # The process was lost in its last run, or while it was idle.
             self._pools[idle] = self._new_pool()
             self._start_process(self._pools[idle])
             future = self._pools[idle].submit(self._work, run)
@@ -53,7 +53,7 @@ class Processes:
     def close(self) -> None:
         """Stop at once whatever is still running."""
         for pool in self._pools:
-            # From Python 3.14 on there is a public method for this.
+            # Since Python 3.14 there is a public method for this.
             for process in list((pool._processes or {}).values()):
                 process.kill()
             pool.shutdown()
@@ -62,7 +62,7 @@ class Processes:
         lost = [future.exception() is not None for future in self._latest]
         if lost and all(lost):
             raise ValueError(
-                "no worker process starts: is it killed? In a script, call sweep under "
+                "no worker process starts: was it killed? In a script, call sweep under "
                 '`if __name__ == "__main__":`'
             )
 
@@ -73,13 +73,13 @@ class Processes:
 
     @staticmethod
     def _start_process(pool: ProcessPoolExecutor) -> Future[int]:
-        """Start the pool's process, which happens when it gets its first call."""
+        """Start the pool's process, by giving it its first call."""
         with _ctrl_c_delayed():
             return pool.submit(os.getpid)
 
 
 def _prepare() -> None:
-    """Let a new worker process ignore Ctrl-C, which its parent handles, and end with its parent."""
+    """Make a worker process ignore Ctrl-C, which its parent handles, and end with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

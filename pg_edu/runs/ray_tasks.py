@@ -1,7 +1,7 @@
 """The workers of a sweep as tasks on a Ray cluster.
 
-The cluster is the one that the environment variable RAY_ADDRESS names, or the one to which this
-process is connected already, or a new one on this machine.
+The cluster is the one that this process is already connected to, or the one that the environment
+variable RAY_ADDRESS names, or a new one on this machine.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class RayTasks:
-    """Tasks on a Ray cluster, which repeats none of them: `sweep` counts the lost workers.
+    """Tasks on a Ray cluster, which does not retry them, since `sweep` counts the lost workers.
 
     Args:
         work: the function that a worker calls with a run.
@@ -35,7 +35,7 @@ class RayTasks:
         self._references: dict[Future[Any], Any] = {}
 
     def start(self, run: Any) -> Future[Any]:
-        """Give the run to the cluster, which begins it when it has an idle processor.
+        """Give the run to the cluster, which starts it when a processor is idle.
 
         The future raises if the worker is lost.
         """
@@ -76,7 +76,7 @@ def import_ray() -> Any:
     Raises:
         ValueError: Ray is not installed.
     """
-    # Ray reads these when it is imported. It would print about lost workers, which `sweep` reports.
+    # Ray reads these when it is imported. It would print lost workers, which `sweep` reports.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:

@@ -1,11 +1,11 @@
-"""Many runs: every combination of settings with every seed, in parallel, on processes or on Ray.
+"""Train every combination of settings with every seed, in parallel, on processes or on Ray.
 
     missing = the runs whose result is not in the folder
     while any run is missing or running:
         give a run to each idle worker
         wait until a run ends
             with a result: write it to the folder
-            with an exception: the run has failed, the others continue
+            with an exception: the run has failed; the others continue
             because its worker was lost (killed, out of memory, crashed): try it once more, after
                 which it has failed
 
@@ -16,7 +16,7 @@ depends on its seed and all its settings, so one folder can hold many sweeps. Th
 checkpoint like any other.
 
 Nothing here prints or draws. In a script, call `sweep` under `if __name__ == "__main__":`, because
-every worker process imports the script again. Your own environment is found there by the id
+every worker process imports the script again. The workers find your own environment by the id
 "module:Name-v0" if importing the module registers it.
 """
 
@@ -46,7 +46,7 @@ from pg_edu.runs.ray_tasks import RayTasks, import_ray
 from pg_edu.runs.training import Result, train
 
 ATTEMPTS = 2
-"""How often a run is started if its worker is lost: the run may be the victim or the cause."""
+"""How many times a run is started if its worker is lost: it may be the victim or the cause."""
 
 
 class Run(NamedTuple):
@@ -68,7 +68,7 @@ class Workers(Protocol):
     """The workers of a sweep: `Processes` or `RayTasks`."""
 
     count: int
-    """How many runs can be given to the workers at the same time."""
+    """The number of runs that the workers can have at the same time."""
 
     def start(self, run: Run) -> Future[Result | str]:
         """Give the run to an idle worker; the future raises if the worker is lost."""
@@ -81,14 +81,14 @@ def grid(seeds: Iterable[int], **settings: Iterable[Any]) -> list[Run]:
     """Return a run for every combination of these values with every seed.
 
     The other settings are those of `good_config`. The runs are ordered by seed, so that a sweep
-    that is cut short is a complete sweep over fewer seeds.
+    that is cut short is complete for fewer seeds.
 
     Args:
         seeds: the seeds of the runs.
         **settings: lists of values for fields of Config.
 
     Raises:
-        ValueError: a setting is not a list of values, or a value is out of its range.
+        ValueError: a setting is not a list of values, or a value is out of range.
 
     Example:
         >>> runs = grid(range(10), learning_rate=[3e-3, 1e-2], num_envs=[16, 32])
@@ -109,7 +109,7 @@ def grid(seeds: Iterable[int], **settings: Iterable[Any]) -> list[Run]:
 
 
 def path_of(run: Run, folder: str | PathLike[str]) -> Path:
-    """Return the path of the run's result in the folder, which has a digest of all settings.
+    """Return the path of the run's result in the folder; its name has a digest of all settings.
 
     Example:
         >>> path_of(Run(7, Config(target=475)), "a") == path_of(Run(7, Config(target=475.0)), "a")
@@ -126,7 +126,7 @@ def path_of(run: Run, folder: str | PathLike[str]) -> Path:
 
 
 def finished(run: Run, folder: str | PathLike[str]) -> Result | None:
-    """Return the result of this run if the folder holds it and the run has ended, else None."""
+    """Return the result of this run if the folder holds it and the run has ended, or None."""
     try:
         result = load_checkpoint(path_of(run, folder))
     except (OSError, ValueError):
@@ -147,7 +147,7 @@ def sweep(
     backend: Literal["processes", "ray"] = "processes",
     on_outcome: Callable[[list[Outcome]], object] | None = None,
 ) -> list[Outcome]:
-    """Run what is not in the folder yet, and return the outcomes of all runs.
+    """Train each run that is not in the folder yet, and return the outcomes of all runs.
 
     Ctrl-C stops the workers at once; the results of the runs that have ended are in the folder.
 
@@ -157,12 +157,12 @@ def sweep(
         workers: the number of runs at the same time, each on one thread. None: one for each
             processor.
         backend: "processes" on this machine, or "ray": the cluster that the environment variable
-            RAY_ADDRESS names, where pg_edu has to be installed, or else a Ray on this machine.
-        on_outcome: called with the outcomes so far: before the first run with those that were in
-            the folder already, then after each run, when its result has been written.
+            RAY_ADDRESS names, where pg_edu has to be installed, or else a new one on this machine.
+        on_outcome: called with the outcomes so far: before the first run, with those that were
+            already in the folder, and after each run, when its result has been written.
 
     Returns:
-        An outcome for each run, in their order.
+        An outcome for each run, in the order of the runs.
 
     Raises:
         ValueError: an environment or device cannot be used, Ray is missing, or no worker process
@@ -199,21 +199,21 @@ def _check_backend(backend: str, workers: int | None) -> None:
 
 
 def _check_configs(configs: Iterable[Config]) -> None:
-    """Make the agent of each config once, so that impossible ones raise before the first run."""
+    """Make the agent of each config once, so that impossible configs raise before the first run."""
     for config in dict.fromkeys(configs):
         with make_env(config) as env, torch.random.fork_rng(devices=[]):
             make_policy(config, env.observation_space, env.action_space)
 
 
 def _check_writable(folder: Path) -> None:
-    """Create the folder and a file in it, so that an error comes before the first run."""
+    """Create the folder and a file in it, so that an error is raised before the first run."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
 def _finished_outcomes(runs: Iterable[Run], folder: Path) -> dict[Run, Outcome]:
-    """Return the outcomes of the runs whose result is in the folder already."""
+    """Return the outcomes of the runs whose results are already in the folder."""
     outcomes = {}
     for run in runs:
         result = finished(run, folder)
@@ -223,7 +223,7 @@ def _finished_outcomes(runs: Iterable[Run], folder: Path) -> dict[Run, Outcome]:
 
 
 def _start_workers(backend: str, workers: int | None, runs: int) -> Workers:
-    # Without a run there is nothing to start, on processes or on Ray.
+    # Without a run there is nothing to start, so Ray is not needed.
     if backend == "ray" and runs > 0:
         return RayTasks(_work, workers, runs)
     return Processes(_work, workers, runs)
@@ -238,12 +238,12 @@ def _outcomes(runs: Iterable[Run], workers: Workers) -> Iterator[Outcome]:
             run, attempt = waiting.popleft()
             running[workers.start(run)] = (run, attempt)
 
-        # On Windows Ctrl-C cannot interrupt a wait; it is noticed between two of them.
+        # On Windows, Ctrl-C cannot interrupt a wait, so it is noticed between two waits.
         for future in wait(running, timeout=1, return_when=FIRST_COMPLETED).done:
             run, attempt = running.pop(future)
             try:
                 answer = future.result()
-            except Exception as error:  # `_work` returns the errors of a run: the worker is lost.
+            except Exception as error:  # `_work` returns a run's own errors, so the worker is lost.
                 if attempt < ATTEMPTS:
                     waiting.appendleft((run, attempt + 1))
                     continue
@@ -256,7 +256,7 @@ def _outcomes(runs: Iterable[Run], workers: Workers) -> Iterator[Outcome]:
 
 
 def _work(run: Run) -> Result | str:
-    """Train, in a worker; return the result, or the reason why there is none.
+    """Train in a worker; return the result, or the reason why there is none.
 
     The reason is a string because not every exception can be pickled.
     """
@@ -270,7 +270,7 @@ def _work(run: Run) -> Result | str:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Return NumPy numbers as Python numbers, which a checkpoint can hold, and lists as tuples."""
+    """Turn NumPy numbers into Python ones, which a checkpoint can hold, and lists into tuples."""
     if isinstance(value, np.generic):
         return value.item()
     if name == "hidden_sizes" and not isinstance(value, Sequence):

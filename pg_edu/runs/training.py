@@ -1,4 +1,4 @@
-"""One run of REINFORCE as a function of its seed and settings: train(seed, config) -> Result.
+"""Train once, as a function of seed and settings: train(seed, config) -> Result.
 
     for iteration = 1, 2, ...
         seed torch, numpy and the environments from SeedSequence([seed, iteration])
@@ -7,10 +7,10 @@
             episodes and of 100 sampled ones
         update the policy
 
-No random state passes from one iteration to the next. What a run needs to continue is therefore
-all in the parameters, the optimizer's moments and learning rate, and the running statistics of the
-returns. A `Result` holds these, so a resumed run ends with the same parameters as one that was
-never interrupted.
+No random state passes from one iteration to the next. So all that a run needs to continue is the
+parameters, the optimizer's moments and learning rate, and the running statistics of the returns.
+A `Result` holds these, so a resumed run ends with the same parameters as one that was never
+interrupted.
 
 Nothing here prints or draws. `Config` and `Result` can be pickled, and `train` is a plain function,
 so that `concurrent.futures` can map it over seeds.
@@ -47,7 +47,7 @@ class Iteration(NamedTuple):
     """The record of one iteration; one row of the run's table.
 
     `seconds` and `env_steps` count from the start of the run to the end of this iteration.
-    `return_mean`, `return_min` and `return_max` are about the training episodes. `greedy` and
+    `return_mean`, `return_min` and `return_max` describe the training episodes. `greedy` and
     `sampled` are mean returns of 100 episodes each, or None if the policy was not evaluated. `loss`
     is None in the iteration that solved the task, which ends before its update.
     """
@@ -66,7 +66,7 @@ class Iteration(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The state of a run between two iterations, at its end or before it.
+    """The state of a run between two iterations, or at its end.
 
     Attributes:
         seed: the seed of the run.
@@ -86,7 +86,7 @@ class Result:
 
     @property
     def solved(self) -> bool:
-        """Whether the training episodes, 100 greedy and 100 sampled ones reached the target."""
+        """Whether training, 100 greedy and 100 sampled episodes reached the target on average."""
         return self.stopped == "solved"
 
     @property
@@ -103,10 +103,10 @@ class Result:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Result":
-        """Return the result that `to_plain` has made a dict of.
+        """Return the result from which `to_plain` made this dict.
 
         Raises:
-            TypeError, ValueError, KeyError, AttributeError: it is the dict of something else.
+            TypeError, ValueError, KeyError, AttributeError: the dict is that of something else.
         """
         settings = {**plain["config"], "hidden_sizes": tuple(plain["config"]["hidden_sizes"])}
         history = tuple(Iteration(*row) for row in plain["history"])
@@ -133,7 +133,7 @@ def train(
 ) -> Result:
     """Train until the target or a limit is reached.
 
-    This seeds the global generators of torch and numpy, and changes nothing else outside.
+    This seeds the global generators of torch and NumPy, and has no other side effect.
 
     Args:
         seed: not negative. The same seed gives the same result on the same machine.
@@ -161,8 +161,8 @@ def train(
     history: list[Iteration] = []
     if resume is not None:
         _load_state(policy, resume)
-        # The iteration that solved the task ended before its update. It is repeated here, because
-        # the target may be higher now.
+        # The iteration that solved the task ended before its update. It is repeated, because the
+        # target may now be higher.
         history = [iteration for iteration in resume.history if iteration.loss is not None]
 
     with closing(make_envs(config, config.num_envs)) as envs:
@@ -177,7 +177,7 @@ def _train_further(
     history: list[Iteration],
     on_iteration: Callable[[Result], object] | None,
 ) -> Result:
-    """Add iterations to the history until the run ends, and return its state then."""
+    """Add iterations to the history until the run ends, and return its final state."""
     seconds_before = history[-1].seconds if history else 0.0
     start = time.perf_counter() - seconds_before
     collector = Collector(policy, envs, _buffer_for_one_iteration(config))
@@ -192,7 +192,7 @@ def _train_further(
 
 
 def _iterate(result: Result, policy: PGPolicy, collector: Collector, start: float) -> Iteration:
-    """Run the iteration that follows this state of the run, which began at the time `start`."""
+    """Run the iteration that follows this state of the run; the run began at the time `start`."""
     config = result.config
     number = len(result.history) + 1
     env_seed, evaluation_seed = seed_generators(result.seed, number)
@@ -222,10 +222,10 @@ def _iterate(result: Result, policy: PGPolicy, collector: Collector, start: floa
 
 
 class _HasSolved:
-    """The question whether the policy has solved its task, asked after collecting.
+    """A test of whether the policy has solved its task, made after collecting.
 
-    An evaluation costs 100 episodes, so it is made only if what was measured before it reaches the
-    target. `greedy` and `sampled` keep the mean returns that were measured.
+    An evaluation costs 100 episodes, so each one is made only if the mean return before it reached
+    the target. `greedy` and `sampled` keep the mean returns that were measured.
     """
 
     def __init__(self, policy: PGPolicy, config: Config, seed: int) -> None:
@@ -291,9 +291,9 @@ def evaluate(
 
 
 def initial_policy(seed: int, config: Config) -> PGPolicy:
-    """Return the policy with which the run of this seed begins.
+    """Return the policy with which the run with this seed begins.
 
-    This seeds the global generators of torch and numpy.
+    This seeds the global generators of torch and NumPy.
 
     Raises:
         ValueError: the environment or the device cannot be used.
@@ -328,7 +328,7 @@ def seed_generators(seed: int, iteration: int) -> tuple[int, int]:
 
 
 def _buffer_for_one_iteration(config: Config) -> VectorReplayBuffer:
-    """Return a buffer that is large enough even if all episodes last until the time limit."""
+    """Return a buffer that is large enough even if all episodes reach the time limit."""
     longest = cast(int, env_spec(config).max_episode_steps)
     transitions = config.num_envs * config.episodes_per_env * longest
     return VectorReplayBuffer(transitions, config.num_envs)
@@ -358,13 +358,13 @@ def _load_state(policy: PGPolicy, result: Result) -> None:
 
 
 def _target(config: Config) -> float:
-    """Return the target of the config, else that of the environment, else infinity."""
+    """Return the target of the config, or that of the environment, or infinity."""
     target = env_spec(config).reward_threshold if config.target is None else config.target
     return math.inf if target is None else float(target)
 
 
 def _why_stopped(config: Config, history: Sequence[Iteration]) -> str:
-    """Return "solved" or the name of the limit that the run has reached, or ""."""
+    """Return "solved", or the name of the limit that the run has reached, or ""."""
     if not history:
         return ""
     last = history[-1]

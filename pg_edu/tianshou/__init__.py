@@ -1,9 +1,9 @@
-"""Names that exist so that a script written for Tianshou v1.1.0 runs.
+"""Provide the names that a script written for Tianshou v1.1.0 imports.
 
-The modules lie where v1.1.0 has them, so a script moves when `tianshou` in its imports is replaced
-by `pg_edu.tianshou`. Most names are those of pg_edu itself. Defined here are only the vector
+The modules lie where v1.1.0 has them, so to move a script, replace `tianshou` with
+`pg_edu.tianshou` in its imports. Most names are those of pg_edu itself. Only the vector
 environments (`env.venvs`), the description of spaces (`utils.space_info`) and the loggers
-(`utils.logger`).
+(`utils.logger`) are defined here.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""What a module of this wing says when it is asked for a name of Tianshou's that pg_edu lacks.
+"""Say what to use instead when a module here is asked for a Tianshou name that pg_edu lacks.
 
-Each module sets its own `__getattr__` (PEP 562) under `if not TYPE_CHECKING`, because mypy takes a
-module with a `__getattr__` for one that has every name.
+Each module sets its own `__getattr__` (PEP 562) under `if not TYPE_CHECKING`, because mypy assumes
+that a module with a `__getattr__` has every name.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ def explain_missing(module: str, instead: dict[str, str]) -> Callable[[str], NoR
 
     Args:
         module: the module's `__name__`.
-        instead: for each name of Tianshou's that a user may ask for, a sentence of advice.
+        instead: for each Tianshou name that a user may ask for, a sentence of advice.
 
     Example:
         >>> explain_missing("pg_edu.tianshou.env", {"Pond": "Use a Lake."})("Pond")
@@ -23,7 +23,7 @@ def explain_missing(module: str, instead: dict[str, str]) -> Callable[[str], NoR
 
     def module_getattr(name: str) -> NoReturn:
         if name in instead:
-            # `from module import name` would replace the message of an AttributeError by its own.
+            # `from module import name` would replace the message of an AttributeError with its own.
             raise ImportError(f"{module} has no {name}. {instead[name]}")
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
 

@@ -102,7 +102,7 @@ def blocks(draw: st.DrawFn) -> Case:
 
 @given(case=blocks())
 def test_a_block_is_stored_as_in_a_deque_for_each_sub_buffer(case: Case) -> None:
-    """Column n goes to sub-buffer n in the order of time; a full one drops its oldest row."""
+    """Column n goes to sub-buffer n in time order; a full one drops its oldest row."""
     size, num, given_blocks = case
     buffer = VectorReplayBuffer(size * num, num)
     oracle = Deques(num, size)
@@ -264,7 +264,7 @@ def just_reset() -> ReplayBuffer:
 def test_an_empty_buffer_raises_an_error_that_says_collect_first(
     empty: ReplayBuffer, use: Callable[[ReplayBuffer], Any]
 ) -> None:
-    with pytest.raises((ValueError, IndexError), match="the buffer is empty, collect first"):
+    with pytest.raises((ValueError, IndexError), match="the buffer is empty: collect first"):
         use(empty)
 
 
@@ -461,7 +461,7 @@ def test_a_missing_field_is_named(key: str) -> None:
         ({"rew": "a"}, "rew: expected numbers"),
         ({"rew": {"a": 1}}, "rew: expected numbers"),
         ({"rew": [1.0, 2.0]}, r"rew: rows .* numbers of shape \[\], got numbers of shape \[2\]"),
-        ({"terminated": [True, False]}, "terminated: expected one flag a row"),
+        ({"terminated": [True, False]}, "terminated: expected one flag per row"),
         ({"truncated": None}, "truncated: expected numbers"),
     ],
 )

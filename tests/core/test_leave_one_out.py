@@ -80,7 +80,7 @@ def test_an_unfinished_episode_in_the_middle_of_the_rows_is_an_error():
 
 
 def test_rows_out_of_the_order_of_time_are_an_error():
-    with pytest.raises(ValueError, match="in the order of time"):
+    with pytest.raises(ValueError, match="in time order"):
         returns_of(leave_one_out(), buffer_of_episodes([[1, 2, 3], [1]]), order=[1, 0, 2, 3])
 
 

@@ -315,7 +315,7 @@ def test_bounds_of_an_unbounded_actor_are_discarded_with_a_warning(max_action: A
 @pytest.mark.parametrize("max_action", [np.ones(3), [], np.ones((2, 2)), None, math.nan], ids=str)
 def test_bounds_that_fit_no_action_are_an_error_that_names_the_dimensions(max_action: Any) -> None:
     """v1.1.0: TypeError when the actor is called, and nan is accepted."""
-    with pytest.raises(ValueError, match=r"max_action is .*one for each of the 2 action values"):
+    with pytest.raises(ValueError, match=r"max_action is .* each of the 2 action dimensions"):
         actor_of_two_dimensions(max_action=max_action)
 
 
@@ -642,7 +642,7 @@ def test_an_empty_buffer_is_an_error_that_says_collect_first(
     policy = discrete()
     with policy_within_training_step(policy):
         before = snapshot(policy)
-        with pytest.raises(ValueError, match="the buffer is empty, collect first"):
+        with pytest.raises(ValueError, match="the buffer is empty: collect first"):
             policy.update(sample_size, buffer, batch_size=None, repeat=1)
         assert snapshot(policy) == before
 

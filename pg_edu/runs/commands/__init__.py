@@ -1,4 +1,4 @@
-"""The command line: `pg-edu` or `python -m pg_edu`, with train, sweep, evaluate and probe.
+"""The command line, `pg-edu` or `python -m pg_edu`: train, sweep, evaluate and probe.
 
 Each command has a file here, which parses its arguments, calls the rest of the package, and writes
 and prints the results. The commands share the other files:
@@ -22,8 +22,8 @@ and prints the results. The commands share the other files:
     curves.png            the learning curves, with intervals over the seeds
 
 Exit status: 0 success; 1 a probe or a run of a sweep failed; 2 the command is impossible, and one
-line says what to do; 130 stopped by Ctrl-C, after the run, or the finished runs of the sweep, have
-been saved.
+line says what to do; 130 stopped by Ctrl-C, after the run, or the finished runs of a sweep, were
+saved.
 """
 
 import argparse
@@ -57,17 +57,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return fail("stopped", 130)
-    except BrokenPipeError:  # The reader of a pipe, such as `head`, has ended.
+    except BrokenPipeError:  # The reader of the pipe, such as `head`, has ended.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return fail(f"{error.filename}: {error.strerror}. Is there another place for it (--out)?")
+        return fail(f"{error.filename}: {error.strerror}. Choose another place with --out.")
     except ValueError as error:
         return fail(str(error))
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; `command` of what it parses runs the chosen command."""
+    """Return the parser of all commands; it sets `command` to what runs the chosen command."""
     parser = _Parser(prog=program(), description="REINFORCE in the environments of Gymnasium.")
     commands = parser.add_subparsers(required=True, metavar="train | sweep | evaluate | probe")
     for command in (train, sweep, evaluate, probe):

@@ -26,11 +26,11 @@ def add_parser(commands: Any) -> None:
     add("checkpoint", type=Path, help="the folder of a run, or its checkpoint.pt")
     add("--episodes", type=int, default=100, metavar="N", help="episodes of each kind (100)")
     add("--seed", type=int, default=0, help="seed of the environments and actions (0)")
-    add("--device", help="a torch device (the one of the training)")
+    add("--device", help="a torch device (the one used in training)")
     add(
         "--env",
         metavar="MODULE:ID",
-        help="the environment of the training, if its module is in this folder and you trust it",
+        help="the environment used in training, if its module is in this folder and you trust it",
     )
 
 
@@ -49,7 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
         mean, low, high = t_interval(returns)
         print(f"  {name:<10} {mean:8.1f}   [{low:.1f}, {high:.1f}]")
     print(f"  target     {result.config.target:8.1f}")
-    print("The intervals cover the luck of these episodes, not that of the training.")
+    print("The intervals account for luck in these episodes, not for luck in training.")
     return 0
 
 
@@ -69,7 +69,7 @@ def _result_to_evaluate(arguments: argparse.Namespace) -> Result:
 
 
 def _check_env(env_id: str, arguments: argparse.Namespace) -> None:
-    """Let the module of the environment be in the working folder only if the user has named it."""
+    """Look for the environment's module in the working folder only if the user has named it."""
     if arguments.env is None:
         checkpoint = quoted(arguments.checkpoint)
         command = f"{program()} evaluate {checkpoint} --env {quoted(env_id)}"
@@ -77,4 +77,4 @@ def _check_env(env_id: str, arguments: argparse.Namespace) -> None:
     elif arguments.env == env_id:
         find_in_working_folder(env_id)
     else:
-        raise ValueError(f"--env must be that of the checkpoint, {env_id}, got {arguments.env}")
+        raise ValueError(f"--env must be the checkpoint's, {env_id}, got {arguments.env}")

@@ -13,10 +13,10 @@ CHECKPOINT = "checkpoint.pt"
 
 
 def load_run(path: Path) -> Result:
-    """Return the result in this checkpoint, or in the checkpoint of this folder.
+    """Return the result in this checkpoint file, or in the checkpoint of this folder.
 
     Raises:
-        ValueError: the path is not that of a run; the message says what to give instead.
+        ValueError: the path does not lead to a run; the message says what to give instead.
     """
     is_sweep = any(path.glob("*-seed*.pt")) and not (path / CHECKPOINT).exists()
     if is_sweep:
@@ -39,7 +39,7 @@ def folder_for_run(env_id: str, out: Path | None, resume: Path | None) -> Path:
         resume: the folder or the checkpoint of the run to resume, if any.
 
     Raises:
-        ValueError: the chosen folder holds something else, or none was chosen where it has to be.
+        ValueError: the chosen folder is not empty, or none was chosen although one is needed.
     """
     own = _own_folder(resume)
     if own is not None and (out is None or out.resolve() == own.resolve()):
@@ -59,7 +59,7 @@ def folder_for_run(env_id: str, out: Path | None, resume: Path | None) -> Path:
 
 
 def _own_folder(resume: Path | None) -> Path | None:
-    """Return the folder of the run to resume; a checkpoint of another name has none."""
+    """Return the folder of the run to resume; a checkpoint with another name has none."""
     if resume is None:
         return None
     if resume.is_dir():

@@ -1,4 +1,4 @@
-"""What the commands print: their own name, one-line errors, progress bars, lists of files."""
+"""Make what the commands print: their own name, errors, progress bars, lists of files."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ def program() -> str:
 
 
 def _typable(path: Path, name: str) -> str:
-    """Return the name if the shell finds the path by it, else the path."""
+    """Return the name if the shell finds the path by it, otherwise the path."""
     if path.is_relative_to(Path.cwd()):
         return os.path.relpath(path)
     found = shutil.which(name)
@@ -41,7 +41,7 @@ def quoted(word: Path | str) -> str:
 
 
 def progress(result: Result) -> str:
-    """Return how far the run has come."""
+    """Return how far the run has come, as text."""
     updates = sum(iteration.loss is not None for iteration in result.history)
     return f"{updates} updates, {result.env_steps:,} environment steps"
 
@@ -53,7 +53,7 @@ def files_in(folder: Path, meanings: Mapping[str, str]) -> str:
 
 
 def progress_bar(**settings: Any) -> Any:
-    """Return a tqdm bar, which is updated less often if nobody is watching it in a terminal."""
+    """Return a tqdm bar, which is updated less often if it is not shown in a terminal."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     seconds = 0.1 if sys.stderr.isatty() else 10

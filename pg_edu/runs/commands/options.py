@@ -1,4 +1,4 @@
-"""An option for each setting of a run, and the way back from settings to options."""
+"""Define an option for each setting of a run, and turn settings back into options."""
 
 import argparse
 import shlex
@@ -13,11 +13,11 @@ BOUND_METHODS: dict[str, BoundMethod] = {"clip": "clip", "tanh": "tanh", "none":
 """The action bound method for each value of --action-bound."""
 
 SHORT_NAMES = {"discount_factor": "discount", "action_bound_method": "action_bound"}
-"""The fields of Config whose option has another name."""
+"""The fields of Config whose options have another name."""
 
 
 def add_settings(add: Callable[..., object]) -> None:
-    """Add an option for each setting of a run, with `add` as `ArgumentParser.add_argument`."""
+    """Add an option for each setting of a run by `add`, such as `ArgumentParser.add_argument`."""
     add("env_id", nargs="?", metavar="ENV", help="a Gymnasium id (CartPole-v1)")
     _add_limits(add)
     _add_optimizer(add)
@@ -26,8 +26,8 @@ def add_settings(add: Callable[..., object]) -> None:
 
 
 def _add_limits(add: Callable[..., object]) -> None:
-    add("--target", type=float, help="mean return that counts as solved; inf: run to the limit")
-    add("--max-env-steps", type=int, metavar="N", help="stop after N steps (2000000)")
+    add("--target", type=float, help="mean return that counts as solved; inf: run to a limit")
+    add("--max-env-steps", type=int, metavar="N", help="stop after N environment steps (2000000)")
     add("--max-updates", type=int, metavar="N", help="stop after N updates")
     add("--max-seconds", type=float, metavar="S", help="stop training after S seconds")
     add("--max-episode-steps", type=int, metavar="N", help="truncate episodes after N steps")
@@ -45,7 +45,7 @@ def _add_optimizer(add: Callable[..., object]) -> None:
         "--learning-rate-decay",
         type=float,
         metavar="X",
-        help="factor of the learning rate for each update (1; CartPole-v1: 0.97)",
+        help="factor by which each update multiplies the learning rate (1; CartPole-v1: 0.97)",
     )
     add("--batch-size", type=int, metavar="N", help="transitions per optimizer step (all)")
     add("--repeat", type=int, metavar="N", help="passes over the transitions in an update (1)")
@@ -83,9 +83,9 @@ def _add_sizes(add: Callable[..., object]) -> None:
         "--episodes-per-env",
         type=int,
         metavar="N",
-        help="episodes for one update in each environment (1)",
+        help="episodes in each environment for one update (1)",
     )
-    add("--hidden-sizes", type=_widths, metavar="N,N", help="tanh layers; '': none (64,64)")
+    add("--hidden-sizes", type=_widths, metavar="N,N", help="tanh layer widths; '': none (64,64)")
     add(
         "--action-bound",
         choices=tuple(BOUND_METHODS),
@@ -95,7 +95,7 @@ def _add_sizes(add: Callable[..., object]) -> None:
 
 
 def with_several_values(add: Callable[..., object]) -> Callable[..., object]:
-    """Return an `add` whose options take several values each."""
+    """Return a version of `add` whose options take several values each."""
 
     def add_several(name: str, **settings: Any) -> None:
         if settings.get("action") is argparse.BooleanOptionalAction:

@@ -16,7 +16,7 @@ def add_parser(commands: Any) -> None:
         "probe",
         allow_abbrev=False,
         help="find the broken part of an agent",
-        description="Train a policy on nine tiny environments that each ask one question, and say "
+        description="Train a policy in nine tiny environments that each ask one question, and say "
         "what is broken. This takes at most half a minute. The exit status is 1 if a probe failed.",
     )
     parser.set_defaults(command=_run)
@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from pg_edu.lab.probes import probe  # The other commands do not need the laboratory.
+    from pg_edu.lab.probes import probe  # The other commands do not need the lab.
 
     settings = {}
     for name in ("updates", "seed"):
@@ -48,7 +48,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _make_policy(typed: str | None) -> Any:
-    """Return the class or function that the user has typed, else PGPolicy."""
+    """Return the class or function that the user has named, otherwise PGPolicy."""
     if typed is None:
         return _imported(DEFAULT_POLICY)
     find_in_working_folder(typed)
@@ -62,7 +62,7 @@ def _imported(path: str) -> Any:
         raise ValueError(f"expected MODULE:NAME, such as my_agent:MyPolicy, got {path!r}")
     try:
         return attrgetter(name)(importlib.import_module(module))
-    except Exception as error:  # The code of a stranger may fail in any way.
+    except Exception as error:  # The user's code may fail in any way.
         raise ValueError(
             f"{path} cannot be imported: {type(error).__name__}: {error}. "
             "Is the module in this folder, or installed?"

@@ -31,16 +31,16 @@ def add_parser(commands: Any) -> None:
         usage=f"{program()} sweep [ENV ...] [--option VALUE ...]",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
-        help="train many agents: settings times seeds",
+        help="train many agents: every setting with every seed",
         description="Train an agent with every combination of the given values and every seed, and "
         "compare the settings. The same command with the same --out runs what is missing or has "
-        "failed; more values or seeds extend it. The exit status is 1 if a run failed.",
+        "failed; more values or seeds extend the sweep. The exit status is 1 if a run failed.",
     )
     parser.set_defaults(command=_run)
     add_settings(with_several_values(parser.add_argument))
     add = parser.add_argument
     add("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (5)")
-    add("--out", type=Path, metavar="FOLDER", help="new or existing (runs/sweep-DATE-TIME)")
+    add("--out", type=Path, metavar="FOLDER", help="new or existing folder (runs/sweep-DATE-TIME)")
     _add_workers(add)
 
 
@@ -56,8 +56,8 @@ def _add_workers(add: Callable[..., object]) -> None:
         "--backend",
         choices=("processes", "ray"),
         default="processes",
-        help="processes of this machine, or a Ray cluster: that of the environment variable "
-        "RAY_ADDRESS, else one on this machine (processes)",
+        help="processes on this machine, or a Ray cluster: that of the environment variable "
+        "RAY_ADDRESS, or else one on this machine (processes)",
     )
 
 
@@ -65,7 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
     runs = _runs(arguments)
     folder = getattr(arguments, "out", None) or dated_folder("sweep")
     if (folder / CHECKPOINT).exists():
-        raise ValueError(f"{folder} is the folder of one run. Give --out another one")
+        raise ValueError(f"{folder} is the folder of one run. Give another one with --out")
 
     progress = _Progress(runs)
     try:
@@ -99,7 +99,7 @@ def _runs(arguments: argparse.Namespace) -> list[Run]:
 
 
 class _Progress:
-    """Counts the outcomes of a sweep and reports each failure, whenever `sweep` calls it."""
+    """An observer that `sweep` calls, which counts the outcomes and reports each failure."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self.finished = 0
@@ -109,7 +109,7 @@ class _Progress:
 
     def __call__(self, outcomes: Sequence[Outcome]) -> None:
         self.finished = sum(outcome.result is not None for outcome in outcomes)
-        if self._bar is None:  # The first call is about the runs that were in the folder already.
+        if self._bar is None:  # The first call is about the runs that were already in the folder.
             count = len(outcomes)
             self._bar = progress_bar(desc="sweep", total=self.runs, initial=count, unit="run")
             return
@@ -142,8 +142,8 @@ def _report(outcomes: Sequence[Outcome], folder: Path) -> str:
         [
             as_text(summaries),
             "env steps, seconds: until solved, median and worst over the seeds; '-': not solved.",
-            "return: that of the last iteration, its mean and interquartile mean over the seeds.",
-            "With few seeds an interval is wide, and may go beyond what a return can be.",
+            "return: of the last iteration, mean and interquartile mean (IQM) over the seeds.",
+            "With few seeds an interval is wide, and may go beyond the possible returns.",
             files_in(folder, files),
         ]
     )
@@ -157,7 +157,7 @@ def _write_table(summaries: Sequence[SettingSummary], path: Path) -> None:
 
 
 def _draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
-    from pg_edu import figures  # matplotlib takes long to import: not before training.
+    from pg_edu import figures  # matplotlib is slow to import, so it waits until after training.
 
     results = [outcome.result for outcome in outcomes if outcome.result]
     env_ids = dict.fromkeys(result.config.env_id for result in results)

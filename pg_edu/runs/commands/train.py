@@ -57,7 +57,7 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,
         help="train an agent",
         description="Train an agent until it solves its environment or reaches a limit. A setting "
-        "that is not given has the value that suits the environment.",
+        "that is not given has a value that suits the environment.",
         epilog="With these settings plain REINFORCE solved CartPole-v1 on all 40 seeds. With the "
         "leave-one-out baseline, the default of Acrobot, Pendulum and InvertedPendulum, it solved "
         "Acrobot-v1 on all 20 seeds (in seconds) and Pendulum-v1 on all 10 seeds (in a minute at "
@@ -111,7 +111,7 @@ def _config(arguments: argparse.Namespace, resume: Result | None) -> Config:
 
 
 class _Recorder:
-    """Shows the state of a run and saves it, each time that `train` calls it.
+    """An observer that `train` calls with each state of a run, which it shows and saves.
 
     Attributes:
         result: the latest state; None before training begins.
@@ -169,7 +169,7 @@ class _Recorder:
 
 
 def _summary(result: Result) -> str:
-    """Return what the run has reached."""
+    """Return what the run has reached, as text."""
     last = result.history[-1]
     greedy, sampled = last.greedy, last.sampled
     if not result.solved:
@@ -192,11 +192,11 @@ def _mean_return(result: Result, greedy: bool) -> float:
 
 
 def _draw(result: Result, folder: Path) -> str:
-    """Draw the pictures; return the list of all files, and why one may be missing."""
-    from pg_edu import figures  # matplotlib takes long to import: not before training.
+    """Draw the pictures; return a list of all files, and why one is missing, as text."""
+    from pg_edu import figures  # matplotlib is slow to import, so it waits until after training.
 
     _draw_curve(result, folder / CURVE)
-    files = {CURVE: "the mean return against environment steps"}
+    files = {CURVE: "the mean return over environment steps"}
     try:
         _draw_agent(result, folder / ANIMATION)
         files[ANIMATION] = "the agent before and after training, an animation for the browser"
@@ -250,7 +250,7 @@ def _draw_agent(result: Result, path: Path) -> None:
 
 
 def _what_next(result: Result, folder: Path) -> str:
-    """Return commands to type next, each with the reason for it."""
+    """Return commands to type next, each with a reason."""
     commands = {_evaluate_command(result.config.env_id, folder): "how sure are these means?"}
     if not result.solved:
         limit = f"{option_name(result.stopped)} {2 * getattr(result.config, result.stopped)}"

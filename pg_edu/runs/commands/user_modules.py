@@ -1,7 +1,7 @@
-"""Modules that the user names in an argument: `my_agent:MyPolicy`, `my_env:Env-v0`.
+"""Find modules that the user names in an argument: `my_agent:MyPolicy`, `my_env:Env-v0`.
 
 They are found in the working folder. `python -m pg_edu` has this folder on `sys.path` from the
-start, the script `pg-edu` does not. A checkpoint, which may come from somebody else, names an
+start; the script `pg-edu` does not. A checkpoint, which may come from somebody else, names an
 environment too, and making that environment imports its module. So both commands begin without the
 working folder, and add it only when the user names a module. Worker processes get the `sys.path` of
 the process that starts them.
@@ -27,21 +27,21 @@ def remove_working_folder() -> None:
 
 
 def names_module(name: str) -> bool:
-    """Return whether the name is of the form MODULE:NAME."""
+    """Tell whether the name is of the form MODULE:NAME."""
     return ":" in name
 
 
 def find_in_working_folder(*names: str) -> None:
     """Put the working folder on `sys.path` if one of these names is MODULE:NAME.
 
-    Call it with arguments that the user has typed, and with nothing else.
+    Call it only with arguments that the user has typed.
     """
     if any(map(names_module, names)) and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
 
 
 def check_that_it_is_installed(env_id: str, command: str) -> None:
-    """Require that the module of a checkpoint's environment is found without the working folder.
+    """Require that the module of a checkpoint's environment is found outside the working folder.
 
     Raises:
         ValueError: it is not; the message shows the command in which the user names it.

@@ -26,7 +26,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     plain_buffer = (
-        "REINFORCE forgets its data after each update: use VectorReplayBuffer, or ReplayBuffer for "
+        "REINFORCE drops its data after each update: use VectorReplayBuffer, or ReplayBuffer for "
         "a single environment."
     )
     __getattr__ = explain_missing(

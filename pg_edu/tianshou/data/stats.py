@@ -1,4 +1,4 @@
-"""What training reports, as in `tianshou.data.stats`."""
+"""The reports of training, as in `tianshou.data.stats`."""
 
 from pg_edu.stats import SequenceSummaryStats
 from pg_edu.trainer import EpochStats, InfoStats, TimingStats

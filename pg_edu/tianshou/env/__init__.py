@@ -25,8 +25,8 @@ if not TYPE_CHECKING:
             "ContinuousToDiscrete": "Write a gymnasium.ActionWrapper.",
             "MultiDiscreteToDiscrete": "Write a gymnasium.ActionWrapper.",
             "TruncatedAsTerminated": (
-                "PGPolicy does not need it: a return ends where an episode is truncated, too."
+                "PGPolicy does not need it: a return also ends where an episode is truncated."
             ),
-            "PettingZooEnv": "pg_edu trains one agent; for several of them use Tianshou.",
+            "PettingZooEnv": "pg_edu trains one agent; for several agents, use Tianshou.",
         },
     )

@@ -24,7 +24,7 @@ class _LenAndSeed:
     def seed(self, seed: int | None = None) -> list[int | None]:
         """Reset environment i with the seed `seed + i`, and return these N seeds.
 
-        `action_space.sample()` draws from `seed` as well. With None the seeds are random.
+        This also seeds `action_space` with `seed`. With None the seeds are random.
         """
         self.reset(seed=seed)
         self.action_space.seed(seed)
@@ -54,7 +54,7 @@ class DummyVectorEnv(_LenAndSeed, SyncVectorEnv):
 class SubprocVectorEnv(_LenAndSeed, AsyncVectorEnv):
     """A vector of environments that are stepped at the same time, each in a process of its own.
 
-    It is Gymnasium's `AsyncVectorEnv` in SAME_STEP mode, and used like `DummyVectorEnv`.
+    It is Gymnasium's `AsyncVectorEnv` in SAME_STEP mode, and is used like `DummyVectorEnv`.
 
     Args:
         env_fns: N functions, each of which makes one environment.

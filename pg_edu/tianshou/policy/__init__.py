@@ -22,6 +22,6 @@ if not TYPE_CHECKING:
             "SACPolicy": other_algorithm,
             "TD3Policy": other_algorithm,
             "TRPOPolicy": other_algorithm,
-            "RandomPolicy": "For random actions call Collector.collect(..., random=True).",
+            "RandomPolicy": "For random actions, call Collector.collect(..., random=True).",
         },
     )

@@ -1,4 +1,4 @@
-"""How a dataclass prints itself, as in `tianshou.utils.print`."""
+"""The mixin that prints a dataclass, as in `tianshou.utils.print`."""
 
 from pg_edu.stats import DataclassPPrintMixin
 

@@ -1,4 +1,4 @@
-"""What a network has to know about the spaces of an environment."""
+"""Describe the spaces of an environment, as far as a network needs to know them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ActionSpaceInfo:
 
     @property
     def action_dim(self) -> int:
-        """Return the number of actions (Discrete) or of components (Box)."""
+        """The number of actions (Discrete) or of components (Box)."""
         return int(np.prod(self.action_shape))
 
     @classmethod
@@ -57,7 +57,7 @@ class ObservationSpaceInfo:
 
     @property
     def obs_dim(self) -> int:
-        """Return the number of observations (Discrete) or of components (Box)."""
+        """The number of observations (Discrete) or of components (Box)."""
         return int(np.prod(self.obs_shape))
 
     @classmethod
@@ -104,6 +104,6 @@ def _require_box(space: gym.Space[Any]) -> gym.spaces.Box:
     if not isinstance(space, gym.spaces.Box):
         raise ValueError(
             f"{space} cannot be described: SpaceInfo expects a Box or a Discrete space. "
-            "Write the sizes of the network as numbers."
+            "Give the network its sizes as numbers."
         )
     return space

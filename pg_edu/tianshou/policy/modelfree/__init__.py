@@ -1,1 +1,1 @@
-"""The policy that learns without a model of its environment, in the module `pg`."""
+"""The policy that learns without a model of the environment, in the module `pg`."""

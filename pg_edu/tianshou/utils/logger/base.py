@@ -2,7 +2,7 @@
 
 A logger writes nested statistics as scalars, whose names begin with their scope:
 
-    train/*     step axis train/env_step          statistics of a training collect
+    train/*     step axis train/env_step          statistics of a training rollout
     test/*      step axis test/env_step           statistics of a test
     update/*    step axis update/gradient_step    statistics of an update
     info/*      step axis info/epoch              the state of training after an epoch
@@ -20,10 +20,10 @@ __all__ = ["BaseLogger", "LazyLogger"]
 
 
 class BaseLogger(Logger, ABC):
-    """A logger that writes at intervals; a subclass says where to, in its method `write`.
+    """A logger that writes at intervals; the method `write` of a subclass decides where.
 
     Args:
-        train_interval: the smallest number of transitions between two entries of training collects.
+        train_interval: the smallest number of transitions between two entries of training rollouts.
         test_interval: the smallest number of transitions between two entries of tests.
         update_interval: the smallest number of gradient steps between two entries of updates.
         info_interval: the smallest number of epochs between two entries of `InfoStats`.
@@ -62,13 +62,13 @@ class BaseLogger(Logger, ABC):
         delimiter: str = "/",
         exclude_arrays: bool = True,
     ) -> dict[str, Any]:
-        """Flatten nested dicts, {"a": {"b": 1.0}} -> {"a/b": 1.0}, and keep the numbers only.
+        """Flatten nested dicts, {"a": {"b": 1.0}} -> {"a/b": 1.0}, and keep only numbers.
 
         Args:
             log_data: nested dicts.
-            parent_key: a prefix of all names.
+            parent_key: a prefix for all names.
             delimiter: what joins the names of two levels.
-            exclude_arrays: False keeps numpy arrays, too.
+            exclude_arrays: whether to drop NumPy arrays too.
         """
         kept = (Number, np.number) if exclude_arrays else (Number, np.number, np.ndarray)
         flat: dict[str, Any] = {}
@@ -83,7 +83,7 @@ class BaseLogger(Logger, ABC):
         return flat
 
     def log_train_data(self, log_data: dict[str, Any], step: int) -> None:
-        """Write the statistics of a training collect, unless the last entry is too recent."""
+        """Write the statistics of a training rollout, unless the last entry is too recent."""
         if step - self.last_log_train_step >= self.train_interval:
             self.write("train/env_step", step, self.prepare_dict_for_logging(log_data))
             self.last_log_train_step = step

@@ -1,4 +1,4 @@
-"""The logger that hands scalars to TensorBoard, or to any other writer of scalars."""
+"""The logger that passes scalars to TensorBoard, or to any other writer of scalars."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ class TensorboardLogger(BaseLogger):
     Args:
         writer: an object with the methods add_scalar, flush and close.
         save_interval: the smallest number of epochs between two checkpoints.
-        write_flush: whether the writer is flushed after each entry.
+        write_flush: whether to flush the writer after each entry.
         train_interval, test_interval, update_interval, info_interval: as in `BaseLogger`.
 
     Example:
@@ -68,7 +68,7 @@ class TensorboardLogger(BaseLogger):
         gradient_step: int,
         save_checkpoint_fn: Callable[[int, int, int], object] | None = None,
     ) -> None:
-        """Call save_checkpoint_fn every save_interval epochs, and log where training was."""
+        """Call save_checkpoint_fn every save_interval epochs, and log the epoch and the steps."""
         if save_checkpoint_fn is None or epoch - self.last_save_step < self.save_interval:
             return
 

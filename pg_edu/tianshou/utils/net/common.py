@@ -12,7 +12,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "Recurrent": (
-                "Write a module that returns (output, state): Collector hands the state on from "
+                "Write a module that returns (output, state): Collector passes the state from "
                 "step to step and resets it with its environment."
             ),
             "ActorCritic": "PGPolicy has no critic; give the actor's parameters to the optimizer.",

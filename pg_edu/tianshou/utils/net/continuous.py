@@ -14,7 +14,7 @@ if not TYPE_CHECKING:
             "Actor": "It is deterministic, and PGPolicy needs a distribution: use ActorProb.",
             "Critic": "PGPolicy has no critic.",
             "RecurrentActorProb": (
-                "Write a module that returns ((loc, scale), state): Collector hands the state on "
+                "Write a module that returns ((loc, scale), state): Collector passes the state "
                 "from step to step and resets it with its environment."
             ),
         },
