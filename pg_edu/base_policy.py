@@ -69,7 +69,7 @@ class MultipleLRSchedulers:
 def torch_train_mode(module: nn.Module, enabled: bool = True) -> Iterator[None]:
     """Put the module in train mode (in eval mode, if not `enabled`) within this block.
 
-    Afterwards every sub-module is in the mode it was in before, even a frozen one.
+    Afterward every submodule is in the mode it was in before, even a frozen one.
     """
     modes = [(child, child.training) for child in module.modules()]
     try:
@@ -84,7 +84,7 @@ def torch_train_mode(module: nn.Module, enabled: bool = True) -> Iterator[None]:
 def policy_within_training_step(policy: "BasePolicy[Any]", enabled: bool = True) -> Iterator[None]:
     """Mark the policy as being trained within this block: it samples, and may be updated.
 
-    Afterwards `is_within_training_step` is what it was before.
+    Afterward `is_within_training_step` is what it was before.
     """
     before = policy.is_within_training_step
     try:
