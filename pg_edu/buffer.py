@@ -195,6 +195,12 @@ class ReplayBuffer:
         first, slot, size = self._locate(index)
         return first + (slot + ~self._is_end(first + slot)) % size
 
+    def successor(self, index: Ints) -> Ints:
+        """Return the slot after each index in its sub-buffer, whether an episode ends or not."""
+        successor = np.arange(1, self.maxsize + 1)
+        successor[self.sub_buffer_size - 1 :: self.sub_buffer_size] -= self.sub_buffer_size
+        return successor[index]
+
     def unfinished_index(self) -> Ints:
         """Return the newest row of each sub-buffer whose episode goes on: [buffer_num or fewer]."""
         if len(self) == 0:
