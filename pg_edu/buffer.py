@@ -30,6 +30,8 @@ OPTIONAL = ("obs_next", "info", "policy")
 FIELDS = (*REQUIRED, "done", *OPTIONAL)
 SCALARS = {"rew": np.float64, "terminated": np.bool_, "truncated": np.bool_}  # with their dtypes
 
+LARGE_ROW = 1024  # bytes
+
 EMPTY = "the buffer is empty: collect first"
 
 
@@ -194,6 +196,12 @@ class ReplayBuffer:
         """
         first, slot, size = self._locate(index)
         return first + (slot + ~self._is_end(first + slot)) % size
+
+    def successor(self, index: Ints) -> Ints:
+        """Return the slot after each index in its sub-buffer, whether an episode ends or not."""
+        successor = np.arange(1, self.maxsize + 1)
+        successor[self.sub_buffer_size - 1 :: self.sub_buffer_size] -= self.sub_buffer_size
+        return successor[index]
 
     def unfinished_index(self) -> Ints:
         """Return the newest row of each unfinished episode: [buffer_num or fewer]."""
@@ -490,4 +498,13 @@ def _write(storage: Batch, index: Ints, block: Batch, source: Ints) -> None:
             held[index] = blank(held, ())
         else:
             rows = new.reshape(new.shape[0] * new.shape[1], *new.shape[2:])
-            held[index] = rows.take(source, axis=0)
+            _write_rows(held, index, rows.astype(held.dtype, copy=False), source)
+
+
+def _write_rows(held: AnyArray, index: Ints, rows: AnyArray, source: Ints) -> None:
+    """Do held[index] = rows[source], in the way that is fastest for the size of a row."""
+    if rows[:1].nbytes >= LARGE_ROW:  # gathered and then scattered, they would be copied twice
+        for to, number in zip(index.tolist(), source.tolist(), strict=True):
+            held[to] = rows[number]
+    else:
+        held[index] = rows.take(source, axis=0)

@@ -93,11 +93,11 @@ class _Rollout:
             return self.steps == self.max_steps
         return bool((self.ended >= self.quota).all())
 
-    def is_open(self) -> Flags | np.bool_:
-        """Tell which environments still have transitions to contribute: [N], or all of them."""
+    def wanted(self, transitions: Flags) -> Flags:
+        """Tell which of these transitions to store: those of environments below their quota."""
         if self.quota is None:
-            return np.True_
-        return self.ended < self.quota
+            return transitions
+        return transitions & (self.ended < self.quota)
 
 
 class Collector:
@@ -269,7 +269,7 @@ class Collector:
         flags = {
             "terminated": np.asarray(terminated, bool),
             "truncated": np.asarray(truncated, bool),
-            "valid": rollout.is_open() & ~self._is_reset_step,
+            "valid": rollout.wanted(~self._is_reset_step),
         }
         block.put({"rew": np.asarray(rew, np.float64), **flags})
         done = flags["terminated"] | flags["truncated"]
@@ -338,7 +338,7 @@ class Collector:
         batch = cast(ObsBatchProtocol, Batch.of({"obs": obs, "info": info}))
         result = self.policy.forward(batch, self._state)
         state = result.get("state")
-        if self._state is None:
+        if state is not None and self._state is None:
             _check_state(state, self.env_num)
         self._state = state
         act = to_numpy(result.act)

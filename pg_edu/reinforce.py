@@ -180,13 +180,14 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         rew = np.asarray(batch.rew, np.float64)
         end = episode_ends(batch, buffer, indices)
         _check_finite_rewards(rew, indices)
-        following = np.where(buffer.terminated[indices], 0.0, self.ret_rms.mean)
-
-        oldest_first, place = _order_of_time(indices, buffer)
-        _check_complete(indices[oldest_first], end[oldest_first], buffer)
-        returns = discounted_returns(
-            rew[oldest_first], end[oldest_first], self.gamma, bootstrap=following[oldest_first]
-        )[place]
+        bootstrap = np.where(buffer.terminated[indices], 0.0, self.ret_rms.mean)
+        if _is_in_order_of_time(indices, end, buffer):  # as sample(0) returns them
+            returns = discounted_returns(rew, end, self.gamma, bootstrap)
+        else:
+            oldest_first, place = _order_of_time(indices, buffer)
+            rew, end, bootstrap = rew[oldest_first], end[oldest_first], bootstrap[oldest_first]
+            _check_complete(indices[oldest_first], end, buffer)
+            returns = discounted_returns(rew, end, self.gamma, bootstrap)[place]
         if not np.isfinite(returns).all():
             raise ValueError("the returns are not finite: the rewards are too large to sum.")
         if self.rew_norm:
@@ -411,12 +412,15 @@ def _order_of_time(indices: Ints, buffer: ReplayBuffer) -> tuple[Ints, Ints]:
     return oldest_first, place
 
 
+def _is_in_order_of_time(indices: Ints, end: Flags, buffer: ReplayBuffer) -> bool:
+    """Tell whether each row ends its episode or is followed by its successor."""
+    is_followed = np.append(indices[1:] == buffer.successor(indices)[:-1], False)
+    return bool((end | is_followed).all())
+
+
 def _check_complete(indices: Ints, end: Flags, buffer: ReplayBuffer) -> None:
-    """Require that each row ends its episode or is followed by its successor."""
-    first, slot = np.divmod(indices, buffer.sub_buffer_size)
-    successor = first * buffer.sub_buffer_size + (slot + 1) % buffer.sub_buffer_size
-    is_followed = np.append(indices[1:] == successor[:-1], False)
-    if not (end | is_followed).all():
+    """Require rows that are in the order of time once they are sorted: none is missing."""
+    if not _is_in_order_of_time(indices, end, buffer):
         raise ValueError(
             "a row of the batch has no successor in it, so its return cannot be known. "
             "Sample whole episodes: sample_size=0 (all rows)."

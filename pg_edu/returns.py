@@ -9,6 +9,7 @@ may hold several episodes, one after the other, and `end` marks the last step of
 This module uses NumPy only, and knows nothing about networks.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -152,9 +153,8 @@ def _backward_scan(b: Floats, d: Floats) -> Floats:
     """
     if len(b) < SHORT:
         return _backward_loop(b, d)
-    padding = (0, -len(b) % BLOCK)
-    x = np.pad(b, padding).reshape(-1, BLOCK).T.copy()  # [S, K]: block k is column k
-    product = np.pad(d, padding).reshape(-1, BLOCK).T.copy()  # of d, from a step to its block's end
+    x = _in_blocks(b)
+    product = _in_blocks(d)  # of d, from a step to the end of its block
     with np.errstate(over="ignore", invalid="ignore"):
         for s in reversed(range(BLOCK - 1)):
             x[s] += product[s] * x[s + 1]
@@ -164,3 +164,11 @@ def _backward_scan(b: Floats, d: Floats) -> Floats:
     if not np.isfinite(x).all():  # 0 * infinity is NaN, which would leak across an episode's end
         return _backward_loop(b, d)
     return x.T.reshape(-1)[: len(b)]
+
+
+def _in_blocks(values: Floats) -> Floats:
+    """Return [T] numbers as [S, K]: block k is column k, and zeros fill the last one up."""
+    blocks = math.ceil(len(values) / BLOCK)
+    padded = np.zeros(blocks * BLOCK)
+    padded[: len(values)] = values
+    return padded.reshape(blocks, BLOCK).T.copy()

@@ -116,7 +116,7 @@ class SubBuffers:
 def _where(end: Flags, values: AnyArray) -> Any:
     """Return the values of the rows that end their episode, [B, ...], and 0 for the others."""
     rows = end.reshape(-1, *[1] * (values.ndim - 1))
-    return np.where(rows, values, np.zeros_like(values))
+    return np.where(rows, values, 0)
 
 
 def _by_time(values: AnyArray, valid: Flags) -> Any:

@@ -27,7 +27,7 @@ def measurements(quick: bool) -> list[Measurement]:
     repeats = 3 if quick else 15
     alone = [
         partial(against_loop, steps, bound, repeats)
-        for steps, bound in ((10_000, 4.0), (100_000, 5.0), (1_000_000, 12.0))
+        for steps, bound in ((10_000, 3.0), (100_000, 4.0), (1_000_000, 5.0))
     ]
     with_sample = [
         partial(against_tianshou, rows, rings, repeats)

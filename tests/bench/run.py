@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read by torch and by the processes that are started
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where the package `bench` lies
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where the package `bench` lies
 
 import torch
 from bench.picture import draw
