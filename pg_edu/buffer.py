@@ -198,7 +198,7 @@ class ReplayBuffer:
         return first + (slot + ~self._is_end(first + slot)) % size
 
     def successor(self, index: Ints) -> Ints:
-        """Return the slot after each index in its sub-buffer, whether an episode ends or not."""
+        """Return the slot after each index in its sub-buffer, even where an episode ends."""
         successor = np.arange(1, self.maxsize + 1)
         successor[self.sub_buffer_size - 1 :: self.sub_buffer_size] -= self.sub_buffer_size
         return successor[index]
@@ -502,8 +502,8 @@ def _write(storage: Batch, index: Ints, block: Batch, source: Ints) -> None:
 
 
 def _write_rows(held: AnyArray, index: Ints, rows: AnyArray, source: Ints) -> None:
-    """Do held[index] = rows[source], in the way that is fastest for the size of a row."""
-    if rows[:1].nbytes >= LARGE_ROW:  # gathered and then scattered, they would be copied twice
+    """Do held[index] = rows[source] in the way that is fastest for rows of this size."""
+    if rows[:1].nbytes >= LARGE_ROW:  # gathering, then scattering, would copy them twice
         for to, number in zip(index.tolist(), source.tolist(), strict=True):
             held[to] = rows[number]
     else:

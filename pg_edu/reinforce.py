@@ -419,7 +419,7 @@ def _is_in_order_of_time(indices: Ints, end: Flags, buffer: ReplayBuffer) -> boo
 
 
 def _check_complete(indices: Ints, end: Flags, buffer: ReplayBuffer) -> None:
-    """Require rows that are in the order of time once they are sorted: none is missing."""
+    """Require that no row is missing: once sorted, the rows are in time order."""
     if not _is_in_order_of_time(indices, end, buffer):
         raise ValueError(
             "a row of the batch has no successor in it, so its return cannot be known. "

@@ -167,7 +167,7 @@ def _backward_scan(b: Floats, d: Floats) -> Floats:
 
 
 def _in_blocks(values: Floats) -> Floats:
-    """Return [T] numbers as [S, K]: block k is column k, and zeros fill the last one up."""
+    """Return [T] numbers as [S, K]: block k is column k, and zeros pad the last one."""
     blocks = math.ceil(len(values) / BLOCK)
     padded = np.zeros(blocks * BLOCK)
     padded[: len(values)] = values
