@@ -26,7 +26,7 @@ SUM_TO_ONE = 1e-3  # how far a sum of probabilities may be from 1
 
 
 def categorical(logits: torch.Tensor) -> Distribution:
-    """Return a distribution over n actions for each row, batch_shape [B], from logits [B, n]."""
+    """Return a distribution over A actions for each row, batch_shape [B], from logits [B, A]."""
     return Categorical(logits=logits, validate_args=False)  # PGPolicy checks it
 
 

@@ -4,7 +4,7 @@
     δₜ = rₜ + γ V(sₜ₊₁) - V(sₜ),   Aₜ = δₜ + γλ Aₜ₊₁      the advantage (gae)
     Gₜ = rₜ + ... + γⁿ⁻¹ rₜ₊ₙ₋₁ + γⁿ Q(sₜ₊ₙ)              the n-step return (nstep_return)
 
-The first two are one recursion, xₜ = bₜ + dₜ xₜ₊₁, with dₜ = 0 where an episode ends. So an array
+The first two are one recursion, xₜ = yₜ + γₜ xₜ₊₁, with γₜ = 0 where an episode ends. So an array
 may hold several episodes, one after the other, and `end` marks the last step of each.
 This module uses NumPy only, and knows nothing about networks.
 """
@@ -131,30 +131,29 @@ def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, Flags]:
     return rewards, ends
 
 
-def _backward_loop(b: Floats, d: Floats) -> Floats:
-    """Solve xₜ = bₜ + dₜ xₜ₊₁ from the last step to the first; nothing follows the last step."""
+def _backward_loop(y: Floats, gammas: Floats) -> Floats:
+    """Solve xₜ = yₜ + γₜ xₜ₊₁ from the last step to the first; nothing follows the last step."""
     x = []
     x_next = 0.0
-    for b_t, d_t in zip(reversed(b.tolist()), reversed(d.tolist()), strict=True):
-        # Not b_t + 0 * x_next, which is NaN where x_next is infinite.
-        x_t = b_t + d_t * x_next if d_t != 0.0 else b_t
+    for y_t, gamma_t in zip(reversed(y.tolist()), reversed(gammas.tolist()), strict=True):
+        # Where an episode ends, not y_t + 0 * x_next, which is NaN if x_next is infinite.
+        x_t = y_t + gamma_t * x_next if gamma_t != 0.0 else y_t
         x.append(x_t)
         x_next = x_t
     return np.array(x[::-1], np.float64)
 
 
-def _backward_scan(b: Floats, d: Floats) -> Floats:
+def _backward_scan(y: Floats, gammas: Floats) -> Floats:
     """Do what `_backward_loop` does, several times faster, for arrays of any length [T].
 
-    The array is cut into K blocks of S steps, which are solved side by side as if nothing followed
-    them. A step of a block then lacks (product of d from there to the block's end) times the first
-    x of the next block. These K first values obey the same recursion, so this function also solves
-    them.
+    The array is cut into K blocks, which are solved side by side as if nothing followed them. A
+    step of a block then lacks (product of γₜ from there to the block's end) times the first x of
+    the next block. These K first values obey the same recursion, so this function also solves them.
     """
-    if len(b) < SHORT:
-        return _backward_loop(b, d)
-    x = _in_blocks(b)
-    product = _in_blocks(d)  # of d, from a step to the end of its block
+    if len(y) < SHORT:
+        return _backward_loop(y, gammas)
+    x = _in_blocks(y)
+    product = _in_blocks(gammas)  # of γₜ, from a step to the end of its block
     with np.errstate(over="ignore", invalid="ignore"):
         for s in reversed(range(BLOCK - 1)):
             x[s] += product[s] * x[s + 1]
@@ -162,12 +161,12 @@ def _backward_scan(b: Floats, d: Floats) -> Floats:
         first = _backward_scan(x[0], product[0])
         x[:, :-1] += product[:, :-1] * first[1:]
     if not np.isfinite(x).all():  # 0 * infinity is NaN, which would leak across an episode's end
-        return _backward_loop(b, d)
-    return x.T.reshape(-1)[: len(b)]
+        return _backward_loop(y, gammas)
+    return x.T.reshape(-1)[: len(y)]
 
 
 def _in_blocks(values: Floats) -> Floats:
-    """Return [T] numbers as [S, K]: block k is column k, and zeros pad the last one."""
+    """Return [T] numbers as [BLOCK, K]: block k is column k, and zeros pad the last one."""
     blocks = math.ceil(len(values) / BLOCK)
     padded = np.zeros(blocks * BLOCK)
     padded[: len(values)] = values

@@ -19,8 +19,8 @@ Symbols, the same in all of them:
     Gₜ, J        the return from step t on; its expectation, the objective
     π, γ, P      the policy, the discount factor, the transition matrix under the policy
     V, Q         values of states, and of states and actions
-    d, μ, ρ      (discounted) visits of a state; stationary distribution; average reward
+    d, d∞, r(π)  (discounted) visits of a state; stationary distribution; average reward
     g, w, b      an estimate of ∇J or an update; weights of its steps; a baseline
-    c, m         a constant added to every return; a mean of returns
+    c, μ         a constant added to every return; a mean of returns
     p            a probability
 """

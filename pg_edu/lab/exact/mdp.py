@@ -194,7 +194,7 @@ class MDP:
 
         "discounted": d(s) = Σₜ γᵗ P(sₜ = s), the solution of d = start + γ d P. "undiscounted": the
         same with γ = 1, the expected number of visits. "average": the stationary distribution,
-        μ = μ P.
+        d∞ = d∞ P.
         """
         unrolled = self._unrolled
         gamma, P, _ = unrolled._system(objective)
@@ -206,7 +206,7 @@ class MDP:
     def value(self, objective: Objective = "discounted") -> Floats:
         """Return V(s), the solution of V = r + γ P V, [S]; with a limit [limit, S], by time.
 
-        "undiscounted": γ = 1. "average": the differential value, V = r - ρ + P V with μ V = 0.
+        "undiscounted": γ = 1. "average": the differential value, V = r - r(π) + P V with d∞ V = 0.
         """
         return self._by_time(self._unrolled._value(objective))
 
@@ -222,7 +222,7 @@ class MDP:
     def q(self, objective: Objective = "discounted") -> Floats:
         """Return Q(s, a) = r(s, a) + γ Σ P(s' | s, a) V(s'), [S, A]; with a limit [limit, S, A].
 
-        "average": the differential value, from which ρ is subtracted.
+        "average": the differential value, from which r(π) is subtracted.
         """
         return self._by_time(self._unrolled._q(objective))
 
@@ -235,7 +235,7 @@ class MDP:
         """Return the objective: the expected return of an episode, or the average reward of a step.
 
         "discounted": E[Σ γᵗ rₜ] from the start distribution. "undiscounted": E[Σ rₜ], which is
-        finite if there is a limit or if every episode terminates. "average": ρ = Σ μ(s) r(s).
+        finite if there is a limit or if every episode terminates. "average": r(π) = Σ d∞(s) r(s).
         """
         if objective == "average":
             return float(self.occupancy("average") @ self._system("average")[2])
@@ -249,7 +249,7 @@ class MDP:
         Source: Sutton, McAllester, Singh & Mansour (2000), theorem 1, for the discounted return
         from a start state and for the average reward; Baxter & Bartlett (2001) for the average
         reward as a limit of discounted ones; Williams (1992) for whole episodes. The discounted
-        value under the stationary distribution is not a fourth objective: (1 - γ) Σ μ(s) V(s) = ρ
+        value under the stationary distribution is not a fourth objective: (1 - γ) Σ d∞ V = r(π)
         for every γ (Sutton & Barto 2018, section 10.4).
         """
         return self._direction(objective, objective)
@@ -421,7 +421,7 @@ def softmax(logits: ArrayLike) -> Floats:
 
 
 def _stationary_distribution(P: Floats) -> Floats:
-    """Return the solution of μ = μ P with Σ μ = 1, [S]."""
+    """Return the solution of d∞ = d∞ P with Σ d∞ = 1, [S]."""
     equations = (np.eye(len(P)) - P).T
     if np.linalg.matrix_rank(equations, tol=1e-9) < len(P) - 1:
         raise ValueError("the average reward depends on the start: several closed classes.")

@@ -75,7 +75,7 @@ def _followed(update: DiscountedUpdate, task: MDP) -> MDP:
 
 
 def _nearly_the_average_reward() -> Verdict:
-    """Compare Σ μ(s) ∇π Q_γ with the gradient of ρ, in the long run of a task that restarts."""
+    """Compare Σ d∞(s) ∇π Q_γ with the gradient of r(π), in the long run of a task that restarts."""
     low = _cosine_to_average_reward(0.3)
     high = _cosine_to_average_reward(0.99)
     figures = {
