@@ -253,7 +253,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         result = self(minibatch)
         act = torch.as_tensor(minibatch.act, dtype=result.act.dtype, device=result.act.device)
         returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
-        log_prob = checked_log_prob(result.dist, act).reshape(len(returns), -1)
+        log_prob = checked_log_prob(result.dist, act).reshape(len(returns), -1)  # [B, 1] or [B, A]
         if log_prob.shape[1] > 1:
             self._warn_of_mean_over_dimensions(result.dist.batch_shape[1:])
         return -(log_prob * returns[:, None].expand_as(log_prob)).mean()
