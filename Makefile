@@ -1,5 +1,5 @@
-# make                 set up .venv, then train an agent on CartPole-v1 (SEED=n: another run)
-# make test            run everything that continuous integration checks, in some minutes
+# make                 set up .venv, then train an agent on CartPole-v1 (SEED=n: another seed)
+# make test            run everything that continuous integration checks, in a few minutes
 # make fast            check style and the core while you edit, in under half a minute
 # make notebooks       rebuild the notebooks from notebooks/src (NAMES="00 02": only these)
 # make lab             open the notebooks in JupyterLab
@@ -43,7 +43,7 @@ clean:
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
-# An environment is ready when its stamp is newer than what it was installed from.
+# A virtual environment is ready if its stamp is newer than the files it was installed from.
 .venv/ready: pyproject.toml constraints.txt
 	$(require-python)
 	$(PYTHON) -m venv .venv

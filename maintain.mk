@@ -1,9 +1,9 @@
-# make parity                   compare with the real Tianshou 1.1.0 (and 2), in an environment of its own
+# make parity                   compare with the real Tianshou 1.1.0 (and 2), in its own virtual environment
 # make bench                    measure time and memory against bare loops, Tianshou and Stable-Baselines3;
 #                               write tests/bench/RESULTS.md (PARTS="learning memory": print only these)
 # make bench-quick              print a shorter measurement, in less than three minutes
-# make ray                      test sweeps on a local Ray, in an environment of its own
-# make publish REPO=owner/name  write the address of the repository wherever it is shown
+# make ray                      test sweeps on a local Ray cluster, in its own virtual environment
+# make publish REPO=owner/name  write the repository's address wherever it is shown
 # make help-maintainers         print this list
 
 PARTS ?=
@@ -31,7 +31,7 @@ help-maintainers:
 	@sed -n '/^$$/q; s/^# //p' maintain.mk
 
 # Tianshou 1.1.0 asks for numpy<2 and gymnasium<0.29 but runs without these limits: hence --no-deps,
-# and the extra `parity`, which names what else it imports.
+# and the extra `parity`, which lists the other packages it imports.
 .venv-parity/ready: pyproject.toml constraints.txt
 	$(require-python)
 	$(PYTHON) -m venv .venv-parity

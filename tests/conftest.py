@@ -1,6 +1,9 @@
-"""One thread for torch: networks as small as those of the tests are slower on several. No deadline
-for hypothesis: a busy machine can make any example take long. And Ctrl-C as usual: a shell that
-starts the tests in the background has it ignored, in them and in all processes that they start."""
+"""Set up torch, hypothesis and Ctrl-C for all tests.
+
+Torch gets one thread, because small networks are slower on several. Hypothesis gets no deadline,
+because any example can take long on a busy machine. Ctrl-C works as usual even if a shell starts
+the tests in the background; otherwise they, and the processes that they start, would ignore it.
+"""
 
 import signal
 

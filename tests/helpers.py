@@ -1,8 +1,8 @@
 """Small actors, policies, environments and buffers that several test files share.
 
-The actors are as small as an actor can be, so that a test can compute by hand what a policy must do
-with them. Two functions are oracles: `softmax` and `returns_by_definition`, written out in NumPy
-and in plain Python.
+The actors are as small as possible, so that a test can compute by hand what a policy must do with
+them. Two functions are oracles, written out in NumPy and in plain Python: `softmax` and
+`returns_by_definition`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -39,9 +39,9 @@ def returns_by_definition(
     gamma: Any,
     bootstrap: Sequence[Any] | AnyArray,
 ) -> list[Any]:
-    """Return Gₜ = Σ γᵏ rₜ₊ₖ for every step t, by two loops, O(T²); exact for fractions.
+    """Return Gₜ = Σ γᵏ rₜ₊ₖ for every step t, by two loops in O(T²); exact for fractions.
 
-    The sum goes up to the end of the episode. There, γ times the bootstrap value is added.
+    The sum ends with the episode. The bootstrap value is added there, discounted one step more.
     """
     returns = []
     for t in range(len(rew)):
@@ -93,7 +93,7 @@ def joint_normal(loc_scale: tuple[torch.Tensor, torch.Tensor]) -> Independent:
 
 
 class ConstantLogits(nn.Module):
-    """An actor that answers every observation with the same logits, which it can learn."""
+    """An actor that returns the same logits for every observation; they are its parameters."""
 
     def __init__(self, logits: Sequence[float] | Floats = (0.0, 0.0)) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ def make_policy(
     lr: float = 1.0,
     **settings: Any,
 ) -> PGPolicy[Any]:
-    """Return a policy over an actor, by default with two discrete actions and plain SGD.
+    """Return a policy with this actor, by default with two discrete actions and plain SGD.
 
     Args:
         actor: the actor.
@@ -131,7 +131,7 @@ def make_policy(
 
 
 def bandit_policy(logits: Sequence[float] | Floats = (0.0, 0.0, 0.0), **settings: Any) -> Any:
-    """Return a policy over the arms of a bandit, which look the same in every observation."""
+    """Return a policy over the arms of a bandit, with the same logits for every observation."""
     space = gym.spaces.Discrete(len(logits))
     return make_policy(ConstantLogits(logits), space, **settings)
 
@@ -141,7 +141,7 @@ def box(low: Sequence[float], high: Sequence[float], dtype: Any = np.float32) ->
     return gym.spaces.Box(np.array(low, dtype), np.array(high, dtype), dtype=dtype)
 
 
-# (low, width) of a range
+# Pairs (low, width) of a range.
 ranges = st.tuples(st.integers(-1000, 1000), st.integers(1, 1000))
 
 
@@ -155,14 +155,14 @@ def filled(
     truncated: Sequence[bool] | None = None,
     buffer_ids: Sequence[int] | None = None,
 ) -> ReplayBuffer:
-    """Add one row after the other to a buffer, and return it; observation t is the number t.
+    """Add rows to a buffer one by one, and return it; observation t is the number t.
 
     Args:
         buffer: the buffer.
         rew: the reward of each row.
         terminated: the flag of each row.
-        truncated: the flag of each row; None: no row was truncated.
-        buffer_ids: the sub-buffer of each row; None: the buffer has only one.
+        truncated: the flag of each row; None means that no row was truncated.
+        buffer_ids: the sub-buffer of each row; None means that the buffer has only one.
     """
     rewards = list(rew)
     cut_flags = [False] * len(rewards) if truncated is None else truncated
@@ -215,14 +215,14 @@ def returns_of(policy: PGPolicy[Any], buffer: ReplayBuffer, order: Any = slice(N
     return np.asarray(policy.process_fn(buffer[wanted], buffer, wanted).returns)
 
 
-# Environments whose every transition is known beforehand
+# Environments in which every transition is known in advance
 
 
 class Counter(gym.Env[Any, Any]):
-    """An environment whose observation says where it stands.
+    """An environment whose observation counts its episodes and steps.
 
-    Its episodes have the given lengths, over and over. At step t of episode e the observation of
-    environment n is (n, e, t); the step then pays t + 1.
+    Its episodes have the given lengths, repeated in order. At step t of episode e the observation
+    of environment n is (n, e, t), and the reward is t + 1.
     """
 
     observation_space: gym.Space[Any] = gym.spaces.Box(0, 1e6, (3,))
@@ -235,7 +235,7 @@ class Counter(gym.Env[Any, Any]):
         self.episode = -1
 
     def obs(self) -> Any:
-        """Return the observation of this moment."""
+        """Return the current observation."""
         return np.array([self.n, self.episode, self.t], np.float32)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -252,7 +252,7 @@ class Counter(gym.Env[Any, Any]):
         return self.obs(), float(self.t), end and not self.truncates, end and self.truncates, {}
 
 
-LENGTHS = [(2, 5), (3,), (4, 1, 1)]  # of the episodes of three environments
+LENGTHS = [(2, 5), (3,), (4, 1, 1)]  # The episode lengths of three environments.
 
 
 def counters(

@@ -1,8 +1,7 @@
-"""Claims: a sentence, next to the computation that proves it.
+"""Claims: sentences, each next to the computation that verifies it.
 
-A notebook does not only say that something is true, it shows the reader the check. Each claim
-prints one line, which is the same for a reader and for `pytest --nbval`. A false claim stops the
-notebook.
+A notebook does not only say that something is true; it shows the reader the check. Each claim
+prints one line, the same for a reader and for `pytest --nbval`. A false claim stops the notebook.
 """
 
 import numbers
@@ -11,14 +10,14 @@ import numpy as np
 
 
 class ClaimError(AssertionError):
-    """The error of a claim that does not hold."""
+    """The error that a false claim raises."""
 
 
 def claim(sentence: str, holds: bool | np.bool_, **values: object) -> None:
     """Print a sentence with a check mark if it holds; otherwise print it with a cross and raise.
 
     Args:
-        sentence: what is claimed, as a reader would say it.
+        sentence: the claim, in plain words.
         holds: the result of the check, a single truth value.
         **values: the numbers that the check used, printed after the sentence. Real numbers are
             rounded to four digits; integers and fractions are exact.

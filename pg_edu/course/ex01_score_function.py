@@ -34,8 +34,8 @@ def _estimate(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
 EXERCISES = [
     Exercise(
         "01.1",
-        hint="Take the logarithm of the softmax first, and then the derivative: a 1 in the "
-        "place of the arm, minus something that does not depend on the arm.",
+        hint="Take the logarithm of the softmax first, and then the derivative: a 1 at the "
+        "position of the arm, minus something that does not depend on the arm.",
         key=_score,
         cases=[
             (np.array([0.0, np.log(3.0)]), 0),
@@ -67,7 +67,7 @@ EXERCISES = [
         hint="Write down both estimates with b in them, and set them equal.",
         key=0.1,
         mistakes={
-            "That is V, the average reward. It is settled before the pull, so it is "
+            "That is V, the average reward. It is fixed before the pull, so it is "
             "unbiased, but is the estimate the same after either "
             "arm?": 0.9,
             "That is halfway between the two rewards; it would be right for a fair coin.": 0.5,
@@ -105,15 +105,15 @@ EXERCISES = [
     ),
     Exercise(
         "01.4",
-        hint="Compare the line with the last line of the derivation: which gradient stands there?",
+        hint="Compare the line with the last line of the derivation: which gradient is there?",
         key=_estimate,
         cases=[
             (np.array([0.25, 0.75]), np.array([1]), np.array([2.0])),
             (np.array([0.5, 0.2, 0.3]), np.array([0, 2, 2, 1]), np.array([1.0, 5.0, 5.0, 0.0])),
         ],
         mistakes={
-            "That is the estimator with its bug: it has the gradient of the probability "
-            "where that of the logarithm belongs.": (
+            "That is the original estimator, with its bug: it uses the gradient of the probability "
+            "where that of the log-probability belongs.": (
                 lambda pi, arms, rewards: _estimate(pi, arms, rewards * pi[arms])
             ),
             "You divided by the probability once too often: now rare arms count too much.": (

@@ -95,8 +95,8 @@ EXERCISES = [
     ),
     Exercise(
         "02.2",
-        hint="Go backwards as before. Where end[t] is True, nothing follows step t, so forget "
-        "the return that you carry before you use it.",
+        hint="Go backwards as before. Where end[t] is True, nothing follows step t, so reset "
+        "the running return to 0 before you use it.",
         key=discounted_returns,
         cases=[
             (np.array([1.0, 1.0, 1.0]), flags(0, 0, 1), 0.5),
@@ -108,8 +108,8 @@ EXERCISES = [
             "The second episode leaks into the first: the flags are not used.": (
                 lambda rew, end, gamma: _of_one_episode(rew, gamma)
             ),
-            "The flag is read one step too late: forget what follows an episode before you "
-            "compute its last step, not after it.": (
+            "The flag is read one step too late: reset the running return before you compute the "
+            "last step of an episode, not after it.": (
                 lambda rew, end, gamma: discounted_returns(rew, np.append(end[1:], True), gamma)
             ),
             "The flag of step t - 1 is used for step t, so the first reward of an episode "
@@ -123,7 +123,7 @@ EXERCISES = [
                     discounted_returns(rew, end, gamma), rew
                 )
             ),
-            "The rows after the last flag are an episode too, which is still unfinished.": (
+            "The rows after the last flag are an episode, too, one that is still unfinished.": (
                 _without_the_unfinished
             ),
         },
@@ -131,7 +131,7 @@ EXERCISES = [
     Exercise(
         "02.3",
         hint="What follows an episode that has terminated, and what would have followed one "
-        "that was only truncated? The two flags must not be treated alike.",
+        "that was only truncated? The two flags must be treated differently.",
         key=_truncated_or_terminated,
         cases=[
             (np.ones(4), flags(0, 1, 0, 0), flags(0, 0, 0, 1), np.full(4, 8.0), 0.5),
@@ -181,7 +181,7 @@ EXERCISES = [
                     rew, truncated & ~terminated, gamma, next_value
                 )
             ),
-            "After a truncation another episode begins, and its rewards are no part of this one.": (
+            "After a truncation another episode begins; its rewards are not part of this one.": (
                 lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
                     rew + gamma * np.where(truncated & ~terminated, next_value, 0.0),
                     terminated,
@@ -197,9 +197,9 @@ EXERCISES = [
         mistakes={
             "Nearly: 2 to the power of -149 is the smallest positive float32, so it is not "
             "yet 0.": 149,
-            "That is where the normal numbers stop. Smaller ones, with fewer digits, go on to "
+            "That is where the normal numbers end. Smaller ones, with fewer digits, go on to "
             "2 to the power of -149.": 127,
-            "The normal numbers stop there, too, but smaller ones with fewer digits go on to "
+            "That is the smallest normal number, but smaller ones, with fewer digits, go on to "
             "2 to the power of -149.": 126,
             "That is the answer for float64.": 1075,
             "That is float64, and 2 to the power of -1074 is its smallest positive number, "

@@ -55,26 +55,26 @@ EXERCISES = [
         ],
         mistakes={
             "These are the returns; the factor gamma^t is missing. Without it the update is "
-            "in general no gradient.": discounted_returns,
-            "The clock runs on from episode to episode; it must start at 0 in each of them.": (
+            "in general not a gradient.": discounted_returns,
+            "The step count runs on from episode to episode; it must start at 0 in each of them.": (
                 lambda rew, end, gamma: (
                     gamma ** np.arange(len(rew)) * discounted_returns(rew, end, gamma)
                 )
             ),
-            "The clock starts at 1: the first action of an episode is not discounted.": (
+            "The step count starts at 1, but the first action of an episode is not discounted.": (
                 lambda rew, end, gamma: gamma * _weights(rew, end, gamma)
             ),
             "That is the total return of the episode, at every step: unbiased too, but it "
             "still contains the past.": (
                 lambda rew, end, gamma: discounted_returns(rew, end, gamma)[_first(end)]
             ),
-            "The discount is in it twice: G_t discounts from step t on, so only gamma^t is "
-            "missing.": (
+            "The discount is applied twice: G_t already discounts from step t onward, so only "
+            "gamma^t is missing.": (
                 lambda rew, end, gamma: (
                     _gamma_t(end, gamma) ** 2 * discounted_returns(rew, end, gamma)
                 )
             ),
-            "The returns must be discounted as well, each from its own step on.": (
+            "The returns must be discounted as well, each from its own step onward.": (
                 lambda rew, end, gamma: _gamma_t(end, gamma) * discounted_returns(rew, end, 1.0)
             ),
             "Each step got only its own reward, discounted; the rewards after it are missing.": (
@@ -93,8 +93,8 @@ EXERCISES = [
             "Without a baseline the expected update is +0.4 q, not 0.": 0.0,
             "Almost: 0.75 b must cancel 0.4, so divide by 0.75.": 0.4,
             "The sign is wrong: 0.4 - 0.75 b must be 0.": -8 / 15,
-            "That makes the return of go vanish, but stop still changes.": 2.4,
-            "That makes the return of stop vanish, but go still changes.": 1.0,
+            "That cancels the return of go, but stop still changes the policy.": 2.4,
+            "That cancels the return of stop, but go still changes the policy.": 1.0,
         },
     ),
     Exercise(
@@ -111,7 +111,7 @@ EXERCISES = [
             ),
         ],
         mistakes={
-            "That is the loss with its bug: it still averages over the steps of each episode.": (
+            "That is the original loss and its bug: it averages over the steps of each episode.": (
                 lambda log_prob, returns, end: _loss(log_prob / _lengths(end), returns, end)
             ),
             "That is the mean over all steps again, the one that learned the wrong button.": (
@@ -132,8 +132,7 @@ EXERCISES = [
     ),
     Exercise(
         "03.4",
-        hint="V[1:] is the value of the place to which the action led, so the action has "
-        "influenced it.",
+        hint="V[1:] is the value of the state that the action led to, so it depends on the action.",
         key=lambda rew, V: _to_go(rew) - V,
         cases=[
             (np.array([1.0, 0.0, 4.0]), np.array([3.0, 2.0, 5.0])),
@@ -141,10 +140,10 @@ EXERCISES = [
             (np.array([-1.0, 2.0, 2.0, 1.0]), np.array([1.0, 3.0, 2.0, 0.5])),
         ],
         mistakes={
-            "That is the bug: V of the next place is not settled before the action, which led "
+            "That is the bug: V of the next state is not fixed before the action, which led "
             "there.": lambda rew, V: _to_go(rew) - np.append(V[1:], 0.0),
             "That is r + V(next) - V, the one-step advantage. If V is exact it is right on "
-            "average, but it relies on V where the episode has shown the true return; keep "
+            "average, but it relies on V where the episode shows what really followed; keep "
             "the returns.": (lambda rew, V: rew + np.append(V[1:], 0.0) - V),
             "That subtracts the mean of the episode's own returns, which depend on the actions.": (
                 lambda rew, V: _to_go(rew) - _to_go(rew).mean()
@@ -153,7 +152,7 @@ EXERCISES = [
                 lambda rew, V: _to_go(rew)
             ),
             "The sign is wrong: a return above the value is good.": lambda rew, V: V - _to_go(rew),
-            "That is the value of the place before: settled, but it belongs to another step.": (
+            "That is the value of the previous state: fixed in time, but for another step.": (
                 lambda rew, V: _to_go(rew) - np.append(0.0, V[:-1])
             ),
             "That is the total instead of the return from here on: unbiased, but it contains "

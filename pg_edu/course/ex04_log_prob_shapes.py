@@ -38,7 +38,7 @@ EXERCISES = [
     Exercise(
         "04.1",
         hint="Actions have the shape batch_shape + event_shape, and log-probabilities have the "
-        "shape batch_shape. Where they do not fit, write the shapes below each other, "
+        "shape batch_shape. Where they do not match, write the shapes one below the other, "
         "aligned on the right.",
         key=[[5], [5, 5], [5, 3], [5], [5, 5], [5]],
         mistakes={
@@ -56,8 +56,9 @@ EXERCISES = [
             "Independent(..., 1) sums over the last axis.": (
                 [[5], [5, 5], [5, 3], [5, 3], [5, 5], [5]]
             ),
-            "These are the shapes that one would like to have. Torch broadcasts in lines 2, "
-            "5 and 6.": ([[5], [5], [5, 3], [5], [5], [5]]),
+            "These are the shapes you would want, but torch broadcasts in lines 2, 5 and 6.": (
+                [[5], [5], [5, 3], [5], [5], [5]]
+            ),
         },
     ),
     Exercise(
@@ -128,7 +129,7 @@ EXERCISES = [
             (torch.tensor([[0.0, 1.0, -1.0]]), torch.tensor([[2]]), torch.tensor([[3.0]])),
         ],
         mistakes={
-            "That is the loss with its bug: every action is scored in every state.": (
+            "That is the original loss, with its bug: every action is scored in every state.": (
                 lambda logits, act, returns: -(_scored(logits, act) * returns).mean()
             ),
             "The actions are right now, but [B] times [B, 1] is still a table of all pairs.": (

@@ -111,8 +111,8 @@ EXERCISES = [
         ],
         mistakes={
             "It is back in [-1, 1], but tanh has not been undone.": _line_inverse,
-            "The inverse of tanh is np.arctanh (arctan belongs to tan, and 1 / tanh is no "
-            "inverse).": (lambda a, low, high: np.arctan(_line_inverse(a, low, high))),
+            "The inverse of tanh is np.arctanh (arctan belongs to tan, and 1 / tanh is not "
+            "the inverse).": (lambda a, low, high: np.arctan(_line_inverse(a, low, high))),
             "This applies tanh once more, but its inverse np.arctanh is needed.": (
                 lambda a, low, high: np.tanh(_line_inverse(a, low, high))
             ),
@@ -145,7 +145,7 @@ EXERCISES = [
             "The motor gets the bounded action without its scale.": (
                 _gradient(scored=lambda u: u, sent=lambda u: np.clip(u, -1.0, 1.0))
             ),
-            "This divides by sigma; the derivative by mu divides by the variance, sigma**2.": (
+            "This divides by sigma; the derivative in mu divides by the variance, sigma**2.": (
                 lambda u, mu, sigma, motor: (
                     sigma * _gradient(scored=lambda u: u)(u, mu, sigma, motor)
                 )
@@ -163,7 +163,7 @@ EXERCISES = [
         key=(0.0, PUSH),
         tolerance=0.01,
         mistakes={
-            "The lemma holds for what the Gaussian drew, not for what was made of it.": (0.0, 0.0),
+            "The lemma holds for what the Gaussian drew, not for the clipped number.": (0.0, 0.0),
             "(b) has the wrong sign: below the lower bound, clipping moves actions up.": (
                 0.0,
                 -PUSH,
@@ -175,15 +175,15 @@ EXERCISES = [
     ),
     Exercise(
         "05.5",
-        hint="Where the valve is closed, take the derivative of log P(u <= 0) by mu.",
+        hint="Where the valve is closed, take the derivative of log P(u <= 0) with respect to mu.",
         key=_valve_score(lambda z, sigma: -_density(z) / (sigma * _probability_above(z))),
         cases=[
             (np.array([-2.0, -0.1, 0.4, 3.0]), 0.5, 0.6),
             (np.array([-1.0, 1.0]), -0.3, 2.0),
         ],
         mistakes={
-            "This scores u: unbiased, but all closed valves are the same action and need the "
-            "same score.": (lambda u, mu, sigma: (u - mu) / sigma**2),
+            "This scores u. That is unbiased, but a closed valve is the same action for every u "
+            "and needs the same score.": (lambda u, mu, sigma: (u - mu) / sigma**2),
             "This scores max(u, 0) under the Gaussian, which is biased.": (
                 _valve_score(lambda z, sigma: -z / sigma)
             ),

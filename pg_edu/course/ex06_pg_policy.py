@@ -83,7 +83,7 @@ EXERCISES = [
             (np.array([0]), np.array([2.0]), np.array([0.5, 0.5]), np.array([0.25, 0.75])),
         ],
         mistakes={
-            "The ratio is upside down: what the new policy would do more often must count more.": (
+            "The ratio is inverted: what the new policy would do more often must count more.": (
                 lambda arms, rewards, old, new: _step(old[arms] / new[arms] * rewards, arms, new)
             ),
             "The weights are missing: that is the plain second step.": (
@@ -124,7 +124,7 @@ EXERCISES = [
             "All earlier returns count, not only those of the last batch.": (
                 _normalized_by_the_last_batch
             ),
-            "Add 1e-8 to the variance, under the root, not to the standard deviation.": (
+            "Add 1e-8 to the variance, under the square root, not to the standard deviation.": (
                 _normalized_with_an_offset_to_the_deviation
             ),
         },

@@ -86,10 +86,10 @@ EXERCISES = [
             ),
             "You dropped the step before the end. The step after the end is the one that is "
             "ignored.": _steps_without_the_one_before_an_end,
-            "np.roll is circular: an end in the last row has removed the first row.": (
+            "np.roll is circular: an end in the last row removes the first row.": (
                 lambda done: ~np.roll(done, 1, axis=0)
             ),
-            "Every row was kept, including those in which nobody acted.": np.ones_like,
+            "Every row was kept, including those in which the action was ignored.": np.ones_like,
             "Those are the ignored rows. The exercise asks for the others.": lambda done: (
                 ~_steps(done)
             ),
@@ -101,11 +101,11 @@ EXERCISES = [
     Exercise(
         "07.2",
         hint="If both are short: 1. If both are long: 3. If there is one of each: the first is "
-        "over at step 1, and the next episode of its environment may be over before step "
-        "3, or not.",
+        "over at step 1, and the next episode of its environment may or may not be over before "
+        "step 3.",
         key=7 / 4,
         mistakes={
-            "That is the mean over all episodes. These two won a race.": 2,
+            "That is the mean over all episodes, but these two were the first to end.": 2,
             "If one of each begins, the second to end is not always a short one.": 1.5,
             "That is the sum of the two lengths, but the question is about their mean.": 3.5,
             "Long episodes count, too, if both environments begin with one.": 1,
@@ -113,7 +113,7 @@ EXERCISES = [
     ),
     Exercise(
         "07.3",
-        hint="Episode k belongs to environment k % N, where it has the number k // N.",
+        hint="Episode k belongs to environment k % N, where it is number k // N.",
         key=_fair,
         cases=[
             (np.array([[10, 10, 90, 10], [100, 20, 10, 30], [30, 70, 10, 10]]), 3),
@@ -134,7 +134,7 @@ EXERCISES = [
                 lambda lengths, n: float(lengths[:, 0].mean())
             ),
             "Those are all episodes, whatever n is.": (lambda lengths, n: float(lengths.mean())),
-            "Those are too many: if n is no multiple of N, some environments give one "
+            "Those are too many: if n is not a multiple of N, some environments give one "
             "episode fewer.": (
                 lambda lengths, n: float(lengths[:, : -(-n // len(lengths))].mean())
             ),
@@ -157,7 +157,7 @@ EXERCISES = [
             "The reward of the last step belongs to the episode, too.": _without_the_last_reward,
             "The numbers are right, but the order is wrong: they must come in the order in "
             "which episodes end.": _returns_environment_by_environment,
-            "Those are the rewards of the last steps; the steps before them were rewarded, too.": (
+            "Those are the rewards of the last steps only; earlier steps were rewarded, too.": (
                 lambda rew, done: rew[done].tolist()
             ),
             "Episodes that are not over have no return yet.": (

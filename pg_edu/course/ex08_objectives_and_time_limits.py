@@ -63,7 +63,7 @@ EXERCISES = [
             "V is added everywhere, even after episodes that are over.": (
                 lambda terminated, truncated, value, rule: value
             ),
-            "It is the wrong way round: V belongs where something follows, and 0 where "
+            "It is the wrong way around: V belongs where something follows, and 0 where "
             "nothing does.": (
                 lambda terminated, truncated, value, rule: np.where(
                     terminated | (truncated & rule), value, 0.0
@@ -90,15 +90,15 @@ EXERCISES = [
         mistakes={
             "The frost is already over: three in four have come this far, and now the reward "
             "is certain.": 3.0,
-            "With 0 the waiting is for nothing; that is right if the clock is a rule.": 0.0,
-            "Nearly, according to the table, but that was the largest value that we tried.": 5.0,
-            "That is the value of the green tree; whoever is alive at the clock stands under "
-            "another one.": 2.25,
+            "With 0 waiting earns nothing; that is right if the clock is a rule.": 0.0,
+            "The table comes close with 5, but that was only the largest value tried.": 5.0,
+            "That is the value of the green tree, but whoever is alive when the clock strikes "
+            "is at another one.": 2.25,
         },
     ),
     Exercise(
         "08.4",
-        hint="A baseline is subtracted from each return once; here every reward loses it.",
+        hint="A baseline is subtracted from each return once; here each reward loses it.",
         key=_weights,
         cases=[
             (np.array([1.0, 0.6, 0.6, 0.6, 0.6]), flags(1, 0, 0, 0, 1), 1.4),
@@ -115,7 +115,7 @@ EXERCISES = [
                     discounted_returns(rew, end, 1.0) - discounted_returns(rew, end, 1.0).mean()
                 )
             ),
-            "Only the last step of an episode was changed.": (
+            "That changes only the last step of an episode.": (
                 lambda rew, end, b: discounted_returns(rew, end, 1.0) - b * end
             ),
             "The sign is wrong: a return above b is good.": lambda rew, end, b: (

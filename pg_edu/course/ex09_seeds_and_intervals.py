@@ -14,7 +14,7 @@ def _without(values: Floats, at_each_end: int) -> float:
 
 
 def _up_to_minus_k(values: Floats, k: int) -> float:
-    return float(np.mean(values[k:-k])) if k else np.nan  # without numpy's warning
+    return float(np.mean(values[k:-k])) if k else np.nan  # NumPy would warn of an empty mean.
 
 
 def _ends(values: Floats, factor: float, ddof: int) -> tuple[float, float]:
@@ -61,7 +61,7 @@ EXERCISES = [
             ),
             "Round n/4 down, as scipy does: of seven values one is left out at each end, and of "
             "three none.": lambda values: _without(np.sort(values), -(-len(values) // 4)),
-            "Only the low end was trimmed. The interquartile mean trims both.": (
+            "Only the low end was trimmed. The interquartile mean trims both ends.": (
                 lambda values: np.mean(np.sort(values)[len(values) // 4 :])
             ),
         },
@@ -103,7 +103,7 @@ EXERCISES = [
             "This cuts off 5% at each end. For 95% between the ends, cut off 2.5% at each.": (
                 lambda values: _ends(values, _t(len(values) - 1, 0.95), 1)
             ),
-            "That is the interval of one more result, not of the mean: √n is missing.": (
+            "That is an interval for one more result, not for the mean: √n is missing.": (
                 lambda values: _ends(values, _t(len(values) - 1, 0.975) * len(values) ** 0.5, 1)
             ),
         },
@@ -130,8 +130,8 @@ EXERCISES = [
                     returns * np.diff((np.arange(len(returns) + 1) / len(returns)) ** k)
                 ).sum()
             ),
-            "(i/m)ᵏ is the probability of at most the i-th; subtract that of at most the one "
-            "before.": (
+            "(i/m)ᵏ is the probability that the maximum is at most the i-th; subtract that for the "
+            "one before.": (
                 lambda returns, k: (
                     np.sort(returns) * (np.arange(1, len(returns) + 1) / len(returns)) ** k
                 ).sum()

@@ -30,12 +30,12 @@ def bowl(x: Floats) -> Floats:
 
 
 def whirl(x: Floats) -> Floats:
-    """Return a field that circles around 0 and is the gradient of nothing."""
+    """Return a field that circles around 0 and is not the gradient of any function."""
     return np.array([-x[1], x[0]])
 
 
 def product(x: Floats) -> Floats:
-    """Return ∇(x₀ x₁ x₂) with its last component doubled, which is the gradient of nothing."""
+    """Return ∇(x₀ x₁ x₂) with its last component doubled, which is no gradient."""
     return np.array([x[1] * x[2], x[0] * x[2], 2 * x[0] * x[1]])
 
 
@@ -51,7 +51,7 @@ def _loss(
 ) -> Tensor:
     """Return the loss, a sum over steps and action dimensions and a mean over episodes.
 
-    Each of the four switches turns one bug on if it is False.
+    Setting one of the four switches to False turns one bug on.
     """
     stops = end if ends else np.arange(len(end)) == len(end) - 1
     returns_of = discounted_returns if floats else _truncated_returns
@@ -95,14 +95,14 @@ def _bugs_left() -> dict[str, Callable[..., Tensor]]:
 EXERCISES = [
     Exercise(
         "10.1",
-        hint="Count the successes that come before all three copies are in a failure; three "
-        "are enough.",
+        hint="Count the successes that end before all three copies are in a failure, up to "
+        "three of them.",
         key=11 / 16,
         mistakes={
-            "That is the true share, and the probability that all three are successes; one "
-            "or two of three add to it.": 0.5,
+            "That is the true share, and also the probability that all three are successes; "
+            "cases with one or two successes add to it.": 0.5,
             "Failures are reported, too, if all copies are in one.": 1.0,
-            "That is for the first one to end. The second and the third are successes less "
+            "That is for the first episode to end. The second and the third are successes less "
             "often.": 7 / 8,
             "That is the share with two copies. With three the race is worse.": 5 / 8,
             "That is the number of successes; give their share among three.": 33 / 16,
@@ -112,8 +112,8 @@ EXERCISES = [
     ),
     Exercise(
         "10.2",
-        hint="The derivative of component i by coordinate j is a difference quotient; make a "
-        "matrix of them all, and compare it with its transpose.",
+        hint="The derivative of component i with respect to coordinate j is a difference quotient; "
+        "make a matrix of them, and compare it with its transpose.",
         key=_asymmetry,
         cases=[
             (bowl, np.array([0.3, -0.2])),

@@ -54,7 +54,7 @@ EXERCISES = [
         ],
         mistakes={
             "An episode that is over counts as 0, but you took the mean of those that are "
-            "still going on. That is unbiased too, if no step is dropped, but it is another "
+            "still going on. That is unbiased, too, if no step is dropped, but it is another "
             "baseline.": _mean_of_running_episodes,
             "That is the mean of all episodes, including the step's own: the estimate is too "
             "short by the factor 1 - 1/N.": (
@@ -66,7 +66,7 @@ EXERCISES = [
             "You divided by N, but there are N - 1 others.": (
                 lambda G, end: _baseline(G, end) * (end.sum() - 1) / end.sum()
             ),
-            "That is what remains of the returns; the exercise asks for what is subtracted.": (
+            "Those are the returns after subtraction; the exercise asks for what is subtracted.": (
                 lambda G, end: G - _baseline(G, end)
             ),
             "That is one number for all steps: compare with the others at the same t.": (
@@ -82,10 +82,12 @@ EXERCISES = [
         mistakes={
             "That is for infinite groups and p = 1/2.": 2.0,
             "With one right answer in ten, sigma is 0.3, not 1.": 10.0,
-            "Nearly: sigma, with the divisor G, is the root of 1/10 times 9/10.": np.sqrt(10.0),
+            "Nearly: sigma, with the divisor G, is the square root of 1/10 times 9/10.": (
+                np.sqrt(10.0)
+            ),
             "That is sigma itself, for one right answer in ten; how often is there one, compared "
             "with p?": 0.3,
-            "Take the root: the update is divided by the standard deviation, not by the "
+            "Take the square root: the update is divided by the standard deviation, not by the "
             "variance.": 9.0,
         },
         tolerance=1e-3,
@@ -131,7 +133,7 @@ EXERCISES = [
             "The padding must not count: multiply by the mask.": (
                 lambda log_prob, mask, reward: _loss(log_prob, np.ones_like(mask), reward)
             ),
-            "The sign is wrong: a loss falls, and the reward should rise.": (
+            "The sign is wrong: a loss should fall, and the reward should rise.": (
                 lambda log_prob, mask, reward: -_loss(log_prob, mask, reward)
             ),
             "Divide the sum over the answers by their number.": (
@@ -155,7 +157,7 @@ EXERCISES = [
             "then never be undone.": (
                 lambda ratio, A, eps: np.where(np.abs(ratio - 1) > eps, 0.0, ratio * A)
             ),
-            "That is without the clip: the importance weight times the advantage.": (
+            "The clip is missing: this is the importance ratio times the advantage.": (
                 lambda ratio, A, eps: ratio * A
             ),
             "The ratio is missing: its gradient is the ratio times that of its logarithm.": (

@@ -1,4 +1,4 @@
-"""Checks of the exercises: one line that says whether an answer is right, and if not, why.
+"""Checks of the exercises: one line that says whether an answer is right, and if not, why not.
 
 A notebook ends an exercise with
 
@@ -7,8 +7,8 @@ A notebook ends an exercise with
 which prints "not attempted" with a hint, or the first case that fails with a diagnosis, or
 "correct". The exercises of each notebook are in a module of their own (`ex02_returns.py` for
 02_returns): the cases, the right answer (the function of the package where there is one), and
-common mistakes, each with its diagnosis. The tests give the right answer and every mistake to
-every check.
+common mistakes, each with its diagnosis. The tests run every check on its right answer and on all
+its mistakes.
 """
 
 import re
@@ -28,10 +28,10 @@ from pg_edu.types import Floats
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise whose answer is a function, or a value that the reader predicts.
+    """An exercise, whose answer is a function or a value that the reader predicts.
 
     Args:
-        name: "02.1" is the first exercise of notebook 02.
+        name: its number; "02.1" is the first exercise of notebook 02.
         hint: what is printed before the first attempt.
         key: the right answer, a function or a value.
         cases: argument tuples with which the answer is called; none if the answer is a value. A
@@ -56,7 +56,7 @@ def check(name: str, answer: Any) -> None:
         answer: the reader's function, or the predicted value; None means not attempted.
 
     Raises:
-        ValueError: there is no exercise of this name.
+        ValueError: there is no exercise with this name.
 
     Example:
         >>> def returns(rew, gamma):
@@ -68,7 +68,7 @@ def check(name: str, answer: Any) -> None:
 
 
 def exercise(name: str) -> Exercise:
-    """Return the exercise of this name.
+    """Return the exercise with this name.
 
     Raises:
         ValueError: there is none; the message lists the names of all exercises.
@@ -114,7 +114,7 @@ def verdict(exercise: Exercise, answer: Any) -> str:
 
 def _arguments(exercise: Exercise, case: tuple[Any, ...]) -> str:
     """Return the arguments of a case as text, with the parameter names of the key."""
-    # The key may have further parameters, which have defaults.
+    # The key may have more parameters than the case, all with defaults.
     named = zip(signature(exercise.key).parameters, case, strict=False)
     return ", ".join(f"{name}={_short(argument)}" for name, argument in named)
 
@@ -163,7 +163,7 @@ def _close(found: Floats, expected: Floats, tolerance: float) -> bool:
     if found.shape != expected.shape:
         return False
     near = np.abs(found - expected) <= tolerance * np.maximum(1.0, np.abs(expected))
-    # A mistake can lead to NaN, and the answer that makes it then has NaN in the same places.
+    # A mistake can lead to NaN; an answer that makes it then has NaN in the same places.
     both_nan = np.isnan(found) & np.isnan(expected)
     return bool((near | both_nan).all())
 

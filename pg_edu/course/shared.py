@@ -7,7 +7,7 @@ from pg_edu.types import Flags, Floats
 
 
 def flags(*values: int) -> Flags:
-    """Return zeros and ones as an array of bool."""
+    """Return zeros and ones as a bool array."""
     return np.array(values, bool)
 
 

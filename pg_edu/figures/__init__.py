@@ -1,14 +1,14 @@
-"""Every picture of the runs, and what the notebooks share in drawing.
+"""The pictures of the runs, and the drawing code that notebooks share.
 
 Read the files in this order:
 
-    style.py         the colors, and a figure as a PNG
+    style.py         the colors, and how to save a figure as a PNG
     curves.py        learning curves: of one run, over seeds, of several settings
-    canvas.py        a surface to draw on in the units of a world
+    canvas.py        a canvas that is measured in the units of an environment
     scenes.py        four classic environments, drawn from their observations
     recording.py     an episode with a picture of every state
-    animations.py    two episodes side by side; frames as an animation
-    timelines.py     the episodes of parallel environments along their steps
+    animations.py    two episodes side by side, and frames as an animation
+    timelines.py     the episodes of parallel environments as bars along the steps
 """
 
 from pg_edu.figures.animations import animation, before_after

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pg_edu.figures.style import INK, PAPER, SAND
 
 MAX_FRAMES = 60
-"""The largest number of frames unless you ask for more: a few seconds, some tens of kilobytes."""
+"""The default for the largest number of frames: a few seconds, tens of kilobytes."""
 
 COLORS = 64
 """The number of colors in an animation; with 256 the file would be more than twice as large."""
@@ -35,11 +35,11 @@ def before_after(
     captions: tuple[str, str] = ("before training", "after training"),
     max_frames: int = MAX_FRAMES,
 ) -> list[Image.Image]:
-    """Return pictures of two episodes side by side, both after the same number of steps.
+    """Return pictures of two episodes side by side, each pair after the same number of steps.
 
     When the shorter episode is over, its last frame stays, faded, until the longer one ends. A
-    short episode remains visible next to a very long one: at least half of the pictures show steps
-    that both episodes have, if there are that many.
+    short episode can be seen next to a very long one, because at least half of the pictures show
+    steps that both episodes have, if there are that many.
 
     Args:
         before: frame t shows the state after t steps, as in the `frames` of a recording.
@@ -86,9 +86,10 @@ def animation(
     Args:
         frames: pictures of one size.
         path: where to write the file.
-        frame_ms: how long a frame stays, in milliseconds.
-        hold_ms: how long the last frame stays, in milliseconds.
-        max_frames: a longer sequence is thinned evenly; its first and last frame remain.
+        frame_ms: how long a frame is shown, in milliseconds.
+        hold_ms: how long the last frame is shown, in milliseconds.
+        max_frames: the largest number of frames. A longer sequence is thinned evenly, and keeps its
+            first and last frame.
 
     Raises:
         ValueError: There are no frames, or they differ in size, or `max_frames` is less than 1.

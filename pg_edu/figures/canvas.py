@@ -1,4 +1,4 @@
-"""A surface to draw on in the units of an environment's world.
+"""A canvas that is measured in the units of an environment's world.
 
 A point (x, y) of the world, with y upward, is the complex number x + iy. A rotation is then a
 product: exp(iα) · p is p turned counterclockwise about the origin by the angle α.
@@ -16,11 +16,11 @@ HEIGHT = 220
 """The size of a frame, in pixels."""
 
 OVERSAMPLING = 3
-"""The canvas is this many times as large as the frame: averaging it down makes smooth edges."""
+"""The canvas is this many times as wide and high as the frame; reducing it smooths the edges."""
 
 
 class Canvas:
-    """A picture of the part of a world that is `width` wide and has `center` in its middle."""
+    """A picture of the part of a world that is `width` wide and centered at `center`."""
 
     def __init__(self, center: complex, width: float) -> None:
         self._large = Image.new("RGB", (WIDTH * OVERSAMPLING, HEIGHT * OVERSAMPLING), PAPER)
@@ -30,7 +30,7 @@ class Canvas:
         self._upper_left = center - half_size
 
     def frame(self) -> Image.Image:
-        """Return what has been drawn so far, as a picture of `WIDTH` x `HEIGHT` pixels."""
+        """Return the drawing so far, as a picture of `WIDTH` x `HEIGHT` pixels."""
         return self._large.reduce(OVERSAMPLING)
 
     def polygon(self, corners: Iterable[complex], color: str) -> None:
@@ -64,6 +64,6 @@ class Canvas:
             self.arrow(arc.tolist(), radius / 10)
 
     def _pixels(self, points: Iterable[complex]) -> list[tuple[float, float]]:
-        """Return Pillow's coordinates, which start in the upper left corner with y downward."""
+        """Return Pillow's coordinates, which start at the upper left corner with y downward."""
         offsets = [(point - self._upper_left) * self._scale for point in points]
         return [(offset.real, -offset.imag) for offset in offsets]

@@ -17,7 +17,7 @@ from pg_edu.runs.intervals import t_interval
 from pg_edu.types import Floats
 
 MARKED_POINTS = 40
-"""A curve of more points than this is drawn without markers, which would overlap."""
+"""A curve with more points than this is drawn without markers, which would overlap."""
 
 EVALUATION_LOOKS = (("D", VERMILION), ("s", GREEN), ("^", ORANGE))
 SETTING_LOOKS = tuple(
@@ -46,9 +46,9 @@ def learning_curve(
         return_low: [K] lower edge of the band, such as the minimum or a quantile.
         return_high: [K] upper edge of the band; pass both edges or neither.
         episodes: steps and returns of single episodes, drawn as faint dots.
-        evaluations: steps and mean returns of evaluations by name ("greedy", "as trained").
+        evaluations: steps and mean returns of evaluations, by name ("greedy", "as trained").
         target: the mean return that counts as solved.
-        title: what was trained, how and with which seed.
+        title: what was trained, how, and with which seed.
 
     Raises:
         ValueError: Two arrays that belong together are not one-dimensional of the same length, or
@@ -108,10 +108,10 @@ def curves_over_seeds(
         axes.plot(*_points("returns", x, row), color=INK, alpha=0.55, lw=1.2)
 
     mean, low, high = _intervals(rows)
-    axes.fill_between(x, low, high, color=SKY, alpha=0.4, lw=0, label="its 95% t interval")
+    axes.fill_between(x, low, high, color=SKY, alpha=0.4, lw=0, label="95% t interval of the mean")
     axes.plot(x, mean, color=BLUE, lw=2, label=f"mean of {len(rows)} seeds")
 
-    # This line has no points. It gives all seeds one common entry, the last of the legend.
+    # This line has no points. It gives all seeds one common entry, the last in the legend.
     axes.plot([], [], color=INK, alpha=0.55, lw=1.2, label="single seeds")
     _finish_chart(figure, axes, title, xlabel)
     return figure
@@ -130,7 +130,7 @@ def compare_curves(
     has no interval.
 
     Args:
-        curves: for the name of each setting, `x` [K] and `returns` [n, K]: one row for each seed,
+        curves: `x` [K] and `returns` [n, K] of each setting, by name, with one row for each seed,
             n >= 1.
         xlabel: what `x` counts.
         target: the mean return that counts as solved.

@@ -20,15 +20,15 @@ class Recording(NamedTuple):
 def record_episode(
     env: gym.Env[Any, Any], act: Callable[[Any], Any], seed: int, max_steps: int = 1000
 ) -> Recording:
-    """Run one episode and draw every state of it.
+    """Run one episode and draw each of its states.
 
     An episode of T steps has T + 1 observations and frames.
 
     Args:
         env: one environment, not vectorized.
-        act: returns an action of the environment for an observation.
-        seed: the environment is reset with it.
-        max_steps: the recording stops after this many steps if the episode does not end earlier.
+        act: a function of an observation that returns an action.
+        seed: the seed with which the environment is reset.
+        max_steps: the largest number of steps; a longer episode is cut there.
 
     Raises:
         CannotDraw: The environment has no picture (see `draw_frame`); no step has been taken.

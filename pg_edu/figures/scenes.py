@@ -28,7 +28,7 @@ SECTOR = "#F0EADB"
 
 
 class CannotDraw(RuntimeError):
-    """An environment has no picture; the message says why."""
+    """The error raised for an environment that cannot be drawn; the message says why."""
 
 
 def draw_frame(
@@ -37,7 +37,7 @@ def draw_frame(
     """Draw one state of an environment.
 
     The environments in `DRAWN_HERE` are drawn from the observation, which may have been recorded
-    earlier. Any other environment renders its own picture, which shows its present state.
+    earlier. Any other environment renders its own picture, which shows its current state.
 
     Args:
         env: an environment, or the id of one of `DRAWN_HERE`.
@@ -103,7 +103,7 @@ def _render(env: gym.Env[Any, Any], env_id: str) -> Image.Image:
 
 def _draw_cart_pole(canvas: Canvas, obs: list[float], push: float) -> None:
     x, _, theta, _ = obs
-    # Beyond these limits the episode ends.
+    # The episode ends beyond these limits.
     limit_x = 2.4
     limit_theta = np.radians(12)
 
@@ -152,7 +152,7 @@ def _draw_mountain_car(canvas: Canvas, obs: list[float], push: float) -> None:
     x, _ = obs
     place = _road(x)
     uphill = complex(1, 1.35 * np.cos(3 * x))  # This is the derivative of the road.
-    along = uphill / abs(uphill)  # Multiplying by it turns the car as steep as the road.
+    along = uphill / abs(uphill)  # Multiplying by it tilts the car like the road.
 
     for wheel in (-0.05, 0.05):
         canvas.disc(place + (wheel + 0.025j) * along, 0.025, INK)

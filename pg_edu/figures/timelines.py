@@ -1,4 +1,4 @@
-"""The episodes of parallel environments along their steps, as several notebooks draw them."""
+"""Draw the episodes of parallel environments as bars along the steps."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ def draw_timeline(
     Args:
         axes: where to draw.
         lengths: [N, K] lengths of the first K episodes of N environments, in steps.
-        counted: bool [N, K], which episodes count.
+        counted: bool [N, K], whether each episode counts.
         stop: the step at which collecting ends, marked by a red line; the bars end there too.
 
     Raises:

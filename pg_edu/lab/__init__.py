@@ -3,6 +3,6 @@
 In reading order:
 
     exact/     small MDPs with exact gradients, and judges that compare estimators with them
-    probes/    tiny environments that find out which part of an agent is broken
-    museum/    a registry of pitfalls: wrong lines that run, each beside a right one
+    probes/    tiny environments that show which part of an agent is broken
+    museum/    a registry of pitfalls: wrong lines that run, each next to a right one
 """

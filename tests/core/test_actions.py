@@ -87,7 +87,7 @@ def test_every_integer_action_comes_back_from_its_inverse(dtype):
 
 @pytest.mark.parametrize("dtype, lowest", [(np.int8, -1), (np.uint8, 0)])
 def test_without_scaling_an_integer_action_is_the_nearest_integer_of_the_dtype(dtype, lowest):
-    """It is [-1, 1] rounded. The limits of the dtype count here, those of the space do not."""
+    """The range [-1, 1] is rounded. The limits of the dtype apply, those of the space do not."""
     found = to_box(np.array([[-5.0], [0.4], [0.7]]), box([3], [9], dtype), "clip", scaling=False)
     assert found.dtype == dtype
     np.testing.assert_array_equal(found[:, 0], [lowest, 0, 1])
@@ -111,7 +111,7 @@ def test_the_inverse_of_tanh_is_finite_at_the_bounds(dtype, largest):
 
 
 def test_in_float32_a_raw_ten_comes_back_as_the_largest_finite_value():
-    """From u = log(2^26 - 1) / 2 = 9.01 on, float32 rounds tanh(u) to 1."""
+    """From u = log(2^26 - 1) / 2 = 9.01 upward, float32 rounds tanh(u) to 1."""
     space = box([-2.0], [2.0])
     back = from_box(
         to_box(np.array([10, -10], np.float32), space, "tanh", False), space, "tanh", False

@@ -25,7 +25,7 @@ from tests.helpers import ConstantLogits, bandit_policy, filled, make_policy
 
 
 class Minimal(BasePolicy):
-    """A policy that writes only what a subclass must write."""
+    """A policy that defines only what a subclass must define."""
 
     def forward(self, batch, state=None, **kwargs):
         return Batch(act=np.zeros(len(batch.obs)), state=state)

@@ -164,7 +164,7 @@ def test_a_replay_buffer_has_one_sub_buffer(
 
 
 def test_sampling_from_one_sub_buffer_draws_the_numbers_of_v1_1_0() -> None:
-    """Recorded from Tianshou v1.1.0: six rows in four slots, the fourth row is an end."""
+    """Recorded from Tianshou v1.1.0: six rows in four slots; the fourth row ends an episode."""
     buffer = counted(size=4, steps=6, done=(3,))
     np.random.seed(0)
     assert buffer.sample_indices(8).tolist() == [0, 3, 1, 0, 3, 3, 3, 3]
@@ -421,7 +421,7 @@ def test_update_appends_the_rows_of_another_buffer_in_the_order_of_time() -> Non
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda b: pickle.loads(pickle.dumps(b))])
 def test_a_copied_buffer_is_independent(copied: Callable[[Any], Any]) -> None:
-    """In v1.1.0 unfinished_index of a copy did not change with the copy."""
+    """In v1.1.0 the unfinished_index of a copy did not change with the copy."""
     buffer = VectorReplayBuffer(6, 2)
     buffer.add(rows(1, 2))
     twin = copied(buffer)

@@ -1,6 +1,6 @@
 """Bad input, given where a user would give it: what the messages say, and what stays unchanged.
 
-Each test uses a public door (a constructor or a method), wherever the check behind it may stand.
+Each test calls a public constructor or method, in whatever file the check itself is.
 """
 
 import warnings
@@ -36,7 +36,7 @@ def test_collect_needs_exactly_one_positive_count(counts: dict[str, Any]) -> Non
     assert collector.collect_step == 0
 
 
-def test_steps_that_are_no_multiple_of_the_environments_are_rounded_up_with_a_warning() -> None:
+def test_steps_that_are_not_a_multiple_of_the_environments_are_rounded_up_with_a_warning() -> None:
     """Four steps in three environments take two vector steps, so there are six."""
     collector = Collector(make_policy(ConstantLogits()), counters())
     with pytest.warns(UserWarning, match="n_step=4 .*: 6 steps are taken"):
@@ -83,7 +83,7 @@ def test_more_outputs_than_actions_are_an_error() -> None:
         policy(Batch(obs=np.zeros(1)))
 
 
-def test_actions_of_another_shape_than_the_space_are_an_error() -> None:
+def test_actions_whose_shape_differs_from_the_space_are_an_error() -> None:
     def two_numbers(logits: torch.Tensor) -> Independent:
         return Independent(Normal(logits, 1.0), 1)
 

@@ -1,6 +1,6 @@
 """The collector: rows in every autoreset mode, statistics, errors on the way, hidden states.
 
-The oracle is an environment whose every transition is known beforehand: the observation of a
+The oracle is an environment in which every transition is known in advance: the observation of a
 `Counter` says to which environment, episode and step it belongs.
 """
 
@@ -217,7 +217,7 @@ def test_random_actions_are_stored_as_the_raw_actions_that_map_to_them():
     assert set(sent) == {5, 6, 7}
 
 
-def test_the_entry_policy_of_a_policys_output_is_stored():
+def test_the_policy_entry_of_a_policys_output_is_stored():
     class Scores(PGPolicy):
         def forward(self, batch, state=None, **kwargs):
             result = super().forward(batch, state)
@@ -234,7 +234,7 @@ def test_the_entry_policy_of_a_policys_output_is_stored():
 
 
 def test_episodes_are_reported_in_the_order_in_which_they_ended():
-    """Those that end in the same step come in the order of their environments."""
+    """Episodes that end in the same step come in the order of their environments."""
     envs = counters(AutoresetMode.SAME_STEP, [(4,), (2,), (2,)])
     stats = Collector(coin_policy(), envs).collect(n_episode=6)
     np.testing.assert_array_equal(stats.lens, [2, 2, 4, 2, 2, 4])

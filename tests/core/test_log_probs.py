@@ -1,6 +1,6 @@
 """Log-probabilities: the shape that is accepted, and the likely cause of every other shape.
 
-The oracles: densities written out with `math`, and torch asked without the check.
+The oracles: densities written out with `math`, and torch called without the check.
 """
 
 import math
@@ -14,7 +14,7 @@ from pg_edu.log_probs import checked_log_prob
 
 
 @pytest.mark.parametrize("wrong", [(3, 1), (1,), (1, 3), (3, 3), (2,), ()])
-def test_actions_of_any_other_shape_than_the_distributions_are_an_error(wrong):
+def test_actions_of_any_shape_other_than_the_distributions_are_an_error(wrong):
     """batch_shape + event_shape = [3] is the only shape that is accepted."""
     for dist in (Categorical(logits=torch.zeros(3, 2)), Normal(torch.zeros(3), 1.0)):
         with pytest.raises(ValueError, match="act has shape"):
@@ -51,7 +51,7 @@ def test_a_normal_has_one_log_probability_for_each_number():
 
 @pytest.mark.parametrize("validate", [True, False])
 def test_an_action_outside_of_the_support_is_an_error_that_names_the_support(validate):
-    """It is, whether torch checks the distribution itself or not."""
+    """The error is raised whether or not torch checks the distribution itself."""
     dist = Uniform(torch.zeros(2), torch.ones(2), validate_args=validate)
     with pytest.raises(ValueError, match="actions that Uniform cannot draw"):
         checked_log_prob(dist, torch.tensor([0.5, 2.0]))

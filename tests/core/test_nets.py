@@ -88,7 +88,7 @@ def test_net_without_any_layer_returns_the_flat_observation() -> None:
 
 
 def test_an_mlp_without_layers_takes_an_input_of_any_width() -> None:
-    """As in v1.1.0 it is then the identity, for every input_dim."""
+    """As in v1.1.0, such an MLP is the identity, for every input_dim."""
     x = torch.rand(64, 3)
     assert torch.equal(MLP(6, output_dim=0)(x), x)
 

@@ -158,7 +158,7 @@ def test_a_discount_factor_outside_of_0_to_1_is_an_error(discount_factor):
 
 
 def test_the_logits_of_forward_are_the_output_of_the_actor():
-    """`dist` is made of them: its probabilities are their softmax, here 1/6, 2/6, 3/6."""
+    """`dist` is made from them: its probabilities are their softmax, here 1/6, 2/6, 3/6."""
     policy = bandit_policy(np.log([1.0, 2.0, 3.0]))
     result = policy(Batch(obs=np.zeros(2)))
     np.testing.assert_allclose(result.logits.detach(), np.log([[1.0, 2.0, 3.0]] * 2), rtol=1e-12)

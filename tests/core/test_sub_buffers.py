@@ -1,4 +1,4 @@
-"""The book-keeping of sub-buffers: indices, running episodes, resets, and views.
+"""The bookkeeping of sub-buffers: indices, running episodes, resets, and views.
 
 The oracles: numbers recorded from Tianshou v1.1.0, and numbers computed by hand.
 """
@@ -136,7 +136,7 @@ def test_mark_truncated_after_a_reset_discards_the_statistics_that_were_kept() -
     assert [array.tolist() for array in buffer.add(row(9, 1.0, True))] == [[0], [1.0], [1], [0]]
 
 
-def test_episodes_of_different_sub_buffers_are_counted_apart() -> None:
+def test_episodes_of_different_sub_buffers_are_counted_separately() -> None:
     """Environment 0 pays 1 + 3 in two steps, environment 1 pays 2 + 4 + 8 in three."""
     buffer = VectorReplayBuffer(8, 2)
     buffer.add(rows(1, 2))

@@ -102,7 +102,7 @@ def scripted_trainer(
 
 
 def test_hooks_are_called_in_the_order_of_v1_1_0() -> None:
-    """Before the first epoch each comes once (twice in v1.1.0); a test is no training step."""
+    """Before the first epoch each is called once (v1.1.0: twice); a test is not a training step."""
     trainer, events = scripted_trainer([[1.0]] * 3, [[1.0]] * 3, max_epoch=2, step_per_epoch=11)
     trainer.train_collector.script = iter([[1.0]] * 4)
     trainer.run()

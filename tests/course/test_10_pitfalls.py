@@ -307,7 +307,7 @@ def clip(u):
 
 
 def scored(bound, x, mean, std):
-    """E[r(bound(u)) ∇ log p(x(u))] with r(v) = -(v - .2)², by the mean and by log std."""
+    """E[r(bound(u)) ∇ log p(x(u))] with r(v) = -(v - .2)², in the mean and in log std."""
     return [
         expect(lambda u: -((bound(u) - 0.2) ** 2) * (x(u) - mean) / std**2, mean, std),
         expect(lambda u: -((bound(u) - 0.2) ** 2) * (((x(u) - mean) / std) ** 2 - 1), mean, std),

@@ -1,4 +1,4 @@
-"""The glossary is true: its names exist, its links lead somewhere, a symbol has one meaning."""
+"""The glossary is right: its names exist, its links lead to files, each symbol has one meaning."""
 
 import inspect
 import pkgutil
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GLOSSARY = (DOCS / "GLOSSARY.md").read_text(encoding="utf-8")
 
-# TeX commands that are no symbols: operators, functions, arrows, spaces and fonts.
+# TeX commands that are not symbols: operators, functions, arrows, spaces and fonts.
 OPERATORS = """
 approx arcsin bar big Big bigg binom blacksquare bmod cases cdot cos displaystyle dot dots exp frac
 ge hat in infty int le ldots left leftarrow lfloor lim log mathcal max mid min nabla ne neq nolimits
@@ -29,7 +29,7 @@ NO_SYMBOLS = re.compile(
 
 
 class Term(NamedTuple):
-    """A row of the glossary's tables, its cells as they stand there."""
+    """A row of the glossary's tables, with its cells unchanged."""
 
     name: str
     symbol: str
@@ -70,7 +70,7 @@ def letters(formula: str) -> set[str]:
 
 
 def formulas(text: str) -> list[str]:
-    """Return what stands between dollar signs outside the code of a Markdown text."""
+    """Return the text between dollar signs, outside the code, of a Markdown text."""
     prose = re.sub(r"^```.*?^```", " ", text, flags=re.MULTILINE | re.DOTALL)
     return [a or b for a, b in re.findall(r"(?s)\$\$(.+?)\$\$|\$([^$\n]+?)\$", prose)]
 
@@ -86,7 +86,7 @@ def test_every_row_has_a_term_and_one_sentence() -> None:
         assert re.fullmatch(r"[A-Z].*\.", term.meaning), term.name
 
 
-def test_every_term_and_every_anchor_is_there_once() -> None:
+def test_every_term_and_every_anchor_appears_once() -> None:
     assert max(Counter(plain(term.name) for term in TERMS).values()) == 1
     assert max(Counter(re.findall(r'id="(.*?)"', GLOSSARY)).values()) == 1
 
@@ -98,7 +98,7 @@ def test_terms_are_sorted_within_each_group() -> None:
 
 
 def resolve(name: str) -> Any:
-    """Return the object of that dotted name, relative to the package; None for a mere field."""
+    """Return the object with that dotted name, relative to the package; None for a mere field."""
     try:
         return pkgutil.resolve_name(f"pg_edu.{name}")
     except AttributeError:
@@ -137,7 +137,7 @@ def course_letters() -> set[str]:
 
 
 def page_letters(notebook: str) -> set[str]:
-    """Return the letters that the glossary lends to this one notebook."""
+    """Return the letters that the glossary lists for this one notebook only."""
     rows = TABLES["symbol | notebooks | what it is"]
     return letters_in([symbols for symbols, pages, _ in rows if notebook in pages.split(", ")])
 
@@ -148,7 +148,7 @@ def test_every_symbol_of_a_notebook_is_in_the_glossary(source: Path) -> None:
     assert not used - course_letters() - page_letters(source.stem[:2])
 
 
-def test_the_glossary_lends_no_letter_that_a_notebook_does_not_use() -> None:
+def test_the_glossary_lists_no_letter_for_a_notebook_that_does_not_use_it() -> None:
     texts = {source.stem[:2]: source.read_text(encoding="utf-8") for source in build.sources([])}
     for symbols, pages, _ in TABLES["symbol | notebooks | what it is"]:
         for page in pages.split(", "):

@@ -1,4 +1,7 @@
-"""The house: which module may import which, and what importing the package costs."""
+"""The house: which module may import which, and what importing the package costs.
+
+The layers of the package are called floors here, and the groups of modules on them rooms.
+"""
 
 import ast
 import subprocess
@@ -12,8 +15,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pg_edu"
 
 # A room may import from its own floor and from those above it in this list. A room is a file of the
-# core, or a folder with everything in it but the rooms that have a longer name: "runs.commands" is
-# not part of "runs".
+# core, or a folder with everything in it except the rooms that have a longer name: "runs.commands"
+# is not part of "runs".
 FLOORS = [
     {"types", "checks", "guard"},
     {"returns", "actions", "stats", "sub_buffers", "distributions", "staging"},
@@ -52,7 +55,7 @@ def room_of(path: Path) -> str:
 
 
 def room_named(parts: Sequence[str]) -> str:
-    """Return the room with the longest name that is a beginning of these parts."""
+    """Return the room with the longest name that is a prefix of these parts."""
     for length in range(len(parts), 0, -1):
         name = ".".join(parts[:length])
         if name in FLOOR_OF:
@@ -61,7 +64,7 @@ def room_named(parts: Sequence[str]) -> str:
 
 
 def imported_rooms(path: Path) -> set[str]:
-    """Return the rooms that a module imports from, wherever in the file and in whatever form."""
+    """Return the rooms that a module imports from, anywhere in the file and in any form."""
     package = ("pg_edu", *path.relative_to(PACKAGE).parts[:-1])
     return rooms_named_in(path.read_text(encoding="utf-8"), package)
 
@@ -77,7 +80,7 @@ def rooms_named_in(code: str, package: tuple[str, ...]) -> set[str]:
             names += [f"{base}.{alias.name}" for alias in node.names]
     paths = [name.split(".") for name in names if name.split(".")[0] == "pg_edu"]
     rooms = {room_named(path[1:]) for path in paths}
-    # What is in no room is a name of the package itself, as in `from pg_edu import PGPolicy`.
+    # A name that is in no room belongs to the package itself, as in `from pg_edu import PGPolicy`.
     return {"__init__" if room == OUTSIDE else room for room in rooms}
 
 

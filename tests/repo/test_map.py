@@ -1,4 +1,4 @@
-"""The map leads to what exists, and nothing that it has to name is missing from it."""
+"""The map links only to what exists, and names everything that it has to name."""
 
 import re
 from collections import Counter
@@ -35,7 +35,7 @@ def test_every_entry_exists(link: str) -> None:
 
 
 @pytest.mark.parametrize("path", must_appear(), ids=name)
-def test_everything_of_weight_appears(path: Path) -> None:
+def test_everything_that_must_appear_does(path: Path) -> None:
     assert path in TARGETS, f"docs/MAP.md needs an entry for {name(path)}"
 
 

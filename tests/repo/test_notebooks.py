@@ -1,6 +1,6 @@
-"""What a notebook must be, apart from reproducible: `pytest --nbval` takes care of that.
+"""The notebooks meet every requirement except reproducibility, which `pytest --nbval` checks.
 
-It would let a notebook pass that has lost its outputs, or that shows one machine's paths.
+For example, `--nbval` would pass a notebook that has lost its outputs or shows a machine's paths.
 """
 
 import ast
@@ -188,7 +188,7 @@ def test_a_notebook_that_matches_its_source_passes_the_check(
 
 
 @pytest.mark.parametrize("edited", [TOY.replace("print(1)", "print(2)"), TOY + "\nThe end.\n"])
-def test_a_source_that_was_edited_is_named_with_the_command_that_helps(
+def test_a_source_that_was_edited_is_named_with_the_command_that_rebuilds_it(
     toy: Path, edited: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     toy.write_text(edited, encoding="utf-8")

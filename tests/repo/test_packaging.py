@@ -133,7 +133,7 @@ def test_continuous_integration_covers_every_supported_python_on_three_systems()
 
 
 def addresses(root: Path) -> set[str]:
-    """Return every owner/name that the tree under `root` shows as the home of this repository."""
+    """Return every owner/name that the tree under `root` gives as this repository's address."""
     name = r"([\w.-]+/[\w.-]+)"
     own = re.compile(
         rf"github\.com/{name}/(?:archive|actions)/|colab\.research\.google\.com/github/{name}/"
@@ -293,7 +293,7 @@ def test_make_without_venv_says_what_to_install(tmp_path: Path) -> None:
 def test_a_folder_of_the_same_name_beside_a_script_does_not_hide_the_package(
     tmp_path: Path,
 ) -> None:
-    """A clone is such a folder: it has no __init__.py, so it is a namespace package, found last."""
+    """A clone is such a folder. It has no __init__.py, so it is a namespace package, found last."""
     (tmp_path / "pg_edu").mkdir()
     (tmp_path / "script.py").write_text("from pg_edu import PGPolicy")
     subprocess.run([sys.executable, "script.py"], cwd=tmp_path, check=True)

@@ -1,4 +1,4 @@
-"""The programs of the README and of docs/ run as they stand there; their links lead to files."""
+"""The programs in the README and in docs/ run as printed, and their links lead to files."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ def text(page: str) -> str:
 
 
 def programs(page: str) -> dict[str, list[str]]:
-    """Return the Python programs of a page by the heading under which they stand."""
+    """Return the Python programs of a page, by the heading that they are under."""
     sections = re.split(r"^#+ ", text(page), flags=re.MULTILINE)
     found = {
         section.split("\n", 1)[0]: re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
@@ -41,23 +41,25 @@ def test_every_program_is_run_by_a_test_of_this_file() -> None:
     }
 
 
-def test_the_names_from_tianshou_are_there() -> None:
+def test_the_names_from_tianshou_can_be_imported() -> None:
     names: dict[str, Any] = {}
     exec(program("README.md", "Coming from Tianshou 1.1"), names)
     assert names["PGPolicy"].__module__.startswith("pg_edu")
 
 
 @pytest.mark.slow
-def test_its_policy_learns(capsys: pytest.CaptureFixture[str]) -> None:
-    """The last five of its twenty mean returns exceed the first five by at least a half."""
+def test_the_policy_of_the_readme_learns(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last five of the twenty mean returns exceed the first five by more than half."""
     torch.manual_seed(0)
     exec(program("README.md", "PGPolicy in a few lines"), {})
     means = [int(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
     assert len(means) == 20 and sum(means[-5:]) > 1.5 * sum(means[:5])
 
 
-def test_its_guard_refuses_the_product(capsys: pytest.CaptureFixture[str]) -> None:
-    """It prints the beginning of the message that the page shows in a comment."""
+def test_the_guard_of_the_tools_page_refuses_the_product(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The program prints the beginning of the message that the page shows in a comment."""
     code = program("docs/TOOLS.md", "A guard against silent broadcasting")
     (message,) = re.findall(r"print\(error\)  # (mul makes \[64, 64\].*) \.\.\.", code)
     exec(code, {})

@@ -1,6 +1,6 @@
-"""The package reads as plain code and plain English: limits that a test can hold.
+"""The package reads as plain code and plain English, as far as a test can check.
 
-They are about form. Whether a sentence is clear, only a reader can say.
+The limits are about form. Only a reader can say whether a sentence is clear.
 """
 
 import ast
@@ -12,10 +12,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "pg_edu"
 
-# Of its body, docstring and blank lines aside. The signature is as long as the API asks.
+# The limit for a body, not counting docstring and blank lines. A signature may be of any length.
 LINES_OF_A_FUNCTION = 25
 
-# A first line that begins with one of these continues the name instead of saying what one gets.
+# A first line that begins with one of these continues the name; it does not say what you get.
 FRAGMENTS = (
     "As At Before Behind By Below How If In Not Of Said That To What When Where Which Who Whose"
 )
@@ -55,7 +55,7 @@ def has_docstring(node: Definition) -> bool:
 
 
 def lines_of_body(function: ast.FunctionDef, source: list[str]) -> int:
-    """Count the lines of a function's body; docstring and blank lines are free."""
+    """Count the lines of a function's body, except for docstring and blank lines."""
     body = function.body[1:] if has_docstring(function) else function.body
     if not body:
         return 0
@@ -73,7 +73,7 @@ def public(body: list[ast.stmt], owner: str = "") -> Iterator[tuple[str, Definit
 
 
 def overrides(node: Definition) -> bool:
-    """Whether a definition declares that its base class, or another overload, documents it."""
+    """Return whether a definition declares that a base class or another overload documents it."""
     names = {ast.unparse(decorator).split(".")[-1] for decorator in node.decorator_list}
     return bool(names & {"overload", "override", "setter"})
 
@@ -100,7 +100,7 @@ def test_every_public_name_has_a_docstring_that_begins_with_a_sentence(path: Pat
 
 
 def is_specimen(path: Path, node: Definition) -> bool:
-    """Whether this is a line that the museum shows: the exhibit says what is wrong with it."""
+    """Return whether the museum shows this code, whose exhibit says what is wrong with it."""
     is_function = isinstance(node, ast.FunctionDef)
     return path.parent.name == "museum" and is_function and not has_docstring(node)
 
@@ -133,7 +133,7 @@ def test_a_line_holds_one_statement(path: Path) -> None:
 
 
 def crowded_lines(module: ast.AST) -> list[int]:
-    """Return the lines with two statements, or with `if x: y` in one line."""
+    """Return the lines with two statements, or with `if x: y` on one line."""
     crowded: set[int] = set()
     for node in ast.walk(module):
         for block in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
@@ -149,7 +149,7 @@ def crowded_lines(module: ast.AST) -> list[int]:
 
 
 @of_each_file
-def test_no_word_is_used_that_we_have_banned(path: Path) -> None:
+def test_no_banned_word_is_used(path: Path) -> None:
     assert banned_words(path.read_text(encoding="utf-8")) == []
 
 
@@ -168,7 +168,7 @@ def banned_words(code: str) -> list[str]:
     "docstring",
     ["Of `gae`.", "What Net takes.", "store a row.", "Return the rows", "Who mixes them loses."],
 )
-def test_a_fragment_is_no_opening(docstring: str) -> None:
+def test_a_fragment_is_not_an_opening(docstring: str) -> None:
     assert fault_of_opening(docstring)
 
 
@@ -186,10 +186,10 @@ def test_a_sentence_is_an_opening(docstring: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["a = 1; b = 2", "if a: b = 1", "for a in b: c()", "def f(): g()"])
-def test_two_statements_in_a_line_are_found(code: str) -> None:
+def test_two_statements_on_a_line_are_found(code: str) -> None:
     assert crowded_lines(ast.parse(code)) == [1]
 
 
 @pytest.mark.parametrize("code", ["def f() -> int: ...", "x = [1 for a in b]", "if a:\n    b()"])
-def test_one_statement_in_a_line_is_fine(code: str) -> None:
+def test_one_statement_on_a_line_is_fine(code: str) -> None:
     assert crowded_lines(ast.parse(code)) == []

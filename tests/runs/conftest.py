@@ -12,7 +12,7 @@ from pg_edu.runs.sweep import Run
 
 
 class InThisProcess:
-    """Takes the place of the worker processes: each run starts at once, in this process.
+    """A stand-in for the worker processes: each run starts at once, in this process.
 
     `begun` lists the runs that were started.
     """

@@ -1,4 +1,4 @@
-"""What several tests of this folder share: small runs, and the comparison of two results."""
+"""Helpers that several tests of this folder share: small runs, and the comparison of results."""
 
 import math
 from pathlib import Path
@@ -32,7 +32,7 @@ def fingerprint(result: Result | None) -> list[Any]:
 
 
 def states(seed: int, config: Config, resume: Result | None = None) -> list[Result]:
-    """Return every state of the run that `on_iteration` is shown."""
+    """Return every state of the run that is passed to `on_iteration`."""
     shown: list[Result] = []
     train(seed, config, resume=resume, on_iteration=shown.append)
     return shown

@@ -1,7 +1,7 @@
-"""Sweeps on a real Ray with two worker processes, one of which is killed.
+"""Sweeps on a real Ray cluster with two worker processes, one of which is killed.
 
 `make ray` runs this file. Its name keeps it out of `make test`, because only this file needs Ray,
-which takes 240 MB and does not exist for every system.
+which takes 240 MB and is not available for every system.
 """
 
 import os
@@ -29,7 +29,7 @@ FAULTS = ["dies", "raises", "dies_once", "hangs_once", "leaves"]
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str | int, Outcome]]:
-    """Return the outcomes of a sweep in which much goes wrong and one worker is killed."""
+    """Return the outcomes of a sweep in which many things go wrong and one worker is killed."""
     folder = tmp_path_factory.mktemp("faulty")
     runs = [Run(0, replace(SMALL, env_id=f"tests.runs.faulty_envs:{name}-v0")) for name in FAULTS]
     with pytest.MonkeyPatch.context() as patch:
@@ -100,7 +100,7 @@ OPTIONS = ["--num-envs=2", "--hidden-sizes=4", "--max-updates=1", "--target=inf"
 def test_the_command_prints_the_table_of_the_other_backend_and_nothing_from_ray(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker of one setting always dies, about which Ray would print a long line."""
+    """The worker of one setting always dies, and Ray would print a long line about it."""
     monkeypatch.chdir(tmp_path)
     said = {}
     for backend in ("ray", "processes"):
@@ -141,7 +141,7 @@ def test_sigint_ends_with_one_line_and_status_130_and_stops_ray(tmp_path: Path) 
     )
 
 
-def test_a_ray_that_runs_already_is_used_and_left_running(tmp_path: Path) -> None:
+def test_a_ray_cluster_that_is_already_running_is_used_and_left_running(tmp_path: Path) -> None:
     ray = import_ray()
     ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:

@@ -268,7 +268,7 @@ def test_sigint_ends_the_process_with_status_130_and_no_traceback() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="on Windows pipes do not break like this")
-def test_a_broken_pipe_is_not_reported_as_a_wrong_place() -> None:
+def test_a_broken_pipe_is_not_reported_as_a_wrong_folder() -> None:
     assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
     read, write = os.pipe()
     os.close(read)

@@ -308,7 +308,7 @@ def test_two_workers_return_the_results_of_train(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Outcome]]:
-    """Return the outcomes, by environment, of a sweep in which much goes wrong."""
+    """Return the outcomes, by environment, of a sweep in which many things go wrong."""
     folder = tmp_path_factory.mktemp("faulty")
     names = ["dies_once", "raises", "leaves", "dies"]
     env_ids = [f"tests.runs.faulty_envs:{name}-v0" for name in names]

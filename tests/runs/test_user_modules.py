@@ -1,4 +1,4 @@
-"""Modules of the user are found in the working folder if the user names them, and only then.
+"""A user's modules are found in the working folder if the user names them, and only then.
 
 Most tests start the command line in a process of its own, as `python -m pg_edu` and as the script
 `pg-edu` that an installer would write.
@@ -66,7 +66,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a working folder with an environment and an agent of the user."""
+    """Return a working folder with a user's environment and agent."""
     folder = tmp_path / "work"
     folder.mkdir()
     (folder / "my_env.py").write_text(ENVIRONMENT)

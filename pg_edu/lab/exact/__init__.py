@@ -3,7 +3,7 @@
 In reading order:
 
     mdp.py           a tabular MDP with its softmax policy: J, V, Q, ∇J, and every batch
-    tasks.py         the MDPs of the course, a few numbers each
+    tasks.py         the MDPs of the course, each a few numbers
     estimators.py    the estimators of the course, right ones and wrong ones
     judge.py         the exact expectation and covariance of an estimator, compared with the truth
     agent.py         a real agent as an estimator

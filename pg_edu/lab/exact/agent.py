@@ -3,7 +3,7 @@
     g(batch) = parameters after the update - parameters before it
 
 With SGD at lr = 1 this is the gradient that the update follows, as a direction of ascent. So
-PGPolicy itself, or any other agent, can be judged like the estimators that fit on one line.
+PGPolicy itself, or any other agent, can be judged like the one-line estimators.
 """
 
 from collections.abc import Callable, Iterable
@@ -62,10 +62,10 @@ def pgpolicy_step(
     Args:
         policy_class: PGPolicy or a subclass of it.
         make_optim: parameters -> optimizer. With SGD at lr = 1 the change is an ascent direction.
-        discount_factor, **kwargs: arguments of the policy.
+        discount_factor, **kwargs: arguments of the policy's constructor.
         batch_size, repeat: arguments of `learn`; by default one step on the full batch.
-        remember: whether the running statistics and the optimizer's state are kept from one call to
-            the next, as in training. If not, the change depends on the batch alone.
+        remember: whether the running statistics and the optimizer's state carry over from one call
+            to the next, as in training. If not, the change depends on the batch alone.
 
     Returns:
         An estimator. The policy stores returns in float32, so its numbers are accurate to about
@@ -153,11 +153,11 @@ class _PolicyStep:
 def parameter_step(module: nn.Module, update: Callable[[Any], object]) -> Callable[[Any], Floats]:
     """Return what `update(batch)` adds to the parameters of a torch module, as one vector.
 
-    The parameters are restored afterwards, so that the next batch meets the same ones. Anything
-    else that the update remembers (momentum, for example) stays as the update left it.
+    The parameters are restored afterwards, so every batch starts from the same ones. Anything else
+    that the update remembers (momentum, for example) stays as the update left it.
 
     Args:
-        module: the module whose parameters are meant.
+        module: the module that holds the parameters.
         update: a function of a batch that changes them in place.
 
     Example:

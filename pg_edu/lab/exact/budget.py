@@ -5,7 +5,7 @@
 
 A part is the change of the expected update when one more choice of the agent is switched on, in
 this order. All of them are exact: the first three vectors come from linear equations, the others
-from enumerating every possible batch. The MDP must be small; the settings are the reader's choice.
+from enumerating every possible batch. The MDP must be small; the settings may be any.
 
 A constant factor does not count as an error, because the learning rate can make up for it. So a
 random divisor is measured relative to the value it tends to as the number of environments grows:
@@ -43,10 +43,10 @@ LARGEST_REWARD = 1e100
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings by which an agent makes an update from its episodes.
+    """The settings of the update that an agent makes from its episodes.
 
     Args:
-        gamma: discount factor of the returns, in [0, 1]. As usual, the update has no γᵗ.
+        gamma: discount factor of the returns, in [0, 1]. As usual, the update has no factor γᵗ.
         episodes: number N of environments; each of them collects one whole episode.
         window: if given, each environment collects this many steps instead. It begins where the
             previous window stopped (in the long run), restarts when an episode ends, and cuts the
@@ -156,14 +156,15 @@ def budget(mdp: MDP, settings: Settings, objective: Objective = "undiscounted") 
         mdp: the environment and the policy. Its episodes must end. If the agent collects windows,
             they must end by themselves, without a limit; if it collects whole episodes, there must
             be a longest one.
-        settings: those of the agent. Its gamma is that of the returns; the gamma of the MDP is that
-            of the objective.
+        settings: the agent's settings. Their gamma discounts the returns; the gamma of the MDP
+            belongs to the objective.
         objective: what the agent should maximize, "undiscounted" or "discounted". (The average
-            reward is a mean over steps, and so not comparable with means over episodes.)
+            reward is a mean over steps, so it cannot be compared with means over episodes.)
 
     Raises:
-        ValueError: the objective is another one, episodes may go on forever, a window is asked for
-            in an MDP with a limit, there are too many batches, or the squares of rewards overflow.
+        ValueError: the objective is neither of these, episodes may go on forever, the MDP has a
+            limit although there is a window, there are too many batches, or the squares of rewards
+            overflow.
 
     Example:
         With one episode per update, a mean over its steps reverses the gradient:
@@ -204,7 +205,7 @@ def _check_budget(mdp: MDP, objective: Objective) -> None:
     if largest > LARGEST_REWARD:
         raise ValueError(
             f"rewards must be at most {LARGEST_REWARD:g} in size, got {largest:g}: their squares "
-            "overflow. Use larger units."
+            "overflow. Measure them in larger units."
         )
     _episode_length(mdp)
 
@@ -225,7 +226,7 @@ def batches(mdp: MDP, settings: Settings) -> Iterator[tuple[float, Episodes]]:
     The order of the environments does not matter: each multiset of rollouts is yielded once.
 
     Raises:
-        ValueError: there are too many batches, or no episode is the longest.
+        ValueError: there are too many batches, or there is no longest episode.
     """
     rollouts = _rollouts(mdp, settings)
     n = settings.episodes
@@ -268,10 +269,10 @@ def update(mdp: MDP, settings: Settings) -> Estimator:
 
 @dataclass(frozen=True, eq=False)
 class _Constants:
-    """What an update contains besides the batch, with many environments in the long run.
+    """The constants of an update: what its statistics tend to with many environments.
 
     Args:
-        episodes: how many whole episodes are played for an update.
+        episodes: the expected number of whole episodes collected for an update.
         divisor: the expected divisor; 1 if it is fixed.
         bootstrap: the settled mean of "running", 0 without it.
         value: V [S] or [limit, S] for the baseline "value".
@@ -367,10 +368,10 @@ def _rollouts(mdp: MDP, settings: Settings) -> Rollouts:
 def _where_windows_begin(mdp: MDP, steps: int) -> Floats:
     """Return how often a window of `steps` steps begins in each state, in the long run, [S].
 
-    The first one begins with an episode. If P is the chain that restarts, this is the mean of
-    start · Pᵏˢᵗᵉᵖˢ over all k. It is the stationary distribution, unless the lengths of episodes
-    keep pace with the window (episodes of four steps in windows of eight). A chain that stays where
-    it is half of the time, (1 + P) / 2, has the same mean and no period.
+    The first window begins with an episode. If P is the chain that restarts, this is the mean of
+    start · Pᵏˢᵗᵉᵖˢ over all k. It is the stationary distribution, unless windows and episodes stay
+    in step (episodes of four steps in windows of eight). The lazy chain (1 + Pˢᵗᵉᵖˢ) / 2, which
+    stays where it is half of the time, has the same mean and no period.
     """
     endless = mdp.restarting()
     P = np.einsum("sa,sap->sp", endless.policy, endless.transition)
@@ -388,8 +389,8 @@ def _episode_length(mdp: MDP) -> float:
         return float(mdp.occupancy("undiscounted").sum())
     except ValueError:
         raise ValueError(
-            "the error budget is a mean over episodes, and in this MDP they may go on forever "
-            "under this policy: let them end, or give the MDP a limit."
+            "the error budget is a mean over episodes, but in this MDP they may go on forever "
+            "under this policy. Let them end, or give the MDP a limit."
         ) from None
 
 

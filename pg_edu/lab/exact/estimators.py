@@ -2,10 +2,10 @@
 
     g = an average over the batch of  ∇log π(aₜ|sₜ) wₜ
 
-An estimator is a choice of the weights w and of the average, and reads like one:
+An estimator is a choice of the weights w and of the average, and its code reads that way:
 
     mean_over_steps(batch, reward_to_go(batch))                         what PGPolicy does
-    sum_per_episode(batch, minus_leave_one_out(reward_to_go(batch)))    what it should do
+    sum_per_episode(batch, minus_leave_one_out(reward_to_go(batch)))    what LeaveOneOut does
 
 Weights are a list with one array [T] per episode. Not every function here is right: `RIGHT` and
 `WRONG`, at the end, list which combinations are unbiased estimates of ∇E[Σ rₜ] and which are not.
@@ -37,7 +37,7 @@ def reward_to_go(batch: Episodes, gamma: float = 1.0) -> Weights:
 
 
 def total_return(batch: Episodes, gamma: float = 1.0) -> Weights:
-    """Return wₜ = G₀ = Σₖ γᵏ rₖ at every step, which needs no γᵗ. Source: Williams (1992)."""
+    """Return wₜ = G₀ = Σₖ γᵏ rₖ at every step; it needs no factor γᵗ. Source: Williams (1992)."""
     return [np.full(len(w), w[0]) for w in reward_to_go(batch, gamma)]
 
 
@@ -59,7 +59,7 @@ def minus_value(weights: Weights, batch: Episodes, value: Floats) -> Weights:
 def minus_leave_one_out(weights: Weights) -> Weights:
     """Return wₜ minus the mean weight of the other N - 1 episodes at time t.
 
-    After its end an episode has weight 0. With a single episode nothing is subtracted.
+    After an episode ends its weight is 0. With a single episode nothing is subtracted.
 
     Source: Kool, van Hoof & Welling (2019); Ahmadian et al. (2024).
 
@@ -163,7 +163,7 @@ def broadcast(batch: Episodes, weights: Weights) -> Floats:
 
 
 def cut(batch: Episodes, steps: int) -> list[Episode]:
-    """Return the first `steps` steps of the episodes, as if they were played one after another.
+    """Return the first `steps` steps of the episodes, as if collected one after another.
 
     If the last episode is cut, it is neither terminated nor truncated, and its returns lack the
     later rewards.

@@ -142,8 +142,8 @@ def gaussian_expectation(
         kinks: the points where f or its derivative jumps, for example the bounds of a clip.
 
     Returns:
-        float64 [...], exact up to rounding if f, between its kinks, varies on the scale of std and
-        grows at most like a polynomial or exp(|x - mean| / std).
+        float64 [...], exact up to rounding if f, between its kinks, varies little within one std
+        and grows at most like a polynomial or exp(|x - mean| / std).
 
     Example:
         >>> float(round(gaussian_expectation(lambda x: np.clip(x, -1, 1) ** 2, kinks=[-1, 1]), 12))

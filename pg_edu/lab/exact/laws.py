@@ -4,11 +4,11 @@
     scale        E[g(3 G)] = 3 E[g(G)]        because ∇J is linear in the rewards
     batch size   E[g] is the same for every N: more episodes lower the variance, not the target
 
-Here g is an estimator, or one update of an agent, and G the returns. The laws bind every estimator
-that is unbiased whatever the rewards are. They are about returns: a constant c is added to every Gₜ
-of an episode. A constant added to every *reward* is different as soon as episodes differ in length:
-it favors long episodes (or short ones), and ∇J should change. Adding c (1 - γ) to every reward, and
-a further γ c to the last one, shifts every Gₜ by exactly c.
+Here g is an estimator, or one update of an agent, and G the returns. Every estimator that is
+unbiased for all rewards obeys the laws. They are about returns: a constant c is added to every Gₜ
+of an episode. A constant added to every *reward* is different if episodes differ in length: it
+favors long episodes (or short ones), and ∇J should change. Adding c (1 - γ) to every reward, and a
+further γ c to the last one, shifts every Gₜ by exactly c.
 
 The laws are necessary, not sufficient: minus the gradient obeys all three, and so does the update
 without γᵗ, which in general is the gradient of no function.
@@ -48,7 +48,7 @@ ParameterStep = Callable[
 
 @dataclass(frozen=True)
 class Finding:
-    """The finding about one law.
+    """The result of checking one law.
 
     Args:
         law: "shift", "scale" or "batch size".
@@ -66,12 +66,12 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class LawReport:
-    """The findings about the three laws; as text, it says what is broken and the usual cause.
+    """The findings about the three laws; when printed, it says what is broken and the usual cause.
 
     Args:
         findings: one per law.
         method: how the laws were checked.
-        meaning: the usual cause of just these violations.
+        meaning: the usual cause of this combination of violations.
     """
 
     findings: tuple[Finding, ...]
@@ -124,7 +124,7 @@ def laws(
     Args:
         estimator: a function of a batch of episodes that returns an array [O, A];
             `pgpolicy_step(MyPolicy)` makes one of a policy class.
-        tasks: small MDPs by name. A law can only break where something can break it: episodes of
+        tasks: small MDPs by name. Together they must have what can break a law: episodes of
             different lengths, several steps, several observations.
         sizes: numbers N of episodes in a batch.
         gamma: the discount factor with which the estimator computes its returns.
@@ -252,10 +252,10 @@ def sampled_laws(
     the batch minus the step on the whole. The first half of the replications determines the
     direction in which the mean difference points; the second half is tested along it (a one-sided
     t-test, with a Bonferroni correction over all tests). The dimension of the parameters therefore
-    does not matter, and a right agent is accused in at most about `error_rate` of all reports. (The
-    t-test is exact for Gaussian differences and an approximation for others.) The test can find a
-    violation, but it cannot prove that there is none; for a law that holds, the report says how
-    large a violation would probably have been detected.
+    does not matter, and a correct agent is accused in at most about `error_rate` of all reports.
+    (The t-test is exact for Gaussian differences and an approximation for others.) The test can
+    find a violation, but it cannot prove that there is none; for a law that holds, the report says
+    how large a violation would probably have been detected.
 
     Args:
         step: a function of a batch of episodes that returns what an update adds to the parameters,
@@ -266,7 +266,7 @@ def sampled_laws(
         sizes: numbers of episodes in a batch.
         gamma: the discount factor of the agent's returns.
         replications: how many batches of max(sizes) episodes to collect.
-        error_rate: the probability of accusing a right agent.
+        error_rate: the probability of accusing a correct agent.
 
     Raises:
         ValueError: there are fewer than two sizes, or `collect` returned the wrong number of
@@ -295,7 +295,7 @@ def sampled_laws(
     return LawReport(
         findings=tuple(findings),
         method=f"sampled: {replications} batches of {most} episodes; "
-        f"a right agent is accused in about {100 * error_rate:g}% of all reports",
+        f"a correct agent is accused in about {100 * error_rate:g}% of all reports",
         meaning=_meaning(findings, sizes, []),
     )
 
@@ -365,7 +365,7 @@ NOTHING_BROKEN = (
     "No law is broken. (That does not prove g right: minus the gradient obeys them too.)"
 )
 NOT_FINITE = (
-    "Usual cause: the std of one number, or the mean of none; look at the smallest batches."
+    "Usual cause: the std of one number, or the mean of no numbers; look at the smallest batches."
 )
 NOT_LINEAR = (
     "Usual cause: returns divided by their own spread (standardized per batch or episode), "
@@ -448,7 +448,7 @@ def _vector(step: Any) -> Floats:
 def _rewards(episode: Any) -> Floats:
     if not hasattr(episode, "rew"):
         raise TypeError(
-            f"an episode needs its rewards [T] as attribute rew, got {type(episode).__name__}."
+            f"an episode must have its rewards [T] as attribute rew, got {type(episode).__name__}."
         )
     return np.asarray(episode.rew, np.float64)
 

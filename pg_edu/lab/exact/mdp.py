@@ -1,7 +1,7 @@
-"""Small MDPs in which everything about a policy gradient can be computed.
+"""Small MDPs in which everything about a policy gradient can be computed exactly.
 
 An `MDP` is a tabular Markov decision process together with the softmax policy that acts in it. Two
-independent computations are exact there:
+independent computations are exact:
 
     d = start (I - γP)⁻¹,  V = (I - γP)⁻¹ r,  ∇J = Σₛ d(s) Σₐ ∇π(a|s) Q(s, a)      linear equations
     E[g] = Σ over all batches of  probability(batch) · g(batch)                    enumeration
@@ -94,7 +94,7 @@ class MDP:
         gamma: discount factor in [0, 1].
         observation: the observation of each state, int [S]. By default it is the state itself.
         limit: the number of steps after which an episode is truncated. The policy does not observe
-            the time, and nothing counts after the limit: values and gradients are those of the
+            the time, and nothing after the limit counts: values and gradients are those of the
             truncated episodes.
 
     Raises:
@@ -184,7 +184,7 @@ class MDP:
                 raise ValueError("the average reward needs an MDP that never ends.")
         elif gamma == 1 and not _ends(P):
             raise ValueError(
-                "the sum of rewards may be infinite: episodes may go on forever and gamma is 1. "
+                "the sum of rewards may be infinite: episodes may go on forever, and gamma is 1. "
                 "Give a limit, gamma < 1, or ask for the average reward."
             )
         return gamma, P, (self.policy * self.reward).sum(axis=1)
@@ -255,7 +255,7 @@ class MDP:
         return self._direction(objective, objective)
 
     def without_gamma_t(self) -> Floats:
-        """Return E[Σₜ ∇log π(aₜ|sₜ) Gₜ] with discounted Gₜ, [O, A], where ∇J has γᵗ Gₜ.
+        """Return E[Σₜ ∇log π(aₜ|sₜ) Gₜ] with discounted Gₜ, [O, A]; in ∇J, Gₜ has the factor γᵗ.
 
         It combines undiscounted visits with discounted Q. With γ < 1 this is in general the
         gradient of no function (Nota & Thomas 2020).
@@ -318,7 +318,7 @@ class MDP:
     ) -> Iterator[tuple[float, Episodes]]:
         """Yield every sequence of `steps` steps of an environment that restarts after each episode.
 
-        A collector that stops after a fixed number of steps holds such a window. Each batch
+        A collector that stops after a fixed number of steps stores such a window. Each batch
         contains the episodes in the window; if the last one is unfinished, it is neither terminated
         nor truncated.
 
@@ -332,7 +332,10 @@ class MDP:
                 distribution of the first state would not say how much time is left.
         """
         if self.limit is not None or steps < 1:
-            raise ValueError(f"windows: at least 1 step of an MDP without a limit, got {steps}.")
+            raise ValueError(
+                f"windows: expected steps >= 1 in an MDP without a limit, got steps {steps} and "
+                f"limit {self.limit}."
+            )
         begin = self.start if first is None else np.asarray(first, np.float64)
         for p, episode in self._enumerate(begin, steps, truncated=False):
             if len(episode) == steps:
@@ -356,7 +359,7 @@ class MDP:
         """Yield (probability, states, actions, terminated) for every way to finish an episode."""
         if most is None and len(states) > len(self.start):
             raise ValueError(
-                "no episode is the longest, because states may be visited twice. Give a limit."
+                "there is no longest episode, because a state may be visited twice. Give a limit."
             )
         state = states[-1]
         for a in np.flatnonzero(self.policy[state]).tolist():

@@ -1,4 +1,4 @@
-"""The small MDPs of the course, a few numbers each. `task.at(logits)` has another policy.
+"""The small MDPs of the course. `task.at(logits)` is the same MDP with another policy.
 
 An action that is not available, as in a forced step, has logit -inf: it is never taken, and its
 component of every gradient is 0.
@@ -14,7 +14,7 @@ NEVER = -np.inf
 
 
 def bandit(rewards: ArrayLike, logits: ArrayLike | None = None) -> MDP:
-    """Return a single decision in which arm a pays rewards[a]. By default the logits [A] are 0.
+    """Return a single decision in which arm a pays rewards[a]; the logits [A] are 0 by default.
 
     Example:
         >>> bandit([1, 5]).J()
@@ -27,7 +27,7 @@ def bandit(rewards: ArrayLike, logits: ArrayLike | None = None) -> MDP:
 
 
 def contexts(probability: ArrayLike = (0.7, 0.3)) -> MDP:
-    """Return one decision in one of several contexts, which pays 1 for the context's own number."""
+    """Return one decision in one of several contexts: in context s, action s pays 1, others 0."""
     start = np.asarray(probability, np.float64)
     states = len(start)
     transition = np.zeros((states, states, states))
@@ -85,8 +85,8 @@ def two_decisions() -> MDP:
 def late_cost() -> MDP:
     """Return two decisions that look alike; action 1 of the second has a cost that comes later.
 
-    At t = 0 action 0 pays 1. At t = 1 action 1 pays 2, and costs 2.5 at t = 4; action 0 ends.
-    gamma = .3.
+    At t = 0 action 0 pays 1. At t = 1 action 1 pays 2, and costs 2.5 at t = 4; action 0 ends the
+    episode. gamma = .3.
     """
     transition = _chain(5, 2)
     transition[1, 0] = 0.0
@@ -99,7 +99,10 @@ def late_cost() -> MDP:
 
 
 def forced_minus_5() -> MDP:
-    """Return two decisions: action 1 first pays 5, which the next step takes back, and then .5."""
+    """Return two decisions: the first pays 5 for action 1, the second .5.
+
+    The second step takes the 5 back.
+    """
     transition = np.zeros((3, 2, 3))
     transition[0, 0, 1] = 1.0
     transition[0, 1, 2] = 1.0
@@ -110,7 +113,8 @@ def forced_minus_5() -> MDP:
 def patience() -> MDP:
     """Return three states: action 0 pays 1 and ends; action 1 waits, and pays 4 in the last state.
 
-    Waiting succeeds with probability 1/2: it leads to the next state, and from the last to the end.
+    With probability 1/2 waiting leads to the next state, or from the last state to the end;
+    otherwise the state stays the same.
     """
     transition = np.zeros((3, 2, 3))
     transition[:, 1] = 0.5 * (np.eye(3) + np.eye(3, k=1))
@@ -132,7 +136,7 @@ def invest(limit: int | None = None) -> MDP:
 
 
 def short_corridor() -> MDP:
-    """Return a corridor of three cells that look alike: left (0) or right (1), and -1 per step.
+    """Return a corridor of three cells that look alike: go left (0) or right (1) for -1 per step.
 
     In the middle cell left and right are swapped.
 
@@ -159,7 +163,7 @@ def _first(states: int) -> Floats:
 
 
 def _chain(states: int, actions: int) -> Floats:
-    """Return the transitions from each state to the next one, [S, A, S]; the last one ends."""
+    """Return transitions from each state to the next, [S, A, S]; the last state ends it."""
     transition = np.zeros((states, actions, states))
     for s in range(states - 1):
         transition[s, :, s + 1] = 1.0

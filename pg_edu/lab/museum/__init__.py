@@ -1,4 +1,4 @@
-"""The museum of pitfalls: wrong lines that run, each beside a right one and a check that decides.
+"""The museum of pitfalls: wrong lines that run, each with a right one and a check that decides.
 
     check(wrong).passes is False,    check(right).passes is True
 
@@ -8,33 +8,33 @@ What is measured depends on the kind of pitfall:
     scale              the constant factor between E[g] and ∇J
     high variance      the variance, at the same expectation
     wrong objective    what E[g] climbs instead
-    numerical          a number that is lost, against the exact one
-    measurement        what is reported, against what should be measured
-    misconception      no code: a sentence, and a computation that contradicts it
+    numerical          a computed number, compared with the exact one
+    measurement        what is reported, compared with what should be measured
+    misconception      a sentence without code, and a computation that contradicts it
 
 In reading order:
 
     pitfall.py            what a pitfall consists of, and what its check returns
-    measuring.py          what several pitfalls are measured with
+    measuring.py          measurements that several pitfalls share
     biased.py             biased: what the sum is divided by, and what is subtracted from returns
     biased_rows.py        biased: what a row of the batch contains
     scale.py              wrong by a constant factor
     high_variance.py      right on average, with more variance than necessary
     wrong_objective.py    the update climbs something else, or nothing at all
-    numerical.py          the formula is right, but a number is lost
+    numerical.py          the formula is right, but the computer loses a number
     measurement.py        the agent is fine, but the report measures something else
     misconceptions.py     sentences that are often heard
 
-**To add a pitfall**, write in the module of its kind
+**To add a pitfall**, write these four things in the module of its kind:
 
-1. the wrong version and the right one: two small functions with the same arguments, that run;
+1. the wrong version and the right one: two small functions that run and take the same arguments;
 2. a check: a function of either version that returns a `Verdict`, made of exact numbers (a small
    task of `pg_edu.lab.exact`; quadrature; fractions), within a fraction of a second;
 3. the computation that supports its nuance, which returns a `Verdict` that passes;
-4. a `Pitfall` at module level, under any name, that names them and says in one sentence what people
-   believe, where that is half true, and who found out.
+4. a `Pitfall` at module level, under any name, that names them and says in one sentence each what
+   people believe and where that is half true, and gives the sources.
 
-It is then in `PITFALLS`, the tests try it (`tests/course/test_10_pitfalls.py`; add a figure to
+It is then in `PITFALLS`, the tests check it (`tests/course/test_10_pitfalls.py`; add its numbers to
 `FIGURES` there, from an independent computation), and `show` of notebook 10 prints it. For a new
 kind, add it to `Kind` in `pitfall.py` and its module to `MODULES` here.
 

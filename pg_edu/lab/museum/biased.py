@@ -1,4 +1,4 @@
-"""The expected update differs from ∇J: by what a sum is divided by, or by what is subtracted."""
+"""The expected update differs from ∇J because of what is divided by, or what is subtracted."""
 
 import warnings
 from collections.abc import Callable
@@ -57,11 +57,11 @@ def _one_length() -> Verdict:
 MEAN_OVER_STEPS = Pitfall(
     name="mean over steps",
     kind="biased",
-    believed="The mean over all steps is the sum in other units.",
+    believed="The mean over all steps is just the sum in other units.",
     wrong=mean_over_steps,
     right=summed,
     check=_stop_or_go,
-    nuance="It is if all episodes have the same length T: exactly 1/T of the sum. If the actions "
+    nuance="It is if all episodes have the same length T: 1/T of the sum per episode. If actions "
     "influence the length, they influence the divisor; the bias fades as 1/N.",
     half_true=_one_length,
     sources=("Williams (1992)", "Liu et al. (2025)", "notebook 03"),
@@ -92,8 +92,8 @@ MEAN_PER_EPISODE = Pitfall(
     wrong=mean_per_episode,
     right=summed,
     check=_long_or_short,
-    nuance="In the sum each does count the same, as one episode. After the division a step of a "
-    "long episode counts less, and more episodes do not help; only equal lengths do.",
+    nuance="In the sum each episode already counts once. After the division a step of a long "
+    "episode counts less, and more episodes do not help; only equal lengths do.",
     half_true=_only_the_mean_over_all_steps_recovers,
     sources=("Liu et al. (2025)",),
 )
@@ -111,7 +111,7 @@ def unchanged(returns: Tensor) -> Tensor:
     return returns
 
 
-# Three steps; the last one pays 1 if all three actions were 1. The states record whether they were.
+# Three steps; the last pays 1 if all three actions were 1. The states record whether they were.
 ALL_OR_NOTHING = MDP(
     start=[1, 0, 0, 0, 0],
     transition=[
@@ -160,7 +160,7 @@ PER_EPISODE_STD = Pitfall(
     wrong=standardized,
     right=unchanged,
     check=_sparse_success,
-    nuance="It does make the unit and the origin of the rewards irrelevant. But a baseline must "
+    nuance="It does make the unit and the origin of returns irrelevant. But a baseline must "
     "not depend on the action, and this one erases what tells a good episode from a bad one.",
     half_true=_units_do_not_matter,
     sources=("Williams (1992)", "notebook 08"),
@@ -179,7 +179,7 @@ def _two_bandits(estimator: Estimator) -> Verdict:
 
 
 def _success_or_failure() -> Verdict:
-    """Rewards of 0 and 1, in one context: E[g] is ∇p times a factor that depends on p and N.
+    """Show that with rewards of 0 and 1 in one context E[g] is ∇p times a factor.
 
     With k successes in N episodes the factor is E[√(k (N - k))] / (N p (1 - p)). It is the same for
     all p if N is 2 or 3, where k (N - k) is a constant unless it is 0.
@@ -191,7 +191,7 @@ def _success_or_failure() -> Verdict:
     figures = {
         "cosine with rewards 0 and 1 in one context": straight,
         "scale with 8 episodes where success has probability .5": common_8.scale,
-        "where it has .1": rare_8.scale,
+        "where it has probability .1": rare_8.scale,
     }
     alike = abs(rare_3.scale - common_3.scale) < 1e-6
     return Verdict(straight > 1 - 1e-9 and alike and rare_8.scale > common_8.scale, figures)
@@ -209,8 +209,8 @@ PER_BATCH_STD = Pitfall(
     right=summed,
     check=_two_bandits,
     nuance="With rewards of 0 and 1 in a single context the direction is exactly right. Done per "
-    "context, it weights contexts: from 4 episodes on, more where success is rare or nearly "
-    "certain.",
+    "context, it gives more weight, from 4 episodes on, to contexts where success is rare or "
+    "nearly certain.",
     half_true=_success_or_failure,
     sources=("Liu et al. (2025)", "notebook 08"),
 )
@@ -272,8 +272,8 @@ LEAVE_ONE_OUT = Pitfall(
     wrong=lonely_steps_dropped,
     right=minus_others,
     check=_waiting,
-    nuance="Leave out the baseline there, not the step: after their end the others' return is 0. "
-    "That is unbiased; but with N = 2 the variance may be higher than with no baseline at all.",
+    nuance="Leave out the baseline there, not the step: the others have ended, so their return is "
+    "0. That is unbiased; but with N = 2 the variance may be higher than with no baseline at all.",
     half_true=_more_variance_with_two,
     sources=("Kool, van Hoof & Welling (2019)",),
 )
@@ -296,10 +296,10 @@ def _exact_value(estimator: Callable[[Episodes, Floats], Floats]) -> Verdict:
 
 
 def _actions_that_lead_nowhere() -> Verdict:
-    """With coins, the next state does not depend on the action."""
+    """Judge it on coins, where the next state does not depend on the action."""
     value = coins(3).value()
     (found,) = at_sizes(lambda batch: value_of_the_next_state(batch, value), coins(3), (1,))
-    figures = {"cosine for coins, where every action leads to the same place": found.cosine}
+    figures = {"cosine for coins, where every action leads to the same state": found.cosine}
     return Verdict(found.unbiased, figures)
 
 
@@ -310,8 +310,8 @@ NEXT_VALUE = Pitfall(
     wrong=value_of_the_next_state,
     right=value_of_the_state,
     check=_exact_value,
-    nuance="V(s') takes away what the action earned by leading there. Where all actions lead to "
-    "the same place, it is a baseline.",
+    nuance="V(s') takes away what the action gained by leading there. Where all actions lead to "
+    "the same state, it is a baseline.",
     half_true=_actions_that_lead_nowhere,
     sources=("Sutton et al. (2000)", "notebook 03"),
 )

@@ -1,4 +1,4 @@
-"""The expected update differs from ∇J: a row of the batch is not what it is taken for."""
+"""The expected update differs from ∇J because a row of the batch is not what it seems."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,7 +40,7 @@ def value_after_cut(rew: Floats, cut: Flags, gamma: float, value: float, mean: f
     return discounted_returns(rew, end, gamma, bootstrap=np.where(cut, value, 0.0))
 
 
-# Leave with 3.5, or take 3 and enter a room where nothing is ever paid. It is cut after one step.
+# Leave with 3.5, or take 3 and enter a room that pays nothing. Episodes are cut after one step.
 EMPTY_ROOM = MDP([1, 0], [[[0, 0], [0, 1]], [[0, 0]] * 2], [[3.5, 3], [0, 0]], np.zeros((2, 2)))
 
 
@@ -55,7 +55,7 @@ def _empty_room(returns: CutReturns) -> Verdict:
 
 
 def _nothing_terminates() -> Verdict:
-    """Two arms that pay 0 and 1 forever, gamma = .9, cut after 3 steps."""
+    """Cut two arms that pay 0 and 1 forever after 3 steps, with gamma = .9."""
     endless = MDP([1], np.ones((1, 2, 1)), [[0, 1]], [[0.3, 0]], gamma=0.9)
 
     def expectation(bootstrap: float) -> Floats:
@@ -75,8 +75,8 @@ CONSTANT_BOOTSTRAP = Pitfall(
     wrong=mean_after_cut,
     right=value_after_cut,
     check=_empty_room,
-    nuance="Where nothing terminates, a constant changes nothing on average (it is added whatever "
-    "the actions are). Where something does, it is a reward for surviving, or a penalty.",
+    nuance="If no episode terminates, a constant changes nothing on average (it is added whatever "
+    "the actions are). If some do, it is a reward for surviving, or a penalty.",
     half_true=_nothing_terminates,
     sources=("Pardo et al. (2018)", "notebook 08"),
 )
@@ -93,7 +93,7 @@ def whole_episodes(batch: Episodes) -> Episodes:
 
 
 def _judged(seen: EpisodeFilter, n: int) -> Judgment:
-    """Judge the sum per episode over what is seen of n episodes."""
+    """Judge the sum per episode over the part of n episodes that `seen` keeps."""
 
     def estimator(batch: Episodes) -> Floats:
         pieces = seen(batch)
@@ -105,7 +105,7 @@ def _judged(seen: EpisodeFilter, n: int) -> Judgment:
 
 
 def _collected(seen: EpisodeFilter) -> Verdict:
-    """Two environments in turn, two steps in all; the window begins with a new episode."""
+    """Judge a window of two steps that begins with an episode, with and without what is cut."""
 
     def finished(batch: Episodes) -> Episodes:
         return [e for e in seen(batch) if e.terminated]
@@ -155,7 +155,7 @@ def a_new_batch(used: Episodes, fresh: Episodes) -> Episodes:
 def _second_step(
     choose: BatchChoice, lr: float, fresh_is_old: bool = False
 ) -> tuple[Floats, Floats]:
-    """Return E[the second step] and E[∇J where it is taken], with batches of 4."""
+    """Return E[the second step] and E[∇J at the parameters where it is taken], for N = 4."""
     step: Floats = np.zeros((1, 3))
     truth: Floats = np.zeros((1, 3))
     for p_used, used in THREE_ARMS.batches(4, symmetric=True):
@@ -180,7 +180,7 @@ def _small_steps_or_an_unused_batch() -> Verdict:
     unused = cosine(*_second_step(a_new_batch, 1.0, fresh_is_old=True))
     figures = {
         "cosine of the second step, with lr .1": small,
-        "cosine with lr 1 and a batch as old, but unused": unused,
+        "cosine with lr 1 and an equally old, but unused batch": unused,
     }
     return Verdict(small > 0.98 and unused > 0.95, figures)
 
@@ -193,7 +193,7 @@ REUSE = Pitfall(
     right=a_new_batch,
     check=_with_lr_1,
     nuance="It nearly is if the first step was small. What hurts most is not the age of the batch "
-    "but its use: another old batch, which has not moved the policy, does much better.",
+    "but its use: another old batch, one not yet used for an update, does much better.",
     half_true=_small_steps_or_an_unused_batch,
     sources=("Schulman et al. (2017)", "notebook 06"),
 )
@@ -228,7 +228,7 @@ def _one_state() -> Verdict:
 COLUMN_OF_ACTIONS = Pitfall(
     name="a column of actions",
     kind="biased",
-    believed="log_prob of actions [B, 1] is that of actions [B], in another shape.",
+    believed="log_prob of actions [B, 1] is log_prob of actions [B], in another shape.",
     wrong=scored_as_column,
     right=scored_row_by_row,
     check=_four_rows,
@@ -259,7 +259,7 @@ def _mean_on_the_bound(log_prob: LogProb) -> Verdict:
     found = gaussian_gradient(log_prob, _clip_reward, 1.0, 0.6, kinks=(-1, 1))
     truth = pathwise_gradient(_clip_slope, 1.0, 0.6, kinks=(-1, 1))
     figures = {
-        "derivative by the mean": found[0],
+        "derivative with respect to the mean": found[0],
         "truth": truth[0],
         "cosine": cosine(found, truth),
     }
@@ -279,7 +279,7 @@ def _clip_bias(log_prob: LogProb, mean: float, std: float) -> float:
 
 
 def _never_at_the_bound_or_in_its_own_distribution() -> Verdict:
-    """With a std of .1, one draw in 10^23 is clipped."""
+    """Compute the bias with a std of .1, where about one draw in 10^23 is clipped."""
     figures = {
         "bias if no draw reaches the bound, mean 0 and std .1": _clip_bias(clipped, 0.0, 0.1),
         "bias with point masses at the bounds, mean 1 and std .6": _clip_bias(
@@ -297,7 +297,7 @@ CLIPPED_ACTION = Pitfall(
     right=raw,
     check=_mean_on_the_bound,
     nuance="If no draw ever reaches the bound, it is the same action. What was sent can be scored "
-    "in its own distribution, with a point mass at each bound, but not in the Gaussian.",
+    "under its own distribution, with a point mass at each bound, but not under the Gaussian.",
     half_true=_never_at_the_bound_or_in_its_own_distribution,
     sources=("Chou, Maturana & Scherer (2017)", "Fujita & Maeda (2018)", "notebook 05"),
 )
@@ -320,9 +320,9 @@ def _tanh_of_a_gaussian(log_prob: LogProb) -> Verdict:
     found = gaussian_gradient(log_prob, _tanh_reward, 0.5, 1.0)
     truth = pathwise_gradient(_tanh_slope, 0.5, 1.0)
     figures = {
-        "derivative by the mean": found[0],
+        "derivative with respect to the mean": found[0],
         "truth": truth[0],
-        "derivative by log std": found[1],
+        "with respect to log std": found[1],
         "its truth": truth[1],
         "cosine": cosine(found, truth),
     }
@@ -349,8 +349,8 @@ TANH_SCORED = Pitfall(
     wrong=squashed,
     right=raw,
     check=_tanh_of_a_gaussian,
-    nuance="Near 0 tanh is nearly straight, and small actions come out right. Stored actions can "
-    "be scored in the distribution of tanh(u), with its Jacobian.",
+    nuance="Near 0 tanh is nearly linear, so small actions come out right. Stored actions can be "
+    "scored under the distribution of tanh(u), with its Jacobian.",
     half_true=_near_0_tanh_is_straight,
     sources=("Haarnoja et al. (2018)", "notebook 05"),
 )

@@ -64,7 +64,7 @@ ANY_BASELINE = Pitfall(
     wrong=minus_10,
     right=minus_value,
     check=_less_than_without,
-    nuance="It never makes an unbiased sum biased, whatever the constant is; but the variance is a "
+    nuance="It never makes an unbiased sum biased, whatever the constant; but the variance is a "
     "parabola in the constant.",
     half_true=_every_constant_is_unbiased,
     sources=(
@@ -83,7 +83,7 @@ def row_masked(score: Floats, rew: Floats, end: Flags, reset: Flags, gamma: floa
     return np.tensordot(np.where(reset, 0.0, discounted_returns(rew, end, gamma)), score, axes=1)
 
 
-# Two episodes of one decision, and between them the step that only resets and ignores its action.
+# Two episodes of one decision, and between them a reset step, which ignores its action.
 GAMMA = 0.99
 WITH_RESET = MDP(
     start=[1, 0, 0],
@@ -125,12 +125,12 @@ def _its_contribution_is_0() -> Verdict:
 AUTO_RESET_ROW = Pitfall(
     name="the auto-reset row",
     kind="high variance",
-    believed="With NEXT_STEP auto-reset every row of the buffer is a decision.",
+    believed="With NEXT_STEP autoreset every row of the buffer is a decision.",
     wrong=row_kept,
     right=row_masked,
     check=_variance_of_two_episodes,
-    nuance="The return of the bogus row is gamma times that of the next episode, and its action "
-    "was ignored: it adds 0 on average to a sum. But `.mean()` counts it.",
+    nuance="The return of the reset row is gamma times that of the next episode, and its action "
+    "was ignored, so on average it adds 0 to a sum. But `.mean()` counts it.",
     half_true=_its_contribution_is_0,
     sources=("Gymnasium's documentation of AutoresetMode", "notebook 07"),
 )

@@ -28,7 +28,7 @@ def one_of_each(lengths: Floats) -> Floats:
 def _mean_length(choose: EpisodeChoice, envs: int = 8, each: int = 8, long: float = 100.0) -> float:
     """Return E[mean of the chosen lengths], where a length is 10 or `long` with probability 1/2.
 
-    Environment i has kᵢ short episodes and then a long one; whatever follows comes too late to be
+    Environment i has kᵢ short episodes and then a long one; later episodes end too late to be
     chosen. The sum runs over every multiset {kᵢ}, with the probability of all its orders.
     """
     chance = [0.5 ** (k + 1) for k in range(each)] + [0.5**each]
@@ -78,7 +78,7 @@ def as_trained(logits: Floats) -> Floats:
 
 
 def _short_corridor(tested: TestedLogits) -> Verdict:
-    """Test the best of all policies, with at most 100 steps."""
+    """Test the best policy, with at most 100 steps."""
     logits = np.log([[math.sqrt(2) - 1, 2 - math.sqrt(2)]])
     task = replace(short_corridor(), limit=100)
     found = task.at(tested(logits)).J()
@@ -93,7 +93,7 @@ def _it_can_be_worse_or_better() -> Verdict:
     gain_late = late.at(greedy(late.logits)).J() - late.J()
     figures = {
         "what argmax gains on a bandit, early in training": gain_early,
-        "what it gains once the best arm is the likeliest": gain_late,
+        "what it gains once the best arm is the most likely": gain_late,
     }
     return Verdict(gain_early < 0 < gain_late, figures)
 
@@ -106,7 +106,8 @@ ARGMAX = Pitfall(
     right=as_trained,
     check=_short_corridor,
     nuance="It is another policy, which may be worse or better. On a bandit it is better once the "
-    "best arm is the likeliest; where states look alike, only a random policy may reach the goal.",
+    "best arm is the most likely; where states look alike, only a random policy may reach the "
+    "goal.",
     half_true=_it_can_be_worse_or_better,
     sources=(
         "Sutton & Barto (2018), example 13.1",
@@ -132,10 +133,10 @@ def student_t(x: Floats) -> tuple[Floats, Floats]:
 
 
 def _coverage_of_three_gaussians(interval: IntervalMethod) -> Verdict:
-    """Compute how often it covers the mean 0, as an area on the sphere of directions of x.
+    """Compute how often the interval covers the mean 0: an area on the sphere of directions of x.
 
-    Only the direction of x counts. The height over the plane x₁ + x₂ + x₃ = 0 is uniform on a
-    sphere, and by symmetry a sixth of the full circle suffices.
+    Only the direction of x matters. On a sphere the height above the plane x₁ + x₂ + x₃ = 0 is
+    uniformly distributed, and by symmetry a sixth of the full circle suffices.
     """
     height = (np.arange(2000) + 0.5) / 1000 - 1
     angle = (np.arange(60) + 0.5) * math.pi / 180
@@ -149,7 +150,7 @@ def _coverage_of_three_gaussians(interval: IntervalMethod) -> Verdict:
 
 
 def _of_two_kinds_of_seeds() -> Verdict:
-    """Compute the coverage where seven seeds in ten end at 500, three at 100: the mean is 380."""
+    """Compute the coverage if 70% of seeds end at 500 and 30% at 100, so that the mean is 380."""
     total = 0.0
     for seeds in itertools.product(((0.7, 500.0), (0.3, 100.0)), repeat=3):
         low, high = student_t(np.array([[result] for _, result in seeds]))
@@ -213,8 +214,8 @@ BEST_OF_K = Pitfall(
     wrong=best_of_them,
     right=best_tested_again,
     check=_three_equal_agents,
-    nuance="Choosing the best run is fine: it is likely to be a better one. But the number by "
-    "which it was chosen is no longer a measurement, so test it again.",
+    nuance="Choosing the best run is fine: it is likely to be a better one. But the number that it "
+    "was chosen by is no longer an unbiased measurement, so test it again.",
     half_true=_choosing_helps_if_agents_differ,
     sources=("Henderson et al. (2018)", "Patterson et al. (2023)"),
 )

@@ -1,4 +1,4 @@
-"""What several pitfalls are measured with: exact verdicts and gradients in small tasks."""
+"""Measurements that several pitfalls share: exact judgments and gradients in small tasks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -82,7 +82,8 @@ def pathwise_gradient(
 ) -> Floats:
     """Return ∇E[r(u)] with respect to the mean and to log std, [2]: E[r'(u)], E[r'(u) (u - mean)].
 
-    It uses the derivative r' of the reward and no log-probability, so it can judge those.
+    It uses the derivative r' of the reward and no log-probability, so it can judge estimators that
+    use one.
     """
 
     def integrand(u: Floats) -> Floats:
@@ -94,7 +95,8 @@ def pathwise_gradient(
 def after_a_cut(returns: CutReturns, mdp: MDP, limit: int) -> Judgment:
     """Judge E[Σₜ ∇log π returnsₜ] on episodes cut by a limit that is not part of the MDP.
 
-    The truth has the advantages of the MDP without a limit, at the steps before the cut.
+    The truth is computed with the advantages in the MDP without a limit, at the steps before the
+    cut.
 
     Args:
         returns: a function of (rew [T], cut [T], gamma, value, mean) that returns [T]. `cut` is
@@ -112,7 +114,7 @@ def after_a_cut(returns: CutReturns, mdp: MDP, limit: int) -> Judgment:
         for e in batch:
             cut = e.end & e.truncated
             following = mdp.transition[e.states[-1], e.act[-1]]
-            # A value network also answers after a termination, so any number will do there.
+            # A value network gives a number after a termination, too, so `returns` must ignore it.
             after = following @ value / following.sum() if e.truncated else mean
             weights.append(returns(e.rew, cut, mdp.gamma, after, mean))
         return sum_per_episode(batch, weights)

@@ -1,4 +1,4 @@
-"""Sentences that are often heard, each with a computation that contradicts it; no wrong code."""
+"""Sentences that are often heard, each with a computation that contradicts it."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def _mean_update_of_stop(b: float) -> float:
 
 
 def _under_a_mean_over_steps() -> Verdict:
-    """Compute stop-or-go with N = 1: (.4 - .75 b) p(1-p) is right for no b and changes its sign."""
+    """Compute stop-or-go with N = 1, where (.4 - .75 b) p(1-p) changes its sign with b."""
     unit = 0.25  # p (1 - p)
     plain = _mean_update_of_stop(0.0) / unit
     minus_1 = _mean_update_of_stop(1.0) / unit
@@ -82,20 +82,20 @@ def _the_jacobian_changes_the_gradient() -> Verdict:
     without = gaussian_gradient(raw, _reward, 0.5, 1.0)
     gap = float(np.abs(with_it - without).max())
     figures = {
-        "derivative by the mean, with the Jacobian": with_it[0],
+        "derivative with respect to the mean, with the Jacobian": with_it[0],
         "without it": without[0],
     }
     return Verdict(gap > 1e-9, figures)
 
 
 def _the_entropy_needs_it() -> Verdict:
-    """Differentiate the entropies H(u) and H(tanh u) by log std.
+    """Differentiate the entropies H(u) and H(tanh u) with respect to log std.
 
     The derivative of H(u) is 1; that of H(tanh u) = H(u) + E[log(1 - tanh² u)] is
     1 - 2 E[u tanh u], for a mean of 0.
     """
     slope = 1 - 2 * float(gaussian_expectation(lambda u: u * np.tanh(u), 0.0, 2.0))
-    figures = {"slope of the entropy of tanh(u) by log std": slope, "of the entropy of u": 1}
+    figures = {"slope of the entropy of tanh(u) in log std": slope, "of the entropy of u": 1}
     return Verdict(slope < 0, figures)
 
 
@@ -104,7 +104,7 @@ TANH_JACOBIAN = Pitfall(
     kind="misconception",
     believed="With tanh the policy gradient needs log(1 - tanh²).",
     check=_the_jacobian_changes_the_gradient,
-    nuance="The Jacobian contains no parameter, so for a stored u the score is the same with it. "
+    nuance="The Jacobian contains no parameter, so it does not change the score of a stored u. "
     "The entropy of the action needs it (as in SAC): there a larger std can mean less entropy.",
     half_true=_the_entropy_needs_it,
     sources=("Haarnoja et al. (2018)", "notebook 05"),
@@ -114,7 +114,7 @@ ALL_POSITIVE = bandit([1.5, 0.5, 5.5], [0.5, -0.3, 0.1])
 
 
 def _a_low_return_pushes_down() -> Verdict:
-    """Compute return times 1 - π(a), what each arm contributes to its own logit."""
+    """Compute what each arm contributes to its own logit: its return times 1 - π(a)."""
     pushes = ALL_POSITIVE.reward[0] * (1 - softmax(ALL_POSITIVE.logits)[0])
     figures = {"push of the return 1.5": float(pushes[0]), "least push": float(pushes.min())}
     return Verdict(figures["least push"] < 0, figures)
@@ -124,7 +124,7 @@ def _the_sum_may() -> Verdict:
     _, (arm_0, _, arm_2) = ALL_POSITIVE.episodes()
     batch = [arm_0, arm_2]
     moved = float(sum_per_episode(batch, reward_to_go(batch))[0, 0])
-    figures = {"update of the logit of the return 1.5, beside a return of 5.5": moved}
+    figures = {"update of the logit of the return 1.5, next to a return of 5.5": moved}
     return Verdict(moved < 0, figures)
 
 

@@ -54,8 +54,8 @@ INT_RETURNS = Pitfall(
     wrong=into_zeros_like,
     right=into_floats,
     check=_three_coins_of_1,
-    nuance="It is if the rewards are floats, or if there is no discount. With int rewards it cuts "
-    "off every fraction, silently, at every step.",
+    nuance="It is if the rewards are floats, or if there is no discount. With int rewards it "
+    "silently cuts off the fraction at every step.",
     half_true=_float_rewards_or_no_discount,
     sources=("Sutton & Barto (2018), equation 3.8", "notebook 02"),
 )
@@ -73,9 +73,10 @@ def log_softmax(logits: Tensor) -> Tensor:
 
 
 def _of_the_rare_action(log_prob: LogSoftmax, gap: float) -> tuple[float, float]:
-    """Return log π of an action whose logit is lower by `gap`, and its derivative by that logit.
+    """Return log π of an action whose logit is lower by `gap`, and its derivative.
 
-    They are -gap and 1, up to the probability of the action.
+    The derivative is with respect to that logit. They are -gap and 1, up to the probability of the
+    action.
     """
     logits = torch.tensor([0.0, gap], dtype=torch.float32, requires_grad=True)
     value = log_prob(logits)[0]
@@ -114,7 +115,7 @@ SOFTMAX_THEN_LOG = Pitfall(
     wrong=log_of_softmax,
     right=log_softmax,
     check=_gap_of_200,
-    nuance="They are on paper, and in float32 while logits are less than about 88 apart. "
+    nuance="They are on paper, and nearly in float32 if logits differ by less than about 88. "
     "Categorical(probs=softmax(x)) never returns inf: it stops at -15.94, with slope 0.",
     half_true=_smaller_gaps,
     sources=("PyTorch's documentation of log_softmax", "notebook 04"),

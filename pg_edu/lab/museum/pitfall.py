@@ -21,7 +21,8 @@ class Verdict:
     """The result of a check.
 
     Args:
-        passes: whether the code does what it should; for a misconception, whether it is true.
+        passes: whether the code does what it should; for a misconception, whether the belief is
+            true.
         figures: the numbers on which the check decided, by name.
 
     Example:
@@ -39,11 +40,11 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Pitfall:
-    """One exhibit of the museum.
+    """One pitfall, as an exhibit of the museum.
 
     Args:
         name: the name under which it is shown.
-        kind: what goes wrong; the room it is shown in.
+        kind: what goes wrong, which decides where it is shown.
         believed: what people believe, in one sentence.
         check: for code, `check(wrong)` and `check(right)`; for a misconception, `check()`.
         nuance: where the belief is half true.

@@ -1,4 +1,4 @@
-"""The expected update is ∇J times a constant factor: the direction is right, the length is not."""
+"""The expected update is ∇J times a constant factor: its direction is right, its length is not."""
 
 import itertools
 from collections.abc import Callable
@@ -51,8 +51,8 @@ OWN_MEAN_PER_TIME = Pitfall(
     wrong=minus_the_mean,
     right=minus_the_mean_of_the_others,
     check=_with_2_and_3_episodes,
-    nuance="Taken per time step, with 0 for episodes that have ended, it is wrong by exactly the "
-    "factor 1 - 1/N and nothing else. (With N = 1 nothing at all is learned.)",
+    nuance="Taken per time step, with 0 for episodes that have ended, it changes the expected "
+    "update only by the factor 1 - 1/N. (With N = 1 nothing at all is learned.)",
     half_true=_the_factor_tends_to_1,
     sources=("Kool, van Hoof & Welling (2019)", "Ahmadian et al. (2024)"),
 )
@@ -75,7 +75,7 @@ TARGET = np.array([0.0, 0.5, 0.3])
 
 
 def _by_mean(loss: LogProbLoss) -> Floats:
-    """Return -∇loss, exactly: its rows are quadrature points, whose weights are in the returns."""
+    """Return -∇loss exactly: the rows are quadrature points, whose weights are in the returns."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(4)
     act = MEAN + np.array(list(itertools.product(nodes, repeat=3)))
     chance = np.array([*itertools.product(weights / weights.sum(), repeat=3)]).prod(axis=1)

@@ -1,4 +1,4 @@
-"""The update climbs something other than the objective, or it climbs nothing at all."""
+"""The update is the gradient of something other than the objective, or of nothing at all."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -79,7 +79,7 @@ def _nearly_the_average_reward() -> Verdict:
     low = _cosine_to_average_reward(0.3)
     high = _cosine_to_average_reward(0.99)
     figures = {
-        "cosine to the gradient of the average reward, gamma .3": low,
+        "cosine with the gradient of the average reward, gamma .3": low,
         "with gamma .99": high,
     }
     return Verdict(low < 0.95 and high > 0.9999, figures)
@@ -95,12 +95,12 @@ def _cosine_to_average_reward(gamma: float) -> float:
 GAMMA_T = Pitfall(
     name="gamma^t dropped",
     kind="wrong objective",
-    believed="Without gamma^t it is the gradient of the undiscounted objective, or of another.",
+    believed="Without gamma^t it is still the gradient of an objective, perhaps the undiscounted.",
     wrong=without_gamma_t,
     right=with_gamma_t,
     check=_a_gradient_has_a_symmetric_jacobian,
     nuance="With gamma = 1 there is nothing to drop. In a task that never ends it is nearly the "
-    "gradient of the average reward if gamma is near 1. In general it is that of no function.",
+    "gradient of the average reward if gamma is near 1. In general it is no gradient at all.",
     half_true=_nearly_the_average_reward,
     sources=("Sutton et al. (2000)", "Thomas (2014)", "Nota & Thomas (2020)", "notebook 08"),
 )
@@ -130,7 +130,7 @@ def _undiscounted(batch: Episodes) -> Floats:
 
 def _the_limit_is_part_of_the_task() -> Verdict:
     (found,) = at_sizes(_undiscounted, replace(invest(6), gamma=1.0), (1,))
-    figures = {"cosine to the gradient of the task of six steps": found.cosine}
+    figures = {"cosine with the gradient of the task of six steps": found.cosine}
     return Verdict(found.unbiased, figures)
 
 
@@ -142,7 +142,7 @@ TRUNCATION = Pitfall(
     right=value_after_cut,
     check=_investing,
     nuance="If the limit is part of the task, the cut return is unbiased for that task; the policy "
-    "needs to observe the time only if the best policy is to be within reach.",
+    "needs to observe the time only if it is to be able to learn the best policy.",
     half_true=_the_limit_is_part_of_the_task,
     sources=("Pardo et al. (2018)", "notebook 08"),
 )
@@ -158,7 +158,7 @@ def own_return(policy: Any, act: Tensor, returns: Tensor) -> Any:
     return -(log_prob * returns).mean()
 
 
-# Taking pays 1 at once, and costs .6 at the second step, whatever the action there is.
+# Taking pays 1 at once, and costs .6 at the second step, whatever the action taken there.
 TEMPTATION = MDP(
     start=[1, 0, 0],
     transition=[[[0, 1, 0], [0, 0, 1]], [[0] * 3] * 2, [[0] * 3] * 2],
@@ -201,9 +201,8 @@ ALL_PAIRS = Pitfall(
     wrong=all_pairs,
     right=own_return,
     check=_temptation,
-    nuance="For one-step episodes it is 1/N of the gradient, in the right direction, with less "
-    "signal the more episodes there are. For longer ones of equal length it climbs the sum of all "
-    "returns.",
+    nuance="For one-step episodes it is 1/N of the gradient: the right direction, but less signal "
+    "with more episodes. For longer ones of equal length it climbs the sum of all returns.",
     half_true=_one_step_only,
     sources=("Williams (1992)", "Mohamed et al. (2020)", "notebook 04"),
 )

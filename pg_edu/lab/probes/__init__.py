@@ -6,10 +6,10 @@ environments, each of which tests one part of it, and returns a table that names
 The files, in reading order:
 
     worlds      the environments, and how to compute the best possible return in each
-    actors      the small networks that a policy is given
+    actors      the small networks that are given to a policy
     questions   the nine probes: an environment, its question, and what a failure means
     trials      train a policy on one probe and measure what it does
-    symptoms    from what an agent did to the part of it that is broken
+    symptoms    infer the broken part of an agent from what it did
     report      the table of results
     probing     `probe`, which runs all of this
 """

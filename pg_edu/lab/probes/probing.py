@@ -49,12 +49,12 @@ def probe(
         probes: the probes to run.
         updates: the number of updates in each trial, of 32 episodes each. Agents that learn slowly
             need more than the default.
-        seed: the seed of the first trials. The same seed gives the same report. The global
-            generators of torch and numpy are restored afterwards.
+        seed: the seed of the first trials. The same seed gives the same report. The states of the
+            global generators of torch and numpy are restored afterwards.
 
     Raises:
-        ValueError: make_policy is not callable, or is a policy; updates is below 25; seed is
-            negative.
+        ValueError: make_policy is not callable, or is itself a policy; updates is below 25; or seed
+            is negative.
 
     Example:
         >>> from pg_edu import PGPolicy
@@ -120,7 +120,7 @@ def _run_probe(
 
         for extra in range(1, MORE_SEEDS + 1):
             trials += run_both_trials(make_policy, probe, updates, seed + extra)
-    except Exception as error:  # the code of a user may fail in any way
+    except Exception as error:  # A user's code may fail in any way.
         return _result(probe, np.nan, "ERROR", _error_and_its_place(error))
     return _diagnose(policy, probe, trials, reached)
 
@@ -139,7 +139,7 @@ def _suited_to(policy: Any, probe: Probe) -> Probe:
 def _reason_to_skip(
     make_policy: Callable[..., Any], policy: Any, envs: SyncVectorEnv, probe: Probe
 ) -> str:
-    """Return why the probe has no meaning for this policy, or "" if it has one."""
+    """Return why the probe makes no sense for this policy, or "" if it does."""
     has_limit = probe.mdp is not None and probe.mdp.limit is not None
     if has_limit and not hasattr(policy, "gamma"):
         return "It has no discount factor."

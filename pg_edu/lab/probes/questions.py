@@ -1,7 +1,7 @@
 """The nine probes: for each, an environment, the question it asks, and what a failure means.
 
-An agent that fails on CartPole does not tell you why. A probe has one property, an optimum that is
-known exactly, and wrong answers that are known as well. Which of these an agent learns shows which
+An agent that fails on CartPole does not tell you why. A probe tests one property; its optimum
+is known exactly, and so are its typical wrong answers. The one that an agent learns shows which
 part of it is broken.
 
     probe            the question                                                the broken part

@@ -66,7 +66,7 @@ class ProbeReport:
         if self.failed:
             conclusion = f"Look first at: {self.failed[0]}."
         else:
-            conclusion = "Nothing is broken that these probes can see."
+            conclusion = "Nothing is broken, as far as these probes can tell."
         return "\n".join([header, *map(repr, self.results), conclusion])
 
 

@@ -1,8 +1,8 @@
-"""From what an agent did on a probe to the part of it that is broken.
+"""Infer which part of an agent is broken from what the agent did on a probe.
 
 Each function takes the trials of one probe, at least one of which failed, and says in a few
-sentences what causes such trials. `general_symptom` knows the causes that do not depend on the
-probe.
+sentences what may have caused the failure. `general_symptom` covers the causes that do not depend
+on the probe.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Trial:
     """The record of a policy that trained on a probe.
 
     Args:
-        reached: the mean discounted return in the last updates, of the actions taken in training.
+        reached: the mean discounted return of the training episodes in the last updates.
         score: the same on a scale where 0 is chance and 1 is the optimum.
         best_score: the score of the best episode in the last updates.
         first_reward: the mean reward of an episode's first step in the last updates.
@@ -66,7 +66,7 @@ def general_symptom(trials: list[Trial]) -> str:
     if all(trial.broadcasts for trial in trials):
         return (
             "Its update pairs every row with every row, [B, 1] with [B], so each return weights "
-            "every log-probability. pg_edu.forbid_outer_broadcast() shows the line."
+            "every log-probability. pg_edu.forbid_outer_broadcast() finds the line."
         )
     return ""
 
@@ -87,7 +87,7 @@ def diagnose_two_actions(trials: list[Trial]) -> str:
         )
     return (
         "It stays near chance, or settles on an action no matter what it pays: an action is not "
-        "weighted by its own return. Are all rows multiplied with all rows ([B, 1] * [B], a "
+        "weighted by its own return. Are all rows multiplied by all rows ([B, 1] * [B], a "
         "product of means)? Are rows mixed up? Is the action drawn from the distribution that is "
         "scored? Is the action that was taken the one that is scored? Or is an entropy term too "
         "strong, the learning rate far too small, or the first step too large?"
@@ -122,16 +122,16 @@ def diagnose_delay(trials: list[Trial]) -> str:
         if arm in meaning_of_arm:
             return meaning_of_arm[arm]
     return (
-        "It does not choose the same arm in each trial, so several arms seem to pay it alike. Are "
+        "It does not choose the same arm in each trial, so several arms seem to pay the same. Are "
         "returns rounded to integers (zeros_like of int rewards), or is their variance far too "
         "large?"
     )
 
 
 def _settled_arm(trial: Trial) -> int:
-    """Return the arm that was taken more than 70% of the time; arm 0, the right one, if none was.
+    """Return the arm that was taken more than 70% of the time, or the right one, 0, if none was.
 
-    Arm 0 explains no failure, so a trial that did not settle rules out all explanations by arm.
+    Arm 0 explains no failure, so a trial that did not settle rules out an explanation by arm.
     """
     if trial.action_frequency[0].max() > 0.7:
         return trial.favorite
@@ -147,8 +147,8 @@ def diagnose_lengths(trials: list[Trial]) -> str:
             "divided by its own length."
         )
     return (
-        "It does not settle, as if long episodes told it nothing. Do their steps have the same "
-        "weight as others?"
+        "It does not settle, as if it learned nothing from long episodes. Do their steps have the "
+        "same weight as others?"
     )
 
 
@@ -156,7 +156,7 @@ def diagnose_time_limit(trials: list[Trial]) -> str:
     """Return what a failure of the probe "time limit" means."""
     worst = min(trials, key=lambda trial: trial.score)
     if worst.favorite == 0:
-        return "Something is added after the end: a value is added where the episode terminated."
+        return "A value is added after the last reward of an episode that terminated."
     if worst.favorite == 1:
         return TRUNCATION_AS_TERMINATION
     return "It does not settle between termination and truncation."
@@ -176,7 +176,7 @@ def diagnose_bound(trials: list[Trial]) -> str:
         return "It goes to the worse end: the sign of the loss, or of the mapping, is wrong."
     if min(trial.best_score for trial in trials) < 0.9:
         return (
-            "It moves in the right direction, but none of its actions gets to the end: they are "
+            "It moves in the right direction, but none of its actions reaches the end: they are "
             "clipped or scaled to bounds that are narrower than the environment's."
         )
     return (
@@ -188,7 +188,7 @@ def diagnose_bound(trials: list[Trial]) -> str:
 def diagnose_alias(trials: list[Trial]) -> str:
     """Return what a failure of the probe "alias" means."""
     settled = any(trial.action_frequency.max() > 0.9 for trial in trials)
-    behavior = "settles on one action" if settled else "does not hold the mixture"
+    behavior = "settles on one action" if settled else "does not keep the right mixture"
     return (
         f"It {behavior} where only a mixture pays. Possible causes: steps that are too large, "
         "gradients that add up over updates (zero_grad), probabilities that are sharpened, or "

@@ -1,9 +1,9 @@
 """Train a policy on a probe and measure what it does.
 
-Each update gets EPISODES = 32 whole episodes. That is part of the question that `lengths` asks.
-PGPolicy's loss is a mean over steps. With one episode per update, this is a mean over the steps of
-*that episode*, which teaches the policy to stop early. This is a known property of that loss, and
-of nearly every implementation; with 32 episodes it is too small to matter here.
+Each update gets EPISODES = 32 whole episodes, which matters for the probe `lengths`. PGPolicy's
+loss is a mean over steps. With one episode per update, this is a mean over the steps of *that
+episode*, which teaches the policy to stop early. This is a known bias of that loss, in nearly every
+implementation; with 32 episodes it is too small to matter here.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""The environments of the probes: a few states each, so that the best return can be computed.
+"""The environments of the probes, so small that the best possible return can be computed.
 
     World    any tabular MDP as a Gymnasium environment
     Motor    one continuous action with bounds
@@ -51,14 +51,14 @@ class World(gym.Env[Any, Any]):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Return the next observation, the reward, terminated, truncated and an empty info.
 
-        The final observation of an episode that terminates is that of another state, so an agent
-        that learns from it learns something wrong.
+        The final observation of an episode that terminates is a misleading one, that of another
+        state, so an agent that learns from it learns something wrong.
         """
         reward = float(self.mdp.reward[self._state, action])
         next_state = self._draw(self._transition_cdf[self._state, action])
 
-        # A row of transition probabilities lacks the probability of termination. A draw beyond
-        # what the row holds is therefore the end.
+        # The probabilities in a row of transitions sum to 1 minus that of termination. A draw
+        # beyond their sum therefore ends the episode.
         terminated = next_state == len(self._obs_of_state)
         if terminated:
             next_state = (self._state + 1) % len(self._obs_of_state)
@@ -76,7 +76,7 @@ class World(gym.Env[Any, Any]):
 class Motor(gym.Env[Any, Any]):
     """An environment with one action in [2, 6] that pays 4 at one end and 2 at the other.
 
-    Each episode is one step. One end is the best action, and the reward falls linearly towards the
+    Each episode is one step. One end is the best action, and the reward falls linearly toward the
     other.
 
     Example:
@@ -96,7 +96,7 @@ class Motor(gym.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Return the only observation there is, and an empty info."""
+        """Return the only observation, and an empty info."""
         super().reset(seed=seed)
         return np.ones(1, np.float32), {}
 
@@ -113,8 +113,8 @@ class Motor(gym.Env[Any, Any]):
         value = float(np.asarray(action).reshape(()))
         if not self.LOW <= value <= self.HIGH:
             raise ValueError(
-                f"the action {value:.3g} was sent to a motor that takes 2 to 6: not mapped? Map it "
-                "to the bounds of the action space before it is sent."
+                f"the action {value:.3g} was sent to a motor that takes 2 to 6: it was not mapped. "
+                "Map it to the bounds of the action space before it is sent."
             )
         return np.ones(1, np.float32), self.reward(value), True, False, {}
 
@@ -159,9 +159,9 @@ TWO = replace(bandit([2, 3]), gamma=0.5)
 
 CONTEXTS = replace(contexts((0.4, 0.3, 0.3)), gamma=0.5)
 
-# Each of the five arms pays three times. The first four are the best arms under four ways to weight
-# these payments: discounted, immediate, undiscounted, and discounted from the wrong end. The last
-# one is the best arm for an agent that mistakes a large loss for a large gain.
+# Each of the five arms pays three times. The first four are each the best arm under one way to
+# weight these payments: discounted, immediate, undiscounted, and discounted from the wrong end. The
+# last one is the best arm for an agent that mistakes a large loss for a large gain.
 PAYMENTS: tuple[list[float], ...] = (
     [0, 4, -5],
     [1, -2, 0],
@@ -182,8 +182,8 @@ DELAY = world(
 )
 
 # "Stop" pays 1. "Go" pays .6 four times, which is worth 1.31 with γ = .6. The difference is small
-# on purpose: an agent that adds a value of .65 or more after the end prefers to stop, because that
-# value is discounted less there.
+# on purpose: an agent that adds a value of .65 or more after the end prefers to stop, because after
+# the shorter episode that value is discounted less.
 LENGTHS = world(
     {0: [None, 1], 1: [2, 2], 2: [3, 3]},
     [[1, 0.6], *3 * [[0.6] * 2]],
