@@ -101,7 +101,10 @@ def outputs_unexamined(policy: "BasePolicy[Any]") -> Iterator[None]:
     Examining every output would slow down collecting without finding more, because the parameters
     change only in `learn`.
     """
-    before = getattr(policy, "examines_outputs", True)  # any class may be a policy
+    if not hasattr(policy, "examines_outputs"):  # a policy of another class examines nothing
+        yield
+        return
+    before = policy.examines_outputs
     try:
         policy.examines_outputs = False
         yield

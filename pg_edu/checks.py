@@ -11,10 +11,10 @@ def positive_integer(name: str, value: int) -> int:
 
 
 def check_exactly_one(**counts: int | None) -> None:
-    """Require that exactly one of these counts is given, and that it is positive."""
+    """Require that exactly one of these counts is given, and that it is a positive integer."""
     given = [count for count in counts.values() if count is not None]
-    if len(given) != 1 or given[0] <= 0:
+    if len(given) != 1 or not isinstance(given[0], int | np.integer) or given[0] <= 0:
         raise ValueError(
-            f"give exactly one of {' and '.join(counts)}, a positive number, got "
+            f"give exactly one of {' and '.join(counts)}, a positive integer, got "
             f"{', '.join(f'{name}={count}' for name, count in counts.items())}."
         )

@@ -338,7 +338,7 @@ class Collector:
         batch = cast(ObsBatchProtocol, Batch.of({"obs": obs, "info": info}))
         result = self.policy.forward(batch, self._state)
         state = result.get("state")
-        if state is not None and self._state is None:
+        if state is not None:
             _check_state(state, self.env_num)
         self._state = state
         act = to_numpy(result.act)
@@ -425,7 +425,7 @@ def _check_state(state: Any, environments: int) -> None:
         for child in state:
             _check_state(child, environments)
     elif isinstance(state, dict | Batch):
-        for child in state.values():
+        for child in _entries(state).values():
             _check_state(child, environments)
     elif isinstance(state, torch.Tensor | np.ndarray) and state.shape[:1] != (environments,):
         raise ValueError(
@@ -434,12 +434,18 @@ def _check_state(state: Any, environments: int) -> None:
         )
 
 
+def _entries(state: dict[str, Any] | Batch) -> dict[str, Any]:
+    return vars(state) if isinstance(state, Batch) else state
+
+
 def _reset_state(state: Any, where: Flags) -> Any:
     """Return a copy of the hidden state that is 0 in the given environments."""
     if isinstance(state, tuple | list):
         return type(state)(_reset_state(child, where) for child in state)
     if isinstance(state, dict | Batch):
-        return type(state)({key: _reset_state(child, where) for key, child in state.items()})
+        return type(state)(
+            {key: _reset_state(child, where) for key, child in _entries(state).items()}
+        )
     if not isinstance(state, torch.Tensor | np.ndarray):
         return state
     rows = where.reshape(-1, *[1] * (state.ndim - 1))

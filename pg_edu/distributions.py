@@ -169,7 +169,8 @@ def select_rows(dist: Distribution, index: Any) -> Distribution:
     """Return the distribution of the indexed rows, made from the same parameters as `dist`.
 
     Args:
-        dist: a distribution of a class in `PARAMETERS`, batch_shape [B, ...].
+        dist: a distribution of a class in `PARAMETERS`, or of a subclass with the same constructor;
+            batch_shape [B, ...].
         index: whatever indexes a tensor: an int, a slice, an array.
 
     Raises:
@@ -177,16 +178,15 @@ def select_rows(dist: Distribution, index: Any) -> Distribution:
     """
     if isinstance(dist, Independent):
         return Independent(select_rows(dist.base_dist, index), dist.reinterpreted_batch_ndims)
-    if type(dist) not in PARAMETERS:
-        raise TypeError(
-            f"Batch: cannot take rows of {dist}: pg_edu knows the parameters of "
-            f"{', '.join(sorted(known.__name__ for known in PARAMETERS))}, not of this class"
-        )
     selected = {}
     for name in _own_parameters(dist):
         selected[name] = getattr(dist, name)[index]
-    # The parameters are valid already, and torch's check of logits fails if no row is left.
-    return type(dist)(**selected, validate_args=False)
+    make: Callable[..., Distribution] = type(dist)
+    try:
+        # The parameters are valid already, and torch's check of logits fails if no row is left.
+        return make(**selected, validate_args=False)
+    except TypeError as error:
+        raise TypeError(f"Batch: cannot take rows of {dist}: {error}") from error
 
 
 PARAMETERS: dict[type[Distribution], tuple[str, ...]] = {
@@ -195,23 +195,33 @@ PARAMETERS: dict[type[Distribution], tuple[str, ...]] = {
     d.Binomial: ("total_count", "probs"),
     d.Categorical: ("probs",),
     d.Cauchy: ("loc", "scale"),
+    d.Chi2: ("df",),
     d.ContinuousBernoulli: ("probs",),
     d.Dirichlet: ("concentration",),
     d.Exponential: ("rate",),
+    d.FisherSnedecor: ("df1", "df2"),
     d.Gamma: ("concentration", "rate"),
     d.Geometric: ("probs",),
     d.Gumbel: ("loc", "scale"),
+    d.HalfCauchy: ("scale",),
     d.HalfNormal: ("scale",),
+    d.InverseGamma: ("concentration", "rate"),
     d.Kumaraswamy: ("concentration1", "concentration0"),
     d.Laplace: ("loc", "scale"),
+    d.LogisticNormal: ("loc", "scale"),
     d.LogNormal: ("loc", "scale"),
+    d.LowRankMultivariateNormal: ("loc", "cov_factor", "cov_diag"),
     d.MultivariateNormal: ("loc", "scale_tril"),
+    d.NegativeBinomial: ("total_count", "probs"),
     d.Normal: ("loc", "scale"),
     d.OneHotCategorical: ("probs",),
+    d.Pareto: ("scale", "alpha"),
     d.Poisson: ("rate",),
     d.StudentT: ("df", "loc", "scale"),
     d.Uniform: ("low", "high"),
     d.VonMises: ("loc", "concentration"),
+    d.Weibull: ("scale", "concentration"),
+    d.Wishart: ("df", "scale_tril"),
 }
 """The parameters that make a distribution, by class."""
 
@@ -224,8 +234,14 @@ EQUIVALENT = {
 
 def _own_parameters(dist: Distribution) -> list[str]:
     """Return the names of the parameters that `dist` was made from."""
+    known_class = next((base for base in type(dist).__mro__ if base in PARAMETERS), None)
+    if known_class is None:
+        raise TypeError(
+            f"Batch: cannot take rows of {dist}: pg_edu knows the parameters of "
+            f"{', '.join(sorted(known.__name__ for known in PARAMETERS))}, not of this class"
+        )
     names = []
-    for name in PARAMETERS[type(dist)]:
+    for name in PARAMETERS[known_class]:
         equivalent = EQUIVALENT.get(name, (name,))
         # Torch first sets the one it was given; a derived one comes later, and is rounded.
         names.append(next((known for known in vars(dist) if known in equivalent), name))

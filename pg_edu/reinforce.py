@@ -253,15 +253,16 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         result = self(minibatch)
         act = torch.as_tensor(minibatch.act, dtype=result.act.dtype, device=result.act.device)
         returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
-        log_prob = checked_log_prob(result.dist, act).reshape(len(returns), -1)  # [B, 1] or [B, A]
-        if log_prob.shape[1] > 1:
+        log_prob = checked_log_prob(result.dist, act).reshape(len(returns), -1).T  # [1 or A, B]
+        if len(log_prob) > 1:
             self._warn_of_mean_over_dimensions(result.dist.batch_shape[1:])
-        return -(log_prob * returns[:, None].expand_as(log_prob)).mean()
+        return -(log_prob * returns.expand_as(log_prob)).mean()
 
     def _check_parameters(self) -> None:
         """Raise if the steps of `learn` have made a parameter NaN."""
         for name, parameter in self.actor.named_parameters():
-            if torch.isnan(parameter).any():
+            was_updated = parameter.grad is not None
+            if was_updated and torch.isnan(parameter).any():
                 raise ValueError(
                     f"the update has made the actor's parameter {name} NaN: try a smaller "
                     "learning rate, or clip the gradient."

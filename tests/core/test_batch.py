@@ -381,6 +381,15 @@ def test_a_categorical_keeps_the_parameter_it_was_built_with(parameter: str) -> 
     assert len({"probs", "logits"} & set(vars(rows))) == 1
 
 
+def test_rows_of_a_subclass_are_of_that_subclass() -> None:
+    class OwnNormal(Normal):
+        """A Normal under another name."""
+
+    dist = OwnNormal(torch.tensor([1.0, 2.0, 3.0]), torch.ones(3))
+    rows = Batch(dist=dist)[1:].dist
+    assert type(rows) is OwnNormal and rows.loc.tolist() == [2.0, 3.0]
+
+
 @pytest.mark.parametrize(
     "dist",
     [

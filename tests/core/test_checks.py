@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium.vector import AutoresetMode
 from torch.distributions import Categorical, Independent, Normal
 
 from pg_edu import Batch, Collector, VectorReplayBuffer
@@ -98,3 +99,9 @@ def test_good_input_raises_no_warning() -> None:
         policy = bandit_policy()
         policy(Batch(obs=np.zeros(2)))
         policy.learn(batch_of([0, 2], [1.0, -1.0]), batch_size=None, repeat=1)
+
+
+def test_a_number_of_steps_that_is_not_an_integer_is_an_error() -> None:
+    collector = Collector(make_policy(ConstantLogits()), counters(AutoresetMode.SAME_STEP))
+    with pytest.raises(ValueError, match=r"a positive integer, got n_step=3\.5"):
+        collector.collect(n_step=3.5)  # type: ignore[arg-type]

@@ -398,3 +398,55 @@ def test_a_hidden_state_without_the_environments_on_axis_0_is_an_error():
     collector = Collector(make_policy(Layered("tensor")), counters(MODES[0]))
     with pytest.raises(ValueError, match="3 environments on axis 0, got shape"):
         collector.collect(n_step=3)
+
+
+def test_a_hidden_state_that_loses_the_environments_later_is_an_error():
+    class Growing(CountsItsSteps):
+        def pack(self, count):
+            return count[None] if count.max() > 3 else count
+
+        def unpack(self, state):
+            return state.reshape(-1, 1)
+
+    collector = Collector(make_policy(Growing("tensor")), counters(MODES[0]))
+    with pytest.raises(ValueError, match="3 environments on axis 0, got shape"):
+        collector.collect(n_step=30)
+
+
+def test_a_hidden_state_may_have_an_entry_with_the_name_of_a_method():
+    class Items(CountsItsSteps):
+        def pack(self, count):
+            return Batch(items=count)
+
+        def unpack(self, state):
+            return state["items"]
+
+    actor = Items("batch")
+    Collector(make_policy(actor), counters(AutoresetMode.SAME_STEP)).collect(n_step=9)
+    assert np.array(actor.seen).shape == (3, 3)
+
+
+# Policies of other classes
+
+
+def test_a_policy_may_be_of_any_class_and_nothing_is_written_to_it():
+    class Left:
+        __slots__ = ("action_space",)
+
+        def modules(self):
+            return []
+
+        def train(self, mode):
+            return self
+
+        def forward(self, batch, state=None):
+            return Batch(act=np.zeros(len(batch.obs), int), state=None)
+
+        def map_action(self, act):
+            return act
+
+    policy = Left()
+    policy.action_space = gym.spaces.Discrete(2)
+    buffer = VectorReplayBuffer(30, 3)
+    envs = counters(AutoresetMode.SAME_STEP)
+    assert Collector(policy, envs, buffer).collect(n_step=9).n_collected_steps == 9

@@ -6,13 +6,15 @@ The oracles: returns computed by hand, and the generators of torch and NumPy.
 import copy
 import pickle
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from torch.distributions import Categorical
+from torch import nn
+from torch.distributions import Categorical, Normal
 
 from pg_edu import Batch, ReplayBuffer, policy_within_training_step
-from tests.helpers import bandit_policy, filled, returns_of
+from tests.helpers import bandit_policy, filled, make_policy, returns_of
 
 # forward
 
@@ -163,3 +165,51 @@ def test_the_logits_of_forward_are_the_output_of_the_actor():
     result = policy(Batch(obs=np.zeros(2)))
     np.testing.assert_allclose(result.logits.detach(), np.log([[1.0, 2.0, 3.0]] * 2), rtol=1e-12)
     np.testing.assert_allclose(result.dist.probs.detach(), [[1 / 6, 2 / 6, 3 / 6]] * 2, rtol=1e-12)
+
+
+# learn
+
+
+def test_the_loss_of_unsummed_dimensions_is_bit_for_bit_that_of_tianshou():
+    """v1.1.0: -(log_prob.reshape(B, -1).T * returns).mean(), with gradients added in that order."""
+    torch.manual_seed(0)
+    actor = nn.Linear(3, 2)
+    obs, act = torch.randn(6, 3), torch.randn(6, 2)
+    returns = torch.randn(6)
+
+    class Mean(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = copy.deepcopy(actor)
+
+        def forward(self, obs, state=None, info=None):
+            return self.net(torch.as_tensor(obs)), state
+
+    policy = make_policy(
+        Mean(), gym.spaces.Box(-9, 9, (2,)), lr=0.1, dist_fn=lambda mean: Normal(mean, 0.5)
+    )
+    np.random.seed(0)
+    order = np.random.permutation(6)  # in which learn takes the rows
+    np.random.seed(0)
+    with pytest.warns(UserWarning, match="Independent"):
+        policy.learn(Batch(obs=obs, act=act, returns=returns), batch_size=None, repeat=1)
+
+    log_prob = Normal(actor(obs[order]), 0.5).log_prob(act[order])
+    loss = -(log_prob.reshape(6, -1).transpose(0, 1) * returns[order]).mean()
+    loss.backward()
+    for ours, theirs in zip(policy.actor.net.parameters(), actor.parameters(), strict=True):
+        assert torch.equal(ours.grad, theirs.grad)
+
+
+def test_a_parameter_that_the_update_made_nan_is_named():
+    policy = bandit_policy((0.0, 0.0), lr=float("inf"))
+    with pytest.raises(ValueError, match="actor's parameter logits NaN"):
+        policy.learn(Batch(obs=np.zeros(2), act=[0, 1], returns=[1.0, 1.0]), None, 1)
+
+
+def test_a_parameter_that_takes_no_part_in_learning_is_not_examined():
+    policy = bandit_policy((0.0, 0.0))
+    policy.actor.unused = nn.Parameter(torch.tensor([torch.nan]))
+    policy.actor.lazy = nn.LazyLinear(3)
+    stats = policy.learn(Batch(obs=np.zeros(1), act=[0], returns=[1.0]), None, 1)
+    assert stats.loss.mean == pytest.approx(np.log(2))

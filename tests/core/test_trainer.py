@@ -357,7 +357,7 @@ def test_a_logger_gets_all_data_and_decides_about_checkpoints() -> None:
         ({"update_per_step": 0.5}, "update_per_step=0.5 is not part of pg_edu"),
         ({"step_per_collect": None}, "exactly one of step_per_collect and episode_per_collect"),
         ({"episode_per_collect": 2}, "exactly one of step_per_collect and episode_per_collect"),
-        ({"step_per_collect": 0}, "a positive number, got step_per_collect=0"),
+        ({"step_per_collect": 0}, "a positive integer, got step_per_collect=0"),
         ({"episode_per_test": None}, "test_collector needs episode_per_test"),
         ({"episode_per_test": 0}, "episode_per_test must be at least 1, but is 0"),
         ({"max_epoch": -1}, "max_epoch must be at least 0, but is -1"),
