@@ -156,7 +156,7 @@ def test_a_checkpoint_imports_nothing_from_the_working_folder(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("evaluate run --env other:Env-v0", f"that of the checkpoint, {ENV_ID}, got other:Env-v0"),
+        ("evaluate run --env other:Env-v0", f"the checkpoint's, {ENV_ID}, got other:Env-v0"),
         ("train other:Env-v0 --resume run", f"env_id was {ENV_ID} in the run to resume"),
     ],
 )
