@@ -42,6 +42,7 @@ from pg_edu.batch import Batch, to_numpy, to_torch, to_torch_as
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.guard import OuterBroadcastError, allow_outer_broadcast, forbid_outer_broadcast
+from pg_edu.leave_one_out import LeaveOneOut
 from pg_edu.nets import MLP, Actor, ActorProb, Net
 from pg_edu.reinforce import PGPolicy, TPGTrainingStats
 from pg_edu.stats import (
@@ -92,6 +93,7 @@ __all__ = [
     "EpochStats",
     "InfoStats",
     "LazyLogger",
+    "LeaveOneOut",
     "ModelOutputBatchProtocol",
     "MultipleLRSchedulers",
     "Net",

@@ -66,7 +66,7 @@ class CollectStats(DataclassPPrintMixin):
 
 
 @dataclass
-class _Rollout:
+class _Progress:
     """The progress of one call of `collect`: what it has to do, and what is done.
 
     Attributes:
@@ -217,7 +217,7 @@ class Collector:
                 cannot hold what this call collects; a hidden state without the environments on
                 axis 0. Any error while stepping marks the unfinished episodes as truncated.
         """
-        rollout = self._plan(n_step, n_episode)
+        progress = self._plan(n_step, n_episode)
         kwargs = gym_reset_kwargs or {}
         start = time.perf_counter()
         if reset_before_collect:
@@ -226,15 +226,15 @@ class Collector:
             self.reset_env(kwargs)
         try:
             with torch.no_grad(), torch_train_mode(self.policy, False), torch_validation_off():
-                self._run(rollout, random, render)
+                self._run(progress, random, render)
         except BaseException:
             self._abandon()
             raise
         if n_episode is not None:
             self.reset_env({key: value for key, value in kwargs.items() if key != "seed"})
-        return self._count(rollout, seconds=max(time.perf_counter() - start, 1e-9))
+        return self._count(progress, seconds=max(time.perf_counter() - start, 1e-9))
 
-    def _plan(self, n_step: int | None, n_episode: int | None) -> _Rollout:
+    def _plan(self, n_step: int | None, n_episode: int | None) -> _Progress:
         """Return the plan: a number of vector steps, or a number of episodes for each environment.
 
         Episode k belongs to environment k mod N.
@@ -244,24 +244,24 @@ class Collector:
         nothing = np.zeros(N, int)
         if n_episode is not None:
             quota = np.bincount(np.arange(n_episode) % N, minlength=N)
-            return _Rollout(None, quota, ended=nothing, rows=nothing.copy())
+            return _Progress(None, quota, ended=nothing, rows=nothing.copy())
         steps = math.ceil(cast(int, n_step) / N)
         self._check_room(np.full(N, steps))
-        return _Rollout(steps, None, ended=nothing, rows=nothing.copy())
+        return _Progress(steps, None, ended=nothing, rows=nothing.copy())
 
-    def _run(self, rollout: _Rollout, random: bool, render: float | None) -> None:
+    def _run(self, progress: _Progress, random: bool, render: float | None) -> None:
         """Step until the rollout is over, and store a block of transitions whenever one is full."""
-        block = Block(self._block_size(rollout.max_steps))
+        block = Block(self._block_size(progress.max_steps))
         self._fresh = False
-        self._step(rollout, block, random, render)  # the policy examines its actor's output
+        self._step(progress, block, random, render)  # the policy examines its actor's output
         with outputs_unexamined(self.policy):
-            while not rollout.is_over:
+            while not progress.is_over:
                 if block.is_full:
-                    self._store(rollout, block)
-                self._step(rollout, block, random, render)
-        self._store(rollout, block)
+                    self._store(progress, block)
+                self._step(progress, block, random, render)
+        self._store(progress, block)
 
-    def _step(self, rollout: _Rollout, block: Block, random: bool, render: float | None) -> None:
+    def _step(self, progress: _Progress, block: Block, random: bool, render: float | None) -> None:
         """Take one step in all environments, and stage its transitions."""
         act, env_act = self._act(random)
         block.put({"obs": self._obs, **act})  # copied before an environment overwrites obs
@@ -269,51 +269,50 @@ class Collector:
         flags = {
             "terminated": np.asarray(terminated, bool),
             "truncated": np.asarray(truncated, bool),
-            "valid": rollout.wanted(~self._is_reset_step),
+            "valid": progress.wanted(~self._is_reset_step),
         }
         block.put({"rew": np.asarray(rew, np.float64), **flags})
         done = flags["terminated"] | flags["truncated"]
-        rollout.ended += done
+        progress.ended += done
         self._start_next_episodes(done, block)
         block.end_step()
-        rollout.steps += 1
+        progress.steps += 1
         if render is not None:
             self.env.render()
             time.sleep(render)
 
     def _start_next_episodes(self, done: Flags, block: Block) -> None:
         """Continue after the ends of episodes, as the autoreset mode requires."""
+        starts = done  # where the next observation is the first of an episode
         if self._mode is AutoresetMode.NEXT_STEP:
-            starts = self._is_reset_step  # the step just taken returned their first observations
+            starts = self._is_reset_step
             self._is_reset_step = done
-        else:
-            starts = done
-        if self._mode is AutoresetMode.SAME_STEP:
+        elif self._mode is AutoresetMode.SAME_STEP:
             for environment in np.flatnonzero(done).tolist():
                 final_obs = _of_environment(self._info["final_obs"], environment)
                 block.put_final_obs(final_obs, environment)
-        elif self._mode is AutoresetMode.DISABLED and done.any():
-            block.put_final_obs(self._obs)
+        elif done.any():
+            block.put_final_obs(self._obs)  # of all environments: the others go on from there
             self._obs, self._info = self.env.reset(options={"reset_mask": done})
         if self._state is not None and starts.any():
             self._state = _reset_state(self._state, starts)
 
-    def _store(self, rollout: _Rollout, block: Block) -> None:
+    def _store(self, progress: _Progress, block: Block) -> None:
         """Move the staged transitions to the buffer, and note the episodes that ended."""
         rows = block.take(self._obs)
         valid = rows.pop("valid")
-        rollout.rows += valid.sum(axis=0)
-        self._check_room(rollout.rows)
+        progress.rows += valid.sum(axis=0)
+        self._check_room(progress.rows)
         _, episode_return, episode_length, _ = self.buffer.extend(rows, valid)
         ended = episode_length > 0
-        rollout.returns.append(episode_return[ended])
-        rollout.lens.append(episode_length[ended])
+        progress.returns.append(episode_return[ended])
+        progress.lens.append(episode_length[ended])
 
-    def _count(self, rollout: _Rollout, seconds: float) -> CollectStats:
+    def _count(self, progress: _Progress, seconds: float) -> CollectStats:
         """Add a finished rollout to the counters, and return its statistics."""
-        returns = np.concatenate(rollout.returns)
-        lens = np.concatenate(rollout.lens)
-        rows = int(rollout.rows.sum())
+        returns = np.concatenate(progress.returns)
+        lens = np.concatenate(progress.lens)
+        rows = int(progress.rows.sum())
         self.collect_step += rows
         self.collect_episode += len(returns)
         self.collect_time += seconds

@@ -113,7 +113,8 @@ def _check_probabilities(
     warn: Callable[[str], None],
 ) -> None:
     """Reject negative probabilities, and warn about others that do not sum to 1."""
-    if "probs" not in vars(dist):  # made from logits; no probabilities have been computed
+    was_made_from_logits = "probs" not in vars(dist)  # unless dist.probs has been asked for
+    if was_made_from_logits:
         return
     total = dist_input.sum(-1, keepdim=True)
     if dist_fn is not Categorical:  # another dist_fn may itself have made probabilities

@@ -131,13 +131,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             A new Batch: `logits` (the actor's output; for a Gaussian the tuple (loc, scale)), `act`
             ([B] or [B, A], raw), `state`, `dist`.
         """
-        info = batch.info if "info" in batch else Batch()
-        try:
-            output = self.actor(batch.obs, state=state, info=info)
-        except TypeError:
-            _check_actor_signature(self.actor, batch.obs, state, info)
-            raise
-        dist_input, hidden = _checked_output(output)
+        dist_input, hidden = self._call_actor(batch, state)
         dist = make_distribution(self.dist_fn, dist_input)
         greedy = self.deterministic_eval and not self.is_within_training_step
         if self.examines_outputs or greedy:  # unlike `sample`, `mode` accepts NaN
@@ -152,6 +146,16 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         logits = _of_equal_rank(dist_input)
         result = {"logits": logits, "act": act, "state": _dicts_as_batches(hidden), "dist": dist}
         return cast(types.DistBatchProtocol, Batch.of(result))
+
+    def _call_actor(self, batch: types.ObsBatchProtocol, state: Any) -> tuple[Any, Any]:
+        """Return the output of the actor, (dist_input, hidden state), or raise."""
+        info = batch.info if "info" in batch else Batch()
+        try:
+            output = self.actor(batch.obs, state=state, info=info)
+        except TypeError:
+            _check_actor_signature(self.actor, batch.obs, state, info)
+            raise
+        return _checked_output(output)
 
     def _check(self, dist: Distribution, dist_input: Any, rows: int) -> None:
         check_distribution(dist, dist_input, self.dist_fn, rows, self._warn_once)
@@ -250,7 +254,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         return value
 
     def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
-        result = self(minibatch)
+        result = self(minibatch)  # draws actions too, as v1.1.0 does: it moves torch's generator
         act = torch.as_tensor(minibatch.act, dtype=result.act.dtype, device=result.act.device)
         returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
         log_prob = checked_log_prob(result.dist, act).reshape(len(returns), -1).T  # [1 or A, B]

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from pg_edu.types import Flags, Floats, Ints
 
 SHORT = 500  # For fewer steps than this the loop is as fast as the scan.
-BLOCK = 20  # steps in a block of the scan
+BLOCK = 50  # steps in a block of the scan
 
 
 def discounted_returns(
@@ -148,7 +148,7 @@ def _backward_scan(y: Floats, gammas: Floats) -> Floats:
 
     The array is cut into K blocks, which are solved side by side as if nothing followed them. A
     step of a block then lacks (product of γₜ from there to the block's end) times the first x of
-    the next block. These K first values obey the same recursion, so this function also solves them.
+    the next block. These K first values obey the same recursion, and the loop solves it.
     """
     if len(y) < SHORT:
         return _backward_loop(y, gammas)
@@ -158,7 +158,7 @@ def _backward_scan(y: Floats, gammas: Floats) -> Floats:
         for s in reversed(range(BLOCK - 1)):
             x[s] += product[s] * x[s + 1]
             product[s] *= product[s + 1]
-        first = _backward_scan(x[0], product[0])
+        first = _backward_loop(x[0], product[0])
         x[:, :-1] += product[:, :-1] * first[1:]
     if not np.isfinite(x).all():  # 0 * infinity is NaN, which would leak across an episode's end
         return _backward_loop(y, gammas)

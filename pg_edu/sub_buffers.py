@@ -5,8 +5,6 @@ its unfinished episode it knows where the episode started, its length, and the s
 far. This module uses NumPy only, and does not know what a row holds.
 """
 
-from typing import Any
-
 import numpy as np
 
 from pg_edu.types import AnyArray, Flags, Ints
@@ -58,69 +56,42 @@ class SubBuffers:
         """
         if self.episode_return.shape[1:] != rew.shape[2:]:
             self.episode_return = np.zeros((len(self.size), *rew.shape[2:]))
-        # Order the rows sub-buffer by sub-buffer, so that the steps of an episode are neighbors.
-        counts = valid.sum(axis=0)
-        index = self._fill_slots(ids, counts)
-        counted = self._count_episodes(
-            ids, counts, index, rew.swapaxes(0, 1)[valid.T], done.T[valid.T]
-        )
-        episode_return, episode_length, start = (_by_time(values, valid) for values in counted)
-        return _by_time(index, valid), episode_return, episode_length, start
+        end = done & valid
+        slot = (self.next[ids] + np.cumsum(valid, axis=0) - 1) % self.sub_buffer_size  # if valid
+        next_slot = (slot + 1) % self.sub_buffer_size
+        start, length, episode_return = self._count_episodes(ids, rew, end, valid, next_slot)
 
-    def _fill_slots(self, ids: Ints, counts: Ints) -> Ints:
-        """Return the indices of the next counts[n] slots of sub-buffer ids[n]; move past them."""
-        nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        slot = (np.repeat(self.next[ids], counts) + nth) % self.sub_buffer_size
-        index: Ints = np.repeat(self.first[ids], counts) + slot
-        self.next[ids] = (self.next[ids] + counts) % self.sub_buffer_size
-        self.size[ids] = np.minimum(self.size[ids] + counts, self.sub_buffer_size)
-        return index
+        rows = valid.sum(axis=0)
+        self.next[ids] = (self.next[ids] + rows) % self.sub_buffer_size
+        self.size[ids] = np.minimum(self.size[ids] + rows, self.sub_buffer_size)
+        length[~end] = 0
+        episode_return[~end] = 0.0
+        index = self.first[ids] + slot
+        return index[valid], episode_return[valid], length[valid], start[valid]
 
     def _count_episodes(
-        self, ids: Ints, counts: Ints, index: Ints, rew: AnyArray, end: Flags
-    ) -> tuple[AnyArray, Ints, Ints]:
-        """Add rows to their episodes; return for each row the last three arrays of `advance`.
-
-        The rows come sub-buffer by sub-buffer: counts[n] of them for sub-buffer ids[n].
-        """
-        ids = ids[counts > 0]
-        last_row = (np.cumsum(counts) - 1)[counts > 0]
-        first_row = (np.cumsum(counts) - counts)[counts > 0]
-
-        # A piece of an episode begins at the first row of a sub-buffer, and after every end.
-        begins = np.zeros(len(end), bool)
-        begins[1:] = end[:-1]
-        begins[first_row] = True
-        begin = np.flatnonzero(begins)
-        piece = np.cumsum(begins) - 1  # the piece that each row belongs to
-        length = np.diff(begin, append=len(end))
-        start = index[begin]
-        total = np.zeros((len(begin), *rew.shape[1:]))
-
-        # The first piece of each sub-buffer continues the unfinished episode there.
-        continued = piece[first_row]
-        length[continued] += self.length[ids]
-        start[continued] = self.start[ids]
-        total[continued] = self.episode_return[ids]
-        np.add.at(total, piece, rew)  # one by one, because another order rounds differently
-
-        # The last piece of each sub-buffer remains unfinished, unless it has ended.
-        running = piece[last_row]
-        self.episode_return[ids] = total[running]
-        self.length[ids] = length[running]
-        self.start[ids] = start[running]
-        self.start_episodes(ids[end[last_row]])
-        return _where(end, total[piece]), _where(end, length[piece]), start[piece]
-
-
-def _where(end: Flags, values: AnyArray) -> Any:
-    """Return the values of the rows that end their episode, [B, ...], and 0 for the others."""
-    rows = end.reshape(-1, *[1] * (values.ndim - 1))
-    return np.where(rows, values, 0)
-
-
-def _by_time(values: AnyArray, valid: Flags) -> Any:
-    """Reorder values from sub-buffer by sub-buffer into the order of `rows[valid]`."""
-    block = np.empty((*valid.T.shape, *values.shape[1:]), values.dtype)
-    block[valid.T] = values
-    return block.swapaxes(0, 1)[valid]
+        self, ids: Ints, rew: AnyArray, end: Flags, valid: Flags, next_slot: Ints
+    ) -> tuple[Ints, Ints, AnyArray]:
+        """Return start, length so far and return so far of each row's episode, [T, N]."""
+        start = self.start[ids]
+        length = self.length[ids]
+        episode_return = self.episode_return[ids]
+        is_row = valid.reshape(*valid.shape, *[1] * (rew.ndim - 2))
+        new_rew = np.where(is_row, rew, 0.0)
+        starts = np.empty(valid.shape, int)
+        lengths = np.empty(valid.shape, int)
+        returns = np.empty(rew.shape)
+        for t in range(len(valid)):
+            length += valid[t]
+            episode_return += new_rew[t]
+            starts[t] = start
+            lengths[t] = length
+            returns[t] = episode_return
+            if end[t].any():
+                start[end[t]] = (self.first[ids] + next_slot[t])[end[t]]
+                length[end[t]] = 0
+                episode_return[end[t]] = 0.0
+        self.start[ids] = start
+        self.length[ids] = length
+        self.episode_return[ids] = episode_return
+        return starts, lengths, returns

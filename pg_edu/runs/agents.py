@@ -27,7 +27,7 @@ from pg_edu.reinforce import PGPolicy
 from pg_edu.runs.config import Config
 
 VectorEnv = gym.vector.VectorEnv[Any, Any, Any]
-Actor = Net | ActorProb
+AnyActor = Net | ActorProb
 DistFn = Callable[[Any], Distribution]
 
 POLICIES: dict[str, type[PGPolicy]] = {"none": PGPolicy, "leave_one_out": LeaveOneOut}
@@ -145,7 +145,7 @@ def _check_device(device: str) -> None:
 
 def _make_actor(
     config: Config, observation_space: gym.Space[Any], action_space: gym.Space[Any]
-) -> tuple[Actor, DistFn]:
+) -> tuple[AnyActor, DistFn]:
     """Return the network, and the function that turns its output into a distribution."""
     net = partial(
         Net,
@@ -179,7 +179,7 @@ def _sizes(space: MultiDiscrete | MultiBinary) -> tuple[int, ...]:
     return (2,) * int(np.prod(space.shape))
 
 
-def _initialize(actor: Actor) -> None:
+def _initialize(actor: AnyActor) -> None:
     """Make the weights of every linear layer orthogonal, and those of the last one small."""
     layers = [module for module in actor.modules() if isinstance(module, nn.Linear)]
     for layer in layers:

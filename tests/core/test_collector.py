@@ -400,6 +400,17 @@ def test_a_hidden_state_without_the_environments_on_axis_0_is_an_error():
         collector.collect(n_step=3)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_hidden_state_does_not_survive_a_reset(mode):
+    """Each call with n_episode plays whole episodes, so its first state is that of no steps."""
+    actor = CountsItsSteps("tensor")
+    collector = Collector(make_policy(actor), counters(mode))
+    collector.collect(n_episode=3)
+    first_call = len(actor.seen)
+    collector.collect(n_episode=3)
+    assert actor.seen[first_call] == [0, 0, 0]
+
+
 def test_a_hidden_state_that_loses_the_environments_later_is_an_error():
     class Growing(CountsItsSteps):
         def pack(self, count):

@@ -14,6 +14,7 @@ from torch import nn
 from torch.distributions import Categorical, Normal
 
 from pg_edu import Batch, ReplayBuffer, policy_within_training_step
+from pg_edu.base_policy import outputs_unexamined
 from tests.helpers import bandit_policy, filled, make_policy, returns_of
 
 # forward
@@ -34,6 +35,15 @@ def test_forward_leaves_its_input_alone_and_returns_the_state():
     result = policy(batch, memory)
     assert set(batch.keys()) == {"obs"}
     assert result.state is memory
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+def test_an_output_that_cannot_be_used_is_an_error_even_where_outputs_are_not_examined(greedy):
+    """A draw from NaN fails in torch, which names no parameter; the mode of NaN does not fail."""
+    policy = bandit_policy((0.0, float("nan")), deterministic_eval=greedy)
+    policy.dist_fn = lambda logits: Categorical(logits=logits, validate_args=False)
+    with outputs_unexamined(policy), pytest.raises(ValueError, match="logits of Categorical must"):
+        policy(Batch(obs=np.zeros(2)))
 
 
 # process_fn
@@ -75,6 +85,12 @@ def test_a_variance_of_zero_counts_as_1e_8():
 
 
 # learn
+
+
+def test_the_loss_is_minus_the_mean_of_log_probability_times_return():
+    """-(log(1/3) 2 + log(1/3) (-5)) / 2 = -1.5 log 3, for three arms with equal logits."""
+    stats = bandit_policy().learn(Batch(obs=np.zeros(2), act=[0, 2], returns=[2.0, -5.0]), None, 1)
+    assert stats.loss.mean == pytest.approx(-1.5 * np.log(3), rel=1e-6)
 
 
 def test_each_minibatch_draws_actions_that_are_not_used():
