@@ -186,34 +186,33 @@ def test_the_logits_of_forward_are_the_output_of_the_actor():
 # learn
 
 
-def test_the_loss_of_unsummed_dimensions_is_bit_for_bit_that_of_tianshou():
+@pytest.mark.parametrize("seed", range(10))
+def test_the_loss_of_unsummed_dimensions_is_bit_for_bit_that_of_tianshou(seed):
     """v1.1.0: -(log_prob.reshape(B, -1).T * returns).mean(), with gradients added in that order."""
-    torch.manual_seed(0)
-    actor = nn.Linear(3, 2)
-    obs, act = torch.randn(6, 3), torch.randn(6, 2)
-    returns = torch.randn(6)
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))
+    obs, act, returns = torch.randn(13, 3), torch.randn(13, 2), torch.randn(13)
 
     class Mean(nn.Module):
         def __init__(self):
             super().__init__()
-            self.net = copy.deepcopy(actor)
+            self.net = copy.deepcopy(net)
 
         def forward(self, obs, state=None, info=None):
             return self.net(torch.as_tensor(obs)), state
 
-    policy = make_policy(
-        Mean(), gym.spaces.Box(-9, 9, (2,)), lr=0.1, dist_fn=lambda mean: Normal(mean, 0.5)
-    )
-    np.random.seed(0)
-    order = np.random.permutation(6)  # in which learn takes the rows
-    np.random.seed(0)
+    space = gym.spaces.Box(-9, 9, (2,))
+    policy = make_policy(Mean(), space, dist_fn=lambda mean: Normal(mean, 0.5))
+    np.random.seed(seed)
+    order = np.random.permutation(13)  # in which learn takes the rows
+    np.random.seed(seed)
     with pytest.warns(UserWarning, match="Independent"):
         policy.learn(Batch(obs=obs, act=act, returns=returns), batch_size=None, repeat=1)
 
-    log_prob = Normal(actor(obs[order]), 0.5).log_prob(act[order])
-    loss = -(log_prob.reshape(6, -1).transpose(0, 1) * returns[order]).mean()
+    log_prob = Normal(net(obs[order]), 0.5).log_prob(act[order])
+    loss = -(log_prob.reshape(13, -1).transpose(0, 1) * returns[order]).mean()
     loss.backward()
-    for ours, theirs in zip(policy.actor.net.parameters(), actor.parameters(), strict=True):
+    for ours, theirs in zip(policy.actor.net.parameters(), net.parameters(), strict=True):
         assert torch.equal(ours.grad, theirs.grad)
 
 
