@@ -30,8 +30,8 @@ def measurements(quick: bool) -> list[Measurement]:
         for steps, bound in ((10_000, 3.0), (100_000, 4.0), (1_000_000, 5.0))
     ]
     with_sample = [
-        partial(against_tianshou, rows, rings, repeats)
-        for rings in (16, 1)
+        partial(against_tianshou, rows, sub_buffers, repeats)
+        for sub_buffers in (16, 1)
         for rows in (10_000, 100_000, 1_000_000)
     ]
     return [*alone, *with_sample]
@@ -83,7 +83,7 @@ def relative_error(rew: Any, end: Any, returns: Any) -> float:
     return max(errors)
 
 
-def against_tianshou(rows: int, rings: int, repeats: int) -> list[Row]:
+def against_tianshou(rows: int, sub_buffers: int, repeats: int) -> list[Row]:
     """buffer.sample(0) and process_fn of full buffers with equal contents."""
     import tianshou.data
     import tianshou.policy
@@ -94,7 +94,7 @@ def against_tianshou(rows: int, rings: int, repeats: int) -> list[Row]:
     policies = [
         policy_of(lib, net, space) for lib, net in zip((pg_edu, tianshou.policy), nets, strict=True)
     ]
-    buffers = ours_filled(rows, rings), theirs_filled(rows, rings)
+    buffers = ours_filled(rows, sub_buffers), theirs_filled(rows, sub_buffers)
     calls = max(1, 200_000 // rows)
 
     def prepared(policy: Any, buffer: Any) -> Any:
@@ -106,7 +106,7 @@ def against_tianshou(rows: int, rings: int, repeats: int) -> list[Row]:
     ours, theirs = (partial(prepared, *pair) for pair in zip(policies, buffers, strict=True))
     np.testing.assert_allclose(ours(), theirs(), rtol=1e-10, atol=1e-10)
     found = milliseconds(ours, theirs, repeats, calls)
-    kind = "1 ring" if rings == 1 else f"{rings} rings"
+    kind = "1 sub-buffer" if sub_buffers == 1 else f"{sub_buffers} sub-buffers"
     what = f"sample(0) + process_fn, {rows:,} rows, {kind}"
     return [Row(what, "Tianshou", *found, "CPU ms", "at most", 1.0)]
 
@@ -121,27 +121,27 @@ def transitions(rows: int) -> dict[str, Any]:
     return fields | {"obs_next": obs + np.float32(0.1)}
 
 
-def ours_filled(rows: int, rings: int) -> pg_edu.ReplayBuffer:
-    size = rows // rings
-    buffer = pg_edu.VectorReplayBuffer(rows, rings) if rings > 1 else pg_edu.ReplayBuffer(rows)
+def ours_filled(rows: int, sub_buffers: int) -> pg_edu.ReplayBuffer:
+    size = rows // sub_buffers
+    buffer = pg_edu.VectorReplayBuffer(rows, sub_buffers) if sub_buffers > 1 else pg_edu.ReplayBuffer(rows)
     columns = {
-        key: value.reshape(rings, size, *value.shape[1:]).swapaxes(0, 1)
+        key: value.reshape(sub_buffers, size, *value.shape[1:]).swapaxes(0, 1)
         for key, value in transitions(rows).items()
     }
-    buffer.extend(pg_edu.Batch(columns), np.ones((size, rings), bool))
+    buffer.extend(pg_edu.Batch(columns), np.ones((size, sub_buffers), bool))
     return buffer
 
 
-def theirs_filled(rows: int, rings: int) -> Any:
+def theirs_filled(rows: int, sub_buffers: int) -> Any:
     """Their `add` takes a minute for a million rows, so the fields are put in place at once."""
     from tianshou.data import Batch, ReplayBuffer, VectorReplayBuffer
 
     fields = transitions(rows)
-    buffer = VectorReplayBuffer(rows, rings) if rings > 1 else ReplayBuffer(rows)
+    buffer = VectorReplayBuffer(rows, sub_buffers) if sub_buffers > 1 else ReplayBuffer(rows)
     buffer.set_batch(Batch(fields | {"done": fields["terminated"] | fields["truncated"]}))
-    for ring in buffer.buffers if rings > 1 else [buffer]:
-        ring._size = ring.maxsize
-    if rings > 1:
-        buffer._lengths[:] = rows // rings
-        buffer.last_index = buffer._offset + rows // rings - 1
+    for sub_buffer in buffer.buffers if sub_buffers > 1 else [buffer]:
+        sub_buffer._size = sub_buffer.maxsize
+    if sub_buffers > 1:
+        buffer._lengths[:] = rows // sub_buffers
+        buffer.last_index = buffer._offset + rows // sub_buffers - 1
     return buffer
