@@ -123,7 +123,11 @@ def transitions(rows: int) -> dict[str, Any]:
 
 def ours_filled(rows: int, sub_buffers: int) -> pg_edu.ReplayBuffer:
     size = rows // sub_buffers
-    buffer = pg_edu.VectorReplayBuffer(rows, sub_buffers) if sub_buffers > 1 else pg_edu.ReplayBuffer(rows)
+    buffer = (
+        pg_edu.VectorReplayBuffer(rows, sub_buffers)
+        if sub_buffers > 1
+        else pg_edu.ReplayBuffer(rows)
+    )
     columns = {
         key: value.reshape(sub_buffers, size, *value.shape[1:]).swapaxes(0, 1)
         for key, value in transitions(rows).items()
