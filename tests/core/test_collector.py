@@ -442,7 +442,8 @@ def test_a_hidden_state_may_have_an_entry_with_the_name_of_a_method():
 
 def test_a_policy_may_be_of_any_class_and_nothing_is_written_to_it():
     class Left:
-        __slots__ = ("action_space",)
+        __slots__ = ()  # nothing can be written to it
+        action_space = gym.spaces.Discrete(2)
 
         def modules(self):
             return []
@@ -456,8 +457,7 @@ def test_a_policy_may_be_of_any_class_and_nothing_is_written_to_it():
         def map_action(self, act):
             return act
 
-    policy = Left()
-    policy.action_space = gym.spaces.Discrete(2)
+    policy: Any = Left()
     buffer = VectorReplayBuffer(30, 3)
     envs = counters(AutoresetMode.SAME_STEP)
     assert Collector(policy, envs, buffer).collect(n_step=9).n_collected_steps == 9

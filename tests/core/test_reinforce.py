@@ -202,7 +202,8 @@ def test_the_loss_of_unsummed_dimensions_is_bit_for_bit_that_of_tianshou(seed):
             return self.net(torch.as_tensor(obs)), state
 
     space = gym.spaces.Box(-9, 9, (2,))
-    policy = make_policy(Mean(), space, dist_fn=lambda mean: Normal(mean, 0.5))
+    actor = Mean()
+    policy = make_policy(actor, space, dist_fn=lambda mean: Normal(mean, 0.5))
     np.random.seed(seed)
     order = np.random.permutation(13)  # in which learn takes the rows
     np.random.seed(seed)
@@ -212,7 +213,8 @@ def test_the_loss_of_unsummed_dimensions_is_bit_for_bit_that_of_tianshou(seed):
     log_prob = Normal(net(obs[order]), 0.5).log_prob(act[order])
     loss = -(log_prob.reshape(13, -1).transpose(0, 1) * returns[order]).mean()
     loss.backward()
-    for ours, theirs in zip(policy.actor.net.parameters(), net.parameters(), strict=True):
+    for ours, theirs in zip(actor.net.parameters(), net.parameters(), strict=True):
+        assert ours.grad is not None and theirs.grad is not None
         assert torch.equal(ours.grad, theirs.grad)
 
 

@@ -9,7 +9,7 @@ OBS = [np.array([10.0 * t, 10.0 * t + 1]) for t in range(4)]  # of two environme
 
 
 def staged(steps: int) -> Block:
-    """Return a block of three steps with the observations of the first `steps` of them."""
+    """Return a block of three steps of which the first `steps` are staged."""
     block = Block(3)
     for t in range(steps):
         block.put({"obs": OBS[t], "act": np.array([t, -t])})
@@ -54,11 +54,14 @@ def test_what_is_staged_does_not_change_with_the_arrays_that_it_came_from() -> N
 
 
 def test_a_block_can_be_filled_again_after_it_was_taken() -> None:
-    block = staged(3)
+    """Of what was taken nothing remains, not even a final observation."""
+    block = Block(1)
+    block.put({"obs": OBS[0]})
     block.put_final_obs(np.float64(99.0), environment=0)
-    block.take(OBS[3])
-    assert block.steps == 0
-    block.put({"obs": OBS[2], "act": np.array([7, 7])})
+    block.end_step()
+    block.take(OBS[1])
+    assert not block.is_full
+    block.put({"obs": OBS[2]})
     block.end_step()
     assert block.take(OBS[3])["obs_next"].tolist() == [[30, 31]]
 
