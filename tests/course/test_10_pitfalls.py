@@ -20,6 +20,7 @@ from scipy import integrate, stats
 from pg_edu.course import exercise
 from pg_edu.lab.museum import MODULES, PITFALLS
 from pg_edu.lab.museum.pitfall import Kind, Pitfall, Verdict
+from tests.helpers import softmax
 
 WITH_CODE = {name: one for name, one in PITFALLS.items() if one.kind != "misconception"}
 MISCONCEPTIONS = {name: one for name, one in PITFALLS.items() if one.kind == "misconception"}
@@ -234,10 +235,6 @@ def total(batch):
 # Three arms, in numpy.
 
 REWARD, LOGITS = np.array([1.0, 0.0, 5.0]), np.array([0.5, -0.3, 0.1])
-
-
-def softmax(x):
-    return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
 
 
 PI = softmax(LOGITS)
