@@ -173,7 +173,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
         Args:
             sample_size: the number of rows to sample; 0: all of them, oldest first (None: see
-                `buffer.sample`).
+                `buffer.sample_indices`).
             buffer: the buffer to sample from; None: nothing happens.
             **kwargs: for `learn`, e.g. batch_size, repeat.
 
@@ -248,7 +248,8 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
             state: the hidden state of a recurrent policy.
 
         Returns:
-            An int (Discrete), else an array that `action_space` contains.
+            An int (Discrete), else an array of the shape and dtype of `action_space`; inside the
+            space if actions are bounded and scaled to it.
         """
         batch = Batch(obs=_with_batch_axis(obs), info=info or Batch())
         with torch.no_grad():

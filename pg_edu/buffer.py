@@ -187,7 +187,8 @@ class ReplayBuffer:
         """
         first, slot, size = self._locate(index)
         before = (slot - 1) % size
-        return first + (before + self._is_end(first + before)) % size
+        step_back = np.where(self._is_end(first + before), 1, 0)
+        return first + (before + step_back) % size
 
     def next(self, index: ArrayLike) -> Ints:
         """Return the row after each index, or the index itself where its episode ends.
@@ -195,7 +196,8 @@ class ReplayBuffer:
         The newest row of a sub-buffer is also its own successor.
         """
         first, slot, size = self._locate(index)
-        return first + (slot + ~self._is_end(first + slot)) % size
+        step = np.where(self._is_end(first + slot), 0, 1)
+        return first + (slot + step) % size
 
     def successor(self, index: Ints) -> Ints:
         """Return the slot after each index in its sub-buffer, even where an episode ends."""

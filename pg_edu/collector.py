@@ -35,8 +35,9 @@ from pg_edu.types import Flags, Floats, Ints, ObsBatchProtocol
 
 Options = dict[str, Any] | None
 
-# Rows are stored in blocks, large enough for few calls and, images aside, small enough for the
-# cache. The observations of a block fit into BLOCK_BYTES, within the limits on its steps.
+# Rows are stored in blocks: large enough that few calls are needed and, images aside, small enough
+# for the cache. A block has as many steps as fit their observations into BLOCK_BYTES, but at least
+# FEWEST_STEPS and at most MOST_STEPS.
 BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**18, 64, 256
 
 
@@ -210,7 +211,8 @@ class Collector:
             random: whether to sample actions from the action space instead of from the policy.
             render: seconds to wait after rendering each step; None: no rendering.
             reset_before_collect: whether to reset environments and counters first, not the buffer.
-            gym_reset_kwargs: for `env.reset`; a seed is used once, at this call's first reset.
+            gym_reset_kwargs: for the resets of this call; a seed is used at its first one. There is
+                none at its start if the environments were just reset, as after n_episode.
 
         Raises:
             ValueError: not exactly one of n_step and n_episode, or not positive; a buffer that
@@ -241,7 +243,7 @@ class Collector:
         """
         N = self.env_num
         _check_how_much(n_step, n_episode, N)
-        nothing = np.zeros(N, int)
+        nothing = np.zeros(N, int)  # counters are changed in place, so each has its own
         if n_episode is not None:
             quota = np.bincount(np.arange(n_episode) % N, minlength=N)
             return _Progress(None, quota, ended=nothing, rows=nothing.copy())
@@ -285,8 +287,8 @@ class Collector:
         """Continue after the ends of episodes, as the autoreset mode requires."""
         starts = done  # where the next observation is the first of an episode
         if self._mode is AutoresetMode.NEXT_STEP:
-            starts = self._is_reset_step
-            self._is_reset_step = done
+            starts = self._is_reset_step  # this step was the reset
+            self._is_reset_step = done  # the next one will be
         elif self._mode is AutoresetMode.SAME_STEP:
             for environment in np.flatnonzero(done).tolist():
                 final_obs = _of_environment(self._info["final_obs"], environment)

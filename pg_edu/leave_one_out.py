@@ -95,7 +95,7 @@ class LeaveOneOut(PGPolicy[PGTrainingStats]):
 
 
 def _check_whole(end: Flags, buffer: ReplayBuffer, indices: Ints) -> None:
-    """Require that each row ends its episode or precedes its successor, and that the last ends."""
+    """Require that each row ends its episode or is followed by its successor; the last must end."""
     goes_on = np.flatnonzero(~end[:-1])
     is_followed = buffer.next(indices[goes_on]) == indices[goes_on + 1]
     if not end[-1:].any() or not is_followed.all():

@@ -1,7 +1,7 @@
 """Score actions: one log-probability per decision, or an error instead of a wrong gradient.
 
     Categorical(logits [B, A])            actions [B]      log_prob [B]
-    Normal(loc [B, A])                    actions [B, A]   log_prob [B, A]   (one a dimension)
+    Normal(loc [B, A])                    actions [B, A]   log_prob [B, A]   (one per dimension)
     Independent(Normal(loc [B, A]), 1)    actions [B, A]   log_prob [B]      (their sum)
 
 An action has the shape batch_shape + event_shape, its log-probability the shape batch_shape.

@@ -185,13 +185,12 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         end = episode_ends(batch, buffer, indices)
         _check_finite_rewards(rew, indices)
         bootstrap = np.where(buffer.terminated[indices], 0.0, self.ret_rms.mean)
-        if _is_in_order_of_time(indices, end, buffer):  # as sample(0) returns them
-            returns = discounted_returns(rew, end, self.gamma, bootstrap)
-        else:
-            oldest_first, place = _order_of_time(indices, buffer)
-            rew, end, bootstrap = rew[oldest_first], end[oldest_first], bootstrap[oldest_first]
-            _check_complete(indices[oldest_first], end, buffer)
-            returns = discounted_returns(rew, end, self.gamma, bootstrap)[place]
+        order: Any = slice(None)
+        place: Any = slice(None)
+        if not _is_in_order_of_time(indices, end, buffer):  # sample(0) returns rows in order
+            order, place = _order_of_time(indices, buffer)
+            _check_complete(indices[order], end[order], buffer)
+        returns = discounted_returns(rew[order], end[order], self.gamma, bootstrap[order])[place]
         if not np.isfinite(returns).all():
             raise ValueError("the returns are not finite: the rewards are too large to sum.")
         if self.rew_norm:
@@ -383,11 +382,15 @@ def _dicts_as_batches(state: Any) -> Any:
 def _check_fits_space(act: Tensor, dist: Distribution, space: gym.Space[Any]) -> None:
     """Require that the policy's actions are actions of the space."""
     if isinstance(space, Discrete):
-        outputs = dist.param_shape[-1] if isinstance(dist, Categorical) else space.n
-        if outputs > space.n or not (dist.support is None or dist.support.is_discrete):
+        if isinstance(dist, Categorical) and dist.param_shape[-1] > space.n:
             raise ValueError(
-                f"action_space is {space}, but the policy's {type(dist).__name__} has "
-                f"{outputs} kinds of actions, of dtype {act.dtype}."
+                f"action_space is {space}, but the policy's Categorical chooses among "
+                f"{dist.param_shape[-1]} actions."
+            )
+        if dist.support is not None and not dist.support.is_discrete:
+            raise ValueError(
+                f"action_space is {space}, but the policy's {type(dist).__name__} draws continuous "
+                f"actions, of dtype {act.dtype}."
             )
         return
     if act.shape[1:].numel() != np.prod(space.shape or ()):

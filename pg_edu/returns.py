@@ -31,7 +31,7 @@ def discounted_returns(
         end: bool [T], True at the last step of an episode. The array's last step also ends one.
         gamma: discount factor in [0, 1].
         bootstrap: the value of the state after an episode's last step, a number or [T] (read only
-            where an episode ends): Gₜ = rₜ + γ bootstrapₜ there.
+            where `end` is True): Gₜ = rₜ + γ bootstrapₜ there.
 
     Returns:
         float64 [T].

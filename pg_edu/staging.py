@@ -1,8 +1,8 @@
 """Stage the transitions of several vector steps in arrays [T, N], to store them all at once.
 
 No object is made for a single transition. An observation is copied once: what follows step t is
-what the policy sees at step t + 1, so `obs_next` is `obs` one row further down. Where an episode
-ended, that row belongs to the next episode already, so the final observation replaces it.
+what the policy sees at step t + 1, so `obs_next` is `obs` one row further down. If that row already
+belongs to the next episode (all modes but NEXT_STEP), the final observation replaces it.
 """
 
 from copy import deepcopy
@@ -33,7 +33,8 @@ class Block:
 
     def put(self, row: Columns) -> None:
         """Copy values [N, ...] of the current step; the first value of a key makes its column."""
-        _copy(self._columns, self.steps, self.size + 1, row)
+        rows = self.size + 1  # one more, for the observations after the last step
+        _copy(self._columns, self.steps, rows, row)
 
     def put_final_obs(self, obs: Any, environment: int | slice = slice(None)) -> None:
         """Keep a copy of the final observation of an episode that ends at the current step.

@@ -37,7 +37,7 @@ class DataclassPPrintMixin:
 
 @dataclass(kw_only=True)
 class SequenceSummaryStats(DataclassPPrintMixin):
-    """Mean, standard deviation (divided by n, not n - 1), maximum and minimum of some numbers.
+    """Mean, standard deviation (divisor n, not n - 1), maximum and minimum of some numbers.
 
     Example:
         >>> SequenceSummaryStats.from_sequence([1.0, 2.0, 3.0, 6.0])

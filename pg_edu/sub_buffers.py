@@ -59,13 +59,13 @@ class SubBuffers:
         end = done & valid
         slot = (self.next[ids] + np.cumsum(valid, axis=0) - 1) % self.sub_buffer_size  # if valid
         next_slot = (slot + 1) % self.sub_buffer_size
-        start, length, episode_return = self._count_episodes(ids, rew, end, valid, next_slot)
+        start, length_so_far, return_so_far = self._count_episodes(ids, rew, end, valid, next_slot)
 
         rows = valid.sum(axis=0)
         self.next[ids] = (self.next[ids] + rows) % self.sub_buffer_size
         self.size[ids] = np.minimum(self.size[ids] + rows, self.sub_buffer_size)
-        length[~end] = 0
-        episode_return[~end] = 0.0
+        length = np.where(end, length_so_far, 0)
+        episode_return = np.where(_per_row(end, rew), return_so_far, 0.0)
         index = self.first[ids] + slot
         return index[valid], episode_return[valid], length[valid], start[valid]
 
@@ -73,11 +73,10 @@ class SubBuffers:
         self, ids: Ints, rew: AnyArray, end: Flags, valid: Flags, next_slot: Ints
     ) -> tuple[Ints, Ints, AnyArray]:
         """Return start, length so far and return so far of each row's episode, [T, N]."""
-        start = self.start[ids]
+        start = self.start[ids]  # a copy, since ids is an array; likewise the two below
         length = self.length[ids]
         episode_return = self.episode_return[ids]
-        is_row = valid.reshape(*valid.shape, *[1] * (rew.ndim - 2))
-        new_rew = np.where(is_row, rew, 0.0)
+        new_rew = np.where(_per_row(valid, rew), rew, 0.0)
         starts = np.empty(valid.shape, int)
         lengths = np.empty(valid.shape, int)
         returns = np.empty(rew.shape)
@@ -95,3 +94,8 @@ class SubBuffers:
         self.length[ids] = length
         self.episode_return[ids] = episode_return
         return starts, lengths, returns
+
+
+def _per_row(flags: Flags, rew: AnyArray) -> Flags:
+    """Return flags [T, N] with as many axes as the rewards [T, N, ...] have."""
+    return flags.reshape(*flags.shape, *[1] * (rew.ndim - 2))

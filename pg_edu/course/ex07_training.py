@@ -31,7 +31,7 @@ def _first_to_end(lengths: Ints, n: int) -> float:
 def _returns(rew: Floats, done: Flags, kept: float = 0.0) -> list[float]:
     """Return the sum of rewards of each episode, in the order in which they end.
 
-    `kept` is the part of its sum with which an environment begins its next episode.
+    `kept` is the fraction of a finished sum that wrongly carries over to the next episode.
     """
     running = np.zeros(rew.shape[1])
     finished: list[float] = []

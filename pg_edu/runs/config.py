@@ -13,7 +13,7 @@ from pg_edu.actions import BoundMethod
 Baseline = Literal["none", "leave_one_out"]
 
 LEAVE_ONE_OUT: dict[str, Any] = {"baseline": "leave_one_out", "reward_normalization": False}
-"""A baseline takes the place of normalized returns."""
+"""Settings for the leave-one-out baseline, which is used instead of normalized returns."""
 
 GOOD_SETTINGS: dict[str, dict[str, Any]] = {
     "Acrobot-v1": {
@@ -41,7 +41,7 @@ GOOD_SETTINGS: dict[str, dict[str, Any]] = {
         "max_env_steps": 6_000_000,
     },
 }
-"""The settings of each environment in which an agent learns better with them than by default."""
+"""Settings for the environments in which an agent learns better with them than by default."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@
 `s` is the sample's standard deviation (divisor n - 1), and θ is a statistic such as the mean or the
 interquartile mean. If the results are independent and normal, the t interval covers the true mean
 in a fraction `confidence` of all repetitions, for every n. The bootstrap assumes no distribution,
-but covers the true value that often only in the limit of many results: an interval between
+but reaches this coverage only in the limit of many results: an interval between
 quantiles of resampled means never leaves [min x, max x], and with n = 3 results of a continuous
 distribution this range holds the true mean in at most 75% of all repetitions.
 

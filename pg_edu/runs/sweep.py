@@ -46,7 +46,7 @@ from pg_edu.runs.ray_tasks import RayTasks, import_ray
 from pg_edu.runs.training import Result, train
 
 ATTEMPTS = 2
-"""How many times a run is started if its worker is lost: it may be the victim or the cause."""
+"""How often a run is started, at most, if its worker is lost: it may be victim or cause."""
 
 
 class Run(NamedTuple):

@@ -282,7 +282,7 @@ def test_with_one_episode_per_update_the_mean_over_steps_teaches_to_stop(monkeyp
             "alias",
             "settles on one action where only a mixture pays. Possible causes: steps that",
         ),
-        ("NoZeroGrad", "alias", "gradients that add up over updates (zero_grad)"),
+        ("NoZeroGrad", "alias", "gradients that add up over updates (zero_grad is missing)"),
         ("StateNotPassed", "memory", "not passed on"),
         ("StateDropped", "memory", "not passed on"),
         ("StateOfAnother", "memory", "passed to another environment"),

@@ -11,8 +11,8 @@ A constant factor does not count as an error, because the learning rate can make
 random divisor is measured relative to the value it tends to as the number of environments grows:
 the sum over the batch is divided by divisor / E[divisor] and by the expected number of whole
 episodes, and weights that are divided by the standard deviation of a batch are multiplied by that
-of all such weights. (The deviation within an episode does not tend to a number, so it is measured
-relative to the same one.)
+of all such weights. (The standard deviation within an episode does not converge, so those weights
+are multiplied by the same overall standard deviation.)
 """
 
 import itertools

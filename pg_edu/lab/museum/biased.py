@@ -208,9 +208,9 @@ PER_BATCH_STD = Pitfall(
     wrong=divided_by_std,
     right=summed,
     check=_two_bandits,
-    nuance="With rewards of 0 and 1 in a single context the direction is exactly right. Done per "
-    "context, it gives more weight, from 4 episodes on, to contexts where success is rare or "
-    "nearly certain.",
+    nuance="With rewards of 0 and 1 in a single context the direction is exactly right. If the "
+    "division is done per context, it gives more weight, from 4 episodes on, to contexts where "
+    "success is rare or nearly certain.",
     half_true=_success_or_failure,
     sources=("Liu et al. (2025)", "notebook 08"),
 )

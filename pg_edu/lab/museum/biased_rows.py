@@ -330,7 +330,7 @@ def _tanh_of_a_gaussian(log_prob: LogProb) -> Verdict:
 
 
 def _near_0_tanh_is_straight() -> Verdict:
-    """Compare the directions for a mean and std of 1/2, and of a hundredth of it."""
+    """Compare the directions for a mean and std of 1/2, and of a hundredth of that."""
 
     def squashed_cosine(size: float) -> float:
         found = gaussian_gradient(squashed, _tanh_reward, size, size)

@@ -50,7 +50,7 @@ def _float_rewards_or_no_discount() -> Verdict:
 INT_RETURNS = Pitfall(
     name="int returns",
     kind="numerical",
-    believed="zeros_like(rewards) is an array for the returns.",
+    believed="zeros_like(rewards) is a suitable array for the returns.",
     wrong=into_zeros_like,
     right=into_floats,
     check=_three_coins_of_1,
@@ -116,7 +116,8 @@ SOFTMAX_THEN_LOG = Pitfall(
     right=log_softmax,
     check=_gap_of_200,
     nuance="They are on paper, and nearly in float32 if logits differ by less than about 88. "
-    "Categorical(probs=softmax(x)) never returns inf: it stops at -15.94, with slope 0.",
+    "Categorical(probs=softmax(x)) never returns -inf: its log-probability stops at -15.94, with "
+    "slope 0.",
     half_true=_smaller_gaps,
     sources=("PyTorch's documentation of log_softmax", "notebook 04"),
 )

@@ -142,7 +142,7 @@ TRUNCATION = Pitfall(
     right=value_after_cut,
     check=_investing,
     nuance="If the limit is part of the task, the cut return is unbiased for that task; the policy "
-    "needs to observe the time only if it is to be able to learn the best policy.",
+    "needs to observe the time only if it is to be able to represent the best behavior.",
     half_true=_the_limit_is_part_of_the_task,
     sources=("Pardo et al. (2018)", "notebook 08"),
 )

@@ -24,8 +24,8 @@ class RecurrentActor(LinearActor):
 
     PGPolicy, like Tianshou v1.1.0, scores each stored transition without the hidden state in which
     its action was drawn. Such an actor can therefore learn only at the step that shows the cue: at
-    the other steps, its logits during the update are 0 and have no gradient. It needs what it has
-    learned at all three steps.
+    the other steps, its logits during the update are 0 and have no gradient. But it needs
+    what it has learned there at all three steps of an episode.
     """
 
     def __init__(self, obs_size: int, action_count: int) -> None:

@@ -9,7 +9,7 @@ part of it is broken.
     two actions      does the better action become more likely?                  sign, optimizer
     contexts         does each observation get its own action?                   rows, broadcasting
     delay            are rewards summed and discounted?                          returns
-    lengths          does a long episode count in full, and end?                 averages, ends
+    lengths          do long episodes count in full, to their end alone?         averages, ends
     time limit       is truncation told apart from termination?                  flags
     bound            is the raw action scored, and the bounded one sent?         log-prob, mapping
     alias            does it mix its actions, even in training?                  sampling
@@ -154,7 +154,7 @@ PROBES = (
     ),
     Probe(
         name="lengths",
-        question="does a long episode count in full, and end?",
+        question="do long episodes count in full, to their end alone?",
         mdp=LENGTHS,
         diagnose=symptoms.diagnose_lengths,
         needs=("two actions", "contexts", "delay"),

@@ -11,8 +11,8 @@ from pg_edu.types import Floats
 
 TRUNCATION_AS_TERMINATION = (
     "Truncation is treated as termination: where an episode is truncated, the value of what would "
-    "follow is missing. (That is right if the limit is part of the task, which makes it a "
-    "different objective.)"
+    "follow is missing. (That is right if the limit is part of the task, but then the objective "
+    "is a different one.)"
 )
 
 
@@ -148,7 +148,7 @@ def diagnose_lengths(trials: list[Trial]) -> str:
         )
     return (
         "It does not settle, as if it learned nothing from long episodes. Do their steps have the "
-        "same weight as others?"
+        "same weight as those of short episodes?"
     )
 
 
@@ -191,8 +191,8 @@ def diagnose_alias(trials: list[Trial]) -> str:
     behavior = "settles on one action" if settled else "does not keep the right mixture"
     return (
         f"It {behavior} where only a mixture pays. Possible causes: steps that are too large, "
-        "gradients that add up over updates (zero_grad), probabilities that are sharpened, or "
-        "weights that are never negative or small."
+        "gradients that add up over updates (zero_grad is missing), probabilities that are "
+        "sharpened, or weights that are never negative or small."
     )
 
 
