@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pg_edu.types import Flags, Floats, Ints
+from pg_edu.types import AnyArray, Flags, Floats, Ints
 
 SHORT = 500  # For fewer steps than this the loop is as fast as the scan.
 BLOCK = 50  # steps in a block of the scan
@@ -45,7 +45,7 @@ def discounted_returns(
     rewards, ends = _rewards_and_ends(rew, end)
     if np.any(bootstrap):
         rewards = rewards + gamma * np.where(ends, np.broadcast_to(bootstrap, ends.shape), 0.0)
-    return _backward_scan(rewards, np.where(ends, 0.0, gamma))
+    return _backward_scan(rewards, ends, gamma)
 
 
 def gae(
@@ -76,7 +76,7 @@ def gae(
     """
     rewards, ends = _rewards_and_ends(rew, end)
     delta = rewards + gamma * np.asarray(next_value, np.float64) - np.asarray(value, np.float64)
-    return _backward_scan(delta, np.where(ends, 0.0, gamma * gae_lambda))
+    return _backward_scan(delta, ends, gamma * gae_lambda)
 
 
 def nstep_return(
@@ -131,19 +131,19 @@ def _rewards_and_ends(rew: ArrayLike, end: ArrayLike) -> tuple[Floats, Flags]:
     return rewards, ends
 
 
-def _backward_loop(y: Floats, gammas: Floats) -> Floats:
-    """Solve xₜ = yₜ + γₜ xₜ₊₁ from the last step to the first; nothing follows the last step."""
+def _backward_loop(y: Floats, end: Flags, gamma: float) -> Floats:
+    """Solve xₜ = yₜ + γₜ xₜ₊₁ from the last step to the first; γₜ is γ, and 0 at an end."""
     x = []
     x_next = 0.0
-    for y_t, gamma_t in zip(reversed(y.tolist()), reversed(gammas.tolist()), strict=True):
-        # Where an episode ends, not y_t + 0 * x_next, which is NaN if x_next is infinite.
-        x_t = y_t + gamma_t * x_next if gamma_t != 0.0 else y_t
+    for y_t, end_t in zip(reversed(y.tolist()), reversed(end.tolist()), strict=True):
+        # If γₜ is 0, not y_t + 0 * x_next, which is NaN if x_next is infinite.
+        x_t = y_t if end_t or gamma == 0.0 else y_t + gamma * x_next
         x.append(x_t)
         x_next = x_t
     return np.array(x[::-1], np.float64)
 
 
-def _backward_scan(y: Floats, gammas: Floats) -> Floats:
+def _backward_scan(y: Floats, end: Flags, gamma: float) -> Floats:
     """Do what `_backward_loop` does, several times faster, for arrays of any length [T].
 
     The array is cut into K blocks, which are solved side by side as if nothing followed them. A
@@ -151,23 +151,25 @@ def _backward_scan(y: Floats, gammas: Floats) -> Floats:
     the next block. These K first values obey the same recursion, and the loop solves it.
     """
     if len(y) < SHORT:
-        return _backward_loop(y, gammas)
+        return _backward_loop(y, end, gamma)
     x = _in_blocks(y)
-    product = _in_blocks(gammas)  # of γₜ, from a step to the end of its block
+    ends = _in_blocks(end)
+    product = np.where(ends, 0.0, gamma)  # of γₜ, from a step to the end of its block
     with np.errstate(over="ignore", invalid="ignore"):
         for s in reversed(range(BLOCK - 1)):
             x[s] += product[s] * x[s + 1]
             product[s] *= product[s + 1]
-        first = _backward_loop(x[0], product[0])
-        x[:, :-1] += product[:, :-1] * first[1:]
+        first = _backward_loop(x[0], np.logical_or.reduce(ends), gamma**BLOCK)
+        product[:, :-1] *= first[1:]
+        x[:, :-1] += product[:, :-1]
     if not np.isfinite(x).all():  # 0 * infinity is NaN, which would leak across an episode's end
-        return _backward_loop(y, gammas)
+        return _backward_loop(y, end, gamma)
     return x.T.reshape(-1)[: len(y)]
 
 
-def _in_blocks(values: Floats) -> Floats:
-    """Return [T] numbers as [BLOCK, K]: block k is column k, and zeros pad the last one."""
+def _in_blocks(values: AnyArray) -> AnyArray:
+    """Return [T] values as [BLOCK, K]: block k is column k, and zeros pad the last one."""
     blocks = math.ceil(len(values) / BLOCK)
-    padded = np.zeros(blocks * BLOCK)
+    padded = np.zeros(blocks * BLOCK, values.dtype)
     padded[: len(values)] = values
-    return padded.reshape(blocks, BLOCK).T.copy()
+    return padded.reshape(blocks, BLOCK).T.copy()  # a copy, so that each x[s] is contiguous
