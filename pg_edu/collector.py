@@ -36,8 +36,8 @@ from pg_edu.types import Flags, Floats, Ints, ObsBatchProtocol
 Options = dict[str, Any] | None
 
 # Rows are stored in blocks: large enough that few calls are needed and, images aside, small enough
-# for the cache. A block has as many steps as fit their observations into BLOCK_BYTES, but at least
-# FEWEST_STEPS and at most MOST_STEPS.
+# for the cache. The observations of a block fill BLOCK_BYTES, but a block has at least FEWEST_STEPS
+# steps and at most MOST_STEPS.
 BLOCK_BYTES, FEWEST_STEPS, MOST_STEPS = 2**18, 64, 256
 
 

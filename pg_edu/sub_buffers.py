@@ -97,5 +97,5 @@ class SubBuffers:
 
 
 def _per_row(flags: Flags, rew: AnyArray) -> Flags:
-    """Return flags [T, N] with as many axes as the rewards [T, N, ...] have."""
+    """Return flags [T, N] reshaped to [T, N, 1, ...], to select among rewards [T, N, ...]."""
     return flags.reshape(*flags.shape, *[1] * (rew.ndim - 2))

@@ -222,7 +222,7 @@ def _iterate(result: Result, policy: PGPolicy, collector: Collector, start: floa
 
 
 class _HasSolved:
-    """A test of whether the policy has solved its task, made after collecting.
+    """A check, after each rollout, of whether the policy has solved its task.
 
     An evaluation costs 100 episodes, so each one is made only if the mean return before it reached
     the target. `greedy` and `sampled` keep the mean returns that were measured.

@@ -76,6 +76,17 @@ def test_rows_in_the_order_of_storage_get_their_own_returns():
     np.testing.assert_array_equal(returns, [9, 5, 14, 12])
 
 
+def test_whether_a_row_terminated_is_read_from_the_buffer():
+    """v1.1.0: ends come from the batch, bootstrap values from the buffer. 1 + 10/2 would be 6."""
+    buffer = filled(ReplayBuffer(2), [1, 1], [False, True])
+    policy = bandit_policy(discount_factor=0.5)
+    policy.ret_rms.mean = 10.0
+    batch, indices = buffer.sample(0)
+    batch.terminated[:] = False
+    batch.truncated[1] = True
+    assert policy.process_fn(batch, buffer, indices).returns.tolist() == [1.5, 1.0]
+
+
 def test_a_variance_of_zero_counts_as_1e_8():
     """After returns 1, 1 a return of 2 becomes (2 - 1) / sqrt(0 + 1e-8) = 10,000."""
     policy = bandit_policy(reward_normalization=True)

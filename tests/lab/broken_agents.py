@@ -396,7 +396,7 @@ class OneAfterEnd(ValueAfterEnd):
 
 
 class DoneIgnored(OwnReturns):
-    """The return runs across the ends of episodes."""
+    """The return does not stop at the end of an episode."""
 
     def own_returns(self, rew, end, batch):
         last_row = np.arange(len(rew)) == len(rew) - 1

@@ -1,4 +1,4 @@
-"""The folders of runs: where a command writes, and where it finds the checkpoint of a run."""
+"""Choose the folder that a command writes to, and find the checkpoint of a run."""
 
 import itertools
 import re
