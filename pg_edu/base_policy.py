@@ -6,8 +6,8 @@ A policy is collecting, updating or being tested: `is_within_training_step` is T
 two, `updating` only in the second.
 """
 
+import inspect
 import time
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ from pg_edu import types
 from pg_edu.actions import BoundMethod, from_box, to_box
 from pg_edu.batch import Batch, to_numpy, to_torch_as
 from pg_edu.buffer import ReplayBuffer
+from pg_edu.checks import warn
 from pg_edu.returns import gae, nstep_return
 from pg_edu.stats import TrainingStats
 from pg_edu.types import AnyArray, Flags, Floats, Ints, TArr
@@ -36,6 +37,10 @@ TTrainingStats = TypeVar("TTrainingStats", bound=TrainingStats, default=Training
 class MultipleLRSchedulers:
     """Several learning-rate schedulers that step together.
 
+    Raises:
+        TypeError: an argument is no scheduler, such as a list of them, or cannot step without an
+            argument, such as ReduceLROnPlateau.
+
     Example:
         >>> optim = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
         >>> halve = torch.optim.lr_scheduler.ExponentialLR(optim, gamma=0.5)
@@ -44,6 +49,8 @@ class MultipleLRSchedulers:
     """
 
     def __init__(self, *schedulers: LRScheduler) -> None:
+        for scheduler in schedulers:
+            _check_scheduler(scheduler, "MultipleLRSchedulers(first, second)")
         self.schedulers = schedulers
 
     def step(self) -> None:
@@ -124,6 +131,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
     Raises:
         ValueError: an unknown space or bound method; scaling without a Box of finite bounds.
+        TypeError: lr_scheduler is no scheduler, or cannot step without an argument.
 
     Source: Tianshou v1.1.0, BasePolicy.
     """
@@ -140,6 +148,8 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         lr_scheduler: LRScheduler | MultipleLRSchedulers | None = None,
     ) -> None:
         _check_action_space(action_space, action_scaling, action_bound_method)
+        if lr_scheduler is not None:
+            _check_scheduler(lr_scheduler, "lr_scheduler=MultipleLRSchedulers(first, second)")
         super().__init__()
         self.action_space = action_space
         self.observation_space = observation_space
@@ -182,7 +192,8 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
         Raises:
             RuntimeError: the policy is not within a training step. After any error, flags and modes
-                are as before, but gradient steps already taken remain.
+                are as before. An error in `learn` itself leaves no gradient step (see
+                `PGPolicy.learn`), one after it does.
         """
         if not self.is_within_training_step:
             raise RuntimeError(
@@ -248,8 +259,9 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
             state: the hidden state of a recurrent policy.
 
         Returns:
-            An int (Discrete), else an array of the shape and dtype of `action_space`; inside the
-            space if actions are bounded and scaled to it.
+            An int (Discrete), else an array of the shape and dtype of `action_space`. It is inside
+            a Box if actions are scaled to it. Without action_scaling it is what the collector
+            sends as well, and may lie outside: then the environment has to clip it.
         """
         batch = Batch(obs=_with_batch_axis(obs), info=info or Batch())
         with torch.no_grad():
@@ -387,6 +399,23 @@ def episode_ends(batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indice
     return cast(Flags, end | unfinished[indices])
 
 
+def _check_scheduler(scheduler: Any, several: str) -> None:
+    """Require something that steps without an argument, as `update` steps it."""
+    name = type(scheduler).__name__
+    if not callable(getattr(scheduler, "step", None)):
+        raise TypeError(
+            f"a learning-rate scheduler must have a method step, got a {name}. For several "
+            f"schedulers write {several}."
+        )
+    try:
+        inspect.signature(scheduler.step).bind()
+    except TypeError as error:
+        raise TypeError(
+            f"update() steps the learning-rate scheduler without an argument, but step of {name} "
+            f"needs one ({error}). Leave it out here, and step it yourself after each update."
+        ) from error
+
+
 def _check_action_space(space: gym.Space[Any], scaling: bool, bound_method: BoundMethod) -> None:
     """Require a known space and bound method; a Box has checks of its own."""
     if bound_method not in ("clip", "tanh", None):
@@ -395,6 +424,11 @@ def _check_action_space(space: gym.Space[Any], scaling: bool, bound_method: Boun
         )
     if isinstance(space, Box):
         _check_box(space, scaling, bound_method)
+    elif type(space).__module__.split(".")[0] == "gym":
+        raise ValueError(
+            f"action_space {space} is of the old package gym, which gymnasium replaced. Write "
+            "`import gymnasium as gym`, and make environment and spaces with it."
+        )
     elif not isinstance(space, Discrete | MultiDiscrete | MultiBinary):
         raise ValueError(
             f"action_space must be a Discrete, MultiDiscrete, MultiBinary or Box, got {space!r}."
@@ -416,10 +450,9 @@ def _check_box(space: Box, scaling: bool, bound_method: BoundMethod) -> None:
             f"{space.low[where]} to {space.high[where]}. Write action_scaling=False."
         )
     if not scaling and bound_method and ((space.low > -1.0) | (space.high < 1.0)).any():
-        warnings.warn(
+        warn(
             f"action_bound_method={bound_method!r} without action_scaling bounds actions to "
-            f"[-1, 1], which goes beyond {space}.",
-            stacklevel=5,
+            f"[-1, 1], which goes beyond {space}."
         )
 
 
@@ -440,5 +473,6 @@ def _action_to_numpy(act: Any) -> AnyArray:
 
 def _with_batch_axis(obs: Any) -> Any:
     if isinstance(obs, dict | Batch):
-        return Batch({key: _with_batch_axis(value) for key, value in obs.items()})
+        entries = vars(obs) if isinstance(obs, Batch) else obs
+        return Batch({key: _with_batch_axis(value) for key, value in entries.items()})
     return obs[None] if isinstance(obs, Tensor) else np.asarray(obs)[None]

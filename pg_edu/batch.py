@@ -211,7 +211,7 @@ class Batch:
         """Join batches along the rows; empty ones are skipped, nested empty ones become zeros.
 
         Raises:
-            ValueError: the keys differ, or a value has no rows.
+            ValueError: the keys differ, a value has no rows, or shapes do not fit.
 
         Example:
             >>> Batch.cat([Batch(a=[1, 2]), Batch(a=[3])]).a
@@ -234,7 +234,8 @@ class Batch:
         Arrays of unequal shape become an array of objects.
 
         Raises:
-            ValueError: only some batches have a key, and the axis is not 0.
+            ValueError: tensors of unequal shape, or only some batches have a key and the axis is
+                not 0.
 
         Example:
             >>> Batch.stack([Batch(a=1, b=2.5), Batch(a=3)]).b
@@ -519,13 +520,21 @@ def _join(parts: list[Any], join: Callable[..., Any], zeros: Callable[..., Any])
 
 def _cat_leaves(leaves: list[Any]) -> Any:
     if _are_tensors(leaves):
-        return torch.cat(leaves)
+        return _join_tensors(torch.cat, leaves, 0)
     return _to_array(np.concatenate([_array_of(leaf) for leaf in leaves]))
+
+
+def _join_tensors(join: Callable[..., torch.Tensor], leaves: list[Any], axis: int) -> torch.Tensor:
+    try:
+        return join(leaves, axis)
+    except (RuntimeError, IndexError) as error:
+        shapes = ", ".join(str(list(leaf.shape)) for leaf in leaves)
+        raise ValueError(f"Batch: cannot join tensors of shapes {shapes}: {error}") from error
 
 
 def _stack_leaves(leaves: list[Any], axis: int) -> Any:
     if _are_tensors(leaves):
-        return torch.stack(leaves, axis)
+        return _join_tensors(torch.stack, leaves, axis)
     arrays = [_array_of(leaf) for leaf in leaves]
     try:
         return _to_array(np.stack(arrays, axis))

@@ -7,7 +7,6 @@ an axis, raises nothing in torch and trains something else: `check_distribution`
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,10 @@ from typing import Any
 import torch
 from torch import distributions as d
 from torch import nn
-from torch.distributions import Categorical, Distribution, Independent, Normal
+from torch.distributions import Categorical, Distribution, ExponentialFamily, Independent, Normal
+from torch.distributions.constraints import Constraint, is_dependent
+
+from pg_edu.checks import warn as warn_user
 
 NEGATIVE_PROBABILITIES = (
     "dist_fn takes the actor's output as probabilities, but some are negative. "
@@ -80,9 +82,11 @@ def check_distribution(
     dist_input: Any,
     dist_fn: Callable[[Any], Distribution],
     rows: int,
-    warn: Callable[[str], None] = warnings.warn,
+    warn: Callable[[str], None] = warn_user,
 ) -> None:
     """Require one distribution per row, valid parameters, and no logits taken as probabilities.
+
+    What an own distribution does not declare (shapes, constraints) is not checked.
 
     Args:
         dist: dist_fn(dist_input).
@@ -93,10 +97,19 @@ def check_distribution(
 
     Raises:
         ValueError: one of these does not hold.
+        TypeError: `dist` is no distribution.
     """
-    if dist.batch_shape[:1] != (rows,):
+    if not hasattr(dist, "sample") or not hasattr(dist, "log_prob"):
+        raise TypeError(
+            f"dist_fn must return a distribution, with sample, mode and log_prob, but it returned "
+            f"a {type(dist).__name__}. Write e.g. lambda logits: Categorical(logits=logits)."
+        )
+    shapes = declared_shapes(dist)
+    if shapes is None:
+        return
+    if shapes[0][:1] != (rows,):
         raise ValueError(
-            f"dist_fn made a {type(dist).__name__} of batch_shape {list(dist.batch_shape)} for "
+            f"dist_fn made a {type(dist).__name__} of batch_shape {list(shapes[0])} for "
             f"{rows} observations; its first axis must be that long. The actor must return "
             "(dist_input, state); a Gaussian one returns ((loc, scale), state)."
         )
@@ -132,11 +145,37 @@ def _check_probabilities(
         )
 
 
-def validates_arguments(dist: Distribution) -> bool:
-    """Tell whether torch itself checks the distribution's parameters and the actions it scores."""
+def base_of(dist: Distribution) -> Distribution:
+    """Return the distribution inside of one or several `Independent`."""
     while isinstance(dist, Independent):
         dist = dist.base_dist
-    return dist._validate_args
+    return dist
+
+
+def declared_shapes(dist: Distribution) -> tuple[torch.Size, torch.Size] | None:
+    """Return batch_shape and event_shape; None where an own distribution does not declare them.
+
+    Such a class needs `sample`, `mode` and `log_prob` only. It may leave super().__init__() out, or
+    call it without arguments; torch then stores two empty shapes.
+    """
+    batch_shape = getattr(dist, "batch_shape", None)
+    event_shape = getattr(dist, "event_shape", None)
+    if batch_shape is None or event_shape is None:
+        return None
+    is_declared = len(batch_shape) > 0 or len(event_shape) > 0
+    return (batch_shape, event_shape) if is_declared or _is_of_torch(dist) else None
+
+
+def _is_of_torch(dist: Distribution) -> bool:
+    """Tell whether the class of a distribution is one of torch's, or is derived from one."""
+    abstract = (Distribution, ExponentialFamily)
+    concrete = [base for base in type(dist).__mro__ if base not in abstract]
+    return any(base.__module__.startswith("torch.distributions.") for base in concrete)
+
+
+def validates_arguments(dist: Distribution) -> bool:
+    """Tell whether torch itself checks the distribution's parameters and the actions it scores."""
+    return bool(getattr(base_of(dist), "_validate_args", False))
 
 
 @contextmanager
@@ -155,15 +194,21 @@ def torch_validation_off() -> Iterator[None]:
 
 def check_support(dist: Distribution, act: torch.Tensor) -> None:
     """Raise unless the distribution can draw these actions."""
-    try:
-        support = dist.support
-    except NotImplementedError:  # a distribution need not say what its support is
-        return
+    support = support_of(dist)
     if support is not None and not support.check(act).all():  # type: ignore[no-untyped-call]
         raise ValueError(
             f"act holds actions that {type(dist).__name__} cannot draw: they lie outside its "
             f"support, {support}."
         )
+
+
+def support_of(dist: Distribution) -> Constraint | None:
+    """Return the distribution's support; None if it does not say what its support is."""
+    try:
+        support: Constraint | None = dist.support
+    except (NotImplementedError, AttributeError):
+        return None
+    return support
 
 
 def select_rows(dist: Distribution, index: Any) -> Distribution:
@@ -187,7 +232,8 @@ def select_rows(dist: Distribution, index: Any) -> Distribution:
         # The parameters are valid already, and torch's check of logits fails if no row is left.
         return make(**selected, validate_args=False)
     except TypeError as error:
-        raise TypeError(f"Batch: cannot take rows of {dist}: {error}") from error
+        name = type(dist).__name__
+        raise TypeError(f"Batch: cannot take rows of a {name}: {error}") from error
 
 
 PARAMETERS: dict[type[Distribution], tuple[str, ...]] = {
@@ -238,7 +284,7 @@ def _own_parameters(dist: Distribution) -> list[str]:
     known_class = next((base for base in type(dist).__mro__ if base in PARAMETERS), None)
     if known_class is None:
         raise TypeError(
-            f"Batch: cannot take rows of {dist}: pg_edu knows the parameters of "
+            f"Batch: cannot take rows of a {type(dist).__name__}: pg_edu knows the parameters of "
             f"{', '.join(sorted(known.__name__ for known in PARAMETERS))}, not of this class"
         )
     names = []
@@ -254,9 +300,16 @@ def _check_parameters(dist: Distribution) -> None:
     if isinstance(dist, Independent):
         _check_parameters(dist.base_dist)
         return
+    try:
+        constraints = dist.arg_constraints
+    except NotImplementedError:  # an own distribution need not say what its parameters must be
+        return
     for name, value in vars(dist).items():
-        constraint = dist.arg_constraints.get(name)
-        if constraint is not None and not constraint.check(value).all():  # type: ignore[no-untyped-call]
+        constraint = constraints.get(name)
+        # What depends on another parameter, as the bounds of a Uniform do, is not checked here.
+        if constraint is None or is_dependent(constraint):  # type: ignore[no-untyped-call]
+            continue
+        if not constraint.check(value).all():  # type: ignore[no-untyped-call]
             raise ValueError(
                 f"{name} of {type(dist).__name__} must satisfy {constraint}, but it holds other "
                 f"values, from {value.min()} to {value.max()}."

@@ -10,10 +10,11 @@ and log-probabilities [B] times returns [B, 1] are [B, B] as well. `checked_log_
 first; `pg_edu.guard` refuses both, in any code.
 """
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from pg_edu.distributions import check_support, validates_arguments
+from pg_edu.distributions import check_support, declared_shapes, validates_arguments
 
 
 def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
@@ -21,10 +22,10 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
 
     Args:
         dist: distribution over the actions of B transitions, batch_shape [B, ...].
-        act: the actions, batch_shape + event_shape.
+        act: the actions, batch_shape + event_shape; [B, ...] if `dist` declares no shapes.
 
     Returns:
-        The log-probabilities, batch_shape.
+        The log-probabilities, batch_shape; [B, ...] if `dist` declares no shapes.
 
     Raises:
         ValueError: a shape does not fit (the message names the shapes and the likely cause), or the
@@ -33,7 +34,6 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
     Source: torch.distributions documentation, "batch_shape" and "event_shape".
 
     Example:
-        >>> import torch
         >>> dist = torch.distributions.Categorical(logits=torch.zeros(3, 4))
         >>> checked_log_prob(dist, torch.tensor([0, 3, 1])).shape
         torch.Size([3])
@@ -42,13 +42,28 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
         ...
         ValueError: act has shape [3, 1], but Categorical with batch_shape [3] ... act.squeeze(-1).
     """
-    expected = dist.batch_shape + dist.event_shape
+    shapes = declared_shapes(dist)
+    if shapes is None:
+        return _log_prob_of_rows(dist, act)
+    batch_shape, event_shape = shapes
+    expected = batch_shape + event_shape
     if act.shape != expected:
         raise ValueError(
             f"act has shape {list(act.shape)}, but {type(dist).__name__} with batch_shape "
-            f"{list(dist.batch_shape)} and event_shape {list(dist.event_shape)} scores actions of "
-            f"shape {list(expected)}. {_likely_cause(dist, act)}"
+            f"{list(batch_shape)} and event_shape {list(event_shape)} scores actions of "
+            f"shape {list(expected)}. {_likely_cause(act.shape, batch_shape, event_shape)}"
         )
+    log_prob = _log_prob(dist, act)
+    if log_prob.shape != batch_shape:
+        raise ValueError(
+            f"log_prob of {type(dist).__name__} has shape {list(log_prob.shape)}, "
+            f"but its batch_shape is {list(batch_shape)}."
+        )
+    return log_prob
+
+
+def _log_prob(dist: Distribution, act: Tensor) -> Tensor:
+    """Return dist.log_prob(act), or raise if the distribution cannot draw these actions."""
     if not validates_arguments(dist):
         check_support(dist, act)
     try:
@@ -56,25 +71,37 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
     except ValueError:  # Torch has checked the support itself; raise our message instead.
         check_support(dist, act)
         raise
-    if log_prob.shape != dist.batch_shape:
+    return log_prob
+
+
+def _log_prob_of_rows(dist: Distribution, act: Tensor) -> Tensor:
+    """Return the log-probabilities of an own distribution, which must have the rows on axis 0."""
+    log_prob = _log_prob(dist, act)
+    if log_prob.shape[:1] != act.shape[:1]:
         raise ValueError(
-            f"log_prob of {type(dist).__name__} has shape {list(log_prob.shape)}, "
-            f"but its batch_shape is {list(dist.batch_shape)}."
+            f"log_prob of {type(dist).__name__} has shape {list(log_prob.shape)} for "
+            f"{len(act)} actions; its first axis must be that long."
         )
     return log_prob
 
 
-def _likely_cause(dist: Distribution, act: Tensor) -> str:
-    expected = dist.batch_shape + dist.event_shape
-    if expected and act.shape == (*expected, 1):
-        outer = [*act.shape[:-1], expected[-1]]
-        return (
-            f"Scored anyway, the log-probabilities would have shape {outer}. "
-            "Store the actions without the last axis: act.squeeze(-1)."
-        )
-    if (*act.shape, 1) == expected:
-        return (
-            "Scored anyway, every action would be scored against every row of the batch. "
-            "Store the actions with a last axis: act.unsqueeze(-1)."
-        )
+def _likely_cause(act: torch.Size, batch_shape: torch.Size, event_shape: torch.Size) -> str:
+    expected = batch_shape + event_shape
+    scored = _shape_if_scored(act, batch_shape, event_shape)
+    if expected and act == (*expected, 1):
+        return f"{scored}Store the actions without the last axis: act.squeeze(-1)."
+    if (*act, 1) == expected:
+        return f"{scored}Store the actions with a last axis: act.unsqueeze(-1)."
     return "Check that dist_fn and the stored actions belong to the same action space."
+
+
+def _shape_if_scored(act: torch.Size, batch_shape: torch.Size, event_shape: torch.Size) -> str:
+    """Return a sentence about the shape that broadcasting would give; empty if it would fail."""
+    try:
+        shape = torch.broadcast_shapes(act, batch_shape + event_shape)  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return ""
+    scored = list(shape[: len(shape) - len(event_shape)])
+    if scored == list(batch_shape):
+        return "Scored anyway, every action would be scored against every row of the batch. "
+    return f"Scored anyway, the log-probabilities would have shape {scored}. "

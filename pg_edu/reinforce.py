@@ -8,16 +8,15 @@ Source: Williams (1992); the API and the numbers are those of Tianshou v1.1.0, P
 
 import inspect
 import math
-import warnings
 from copy import copy
 from typing import Any, Generic, cast
 
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution
+from torch.distributions import Distribution
 from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import TypeVar
 
@@ -30,13 +29,29 @@ from pg_edu.base_policy import (
 )
 from pg_edu.batch import Batch, to_numpy
 from pg_edu.buffer import ReplayBuffer
+from pg_edu.checks import refuses_older_arguments, warn
 from pg_edu.distributions import check_distribution, make_distribution
+from pg_edu.examine import (
+    cause_of_nan,
+    check_draws_vectors,
+    check_fits_space,
+    check_learnable,
+    check_observations,
+    check_parameters,
+    check_returns,
+    check_rewards,
+    check_sizes,
+    is_saturated,
+    modes_that_differ,
+)
 from pg_edu.log_probs import checked_log_prob
 from pg_edu.returns import discounted_returns
+from pg_edu.rollback import restored_on_error
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats
-from pg_edu.types import Flags, Floats, Ints, TDistFnDiscrOrCont
+from pg_edu.types import Flags, Ints, TDistFnDiscrOrCont
 
 NOT_FOR_LEARN = {"rew", "terminated", "truncated", "done", "obs_next"}  # replaced by the returns
+NO_STATISTICS = {"mean": 0.0, "var": 1.0, "count": 0}
 TPGTrainingStats = TypeVar("TPGTrainingStats", bound=PGTrainingStats, default=PGTrainingStats)
 
 
@@ -75,12 +90,15 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         ...         return self.net(torch.as_tensor(obs)), state
         >>> actor = Actor()
         >>> policy = PGPolicy(actor=actor, optim=torch.optim.Adam(actor.parameters()),
-        ...     dist_fn=lambda logits: Categorical(logits=logits),
+        ...     dist_fn=lambda logits: torch.distributions.Categorical(logits=logits),
         ...     action_space=space, action_scaling=False)
         >>> policy(Batch(obs=np.zeros((3, 4), np.float32))).act.shape
         torch.Size([3])
     """
 
+    _version = 2  # of its state dicts; torch writes it into their metadata
+
+    @refuses_older_arguments
     def __init__(
         self,
         *,
@@ -106,6 +124,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         if not 0.0 <= discount_factor <= 1.0:
             raise ValueError(f"discount_factor must be in [0, 1], got {discount_factor}.")
         _check_optimizer(actor, optim)
+        check_sizes(dist_fn, action_space)
         if isinstance(action_space, Box):
             _warn_of_double_bounding(actor, action_scaling, action_bound_method)
         self.actor = actor
@@ -116,7 +135,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         self.ret_rms = RunningMeanStd()
         self.deterministic_eval = deterministic_eval
         self._warned: set[str] = set()  # the warnings given so far
-        self.register_load_state_dict_pre_hook(_keep_statistics_if_absent)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_complete_statistics)  # type: ignore[no-untyped-call]
 
     def forward(
         self, batch: types.ObsBatchProtocol, state: Any = None, **kwargs: Any
@@ -132,17 +151,12 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             ([B] or [B, A], raw), `state`, `dist`.
         """
         dist_input, hidden = self._call_actor(batch, state)
-        dist = make_distribution(self.dist_fn, dist_input)
-        greedy = self.deterministic_eval and not self.is_within_training_step
-        if self.examines_outputs or greedy:  # unlike `sample`, `mode` accepts NaN
-            self._check(dist, dist_input, rows=len(batch.obs))
         try:
-            act = dist.mode if greedy else dist.sample()
-        except RuntimeError:  # torch cannot sample, for example from NaN; say why
-            self._check(dist, dist_input, rows=len(batch.obs))
-            raise
+            dist, act = self._distribution_and_draw(dist_input, rows=len(batch.obs))
+        except ValueError as error:
+            raise ValueError(f"{error} {cause_of_nan(self.actor, batch.obs)}".strip()) from error
         if self.examines_outputs:
-            _check_fits_space(act, dist, self.action_space)
+            self._check_fits_space(act, dist)
         logits = _of_equal_rank(dist_input)
         result = {"logits": logits, "act": act, "state": _dicts_as_batches(hidden), "dist": dist}
         return cast(types.DistBatchProtocol, Batch.of(result))
@@ -157,8 +171,22 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             raise
         return _checked_output(output)
 
-    def _check(self, dist: Distribution, dist_input: Any, rows: int) -> None:
-        check_distribution(dist, dist_input, self.dist_fn, rows, self._warn_once)
+    def _distribution_and_draw(self, dist_input: Any, rows: int) -> tuple[Distribution, Tensor]:
+        """Return dist_fn(dist_input), and its mode (if the policy is greedy) or a draw from it."""
+        dist = make_distribution(self.dist_fn, dist_input)
+        greedy = self.deterministic_eval and not self.is_within_training_step
+        if self.examines_outputs or greedy:  # unlike `sample`, `mode` accepts NaN
+            check_distribution(dist, dist_input, self.dist_fn, rows, self._warn_once)
+        try:
+            return dist, dist.mode if greedy else dist.sample()
+        except RuntimeError:  # torch cannot sample, for example from NaN; say why
+            check_distribution(dist, dist_input, self.dist_fn, rows, self._warn_once)
+            raise
+
+    def _check_fits_space(self, act: Tensor, dist: Distribution) -> None:
+        if type(self).map_action is BasePolicy.map_action:  # another one may map choices to vectors
+            check_draws_vectors(dist, self.action_space)
+        check_fits_space(act, dist, self.action_space)
 
     def process_fn(
         self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Ints
@@ -177,13 +205,15 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             indices: the rows' indices in the buffer, [B].
 
         Raises:
-            ValueError: a reward is not finite, or a row's successor is missing. Nothing changes.
+            ValueError: a reward or return is not finite, an observation holds NaN, or a row's
+                successor is missing. Nothing changes.
 
         Source: Sutton & Barto (2018), equation 3.8; Tianshou v1.1.0, PGPolicy.process_fn.
         """
         rew = np.asarray(batch.rew, np.float64)
         end = episode_ends(batch, buffer, indices)
-        _check_finite_rewards(rew, indices)
+        check_rewards(rew, buffer, indices)
+        check_observations(vars(batch).get("obs"), buffer, indices)
         bootstrap = np.where(buffer.terminated[indices], 0.0, self.ret_rms.mean)
         order: Any = slice(None)
         place: Any = slice(None)
@@ -191,8 +221,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             order, place = _order_of_time(indices, buffer)
             _check_complete(indices[order], end[order], buffer)
         returns = discounted_returns(rew[order], end[order], self.gamma, bootstrap[order])[place]
-        if not np.isfinite(returns).all():
-            raise ValueError("the returns are not finite: the rewards are too large to sum.")
+        check_returns(returns, buffer, indices)
         if self.rew_norm:
             batch.returns = (returns - self.ret_rms.mean) / np.sqrt(self.ret_rms.var + 1e-8)
             self.ret_rms.update(returns)
@@ -225,16 +254,30 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             The statistics, where `loss` summarizes the losses of all minibatches.
 
         Raises:
-            ValueError: before a step, shapes or values that would train the wrong thing; after the
-                last step, a parameter that has become NaN.
+            ValueError: before the first step, shapes or values that would train the wrong thing;
+                later, a loss or a parameter that is not finite. After any error parameters,
+                buffers, gradients and optimizer are as before; torch's generator may have moved.
+
+        Warns:
+            UserWarning: once per policy, if a module acts in eval mode and learns in train mode
+                (dropout, batch norm), or if the gradient has become exactly 0.
         """
-        _check_learnable(batch, batch_size)
-        columns = Batch({k: v for k, v in batch.items() if k not in NOT_FOR_LEARN})
+        check_learnable(batch, batch_size)
+        for message in modes_that_differ(self.actor):
+            self._warn_once(message)
+        columns = Batch({k: v for k, v in vars(batch).items() if k not in NOT_FOR_LEARN})
         losses: list[float] = []
-        for _ in range(repeat):
-            for minibatch in columns.split(batch_size or -1, merge_last=True):
-                losses.append(self._step(minibatch))
-        self._check_parameters()
+        with restored_on_error(self, self.optim) as before:
+            for _ in range(repeat):
+                for minibatch in Batch.split(columns, batch_size or -1, merge_last=True):
+                    losses.append(self._step(minibatch))
+            check_parameters(self.actor, before)
+        if losses and losses[-1] == 0.0 and is_saturated(self.actor, batch, self.action_space):
+            self._warn_once(
+                "the gradient is exactly 0 although the returns are not: the policy gives each "
+                "action that was taken the probability 1, so there is nothing more to learn. If "
+                "it should still explore, try a smaller learning rate."
+            )
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
 
@@ -256,20 +299,11 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         result = self(minibatch)  # draws actions too, as v1.1.0 does: it moves torch's generator
         act = torch.as_tensor(minibatch.act, dtype=result.act.dtype, device=result.act.device)
         returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
-        log_prob = checked_log_prob(result.dist, act).reshape(len(returns), -1).T  # [1 or A, B]
+        scores = checked_log_prob(result.dist, act)
+        log_prob = scores.reshape(len(returns), -1).T  # [1 or A, B]
         if len(log_prob) > 1:
-            self._warn_of_mean_over_dimensions(result.dist.batch_shape[1:])
+            self._warn_of_mean_over_dimensions(scores.shape[1:])
         return -(log_prob * returns.expand_as(log_prob)).mean()
-
-    def _check_parameters(self) -> None:
-        """Raise if the steps of `learn` have made a parameter NaN."""
-        for name, parameter in self.actor.named_parameters():
-            was_updated = parameter.grad is not None
-            if was_updated and torch.isnan(parameter).any():
-                raise ValueError(
-                    f"the update has made the actor's parameter {name} NaN: try a smaller "
-                    "learning rate, or clip the gradient."
-                )
 
     def _warn_of_mean_over_dimensions(self, dimensions: torch.Size) -> None:
         shape = ", ".join(map(str, dimensions))
@@ -282,7 +316,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
     def _warn_once(self, message: str) -> None:
         if message not in self._warned:
             self._warned.add(message)
-            warnings.warn(message, stacklevel=4)
+            warn(message)
 
     def update(
         self, sample_size: int | None, buffer: ReplayBuffer | None, **kwargs: Any
@@ -296,7 +330,12 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             raise
 
     def get_extra_state(self) -> dict[str, float]:
-        """Return the running statistics of the returns as plain numbers, for `state_dict`."""
+        """Return the running statistics of the returns as plain numbers, for `state_dict`.
+
+        A state dict has them as "_extra_state", but only if there are any (`reward_normalization`).
+        Tianshou v1.1.0 loads one without them strictly; with them, write first
+        `state.pop("_extra_state", None)`.
+        """
         rms = self.ret_rms
         return {"mean": float(rms.mean), "var": float(rms.var), "count": int(rms.count)}
 
@@ -306,12 +345,23 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         self.ret_rms.var = state["var"]
         self.ret_rms.count = int(state["count"])
 
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.get_extra_state() == NO_STATISTICS:
+            del destination[f"{prefix}_extra_state"]
 
-def _keep_statistics_if_absent(
-    policy: PGPolicy[Any], state_dict: dict[str, Any], prefix: str, *args: Any
+
+def _complete_statistics(
+    policy: PGPolicy[Any], state_dict: dict[str, Any], prefix: str, metadata: Any, *args: Any
 ) -> None:
-    # A state dict of Tianshou v1.1.0 has no statistics; with these it loads with strict=True.
-    state_dict.setdefault(f"{prefix}_extra_state", policy.get_extra_state())
+    """Let a state dict without statistics load with strict=True.
+
+    One of pg_edu, told by its version, lacks them because there were none; one of Tianshou v1.1.0
+    never has them, and the policy keeps its own.
+    """
+    is_of_pg_edu = metadata.get("version") == PGPolicy._version
+    absent = NO_STATISTICS if is_of_pg_edu else policy.get_extra_state()
+    state_dict.setdefault(f"{prefix}_extra_state", absent)
 
 
 def _check_optimizer(actor: nn.Module, optim: torch.optim.Optimizer) -> None:
@@ -328,18 +378,16 @@ def _warn_of_double_bounding(actor: nn.Module, scaling: bool, bound_method: Boun
     """Warn about an actor that bounds or scales its mean when the policy does so again."""
     max_action = np.asarray(to_numpy(getattr(actor, "max_action", 1.0))).tolist()
     if scaling and not np.allclose(max_action, 1.0):
-        warnings.warn(
+        warn(
             f"action_scaling expects actions in [-1, 1], but the actor has "
             f"max_action={max_action}: actions would be scaled twice. Give the actor "
-            "unbounded=True, or write action_scaling=False and action_bound_method=None.",
-            stacklevel=3,
+            "unbounded=True, or write action_scaling=False and action_bound_method=None."
         )
     if bound_method and not getattr(actor, "_unbounded", True):
-        warnings.warn(
+        warn(
             "double bounding: the actor bounds its mean by tanh (unbounded=False), and "
             f"action_bound_method={bound_method!r} bounds the sampled action again. Give the actor "
-            "unbounded=True.",
-            stacklevel=3,
+            "unbounded=True."
         )
 
 
@@ -379,38 +427,6 @@ def _dicts_as_batches(state: Any) -> Any:
     return state
 
 
-def _check_fits_space(act: Tensor, dist: Distribution, space: gym.Space[Any]) -> None:
-    """Require that the policy's actions are actions of the space."""
-    if isinstance(space, Discrete):
-        if isinstance(dist, Categorical) and dist.param_shape[-1] > space.n:
-            raise ValueError(
-                f"action_space is {space}, but the policy's Categorical chooses among "
-                f"{dist.param_shape[-1]} actions."
-            )
-        if dist.support is not None and not dist.support.is_discrete:
-            raise ValueError(
-                f"action_space is {space}, but the policy's {type(dist).__name__} draws continuous "
-                f"actions, of dtype {act.dtype}."
-            )
-        return
-    if act.shape[1:].numel() != np.prod(space.shape or ()):
-        raise ValueError(
-            f"action_space {space} has actions of shape {space.shape}, but the policy's have shape "
-            f"{tuple(act.shape[1:])}. If it is the action_space of a vector environment, "
-            "give its single_action_space."
-        )
-
-
-def _check_finite_rewards(rew: Floats, indices: Ints) -> None:
-    """Reject a reward that is not finite: it would spoil every return before it."""
-    bad = np.flatnonzero(~np.isfinite(rew))
-    if len(bad) > 0:
-        raise ValueError(
-            f"rewards must be finite, but row {bad[0]} of the batch (buffer index "
-            f"{indices[bad[0]]}) has {rew[bad[0]]}."
-        )
-
-
 def _order_of_time(indices: Ints, buffer: ReplayBuffer) -> tuple[Ints, Ints]:
     """Return the rows of a batch oldest first, each once, and the place of each row among them."""
     stored = buffer.sample_indices(0)
@@ -433,37 +449,3 @@ def _check_complete(indices: Ints, end: Flags, buffer: ReplayBuffer) -> None:
             "a row of the batch has no successor in it, so its return cannot be known. "
             "Sample whole episodes: sample_size=0 (all rows)."
         )
-
-
-def _check_learnable(batch: types.BatchWithReturnsProtocol, batch_size: int | None) -> None:
-    """Check what `learn` needs before its first step."""
-    if batch_size is not None and batch_size < -1:
-        raise ValueError(
-            f"batch_size must be positive, or None, 0 or -1 for a full batch, got {batch_size}."
-        )
-    if "returns" not in batch:
-        raise ValueError("batch has no returns: call process_fn first.")
-    rows = len(batch.returns)
-    if rows == 0:
-        raise ValueError("batch has no rows: there is nothing to learn from.")
-    if not len(batch.act) == len(batch.obs) == rows:
-        raise ValueError(
-            f"batch has {len(batch.obs)} observations, {len(batch.act)} actions and {rows} returns."
-        )
-    if batch.returns.shape not in ((rows,), (rows, 1)):
-        raise ValueError(
-            f"returns must have shape [{rows}] or [{rows}, 1], got {list(batch.returns.shape)}."
-        )
-    _check_finite("returns", batch.returns)
-    _check_finite("act", batch.act)
-
-
-def _check_finite(name: str, column: Any) -> None:
-    """Require finite values in float32, the dtype in which they are learned from."""
-    values = np.asarray(to_numpy(column))
-    if values.dtype.kind in "biu":
-        return
-    with np.errstate(over="ignore"):
-        finite = np.isfinite(values.astype(np.float32)).all()
-    if not finite:
-        raise ValueError(f"{name} must be finite in float32, but it holds NaN or infinity.")
