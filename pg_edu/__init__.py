@@ -18,7 +18,9 @@ nothing else. In reading order:
     buffer           transitions in time order
     returns          Gₜ = rₜ + γ Gₜ₊₁, advantages, n-step returns
     stats            summaries of training; running mean and variance
+    rollback         parameters and optimizer as they were, after an update that failed
     base_policy      actions in and out of the space, the order of an update
+    examine          rows, actions and parameters: what would train the wrong thing
     reinforce        PGPolicy: forward, returns, loss
     leave_one_out    PGPolicy with a leave-one-out baseline, and unbiased
     staging          the rows of several vector steps before they are stored

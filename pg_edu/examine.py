@@ -31,9 +31,9 @@ from pg_edu.types import AnyArray, BatchWithReturnsProtocol, Floats, Ints
 # Rows of a buffer
 
 
-def check_rewards(rew: Floats, buffer: ReplayBuffer, indices: Ints) -> None:
+def check_rewards(rew: AnyArray, buffer: ReplayBuffer, indices: Ints) -> None:
     """Reject a reward that is not finite: it would spoil every return before it."""
-    bad = np.flatnonzero(~np.isfinite(rew))
+    bad = np.flatnonzero(~np.isfinite(rew).reshape(len(indices), -1).all(axis=1))
     if len(bad) > 0:
         raise ValueError(
             f"rewards must be finite, but the reward of {_place(buffer, indices[bad[0]])} is "
@@ -270,6 +270,13 @@ def check_parameters(actor: nn.Module, before: Before) -> None:
             "not finite although the loss is. Look in actor and dist_fn for what has no derivative "
             "where it is used: sqrt or norm at 0, std of one number, or `where` around such a one."
         )
+
+
+SATURATED = (
+    "the gradient is exactly 0 although the returns are not: the policy gives each action that was "
+    "taken the probability 1, so there is nothing more to learn. If it should still explore, try a "
+    "smaller learning rate."
+)
 
 
 def is_saturated(actor: nn.Module, batch: BatchWithReturnsProtocol, space: gym.Space[Any]) -> bool:

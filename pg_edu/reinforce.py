@@ -32,6 +32,7 @@ from pg_edu.buffer import ReplayBuffer
 from pg_edu.checks import refuses_older_arguments, warn
 from pg_edu.distributions import check_distribution, make_distribution
 from pg_edu.examine import (
+    SATURATED,
     cause_of_nan,
     check_draws_vectors,
     check_fits_space,
@@ -273,11 +274,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                     losses.append(self._step(minibatch))
             check_parameters(self.actor, before)
         if losses and losses[-1] == 0.0 and is_saturated(self.actor, batch, self.action_space):
-            self._warn_once(
-                "the gradient is exactly 0 although the returns are not: the policy gives each "
-                "action that was taken the probability 1, so there is nothing more to learn. If "
-                "it should still explore, try a smaller learning rate."
-            )
+            self._warn_once(SATURATED)
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
 
@@ -289,7 +286,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         if not math.isfinite(value):
             raise ValueError(
                 f"the loss is {value}: look for actions of probability 0, observations or "
-                "parameters that are not finite."
+                f"parameters that are not finite. {cause_of_nan(self.actor, minibatch.obs)}".strip()
             )
         loss.backward()  # type: ignore[no-untyped-call]
         self.optim.step()

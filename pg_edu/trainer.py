@@ -11,7 +11,6 @@ hooks, logging and a progress bar.
 """
 
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -23,8 +22,10 @@ from numpy.typing import NDArray
 
 from pg_edu.base_policy import BasePolicy, policy_within_training_step
 from pg_edu.batch import piece_bounds
-from pg_edu.checks import check_exactly_one
+from pg_edu.buffer import ReplayBuffer
+from pg_edu.checks import check_exactly_one, warn
 from pg_edu.collector import Collector, CollectStats
+from pg_edu.examine import check_rewards
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats, TrainingStats
 
 LOSS_WINDOW = 100
@@ -145,9 +146,13 @@ def collect_and_update(
     Returns:
         The statistics of the rollout, those of the update (None without one), and the number of
         optimizer steps.
+
+    Raises:
+        ValueError: before anything uses them, a reward or an episode's return that is not finite.
     """
     with policy_within_training_step(policy):
         collected = collector.collect(n_step=n_step, n_episode=n_episode)
+    _check_rollout(collector.buffer, collected)
     if stop_before_update is not None and stop_before_update(collected):
         return collected, None, 0
     rows = len(collector.buffer)
@@ -200,6 +205,9 @@ class OnpolicyTrainer:
         ValueError: a count out of range, both or neither of step_per_collect and
             episode_per_collect, a test collector without episode_per_test, or an argument that is
             not part of pg_edu.
+
+    While training it also raises ValueError for a rollout or a test whose mean return is not
+    finite.
 
     Warns:
         UserWarning: a stop_fn that will never be called.
@@ -291,7 +299,7 @@ class OnpolicyTrainer:
         self.env_step += collected.n_collected_steps
         if collected.n_collected_episodes == 0:
             return False
-        self._apply_reward_metric(collected)
+        self._apply_reward_metric(collected, "training rollout")
         self._train_return = float(collected.returns.mean())
         self.logger.log_train_data(asdict(collected), self.env_step)
         if self.test_in_train and self._is_enough(self._train_return):
@@ -334,7 +342,7 @@ class OnpolicyTrainer:
         if self.test_fn is not None:
             self.test_fn(self.epoch, self.env_step)
         tested = self.test_collector.collect(n_episode=self.episode_per_test)
-        self._apply_reward_metric(tested)
+        self._apply_reward_metric(tested, "test")
         self.logger.log_test_data(asdict(tested), self.env_step)
         return tested
 
@@ -349,10 +357,11 @@ class OnpolicyTrainer:
         if self.save_best_fn is not None:
             self.save_best_fn(self.policy)
 
-    def _apply_reward_metric(self, collected: CollectStats) -> None:
+    def _apply_reward_metric(self, collected: CollectStats, name: str) -> None:
         if self.reward_metric is not None:
             collected.returns = self.reward_metric(collected.returns)
             collected.returns_stat = SequenceSummaryStats.from_sequence(collected.returns)
+        _check_returns(collected, name)
 
     def _totals(self) -> InfoStats:
         """Return the totals of training so far, as a copy that later steps do not change."""
@@ -367,6 +376,26 @@ class OnpolicyTrainer:
         timing.train_time = timing.total_time - timing.test_time
         timing.update_speed = train.collect_step / max(timing.train_time, 1e-9)
         return deepcopy(info)
+
+
+def _check_rollout(buffer: ReplayBuffer, collected: CollectStats) -> None:
+    """Require finite rewards, and finite returns of the episodes that ended."""
+    indices = buffer.sample_indices(0)
+    check_rewards(buffer.rew[indices], buffer, indices)
+    if collected.n_collected_episodes > 0:
+        _check_returns(collected, "rollout")
+
+
+def _check_returns(collected: CollectStats, name: str) -> None:
+    """Require returns with a finite mean: an infinite one would be good enough for any target."""
+    with np.errstate(over="ignore"):
+        mean = np.mean(collected.returns)
+    if not np.isfinite(mean):
+        episode = int(np.argmin(np.isfinite(collected.returns)))
+        raise ValueError(
+            f"the mean return of a {name} is {mean}, and episode {episode} of it has the return "
+            f"{collected.returns[episode]}. Rewards must be finite, and small enough to sum."
+        )
 
 
 def _check_arguments(given: dict[str, Any]) -> None:
@@ -387,4 +416,4 @@ def _check_arguments(given: dict[str, Any]) -> None:
         if count is not None and count < least:
             raise ValueError(f"{name} must be at least {least}, but is {count}")
     if given["stop_fn"] is not None and given["test_collector"] is None:
-        warnings.warn("stop_fn: without a test_collector it is never called", stacklevel=4)
+        warn("stop_fn: without a test_collector it is never called")

@@ -19,10 +19,11 @@ PACKAGE = Path(__file__).parents[2] / "pg_edu"
 # is not part of "runs".
 FLOORS = [
     {"types", "checks", "guard"},
-    {"returns", "actions", "stats", "sub_buffers", "distributions", "staging"},
+    {"returns", "actions", "stats", "sub_buffers", "distributions", "staging", "rollback"},
     {"batch", "log_probs"},
     {"buffer", "nets"},
     {"base_policy"},
+    {"examine"},
     {"reinforce", "collector"},
     {"leave_one_out"},
     {"trainer"},
