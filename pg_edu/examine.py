@@ -10,6 +10,8 @@ fault is.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium as gym
@@ -250,25 +252,35 @@ def cause_of_nan(actor: nn.Module, obs: Any) -> str:
     return ""
 
 
-def check_parameters(actor: nn.Module, before: Before) -> None:
-    """Raise if the steps since `before` have made a parameter NaN or infinite."""
+@contextmanager
+def finite_parameters(actor: nn.Module, before: Before) -> Iterator[None]:
+    """Raise after this block if its steps have made a parameter NaN or infinite.
+
+    Where a later step of the block fails because of such a parameter, that error is raised instead.
+    """
+    try:
+        yield
+    except ValueError:
+        _check_parameters(actor, before)
+        raise
+    _check_parameters(actor, before)
+
+
+def _check_parameters(actor: nn.Module, before: Before) -> None:
     for name, parameter in actor.named_parameters():
         if parameter.grad is None or torch.isfinite(parameter).all():
             continue
-        was_finite = torch.isfinite(before.value_of(parameter))
-        is_infinite = torch.isinf(parameter) & was_finite  # -inf may have been there as a mask
-        if not (torch.isnan(parameter) | is_infinite).any():
+        was_finite = torch.isfinite(before.value_of(parameter))  # -inf may have been a mask
+        if not (torch.isnan(parameter) | (torch.isinf(parameter) & was_finite)).any():
             continue
         kind = "NaN" if torch.isnan(parameter).any() else "infinite"
+        made = f"the update has made the actor's parameter {name} {kind}"
         if torch.isfinite(parameter.grad).all():
-            raise ValueError(
-                f"the update has made the actor's parameter {name} {kind}: try a smaller "
-                "learning rate, or clip the gradient."
-            )
+            raise ValueError(f"{made}: try a smaller learning rate, or clip the gradient.")
         raise ValueError(
-            f"the update has made the actor's parameter {name} {kind}, because its gradient is "
-            "not finite although the loss is. Look in actor and dist_fn for what has no derivative "
-            "where it is used: sqrt or norm at 0, std of one number, or `where` around such a one."
+            f"{made}, because its gradient is not finite although the loss is. Look in actor and "
+            "dist_fn for what has no derivative where it is used: sqrt or norm at 0, std of one "
+            "number, or `where` around such a one."
         )
 
 

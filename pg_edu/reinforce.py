@@ -38,10 +38,10 @@ from pg_edu.examine import (
     check_fits_space,
     check_learnable,
     check_observations,
-    check_parameters,
     check_returns,
     check_rewards,
     check_sizes,
+    finite_parameters,
     is_saturated,
     modes_that_differ,
 )
@@ -268,11 +268,10 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             self._warn_once(message)
         columns = Batch({k: v for k, v in vars(batch).items() if k not in NOT_FOR_LEARN})
         losses: list[float] = []
-        with restored_on_error(self, self.optim) as before:
+        with restored_on_error(self, self.optim) as before, finite_parameters(self.actor, before):
             for _ in range(repeat):
                 for minibatch in Batch.split(columns, batch_size or -1, merge_last=True):
                     losses.append(self._step(minibatch))
-            check_parameters(self.actor, before)
         if losses and losses[-1] == 0.0 and is_saturated(self.actor, batch, self.action_space):
             self._warn_once(SATURATED)
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
@@ -280,7 +279,6 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
 
     def _step(self, minibatch: types.BatchWithReturnsProtocol) -> float:
         """Take one gradient step and return the loss before it."""
-        self.optim.zero_grad()
         loss = self._loss(minibatch)
         value = loss.item()
         if not math.isfinite(value):
@@ -288,6 +286,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 f"the loss is {value}: look for actions of probability 0, observations or "
                 f"parameters that are not finite. {cause_of_nan(self.actor, minibatch.obs)}".strip()
             )
+        self.optim.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optim.step()
         return value
