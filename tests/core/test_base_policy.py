@@ -269,3 +269,96 @@ def test_n_step_returns_refuse_normalization():
         BasePolicy.compute_nstep_return(
             batch, buffer, indices, lambda buffer, index: torch.zeros(6), rew_norm=True
         )
+
+
+# What is refused when a policy is made
+
+
+def test_a_scheduler_that_cannot_step_alone_is_refused_when_the_policy_is_made():
+    """ReduceLROnPlateau.step needs a number. In v1.1.0 it fails after the gradient steps."""
+    actor = ConstantLogits()
+    optim = torch.optim.SGD(actor.parameters(), lr=1.0)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optim)
+    message = "step of ReduceLROnPlateau needs one.*step it yourself"
+    with pytest.raises(TypeError, match=message):
+        make_policy(actor, optim=optim, lr_scheduler=plateau)
+    with pytest.raises(TypeError, match=message):
+        MultipleLRSchedulers(torch.optim.lr_scheduler.ConstantLR(optim), plateau)
+
+
+def test_a_list_of_schedulers_is_told_how_several_are_given():
+    """v1.1.0 fails after the gradient steps."""
+    actor = ConstantLogits()
+    optim = torch.optim.SGD(actor.parameters(), lr=1.0)
+    both = [torch.optim.lr_scheduler.ConstantLR(optim) for _ in range(2)]
+    with pytest.raises(TypeError, match=r"got a list.*MultipleLRSchedulers\(first, second\)"):
+        MultipleLRSchedulers(both)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"got a list.*lr_scheduler=MultipleLRSchedulers\(first"):
+        make_policy(actor, optim=optim, lr_scheduler=both)
+
+
+def test_an_own_scheduler_needs_only_a_step_without_arguments():
+    class Own:
+        def step(self, epoch=None):
+            steps.append(epoch)
+
+    steps: list[None] = []
+    policy = bandit_policy(lr_scheduler=MultipleLRSchedulers(Own(), Own()))  # type: ignore[arg-type]
+    with policy_within_training_step(policy):
+        policy.update(0, filled(ReplayBuffer(1), [1], [True]), batch_size=None, repeat=1)
+    assert steps == [None, None]
+
+
+def test_a_space_of_the_old_gym_is_told_to_come_from_gymnasium():
+    """The class is known by its module; the package gym need not be installed."""
+    old = type("Discrete", (), {"__module__": "gym.spaces.discrete", "n": 2})
+    with pytest.raises(ValueError, match=r"old package gym.*import gymnasium as gym"):
+        Minimal(action_space=old())
+
+
+# Fields named like methods of a Batch
+
+
+def test_fields_named_like_methods_of_a_batch_reach_the_actor_when_learning():
+    """`items` and `split` hide the methods of those names."""
+
+    class Spy(ConstantLogits):
+        def forward(self, obs, state=None, info=None):
+            seen.append(sorted(vars(obs)))
+            return super().forward(obs.items, state)
+
+    seen: list[list[str]] = []
+    policy = make_policy(Spy())
+    obs = Batch(items=np.zeros((2, 1)), keys=np.zeros(2), values=np.zeros(2), update=np.zeros(2))
+    batch = Batch(obs=obs, act=[0, 1], returns=[1.0, 2.0])
+    extra = {"items": np.zeros(2), "split": np.zeros(2), "keys": np.zeros(2), "get": np.zeros(2)}
+    vars(batch).update(extra)
+    policy.learn(batch, batch_size=1, repeat=1)
+    assert seen == [["items", "keys", "update", "values"]] * 2
+
+
+@pytest.mark.parametrize("kind", [dict, Batch.of])
+def test_compute_action_takes_observations_with_fields_named_like_methods(kind):
+    class Spy(ConstantLogits):
+        def forward(self, obs, state=None, info=None):
+            seen.append({key: value.shape for key, value in vars(obs).items()})
+            return super().forward(vars(obs)["items"], state)
+
+    seen: list[dict[str, tuple[int, ...]]] = []
+    make_policy(Spy()).compute_action(kind({"items": np.zeros(3), "keys": np.zeros(2)}))
+    assert seen == [{"items": (1, 3), "keys": (1, 2)}]
+
+
+def test_compute_action_without_scaling_gives_what_the_policy_drew_even_outside_of_the_space():
+    """The collector sends the same; v1.1.0, too."""
+    space = gym.spaces.Box(-1, 1, (2,))
+    policy = make_policy(
+        ConstantLogits([5.0, -7.0]),
+        space,
+        dist_fn=lambda loc: torch.distributions.Independent(torch.distributions.Normal(loc, 1), 1),
+        action_bound_method=None,
+        deterministic_eval=True,
+    )
+    action = policy.compute_action(np.zeros(1))
+    assert action.tolist() == [5.0, -7.0]
+    assert action.dtype == np.float32

@@ -943,3 +943,20 @@ def test_rows_by_index_are_those_of_numpy(rows, index):
     assert taken.dtype == rows.dtype
     np.testing.assert_array_equal(taken, rows[index], strict=True)
     assert not np.shares_memory(taken, rows)
+
+
+@pytest.mark.parametrize("join", [Batch.cat, Batch.stack])
+def test_tensors_that_do_not_fit_are_a_value_error_that_shows_their_shapes(join):
+    parts = [Batch(a=torch.zeros(2, 3)), Batch(a=torch.zeros(2, 4))]
+    with pytest.raises(ValueError, match=r"cannot join tensors of shapes \[2, 3\], \[2, 4\]"):
+        join(parts)
+
+
+def test_tensors_without_rows_cannot_be_joined_along_them():
+    with pytest.raises(ValueError, match=r"cannot join tensors of shapes \[\], \[\]"):
+        Batch.cat([Batch(a=torch.tensor(1.0)), Batch(a=torch.tensor(2.0))])
+
+
+def test_an_axis_that_tensors_do_not_have_is_a_value_error():
+    with pytest.raises(ValueError, match=r"cannot join tensors of shapes \[2\], \[2\]"):
+        Batch.stack([Batch(a=torch.zeros(2)), Batch(a=torch.zeros(2))], axis=3)

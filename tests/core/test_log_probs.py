@@ -69,3 +69,33 @@ def test_a_distribution_that_breaks_its_promise_about_shapes_is_an_error():
         ValueError, match=r"log_prob of Summed has shape \[\].*batch_shape is \[3\]"
     ):
         checked_log_prob(dist, torch.zeros(3))
+
+
+SHAPES = [
+    (lambda: Categorical(logits=torch.zeros(3, 2)), (3, 1)),
+    (lambda: Normal(torch.zeros(3, 2), 1.0), (3, 2, 1)),
+    (lambda: Normal(torch.zeros(3, 3), 1.0), (3, 3, 1)),
+    (lambda: Independent(Normal(torch.zeros(3, 1), 1.0), 1), (3,)),
+    (lambda: Independent(Normal(torch.zeros(3, 2), 1.0), 1), (3, 2, 1)),
+    (lambda: Independent(Normal(torch.zeros(3, 3), 1.0), 1), (3, 3, 1)),
+    (lambda: Independent(Normal(torch.zeros(3, 2, 1), 1.0), 2), (3, 2)),
+]
+
+
+@pytest.mark.parametrize(("make", "wrong"), SHAPES)
+def test_the_message_promises_only_the_shape_that_torch_would_give(make, wrong):
+    """The oracle is torch itself, which broadcasts or fails."""
+    dist, act = make(), torch.zeros(wrong)
+    try:
+        scored = list(dist.log_prob(act).shape)
+    except (RuntimeError, ValueError):
+        scored = None
+    with pytest.raises(ValueError, match="act has shape") as caught:
+        checked_log_prob(dist, act)
+    message = str(caught.value)
+    if scored is None:
+        assert "Scored anyway" not in message
+    elif scored == list(dist.batch_shape):
+        assert "scored against every row" in message
+    else:
+        assert f"would have shape {scored}." in message
