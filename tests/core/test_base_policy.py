@@ -359,6 +359,6 @@ def test_compute_action_without_scaling_gives_what_the_policy_drew_even_outside_
         action_bound_method=None,
         deterministic_eval=True,
     )
-    action = policy.compute_action(np.zeros(1))
+    action = np.asarray(policy.compute_action(np.zeros(1)))
     assert action.tolist() == [5.0, -7.0]
     assert action.dtype == np.float32

@@ -178,7 +178,7 @@ def test_arguments_of_older_tianshous_are_told_their_new_names(
 def test_a_subclass_that_passes_older_arguments_on_is_named() -> None:
     class Mine(PGPolicy[Any]):
         def __init__(self, model: Any, optim: Any, dist_fn: Any) -> None:
-            super().__init__(model, optim, dist_fn)  # type: ignore[misc, call-arg]
+            super().__init__(model, optim, dist_fn)  # type: ignore[call-arg]
 
     with pytest.raises(TypeError, match="Mine takes arguments by name only"):
         Mine("net", "optim", "dist")

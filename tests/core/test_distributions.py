@@ -105,7 +105,7 @@ class TwoHeads:
     def __init__(self, logits):
         self.heads = [Categorical(logits=part) for part in logits.split([3, 2], -1)]
 
-    def sample(self):
+    def sample(self, sample_shape=()):
         return torch.stack([head.sample() for head in self.heads], -1)
 
     @property

@@ -5,6 +5,7 @@ The faults are put in by hand, so the right environment, row or parameter is kno
 
 import itertools
 import warnings
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -70,7 +71,7 @@ def test_a_categorical_must_choose_among_exactly_the_actions_of_a_discrete_space
 
 def test_an_actor_made_with_the_shape_of_a_discrete_space_is_told_to_take_its_n():
     """The shape of a Discrete space is (), so such an actor has one output and always plays 0."""
-    actor = Actor(Net(4, hidden_sizes=[8]), Discrete(2).shape)
+    actor = Actor(Net(4, hidden_sizes=[8]), Discrete(2).shape or ())
     policy = make_policy(actor, dist_fn=Categorical)
     with pytest.raises(
         ValueError, match=r"action_space\.n = 2 outputs \(action_space\.shape is \("
@@ -87,7 +88,7 @@ def test_an_actor_made_with_the_shape_of_a_discrete_space_is_told_to_take_its_n(
         (MultiDiscrete([3, 2]), (2, 3), False),
         (MultiDiscrete([3, 2]), (4, 2), False),
         (MultiDiscrete([3, 2]), (3, 2, 2), False),
-        (MultiDiscrete([[2, 3], [4, 1]]), (2, 3, 4, 1), True),
+        (MultiDiscrete(np.array([[2, 3], [4, 1]])), (2, 3, 4, 1), True),
         (MultiDiscrete([3]), (3,), True),
         (MultiBinary(2), (2, 2), True),
         (MultiBinary(2), (2, 3), False),
@@ -313,9 +314,10 @@ def test_where_sampling_fails_the_message_names_the_row_of_the_observation(envir
 
 
 def test_where_sampling_fails_without_a_nan_observed_the_message_names_the_parameter():
-    policy = make_policy(Linear())
+    actor = Linear()
     with torch.no_grad():
-        policy.actor.layer.bias[1] = torch.nan
+        actor.layer.bias[1] = torch.nan
+    policy = make_policy(actor)
     with pytest.raises(ValueError, match=r"actor's parameter layer\.bias is not finite"):
         policy(Batch(obs=np.zeros((3, 2))))
 
@@ -333,7 +335,7 @@ def test_the_collector_passes_the_message_on():
         def step(self, action):
             return np.full(2, np.nan if self.sick else 0.0, np.float32), 0.0, False, False, {}
 
-    envs = gym.vector.SyncVectorEnv([lambda sick=n == 2: Sick(sick) for n in range(4)])
+    envs = gym.vector.SyncVectorEnv([partial(Sick, n == 2) for n in range(4)])
     with pytest.raises(ValueError, match="obs holds NaN in row 2"):
         Collector(make_policy(Linear()), envs, VectorReplayBuffer(40, 4)).collect(n_step=8)
 

@@ -15,7 +15,7 @@ from torch.distributions import Categorical, Normal
 
 from pg_edu import Batch, ReplayBuffer, policy_within_training_step
 from pg_edu.base_policy import outputs_unexamined
-from tests.helpers import bandit_policy, filled, make_policy, returns_of
+from tests.helpers import ConstantLogits, bandit_policy, filled, make_policy, returns_of
 
 # forward
 
@@ -241,3 +241,107 @@ def test_a_parameter_that_takes_no_part_in_learning_is_not_examined():
     policy.actor.lazy = nn.LazyLinear(3)
     stats = policy.learn(Batch(obs=np.zeros(1), act=[0], returns=[1.0]), None, 1)
     assert stats.loss.mean == pytest.approx(np.log(2))
+
+
+# State dicts with and without statistics
+
+
+def test_a_state_dict_has_statistics_only_where_there_are_any():
+    """Tianshou v1.1.0 loads it strictly then: its keys are those of the actor."""
+    assert list(bandit_policy().state_dict()) == ["actor.logits"]
+    assert set(trained_policy().state_dict()) == {"actor.logits", "_extra_state"}
+
+
+def test_statistics_that_were_set_by_hand_are_saved_as_well():
+    policy = bandit_policy()
+    policy.ret_rms.mean = 10.0
+    assert policy.state_dict()["_extra_state"]["mean"] == 10.0
+
+
+@pytest.mark.parametrize("way", ["at once", "through a file", "inside another module"])
+def test_loading_the_state_of_a_policy_without_statistics_takes_them_away(way, tmp_path):
+    """A policy goes back to where it was: with count 0, not with the count of a later update."""
+    fresh, policy = bandit_policy((0.0, 0.0)), trained_policy()
+    if way == "inside another module":
+        nn.ModuleDict({"policy": policy}).load_state_dict(
+            nn.ModuleDict({"policy": fresh}).state_dict()
+        )
+    elif way == "through a file":
+        torch.save(fresh.state_dict(), tmp_path / "policy.pt")
+        policy.load_state_dict(torch.load(tmp_path / "policy.pt", weights_only=True))
+    else:
+        policy.load_state_dict(fresh.state_dict())
+    assert vars(policy.ret_rms) == vars(fresh.ret_rms)
+    assert torch.equal(policy.actor.logits, fresh.actor.logits)
+
+
+def test_a_state_dict_without_its_statistics_is_the_one_that_tianshou_loads():
+    """The line that the docs give: it leaves the actor's parameters and nothing else."""
+    state = trained_policy().state_dict()
+    state.pop("_extra_state", None)
+    assert list(state) == ["actor.logits"]
+
+
+# What learn leaves after an error
+
+
+def state_of(policy):
+    """Return everything that learning changes, as plain numbers."""
+    parameters = [parameter.tolist() for parameter in policy.parameters()]
+    moments = [
+        {name: torch.as_tensor(value).tolist() for name, value in entry.items()}
+        for entry in policy.optim.state_dict()["state"].values()
+    ]
+    return parameters, moments, policy.optim.param_groups[0]["lr"]
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("fails_at", [1, 2, 5])
+@pytest.mark.parametrize("updates_before", [0, 1])
+def test_an_error_in_any_step_leaves_the_policy_as_it_was_before_learn(
+    updates_before, fails_at, error
+):
+    """Five minibatches of one row; the step of one of them is interrupted halfway."""
+    actor = ConstantLogits((0.0, 0.0))
+    optim = torch.optim.Adam(actor.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optim, gamma=0.5)
+    policy = make_policy(actor, optim=optim, lr_scheduler=scheduler)
+    buffer = filled(ReplayBuffer(5), [1.0] * 5, [True] * 5)
+    steps: list[None] = []
+
+    def interrupt(*args):
+        steps.append(None)
+        if len(steps) == fails_at:
+            raise error("on purpose")
+
+    with policy_within_training_step(policy):
+        for _ in range(updates_before):
+            policy.update(0, buffer, batch_size=1, repeat=1)
+        before = copy.deepcopy(state_of(policy))
+        hook = optim.register_step_post_hook(interrupt)
+        with pytest.raises(error, match="on purpose"):
+            policy.update(0, buffer, batch_size=1, repeat=1)
+        assert state_of(policy) == before
+        hook.remove()
+        policy.update(0, buffer, batch_size=1, repeat=1)
+    assert scheduler.last_epoch == updates_before + 1
+
+
+def test_a_failed_learn_leaves_no_trace_in_what_follows():
+    """A twin that did not fail has the same parameters after the next update, bit for bit."""
+    batch = Batch(obs=np.zeros(4), act=[0, 1, 1, 2], returns=[1.0, 2.0, 3.0, 4.0])
+    bad = Batch(obs=np.zeros(4), act=[0, 1, 1, 7], returns=[1.0, 2.0, 3.0, 4.0])
+    policies = []
+    for fails in (False, True):
+        actor = ConstantLogits((0.0, 0.0, 0.0))
+        optim = torch.optim.Adam(actor.parameters(), lr=0.1)
+        policy = make_policy(actor, gym.spaces.Discrete(3), optim=optim)
+        np.random.seed(1)
+        policy.learn(batch, batch_size=None, repeat=2)
+        if fails:
+            with pytest.raises(ValueError, match="cannot draw"):
+                policy.learn(bad, batch_size=1, repeat=1)
+        np.random.seed(0)  # one order of the rows for both
+        policy.learn(batch, batch_size=None, repeat=1)
+        policies.append(actor.logits.tolist())
+    assert policies[0] == policies[1]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -11,13 +12,13 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from pg_edu import PGPolicy, policy_within_training_step
-from pg_edu.buffer import VectorReplayBuffer
+from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.nets import Net
 from pg_edu.stats import PGTrainingStats, SequenceSummaryStats
 from pg_edu.tianshou import DummyVectorEnv
 from pg_edu.trainer import InfoStats, OnpolicyTrainer, collect_and_update
-from tests.helpers import make_policy
+from tests.helpers import ConstantLogits, filled, make_policy
 
 
 class ScriptedPolicy:
@@ -42,7 +43,7 @@ class ScriptedCollector:
         self.name = name
         self.policy = policy
         self.script = iter(script)
-        self.buffer = range(10)
+        self.buffer = filled(ReplayBuffer(10), [0.0] * 10, [False] * 10)
         self.collect_step = self.collect_episode = 0
         self.collect_time = 0.0
 
@@ -524,3 +525,82 @@ def test_a_seed_trains_to_the_parameters_of_v1_1_0() -> None:
     assert total == pytest.approx(25.97478344477713, rel=1e-6)
     assert torch.rand(1).item() == 0.9555928707122803
     assert np.random.rand() == 0.38997856945462184
+
+
+# Rewards and returns that are not finite
+
+
+class Paying(gym.Env[Any, Any]):
+    """An environment whose episodes have two steps, each with the given reward."""
+
+    observation_space, action_space = gym.spaces.Box(0, 1, (1,)), gym.spaces.Discrete(2)
+
+    def __init__(self, reward: float) -> None:
+        self.reward = reward
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self.t = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.t += 1
+        return np.zeros(1, np.float32), self.reward, self.t == 2, False, {}
+
+
+def paying(*rewards: float) -> SyncVectorEnv:
+    fns = [partial(Paying, reward) for reward in rewards]
+    return SyncVectorEnv(fns, autoreset_mode=AutoresetMode.SAME_STEP)
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+def test_a_reward_that_is_not_finite_stops_training_before_it_counts_as_success(bad: float) -> None:
+    """An infinite return is above every target; stop_fn must not see it."""
+    actor = ConstantLogits()
+    policy = make_policy(actor)
+    seen: list[float] = []
+
+    def stop(mean: float) -> bool:
+        seen.append(mean)
+        return mean > 100.0
+
+    trainer = OnpolicyTrainer(
+        policy=policy,
+        train_collector=Collector(policy, paying(1.0, bad), VectorReplayBuffer(8, 2)),
+        test_collector=Collector(policy, paying(1.0)),
+        max_epoch=1,
+        step_per_epoch=4,
+        repeat_per_collect=1,
+        batch_size=None,
+        episode_per_test=1,
+        episode_per_collect=2,
+        stop_fn=stop,
+        show_progress=False,
+    )
+    with pytest.raises(ValueError, match="the reward of environment 1, slot 0"):
+        trainer.run()
+    assert seen == []
+    assert actor.logits.tolist() == [0.0, 0.0]
+
+
+def test_rewards_too_large_to_sum_stop_training_with_the_episode() -> None:
+    policy = make_policy(ConstantLogits())
+    collector = Collector(policy, paying(1.0, 1e308), VectorReplayBuffer(8, 2))
+    with (
+        np.errstate(over="ignore"),
+        pytest.raises(ValueError, match=r"mean return of a rollout is inf, and episode 1 .* inf"),
+    ):
+        collect_and_update(policy, collector, n_episode=2)
+
+
+def test_a_test_whose_returns_are_not_finite_is_an_error() -> None:
+    """v1.1.0 calls it the best test so far."""
+    trainer, _ = scripted_trainer([[1.0]], [[2.0, math.inf]])
+    with pytest.raises(ValueError, match=r"mean return of a test is inf, and episode 1"):
+        trainer.run()
+
+
+def test_a_reward_metric_may_map_returns_to_finite_ones() -> None:
+    trainer, _ = scripted_trainer(
+        [[1.0]] * 2, [[2.0, math.inf]] * 2, reward_metric=lambda returns: returns.clip(max=4.0)
+    )
+    assert trainer.run().best_reward == 3.0
