@@ -74,9 +74,14 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         observation_space: of one environment; stored, not used.
         action_scaling, action_bound_method, lr_scheduler: see `BasePolicy`.
 
+    An actor with dropout or batch norm acts in eval mode (`Collector`) and is scored in train mode
+    (`update`), as in Tianshou v1.1.0: the policy that is scored is not quite the one that acted.
+    It is used as it is, with a warning.
+
     Raises:
         ValueError: an argument is out of range, or the optimizer holds none of the actor's
             parameters.
+        TypeError: an argument without a name, or with the name that it had in another Tianshou.
 
     Source: Williams (1992), Simple statistical gradient-following algorithms for connectionist
     reinforcement learning, equation 4; Tianshou v1.1.0, PGPolicy.

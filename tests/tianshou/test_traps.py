@@ -602,6 +602,104 @@ def test_a_mean_of_the_returns_that_is_not_a_number_never_reaches_the_parameters
     assert snapshot(policy)[0] == parameters
 
 
+NAN_IN_THE_MIDDLE = [(1, 0), (2, 1), (0, 2)]
+
+
+@pytest.mark.parametrize(("step", "environment"), NAN_IN_THE_MIDDLE)
+def test_an_observation_of_nan_is_an_error_that_names_its_environment(
+    step: int, environment: int
+) -> None:
+    """v1.1.0: "logits from nan to nan" where it samples, or NaN goes into the parameters."""
+    buffer = VectorReplayBuffer(9, 3)
+    for t in range(3):
+        obs = np.zeros((3, 1), np.float32)
+        obs[environment] = math.nan if t == step else 0.0
+        done = np.full(3, t == 2)
+        buffer.add(Batch(obs=obs, act=[0] * 3, rew=[1.0] * 3, terminated=done, truncated=~done))
+    policy = discrete()
+    before = snapshot(policy)
+    message = f"NaN, but obs of environment {environment}, slot {step} "
+    with policy_within_training_step(policy), pytest.raises(ValueError, match=message):
+        policy.update(0, buffer, batch_size=None, repeat=1)
+    assert snapshot(policy) == before
+
+
+class RootOfZero(Same):
+    """An actor with a finite output whose gradient is NaN: 0 · 1 / (2 √0)."""
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        return (self.row * 0.0).sqrt().expand(len(obs), -1), state
+
+
+def test_a_finite_loss_with_a_gradient_of_nan_is_an_error_that_changes_nothing() -> None:
+    """v1.1.0: the step is taken and the loss is reported; the parameters are NaN."""
+    policy = discrete(RootOfZero(1.0, 2.0))
+    before = snapshot(policy)
+    with pytest.raises(ValueError, match="parameter row NaN, because its gradient is not finite"):
+        policy.learn(to_learn([0, 1], [1.0, 3.0]), None, 1)
+    assert snapshot(policy) == before
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 5, 8])
+def test_a_wrong_number_of_outputs_is_an_error_that_names_the_n_of_the_space(outputs: int) -> None:
+    """v1.1.0: an actor with one output always plays 0 (loss 0); eight send illegal actions."""
+    policy = discrete(Same(*[0.0] * outputs), action_space=Discrete(7))
+    with pytest.raises(ValueError, match=r"action_space\.n = 7 outputs"):
+        policy(Batch(obs=np.zeros((3, 1))))
+
+
+def test_a_categorical_for_a_box_is_an_error_that_names_the_normal() -> None:
+    """v1.1.0: the number of the choice is clipped to [-1, 1] and scaled."""
+    policy = discrete(Same(0.0, 0.0), action_space=Box(-2, 2, (1,)), action_scaling=True)
+    with pytest.raises(ValueError, match=r"draws the number of a choice.*Normal\(\*loc_scale\)"):
+        policy(Batch(obs=np.zeros((3, 1))))
+
+
+class ActsOtherwise(nn.Module):
+    """An actor with one module that does one thing in train mode and another in eval mode."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.scale = nn.Parameter(torch.ones(2))
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        return self.module(torch.as_tensor(obs, dtype=torch.float32)) * self.scale, state
+
+
+def test_batch_norm_is_scored_by_the_statistics_of_the_batch_with_one_warning() -> None:
+    """v1.1.0: the same number without a warning; the actions were drawn without normalization.
+
+    Observations [[0, 0], [2, 4]] are normalized to ∓1, so log π = -log 2 in both rows (up to the
+    ε of batch norm); in eval mode, which acted, the second row has log π(1) = -log(1 + e⁻²).
+    """
+    policy = discrete(ActsOtherwise(nn.BatchNorm1d(2, affine=False)))
+    batch = Batch(obs=float32([[0, 0], [2, 4]]), act=np.array([0, 1]), returns=np.array([1.0, 3.0]))
+    with torch_train_mode(policy), pytest.warns(UserWarning, match="the actor has batch norm"):
+        loss = policy.learn(batch, None, 1).loss.mean
+    assert loss == pytest.approx(math.log(2) * (1 + 3) / 2, rel=1e-4)
+    with torch_train_mode(policy):
+        assert warnings_of(lambda: policy.learn(batch, None, 1)) == []
+
+
+def test_dropout_is_scored_with_units_dropped_with_one_warning() -> None:
+    """v1.1.0: the same number without a warning. With p = 1 all logits are 0: loss 2 log 2."""
+    policy = discrete(ActsOtherwise(nn.Dropout(1.0)))
+    batch = Batch(obs=float32([[0, 9], [9, 0]]), act=np.array([0, 1]), returns=np.array([1.0, 3.0]))
+    with torch_train_mode(policy), pytest.warns(UserWarning, match="the actor has dropout"):
+        loss = policy.learn(batch, None, 1).loss.mean
+    assert loss == pytest.approx(2 * math.log(2), rel=1e-6)
+
+
+def test_a_scheduler_that_needs_a_number_is_an_error_at_construction() -> None:
+    """v1.1.0: TypeError at the end of the first update, after its gradient steps."""
+    actor = Same(0.0, 0.0)
+    optim = torch.optim.SGD(actor.parameters(), lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optim)
+    with pytest.raises(TypeError, match="step of ReduceLROnPlateau needs one"):
+        discrete(actor, optim=optim, lr_scheduler=scheduler)
+
+
 class Dropout(Same):
     """An actor with one part that is frozen in eval mode."""
 
@@ -1192,6 +1290,24 @@ def trainer(**kwargs: Any) -> OnpolicyTrainer:
         "show_progress": False,
     }
     return OnpolicyTrainer(policy=policy, **(defaults | kwargs))
+
+
+class Priceless(Counting):
+    """An environment in which each step is rewarded with infinity."""
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        obs, _, terminated, truncated, info = super().step(action)
+        return obs, math.inf, terminated, truncated, info
+
+
+def test_an_infinite_return_is_an_error_before_it_counts_as_the_best() -> None:
+    """v1.1.0: an infinite return is above every target, so training counts as solved."""
+    policy = discrete()
+    with (
+        np.errstate(invalid="ignore"),  # the summary of infinite returns
+        pytest.raises(ValueError, match="mean return of a test is inf"),
+    ):
+        trainer(policy=policy, test_collector=Collector(policy, Priceless(4))).run()
 
 
 def test_before_the_first_epoch_run_resets_tests_and_saves_once() -> None:
