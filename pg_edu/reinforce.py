@@ -31,6 +31,7 @@ from pg_edu.base_policy import (
 from pg_edu.batch import Batch, to_numpy
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.distributions import check_distribution, make_distribution
+from pg_edu.infos import for_learning
 from pg_edu.log_probs import checked_log_prob
 from pg_edu.returns import discounted_returns
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats
@@ -124,7 +125,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         """Return actions for observations, drawn from the actor's distribution.
 
         Args:
-            batch: with `obs` ([B, ...]) and, if the actor reads it, `info`.
+            batch: with `obs` ([B, ...]) and, if the actor reads it, `info`; rows of a buffer have
+                `obs_info`, what the policy saw when it acted, and the actor gets that.
             state: the hidden state of a recurrent actor.
 
         Returns:
@@ -149,7 +151,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
 
     def _call_actor(self, batch: types.ObsBatchProtocol, state: Any) -> tuple[Any, Any]:
         """Return the output of the actor, (dist_input, hidden state), or raise."""
-        info = batch.info if "info" in batch else Batch()
+        info = _info_for_actor(batch)
         try:
             output = self.actor(batch.obs, state=state, info=info)
         except TypeError:
@@ -216,7 +218,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         Args:
             batch: with `obs`, `act` (raw) and `returns`, B rows. `forward` gets these and whatever
                 else is in the batch, except what the returns replace (rewards, flags, next
-                observations).
+                observations). Its `info` is `obs_info`, what the policy saw when it acted, if the
+                batch has that (in v1.1.0 it is the info that came after the step).
             batch_size: the number of rows in a minibatch; None, 0 or -1: all. A smaller remainder
                 joins the last minibatch.
             repeat: the number of passes over the batch, each in a new random order.
@@ -229,11 +232,11 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 last step, a parameter that has become NaN.
         """
         _check_learnable(batch, batch_size)
-        columns = Batch({k: v for k, v in batch.items() if k not in NOT_FOR_LEARN})
+        columns = _columns_for_learn(batch)
         losses: list[float] = []
         for _ in range(repeat):
             for minibatch in columns.split(batch_size or -1, merge_last=True):
-                losses.append(self._step(minibatch))
+                losses.append(self._step(_with_info_acted_on(minibatch)))
         self._check_parameters()
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
@@ -305,6 +308,26 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         self.ret_rms.mean = state["mean"]
         self.ret_rms.var = state["var"]
         self.ret_rms.count = int(state["count"])
+
+
+def _info_for_actor(batch: types.BatchProtocol) -> Any:
+    """Return the info that the policy acted on if the batch has it, and otherwise `info`."""
+    if "obs_info" in batch:
+        return for_learning(batch.obs_info)
+    return batch.info if "info" in batch else Batch()
+
+
+def _with_info_acted_on(minibatch: Any) -> Any:
+    """Return the minibatch with `obs_info`, if there is one, in the place of `info`."""
+    if "obs_info" in minibatch:
+        minibatch.info = for_learning(minibatch.pop("obs_info"))
+    return minibatch
+
+
+def _columns_for_learn(batch: types.BatchWithReturnsProtocol) -> Batch:
+    """Return the columns of a batch from which `learn` takes its minibatches."""
+    unused = NOT_FOR_LEARN | ({"info"} if "obs_info" in batch else set())
+    return Batch({key: value for key, value in batch.items() if key not in unused})
 
 
 def _keep_statistics_if_absent(

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from pg_edu.infos import Info, columns
+
 Columns = dict[str, Any]  # arrays [T, N, ...] (a row: [N, ...]), or dicts of them
 
 
@@ -25,6 +27,8 @@ class Block:
         self.steps = 0
         self._columns: Columns = {}
         self._final_obs: list[tuple[Any, Any]] = []  # (place in obs_next, observation)
+        self._obs_info: list[Info] = []
+        self._info: list[Info] = []
 
     @property
     def is_full(self) -> bool:
@@ -45,6 +49,11 @@ class Block:
         """
         self._final_obs.append(((self.steps, environment), deepcopy(obs)))
 
+    def put_info(self, before: Info, after: Info) -> None:
+        """Keep the info that came with `obs`, and that which came after the step; not copied."""
+        self._obs_info.append(before)
+        self._info.append(after)
+
     def end_step(self) -> None:
         """Move on to the next step."""
         self.steps += 1
@@ -64,9 +73,16 @@ class Block:
             obs_next = deepcopy(obs_next)  # `obs` holds the next episodes' first observations
         for place, final_obs in self._final_obs:
             _overwrite(obs_next, place, final_obs)
+        infos = self._take_infos()
         self.steps = 0
         self._final_obs = []
-        return {**rows, "obs_next": obs_next}
+        return {**rows, **infos, "obs_next": obs_next}
+
+    def _take_infos(self) -> Columns:
+        """Return the columns `info` and `obs_info`; none if there was no info."""
+        found = {"info": self._info, "obs_info": self._obs_info}
+        self._info, self._obs_info = [], []
+        return {key: columns(steps) for key, steps in found.items() if any(steps)}
 
 
 def _copy(columns: Columns, t: int, length: int, row: Columns) -> None:
