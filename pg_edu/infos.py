@@ -28,6 +28,8 @@ Info = dict[str, Any]
 
 OF_AUTORESET = {"final_obs", "final_info"}  # what SAME_STEP adds; it belongs to the episode before
 
+CHANGED = object()  # stands for rows that no longer make one array
+
 
 class PartlyKnown(Batch):
     """An info in which some keys are not known in every row: to read one of these is an error."""
@@ -207,7 +209,7 @@ def _readable(info: Batch, idle: Flags | None, read: Any) -> Batch:
                 "that reads it needs it from reset and from each step, in every environment, with "
                 "an entry for each environment that can be copied."
             )
-        elif found is None:
+        elif found is CHANGED:
             unknown[key] = (
                 f"info key {key!r} changed its shape, dtype or type between steps, so its rows "
                 "are no longer one array as when the policy acted. An actor that reads it needs "
@@ -223,13 +225,13 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _rejoined(value: Any) -> Any:
-    """Return stored rows as the array that they were; None if they do not make one."""
+    """Return stored rows as the array that they were, or CHANGED if they do not make one."""
     if not isinstance(value, np.ndarray) or value.dtype != object:
         return value
     joined = _joined(list(value))
     ragged = isinstance(joined, np.ndarray) and joined.dtype == object
     if ragged and any(isinstance(row, np.ndarray | np.generic | Tensor | dict) for row in joined):
-        return None
+        return CHANGED
     return joined
 
 
@@ -257,10 +259,11 @@ def _check_flags(key: str, flags: Any, environments: int) -> None:
 
 def _as_held(value: Any) -> Any:
     """Return a value as a Batch holds it; tensors, or arrays, in a list are stacked if alike."""
-    if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype != object):
+    if isinstance(value, Tensor) or _is_numeric(value):
         return value
     if isinstance(value, np.ndarray):
-        return _joined(list(value)) if value.ndim == 1 else value
+        rows = value.astype(object)
+        return _joined(list(rows)) if rows.ndim == 1 else rows
     if isinstance(value, list | tuple):
         return _joined(list(value))
     return vars(Batch(value=value))["value"]
@@ -291,8 +294,11 @@ def _are_alike(a: Any, b: Any) -> bool:
     """Tell whether two arrays, or two tensors, have one shape and one dtype."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
-    are_arrays = isinstance(a, np.ndarray | np.generic) and isinstance(b, np.ndarray | np.generic)
-    return are_arrays and a.dtype == b.dtype != object and a.shape == b.shape
+    return _is_numeric(a) and _is_numeric(b) and a.dtype == b.dtype and a.shape == b.shape
+
+
+def _is_numeric(value: Any) -> bool:
+    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc"
 
 
 def _has_rows(value: Any, environments: int) -> bool:
@@ -303,7 +309,7 @@ def _copied(value: Any, flags: Flags) -> Any:
     """Return a copy of the rows; where an object cannot be copied, its flag becomes False."""
     if isinstance(value, Tensor):
         return value.detach().clone()
-    if value.dtype != object:
+    if _is_numeric(value):
         return value.copy()
     copies = np.full(len(value), None)
     for n in np.flatnonzero(flags).tolist():
@@ -332,9 +338,7 @@ def _blank(value: Any) -> Any:
         return {}
     if isinstance(value, Tensor):
         return torch.zeros_like(value)
-    if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
-        return np.zeros_like(value)
-    return None
+    return np.zeros_like(value) if _is_numeric(value) else None
 
 
 def _row(value: Any, n: int, environments: int) -> Any:
