@@ -243,8 +243,9 @@ class Collector:
             reset_before_collect: whether to reset environments and counters first, not the buffer.
             gym_reset_kwargs: for the resets that this call makes. If it names a seed, the call
                 begins with a reset, and plays that seed's episodes; open episodes end as truncated.
-                Options are used at each reset of the collector's (for n_episode there is one at the
-                start), but environments that reset themselves do so without options.
+                Options are used at each reset of the collector's, the one after n_episode included.
+                Episodes that n_step continues keep theirs, and environments that reset themselves
+                do so without options.
 
         Raises:
             ValueError: not exactly one of n_step and n_episode, or not positive; a buffer that
@@ -290,7 +291,7 @@ class Collector:
                 'environments, and a seed by gym_reset_kwargs={"seed": seed}.'
             )
             return True
-        return n_episode is not None and (not self._fresh or bool(kwargs))
+        return bool(kwargs) if self._fresh else n_episode is not None
 
     def _warn_once(self, message: str) -> None:
         if message not in self._warned:

@@ -136,9 +136,11 @@ def blame(error: Exception, env: AnyVectorEnv, call: str) -> NoReturn:
 def _blame_ended_process(error: Exception, base: Any) -> None:
     """Raise a sentence if a process of an AsyncVectorEnv has ended."""
     processes = getattr(base, "processes", [])
-    ended = connection.wait([process.sentinel for process in processes], timeout=1.0)
+    sentinels = [process.sentinel for process in processes]
+    ended = connection.wait(sentinels, timeout=1.0) if sentinels else []
     for number, process in enumerate(processes):
         if process.sentinel in ended:
+            process.join(1.0)  # or it has no exit code yet
             raise RuntimeError(
                 f"the process of {_name(number, base)} has ended, exit code {process.exitcode}. "
                 "Memory may have run out, or its code has ended it: try it in a SyncVectorEnv."

@@ -91,12 +91,13 @@ def _copy(columns: Columns, t: int, length: int, row: Columns) -> None:
         if isinstance(value, dict):
             _copy(columns.setdefault(key, {}), t, length, value)
             continue
-        if key not in columns or columns[key].dtype != value.dtype:
-            columns[key] = _column_for(value, columns.get(key), length)
+        column = columns.get(key)
+        if column is None or column.dtype != value.dtype or column.shape[1:] != value.shape:
+            columns[key] = _column_for(key, value, column, length)
         columns[key][t] = value
 
 
-def _column_for(value: Any, column: Any, length: int) -> Any:
+def _column_for(key: str, value: Any, column: Any, length: int) -> Any:
     """Return a new column for a value, or the old one in a dtype that holds the value too."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufc":
         raise ValueError(
@@ -105,6 +106,11 @@ def _column_for(value: Any, column: Any, length: int) -> Any:
         )
     if column is None:
         return np.empty((length, *value.shape), value.dtype)
+    if column.shape[1:] != value.shape:  # numpy would repeat some values to fill the row
+        raise ValueError(
+            f"{key}: the first step has shape {list(column.shape[1:])} for all environments "
+            f"together, but a later one has {list(value.shape)}."
+        )
     return column.astype(np.result_type(column, value), copy=False)
 
 
