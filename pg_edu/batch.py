@@ -87,6 +87,10 @@ class Batch:
         batch.__dict__.update(values)
         return batch
 
+    def holding(self, values: dict[str, Any]) -> "Batch":
+        """Return a Batch like this one that holds other values; see `map_leaves`."""
+        return Batch.of(values)
+
     def __getattr__(self, key: str) -> Any:
         # Python calls this only where the usual lookup, which ends in __dict__, found nothing.
         raise AttributeError(f"Batch has no key {key!r}, only {list(self.__dict__)}")
@@ -358,7 +362,7 @@ def map_leaves(function: Callable[[Any], Any], batch: Batch) -> Batch:
             values[key] = tuple(map(function, value))
         else:
             values[key] = function(value)
-    return Batch.of(values)
+    return type(batch).holding(batch, values)  # a key may be named "holding"
 
 
 def is_empty(value: Any) -> bool:

@@ -10,7 +10,8 @@ so a full sub-buffer overwrites its oldest row. A `ReplayBuffer` is one sub-buff
 """
 
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from pg_edu.batch import Batch, blank, is_empty, map_leaves, to_numpy
 from pg_edu.checks import positive_integer
+from pg_edu.infos import make_fit
 from pg_edu.sub_buffers import Added, SubBuffers
 from pg_edu.types import AnyArray, Flags, Ints, RolloutBatchProtocol
 
@@ -27,7 +29,8 @@ Leading = tuple[int, ...]  # the axes of a block [T, N] that a value has: (), (N
 
 REQUIRED = ("obs", "act", "rew", "terminated", "truncated")
 OPTIONAL = ("obs_next", "info", "policy")
-FIELDS = (*REQUIRED, "done", *OPTIONAL)
+INFOS = ("info", "obs_info")  # what came after the step, and what came with `obs`
+FIELDS = (*REQUIRED, "done", *OPTIONAL, "obs_info")
 SCALARS = {"rew": np.float64, "terminated": np.bool_, "truncated": np.bool_}  # with their dtypes
 
 LARGE_ROW = 1024  # bytes
@@ -41,7 +44,12 @@ class ReplayBuffer:
     Fields are attributes: `buffer.rew` is [maxsize]. A field is allocated, as zeros (None for
     objects), when its first value arrives, which may be after the first row. `rew` is float64,
     flags are bool, `done` is always `terminated | truncated`; every other field keeps the dtype of
-    its first value. Tensors are stored as arrays.
+    its first value. If that changes a later value, such as 0.7 to 0, a warning says so, once for
+    each field (v1.1.0 does it silently). Tensors are stored as arrays.
+
+    A `Collector` stores two infos: `info` came after the step, as in v1.1.0, and `obs_info` came
+    with `obs`, so that the policy learns from the info on which it acted. Their flags,
+    `info["_key"]`, are False in rows where the key was not given (see `pg_edu.infos`).
 
     Args:
         size: the number of rows to keep.
@@ -75,6 +83,7 @@ class ReplayBuffer:
         self._sub_buffers = SubBuffers(buffer_num, sub_buffer_size)
         self._storage = Batch()
         self._own = slice(0, buffer_num)  # which sub-buffers are this buffer's
+        self._warned: set[str] = set()  # fields whose values were changed by their dtype
 
     def add(self, batch: Rows, buffer_ids: Sequence[int] | Ints | None = None) -> Added:
         """Store one transition.
@@ -222,6 +231,7 @@ class ReplayBuffer:
             view._sub_buffers = self._sub_buffers
             view._storage = self._storage
             view._own = slice(number, number + 1)
+            view._warned = self._warned
             views.append(view)
         return views
 
@@ -263,6 +273,8 @@ class ReplayBuffer:
         The values of `batch` have the axes `leading` of [T, N] in front: (), (N,) or (T, N).
         """
         block = self._as_block(batch, leading, valid.shape)
+        for key in INFOS:
+            make_fit(*(_nested(fields, key) for fields in (self._storage, block)))
         _check_fits(self._storage, block)
         _allocate(self._storage, block, rows=len(self._sub_buffers.size) * self.sub_buffer_size)
 
@@ -270,9 +282,25 @@ class ReplayBuffer:
         index, episode_return, episode_length, start = self._sub_buffers.advance(
             ids, block.rew, block.done, valid
         )
-        _write(self._storage, index, block, source=np.flatnonzero(valid))
+        source = np.flatnonzero(valid)
+        self._warn_of_dtypes(block, source)
+        _write(self._storage, index, block, source)
         offset = self._own.start * self.sub_buffer_size  # where a view begins in the storage
         return index - offset, episode_return, episode_length, start - offset
+
+    def _warn_of_dtypes(self, block: Batch, source: Ints) -> None:
+        """Warn once for each field that changes a value because of the dtype of its first one."""
+        for name, held, new in _differing_dtypes(self._storage, block):
+            came = new.reshape(-1, *new.shape[2:])[source]
+            stored, is_changed = _in_dtype(came, held.dtype)
+            if name not in self._warned and is_changed.any():
+                self._warned.add(name)
+                warnings.warn(
+                    f"{name}: rows are stored in the dtype of the first one, {held.dtype}, so "
+                    f"{came[is_changed][0]} becomes {stored[is_changed][0]}. Give the first row "
+                    f"the dtype {came.dtype}.",
+                    stacklevel=4,
+                )
 
     def _as_block(self, batch: Rows, leading: Leading, shape: tuple[int, ...]) -> Batch:
         """Return the values to store as arrays [T, N, ...], including `done`."""
@@ -473,6 +501,35 @@ def _kind_and_shape(value: Any, axes: int) -> tuple[str, list[Any]]:
         return "a Batch of", list(vars(value))
     kind = "objects of shape" if value.dtype == object else "numbers of shape"
     return kind, list(value.shape[axes:])
+
+
+def _nested(fields: Batch, key: str) -> Batch:
+    """Return the Batch under a key, or an empty one where there is none."""
+    value = vars(fields).get(key)
+    return value if isinstance(value, Batch) else Batch()
+
+
+def _differing_dtypes(
+    storage: Batch, block: Batch, path: str = ""
+) -> Iterator[tuple[str, AnyArray, AnyArray]]:
+    """Yield the name, the stored rows and the new ones of fields where their dtypes differ."""
+    for key, new in vars(block).items():
+        held = vars(storage)[key]
+        if isinstance(new, Batch):
+            yield from _differing_dtypes(held, new, f"{path}{key}.") if vars(new) else ()
+        elif held.dtype != new.dtype and held.dtype != object:
+            yield f"{path}{key}", held, new
+
+
+def _in_dtype(values: AnyArray, dtype: np.dtype[Any]) -> tuple[AnyArray, Flags]:
+    """Return values in another dtype, and where they are then different numbers (not rounded)."""
+    with np.errstate(all="ignore"):
+        stored = values.astype(dtype)
+        if dtype.kind not in "fc" or values.dtype.kind not in "biufc":
+            return stored, np.asarray(stored != values)
+        limits = np.finfo(dtype)
+        is_close = np.isclose(stored, values, float(limits.eps), float(limits.tiny), equal_nan=True)
+    return stored, ~is_close
 
 
 def _allocate(storage: Batch, block: Batch, rows: int) -> None:

@@ -11,6 +11,9 @@ of an episode:
                 returns the first observation. This reset step is not a transition, so it is
                 not stored.
     DISABLED    the step returns the final observation; the collector resets the environment.
+
+The info that came with `obs`, on which the policy acts, is stored too, as `obs_info`, beside the
+`info` that came after the step: `learn` needs the first, and v1.1.0 stores the second.
 """
 
 import math
@@ -29,6 +32,14 @@ from pg_edu.batch import Batch, to_numpy
 from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.checks import check_exactly_one
 from pg_edu.distributions import torch_validation_off
+from pg_edu.env_checks import (
+    Claim,
+    blame,
+    check_observations,
+    final_observations,
+    warn_if_one_is_in_several_slots,
+)
+from pg_edu.infos import Info, for_acting, kept, merged, told
 from pg_edu.staging import Block, Columns
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats
 from pg_edu.types import Flags, Floats, Ints, ObsBatchProtocol
@@ -77,6 +88,7 @@ class _Progress:
         ended: the number of episodes that ended in each environment, [N].
         rows: the number of transitions stored from each environment, [N].
         returns, lens: those of the episodes that ended, one array per stored block.
+        options: for the resets that the collector makes on the way.
     """
 
     max_steps: int | None
@@ -86,6 +98,7 @@ class _Progress:
     steps: int = 0
     returns: list[Floats] = field(default_factory=list)
     lens: list[Ints] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:
@@ -114,6 +127,15 @@ class Collector:
         buffer: has at least one sub-buffer per environment; None: one slot per environment, which
             is overwritten by design (to measure returns, not to learn).
         exploration_noise: whether `policy.exploration_noise` changes the actions.
+
+    An actor gets the info of the present step, without final_obs and final_info. It may read a key
+    only if every environment gave it. The buffer keeps `obs_info`, which the actor got, and `info`,
+    which came after the step (see `pg_edu.infos`).
+
+    Environments belong to one collector. Where others reset or step them between two calls, a
+    warning says so, and they are reset (v1.1.0 goes on from an observation of the past). An
+    environment that is in several slots gets a warning as well. A process of an AsyncVectorEnv that
+    hangs blocks for ever: `envs.step_wait(timeout)` is Gymnasium's way to limit the time.
 
     Raises:
         ValueError: the buffer has too few sub-buffers, or the policy was made for another action
@@ -152,11 +174,15 @@ class Collector:
         self._mode = _autoreset_mode(self.env)
         self._act_shape = (self.env_num, *(self.env.single_action_space.shape or ()))
         self._obs: Any = None  # None: reset before the next step
-        self._info: dict[str, Any] = {}
+        self._info: Info = {}  # what came with it, for the policy
+        self._kept: Info = {}  # a copy of it, for the buffer
+        self._claim = Claim(self.env)
+        self._warned: set[str] = set()  # the warnings given so far
         self._state: Any = None  # the hidden states of a recurrent policy
         self._fresh = False  # whether every environment is at the start of an episode
         self._is_reset_step = np.zeros(self.env_num, bool)  # whether the coming step only resets
         self._check_arguments()
+        warn_if_one_is_in_several_slots(self.env)
 
     def reset(
         self, reset_buffer: bool = True, reset_stats: bool = True, gym_reset_kwargs: Options = None
@@ -172,9 +198,13 @@ class Collector:
     def reset_env(self, gym_reset_kwargs: Options = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments; an episode that this cuts off ends as truncated in the buffer."""
         self._abandon()
-        self._obs, self._info = self.env.reset(**(gym_reset_kwargs or {}))
+        obs, info = self._reset_environments(**(gym_reset_kwargs or {}))
+        check_observations(obs, self.env)
+        self._obs = obs
+        self._listen(told(info, self.env_num))
         self._fresh = True
-        return self._obs, self._info
+        self._claim.leave()
+        return obs, info
 
     def reset_buffer(self, keep_statistics: bool = False) -> None:
         """Empty the buffer; `keep_statistics` keeps the returns so far of unfinished episodes."""
@@ -211,20 +241,25 @@ class Collector:
             random: whether to sample actions from the action space instead of from the policy.
             render: seconds to wait after rendering each step; None: no rendering.
             reset_before_collect: whether to reset environments and counters first, not the buffer.
-            gym_reset_kwargs: for the resets of this call; a seed is used at its first one. There is
-                none at its start if the environments were just reset, as after n_episode.
+            gym_reset_kwargs: for the resets that this call makes. If it names a seed, the call
+                begins with a reset, and plays that seed's episodes; open episodes end as truncated.
+                Options are used at each reset of the collector's, the one after n_episode included.
+                Episodes that n_step continues keep theirs, and environments that reset themselves
+                do so without options.
 
         Raises:
             ValueError: not exactly one of n_step and n_episode, or not positive; a buffer that
                 cannot hold what this call collects; a hidden state without the environments on
-                axis 0. Any error while stepping marks the unfinished episodes as truncated.
+                axis 0. Any error while stepping marks the unfinished episodes as truncated, and
+                says in which environment it arose, where that can be known.
         """
         progress = self._plan(n_step, n_episode)
         kwargs = gym_reset_kwargs or {}
+        progress.options = kwargs.get("options") or {}
         start = time.perf_counter()
         if reset_before_collect:
             self.reset(reset_buffer=False, gym_reset_kwargs=kwargs)
-        elif self._obs is None or (n_episode and not self._fresh):
+        elif self._must_reset(n_episode, kwargs):
             self.reset_env(kwargs)
         try:
             with torch.no_grad(), torch_train_mode(self.policy, False), torch_validation_off():
@@ -234,7 +269,34 @@ class Collector:
             raise
         if n_episode is not None:
             self.reset_env({key: value for key, value in kwargs.items() if key != "seed"})
+        self._claim.leave()
         return self._count(progress, seconds=max(time.perf_counter() - start, 1e-9))
+
+    def _must_reset(self, n_episode: int | None, kwargs: dict[str, Any]) -> bool:
+        """Tell whether a call of `collect` begins with a reset; warn of options that get lost."""
+        is_one_each = n_episode is not None and n_episode <= self.env_num
+        resets_itself = self._mode is not AutoresetMode.DISABLED
+        if kwargs.get("options") and resets_itself and not is_one_each:
+            self._warn_once(
+                "options reach the resets that the collector makes. Environments that reset "
+                f"themselves ({self._mode.name}) do so without options, so later episodes of an "
+                "environment may lack them. Make environments with autoreset_mode DISABLED."
+            )
+        if self._obs is None or kwargs.get("seed") is not None:
+            return True
+        if self._claim.is_broken():
+            self._warn_once(
+                "the environments were reset or stepped by something other than this collector, so "
+                "they are reset, and open episodes end as truncated. Give each collector its own "
+                'environments, and a seed by gym_reset_kwargs={"seed": seed}.'
+            )
+            return True
+        return bool(kwargs) if self._fresh else n_episode is not None
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            warnings.warn(message, stacklevel=4)
 
     def _plan(self, n_step: int | None, n_episode: int | None) -> _Progress:
         """Return the plan: a number of vector steps, or a number of episodes for each environment.
@@ -267,7 +329,13 @@ class Collector:
         """Take one step in all environments, and stage its transitions."""
         act, env_act = self._act(random)
         block.put({"obs": self._obs, **act})  # copied before an environment overwrites obs
-        self._obs, rew, terminated, truncated, self._info = self.env.step(env_act)
+        obs_info = self._kept
+        try:
+            self._obs, rew, terminated, truncated, info = self.env.step(env_act)
+        except Exception as error:
+            blame(error, self.env, "step")
+        if info or self._info:
+            self._listen(told(info, self.env_num))
         flags = {
             "terminated": np.asarray(terminated, bool),
             "truncated": np.asarray(truncated, bool),
@@ -276,28 +344,64 @@ class Collector:
         block.put({"rew": np.asarray(rew, np.float64), **flags})
         done = flags["terminated"] | flags["truncated"]
         progress.ended += done
-        self._start_next_episodes(done, block)
+        final_info = self._start_next_episodes(done, info, progress.options, block)
+        block.put_info(obs_info, final_info)
         block.end_step()
         progress.steps += 1
         if render is not None:
             self.env.render()
             time.sleep(render)
 
-    def _start_next_episodes(self, done: Flags, block: Block) -> None:
-        """Continue after the ends of episodes, as the autoreset mode requires."""
+    def _start_next_episodes(self, done: Flags, info: Info, options: Info, block: Block) -> Info:
+        """Continue after the ends of episodes, as the autoreset mode requires.
+
+        Returns the info that came after the step; where an episode ended, it is the final one.
+        """
+        after = self._kept
         starts = done  # where the next observation is the first of an episode
         if self._mode is AutoresetMode.NEXT_STEP:
             starts = self._is_reset_step  # this step was the reset
             self._is_reset_step = done  # the next one will be
         elif self._mode is AutoresetMode.SAME_STEP:
-            for environment in np.flatnonzero(done).tolist():
-                final_obs = _of_environment(self._info["final_obs"], environment)
-                block.put_final_obs(final_obs, environment)
+            if done.any():
+                after = self._put_final(done, info, block)
         elif done.any():
             block.put_final_obs(self._obs)  # of all environments: the others go on from there
-            self._obs, self._info = self.env.reset(options={"reset_mask": done})
+            self._reset_ended(done, options)
         if self._state is not None and starts.any():
             self._state = _reset_state(self._state, starts)
+        return after
+
+    def _put_final(self, done: Flags, info: Info, block: Block) -> Info:
+        """Stage the final observations of environments in SAME_STEP mode; return the final info."""
+        final_obs = final_observations(info, self.env)
+        for environment in np.flatnonzero(done).tolist():
+            block.put_final_obs(_of_environment(final_obs, environment), environment)
+        final_info = info.get("final_info")
+        final = kept(told(final_info, self.env_num)) if isinstance(final_info, dict) else {}
+        return merged(self._kept, final, done) if final or self._kept else {}
+
+    def _reset_ended(self, done: Flags, options: Info) -> None:
+        """Reset the environments whose episodes ended, in DISABLED mode."""
+        if done.all():
+            self._obs, info = self._reset_environments(options=options or None)
+        else:
+            mask = {"reset_mask": done}
+            self._obs, info = self._reset_environments(options={**options, **mask})
+        if info or self._info:
+            self._listen(merged(self._info, told(info, self.env_num), done))
+
+    def _reset_environments(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        try:
+            obs, info = self.env.reset(**kwargs)
+        except Exception as error:
+            blame(error, self.env, "reset")
+        return obs, info
+
+    def _listen(self, info: Info) -> None:
+        """Take in the info that came with the present observation."""
+        self._info = info
+        self._kept = kept(info)
 
     def _store(self, progress: _Progress, block: Block) -> None:
         """Move the staged transitions to the buffer, and note the episodes that ended."""
@@ -335,7 +439,7 @@ class Collector:
             env_act = self.env.action_space.sample()
             return {"act": np.asarray(self.policy.map_action_inverse(env_act))}, env_act
         obs = Batch(self._obs) if isinstance(self._obs, dict) else self._obs
-        info = Batch(self._info) if self._info else Batch()
+        info = for_acting(self._info, ~self._is_reset_step) if self._info else Batch()
         batch = cast(ObsBatchProtocol, Batch.of({"obs": obs, "info": info}))
         result = self.policy.forward(batch, self._state)
         state = result.get("state")
@@ -456,7 +560,8 @@ def _reset_state(state: Any, where: Flags) -> Any:
 
 
 def _vector_of_one(env: gym.Env[Any, Any]) -> VectorEnv[Any, Any, Any]:
-    return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)
+    # DISABLED, so that the collector makes each reset, with the options of its call.
+    return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.DISABLED)
 
 
 def _autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:

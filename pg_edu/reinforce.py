@@ -45,6 +45,7 @@ from pg_edu.examine import (
     is_saturated,
     modes_that_differ,
 )
+from pg_edu.infos import for_learning
 from pg_edu.log_probs import checked_log_prob
 from pg_edu.returns import discounted_returns
 from pg_edu.rollback import restored_on_error
@@ -149,7 +150,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         """Return actions for observations, drawn from the actor's distribution.
 
         Args:
-            batch: with `obs` ([B, ...]) and, if the actor reads it, `info`.
+            batch: with `obs` ([B, ...]) and, if the actor reads it, `info`; rows of a buffer have
+                `obs_info`, what the policy saw when it acted, and the actor gets that.
             state: the hidden state of a recurrent actor.
 
         Returns:
@@ -169,7 +171,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
 
     def _call_actor(self, batch: types.ObsBatchProtocol, state: Any) -> tuple[Any, Any]:
         """Return the output of the actor, (dist_input, hidden state), or raise."""
-        info = batch.info if "info" in batch else Batch()
+        info = _info_for_actor(batch)
         try:
             output = self.actor(batch.obs, state=state, info=info)
         except TypeError:
@@ -251,7 +253,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         Args:
             batch: with `obs`, `act` (raw) and `returns`, B rows. `forward` gets these and whatever
                 else is in the batch, except what the returns replace (rewards, flags, next
-                observations).
+                observations). Its `info` is `obs_info`, what the policy saw when it acted, if the
+                batch has that (in v1.1.0 it is the info that came after the step).
             batch_size: the number of rows in a minibatch; None, 0 or -1: all. A smaller remainder
                 joins the last minibatch.
             repeat: the number of passes over the batch, each in a new random order.
@@ -271,12 +274,12 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         check_learnable(batch, batch_size)
         for message in modes_that_differ(self.actor):
             self._warn_once(message)
-        columns = Batch({k: v for k, v in vars(batch).items() if k not in NOT_FOR_LEARN})
+        columns = _columns_for_learn(batch)
         losses: list[float] = []
         with restored_on_error(self, self.optim) as before, finite_parameters(self.actor, before):
             for _ in range(repeat):
                 for minibatch in Batch.split(columns, batch_size or -1, merge_last=True):
-                    losses.append(self._step(minibatch))
+                    losses.append(self._step(_with_info_acted_on(minibatch)))
         if losses and losses[-1] == 0.0 and is_saturated(self.actor, batch, self.action_space):
             self._warn_once(SATURATED)
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
@@ -350,6 +353,26 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if self.get_extra_state() == NO_STATISTICS:
             del destination[f"{prefix}_extra_state"]
+
+
+def _info_for_actor(batch: types.BatchProtocol) -> Any:
+    """Return the info that the policy acted on if the batch has it, and otherwise `info`."""
+    if "obs_info" in batch:
+        return for_learning(batch.obs_info)
+    return batch.info if "info" in batch else Batch()
+
+
+def _with_info_acted_on(minibatch: Any) -> Any:
+    """Return the minibatch with `obs_info`, if there is one, in the place of `info`."""
+    if "obs_info" in minibatch:
+        minibatch.info = for_learning(Batch.pop(minibatch, "obs_info"))
+    return minibatch
+
+
+def _columns_for_learn(batch: types.BatchWithReturnsProtocol) -> Batch:
+    """Return the columns of a batch from which `learn` takes its minibatches."""
+    unused = NOT_FOR_LEARN | ({"info"} if "obs_info" in batch else set())
+    return Batch({key: value for key, value in vars(batch).items() if key not in unused})
 
 
 def _complete_statistics(

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from pg_edu.infos import Info, columns
+
 Columns = dict[str, Any]  # arrays [T, N, ...] (a row: [N, ...]), or dicts of them
 
 
@@ -25,6 +27,8 @@ class Block:
         self.steps = 0
         self._columns: Columns = {}
         self._final_obs: list[tuple[Any, Any]] = []  # (place in obs_next, observation)
+        self._obs_info: list[Info] = []
+        self._info: list[Info] = []
 
     @property
     def is_full(self) -> bool:
@@ -45,6 +49,11 @@ class Block:
         """
         self._final_obs.append(((self.steps, environment), deepcopy(obs)))
 
+    def put_info(self, before: Info, after: Info) -> None:
+        """Keep the info that came with `obs`, and that which came after the step; not copied."""
+        self._obs_info.append(before)
+        self._info.append(after)
+
     def end_step(self) -> None:
         """Move on to the next step."""
         self.steps += 1
@@ -64,9 +73,16 @@ class Block:
             obs_next = deepcopy(obs_next)  # `obs` holds the next episodes' first observations
         for place, final_obs in self._final_obs:
             _overwrite(obs_next, place, final_obs)
+        infos = self._take_infos()
         self.steps = 0
         self._final_obs = []
-        return {**rows, "obs_next": obs_next}
+        return {**rows, **infos, "obs_next": obs_next}
+
+    def _take_infos(self) -> Columns:
+        """Return the columns `info` and `obs_info`; none if there was no info."""
+        found = {"info": self._info, "obs_info": self._obs_info}
+        self._info, self._obs_info = [], []
+        return {key: columns(steps) for key, steps in found.items() if any(steps)}
 
 
 def _copy(columns: Columns, t: int, length: int, row: Columns) -> None:
@@ -75,12 +91,13 @@ def _copy(columns: Columns, t: int, length: int, row: Columns) -> None:
         if isinstance(value, dict):
             _copy(columns.setdefault(key, {}), t, length, value)
             continue
-        if key not in columns or columns[key].dtype != value.dtype:
-            columns[key] = _column_for(value, columns.get(key), length)
+        column = columns.get(key)
+        if column is None or column.dtype != value.dtype or column.shape[1:] != value.shape:
+            columns[key] = _column_for(key, value, column, length)
         columns[key][t] = value
 
 
-def _column_for(value: Any, column: Any, length: int) -> Any:
+def _column_for(key: str, value: Any, column: Any, length: int) -> Any:
     """Return a new column for a value, or the old one in a dtype that holds the value too."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufc":
         raise ValueError(
@@ -89,6 +106,11 @@ def _column_for(value: Any, column: Any, length: int) -> Any:
         )
     if column is None:
         return np.empty((length, *value.shape), value.dtype)
+    if column.shape[1:] != value.shape:  # numpy would repeat some values to fill the row
+        raise ValueError(
+            f"{key}: the first step has shape {list(column.shape[1:])} for all environments "
+            f"together, but a later one has {list(value.shape)}."
+        )
     return column.astype(np.result_type(column, value), copy=False)
 
 

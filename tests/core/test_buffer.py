@@ -3,6 +3,7 @@
 import copy
 import pickle
 import tracemalloc
+import warnings
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -297,10 +298,76 @@ def test_done_is_computed_from_the_two_flags() -> None:
 
 def test_the_first_row_decides_the_dtype() -> None:
     buffer = ReplayBuffer(3)
-    for obs, act in ((np.array([1, 2], np.uint8), np.float32(0.1)), (np.array([3.7, 4.0]), 0.25)):
+    for obs, act in ((np.array([1, 2], np.uint8), np.float32(0.1)), (np.array([3.0, 4.0]), 0.25)):
         buffer.add(Batch(obs=obs, act=act, rew=0, terminated=False, truncated=False))
     assert buffer.obs.dtype == np.uint8 and buffer.act.dtype == np.float32
     assert buffer.obs.tolist() == [[1, 2], [3, 4], [0, 0]]
+
+
+CHANGED = {  # name: first value, later value, what the warning says
+    "a float among integers": (
+        1,
+        0.7,
+        "int64, so 0.7 becomes 0. Give the first row the dtype float64",
+    ),
+    "300 among bytes": (np.uint8(3), 300, "uint8, so 300 becomes 44"),
+    "-1 among bytes": (np.uint8(3), -1, "uint8, so -1 becomes 255"),
+    "2 among bools": (True, 2, "bool, so 2 becomes True"),
+    "1e300 in float32": (np.float32(1), 1e300, r"float32, so 1e\+300 becomes inf"),
+    "a NaN among integers": (1, np.nan, "int64, so nan becomes"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_value_that_the_first_dtype_changes_is_stored_with_one_warning(name: str) -> None:
+    """What is stored is what numpy's cast gives, as in v1.1.0, which is silent."""
+    first, later, says = CHANGED[name]
+    buffer = ReplayBuffer(5)
+    buffer.add(row(first))
+    with pytest.warns(UserWarning, match=f"obs: rows are stored in the dtype of the first.*{says}"):
+        buffer.add(row(later))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        buffer.buffers[0].add(row(later))
+        np.testing.assert_array_equal(buffer.obs[1:3], np.array([later] * 2).astype(type(first)))
+
+
+def test_each_field_has_its_own_warning_in_a_block_too() -> None:
+    buffer = VectorReplayBuffer(8, 2)
+    buffer.add(rows(1, 2, policy={"x": [1, 2]}))
+    block = Batch(rows(1, 2, policy={"x": [0.5, 3]}), obs=np.array([7, 8.5]))
+    block = Batch({key: value[None] for key, value in block.items()})
+    with pytest.warns(UserWarning, match="so 8.5 becomes 8") as found:
+        buffer.extend(block, [[True, True]])
+    assert "policy.x: rows are stored" in str(found[1].message) and len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        (np.float32(1), 0.1),
+        (np.float32(1), np.nan),
+        (1, np.int8(3)),
+        (0, 3.0),
+        (np.float64(1), np.float16(0.1)),
+        (np.array(None), 3.5),
+    ],
+)
+def test_a_value_that_is_only_rounded_or_fits_needs_no_warning(first: Any, later: Any) -> None:
+    buffer = ReplayBuffer(5)
+    buffer.add(row(first))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        buffer.add(row(later))
+
+
+def test_rows_that_are_not_stored_need_no_warning() -> None:
+    buffer = ReplayBuffer(5)
+    buffer.add(row(1))
+    block = Batch({key: np.asarray(value)[None, None] for key, value in row(0.5).items()})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        buffer.extend(block, [[False]])
 
 
 def test_fields_may_be_nested_and_come_later_and_are_zero_in_earlier_rows() -> None:

@@ -4,6 +4,7 @@ The oracle is an environment in which every transition is known in advance: the 
 `Counter` says to which environment, episode and step it belongs.
 """
 
+import warnings
 from functools import partial
 from typing import Any
 
@@ -337,6 +338,112 @@ def test_an_error_of_the_environment_ends_the_episodes_and_the_next_call_resets(
         collector.collect(n_step=5)
     np.testing.assert_array_equal(collector.buffer[:].truncated, [True])
     np.testing.assert_array_equal(collector.collect(n_episode=1).lens, [3])
+
+
+# Seeds and options
+
+
+class Draws(Counter):
+    """An environment whose observation is drawn at reset, and shows the option of the reset."""
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.drawn = float(self.np_random.integers(10**6))
+        self.option = (options or {}).get("option", -1)
+        return self.obs(), {}
+
+    def obs(self):
+        return np.array([getattr(self, "drawn", 0), getattr(self, "option", 0), self.t], np.float32)
+
+
+def starts(collector, rows):
+    """Return (drawn, option) of the first row of each episode among the last rows stored."""
+    obs = np.concatenate([b[:].obs[-rows:] for b in collector.buffer.buffers if len(b)])
+    return [tuple(row[:2].tolist()) for row in obs if row[2] == 0]
+
+
+def seeded_starts(seed, episodes):
+    """Return what Draws draws in its first episodes after a reset with this seed."""
+    generator, _ = gym.utils.seeding.np_random(seed)
+    return [float(generator.integers(10**6)) for _ in range(episodes)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("between", ["nothing", "n_step", "n_episode", "reset"])
+@pytest.mark.parametrize("amount", [{"n_step": 14}, {"n_episode": 4}])
+def test_every_call_with_a_seed_plays_the_episodes_of_that_seed(mode, between, amount):
+    """The environments' generators, seeded with 5 and 6, say what these episodes are."""
+    envs = counters(mode, [(3,), (3,)], env=Draws)
+    collector = Collector(coin_policy(), envs, VectorReplayBuffer(200, 2))
+    for _ in range(3):
+        if between == "reset":
+            collector.reset()
+        elif between != "nothing":
+            collector.collect(**{between: 4})
+        collector.reset_buffer()
+        collector.collect(**amount, gym_reset_kwargs={"seed": 5})
+        for n, sub_buffer in enumerate(collector.buffer.buffers):
+            obs = sub_buffer[:].obs
+            assert obs[0, 2] == 0
+            drawn = obs[obs[:, 2] == 0, 0].tolist()
+            assert drawn == seeded_starts(5 + n, len(drawn)) and len(drawn) >= 2
+
+
+def test_an_episode_that_a_seed_cuts_off_ends_as_truncated():
+    collector = Collector(coin_policy(), Counter(lengths=(9,)), ReplayBuffer(20))
+    collector.collect(n_step=4)
+    collector.collect(n_step=2, gym_reset_kwargs={"seed": 0})
+    np.testing.assert_array_equal(collector.buffer[:].truncated, [False] * 3 + [True] + [False] * 2)
+
+
+def draws_one_by_one():
+    return counters(AutoresetMode.DISABLED, [(3,)] * 2, env=Draws)
+
+
+@pytest.mark.parametrize("make", [Draws, draws_one_by_one])
+def test_options_reach_every_episode_of_their_call(make):
+    """Options 1, 2, 3 play 1, 2, 3; in v1.1.0 the first episodes play those of the call before."""
+    collector = Collector(coin_policy(), make(), VectorReplayBuffer(200, 2))
+    collector.reset(gym_reset_kwargs={"options": {"option": 7}})
+    for option in (1, 2, 3):
+        collector.reset_buffer()
+        collector.collect(n_episode=6, gym_reset_kwargs={"options": {"option": option}})
+        assert [start[1] for start in starts(collector, 0)] == [option] * 6
+
+
+@pytest.mark.parametrize("make", [Draws, draws_one_by_one])
+def test_an_episode_that_n_step_continues_keeps_its_options(make):
+    """Each environment takes 4 steps a call, and its episodes have 3."""
+    collector = Collector(coin_policy(), make(), VectorReplayBuffer(200, 2))
+    collector.reset(gym_reset_kwargs={"options": {"option": 7}})
+    n = collector.env_num
+    for option in (1, 2):
+        collector.collect(n_step=4 * n, gym_reset_kwargs={"options": {"option": option}})
+    for sub_buffer in collector.buffer.buffers[:n]:
+        assert sub_buffer[:].obs[:, 1].tolist() == [1, 1, 1, 1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("mode", MODES[:2])
+def test_that_environments_reset_themselves_without_options_is_said_once(mode):
+    collector = Collector(coin_policy(), counters(mode, [(3,)] * 2, env=Draws))
+    options = {"gym_reset_kwargs": {"options": {"option": 1}}}
+    with pytest.warns(UserWarning, match="reset themselves .* do so without options") as found:
+        collector.collect(n_episode=6, **options)
+        collector.collect(n_step=6, **options)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_one_episode_from_each_environment_has_the_options_and_no_warning(mode):
+    collector = Collector(
+        coin_policy(), counters(mode, [(3,)] * 2, env=Draws), VectorReplayBuffer(20, 2)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for option in (1, 2):
+            collector.reset_buffer()
+            collector.collect(n_episode=2, gym_reset_kwargs={"options": {"option": option}})
+            assert [start[1] for start in starts(collector, 0)] == [option, option]
 
 
 # Hidden states

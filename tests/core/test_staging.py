@@ -89,3 +89,23 @@ def test_a_column_takes_the_wider_dtype_of_its_values() -> None:
 def test_a_value_that_is_not_a_numeric_array_is_an_error(value: object) -> None:
     with pytest.raises(ValueError, match="must be numeric arrays or dicts of them, got"):
         Block(1).put({"obs": value})
+
+
+def test_a_value_of_another_shape_is_an_error_and_is_not_repeated_to_fill_the_row() -> None:
+    block = Block(2)
+    block.put({"obs": np.zeros((2, 3))})
+    block.end_step()
+    with pytest.raises(ValueError, match=r"obs: the first step has shape \[2, 3\].*has \[2, 1\]"):
+        block.put({"obs": np.ones((2, 1))})
+
+
+def test_infos_are_columns_only_if_a_step_has_one() -> None:
+    block = Block(2)
+    for t in range(2):
+        block.put({"obs": OBS[t]})
+        block.put_info({}, {"x": OBS[3], "_x": np.array([True, False])} if t else {})
+        block.end_step()
+    rows = block.take(OBS[2])
+    assert "obs_info" not in rows
+    assert rows["info"].x.tolist() == [[0, 0], [30, 31]]
+    assert rows["info"]._x.tolist() == [[False, False], [True, False]]

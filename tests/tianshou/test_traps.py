@@ -1248,6 +1248,69 @@ def test_a_seed_seeds_the_single_generator_of_a_vector_that_has_one() -> None:
     assert len({tuple(row) for row in obs.tolist()}) == 3
 
 
+class Speaking(Counting):
+    """A Counting environment whose info holds 10 + t, and 5 except at a reset."""
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        return super().reset(**kwargs)[0], {"t": 10}
+
+    def step(self, action: Any) -> Any:
+        *outcome, _ = super().step(action)
+        return *outcome, {"t": 10 + self.t, "later": 5}
+
+
+class Listening(Same):
+    """An actor that records obs and one key of the info."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(0.0, 0.0)
+        self.key = key
+        self.heard: list[tuple[list[float], list[int]]] = []
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        self.heard.append((obs[:, 0].tolist(), info[self.key].tolist()))
+        return super().forward(obs, state)
+
+
+@MODES
+def test_the_actor_learns_from_the_info_on_which_it_acted(mode: AutoresetMode) -> None:
+    """v1.1.0 acts on 10, 11 | 10, 11, 12 and learns from 11, 12 | 11, 12, 13, the next states'."""
+    actor = Listening("t")
+    policy = discrete(actor)
+    buffer = VectorReplayBuffer(100, 2)
+    speaking = SyncVectorEnv([lambda n=n: Speaking(n) for n in (2, 3)], autoreset_mode=mode)  # type: ignore[misc]
+    Collector(policy, speaking, buffer).collect(n_step=24)
+    policy.is_within_training_step = True
+    policy.update(0, buffer, batch_size=None, repeat=1)
+    assert len(actor.heard) == 13
+    for obs, heard in actor.heard:
+        assert heard == [10 + t for t in obs]
+    assert buffer[:].info.t.tolist() == (11 + buffer[:].obs[:, 0]).tolist()  # as in v1.1.0
+
+
+def test_an_info_that_an_environment_did_not_give_is_an_error_for_the_actor_that_reads_it() -> None:
+    """v1.1.0: at each reset the actor acts on a 0 that nobody gave, and learns from a 5."""
+    speaking = SyncVectorEnv([lambda n=n: Speaking(n) for n in (2, 3)], autoreset_mode=SAME_STEP)  # type: ignore[misc]
+    collector = Collector(discrete(Listening("t")), speaking, VectorReplayBuffer(100, 2))
+    collector.collect(n_step=2)
+    collector.policy = discrete(Listening("later"))
+    with pytest.raises(ValueError, match="'later' is there in 1 of 2 rows"):
+        collector.collect(n_step=24)
+
+
+def test_a_seed_is_that_of_the_first_episode_of_its_call_and_not_of_all() -> None:
+    """v1.1.0 begins with the episode that was open, and gives each later one the seed again."""
+    collector = Collector(discrete(), cartpole(), ReplayBuffer(1000))
+    collector.collect(n_step=5)
+    collector.reset_buffer()
+    collector.collect(n_episode=3, gym_reset_kwargs={"seed": 5})
+    rows = collector.buffer[:]
+    first = rows.obs[np.append(True, rows.done[:-1])]
+    again = cartpole()
+    expected = [again.reset(seed=5)[0], again.reset()[0], again.reset()[0]]
+    assert first.tolist() == [obs.tolist() for obs in expected]
+
+
 @MODES
 @pytest.mark.parametrize("way", ["reset", "reset_env", "reset_before_collect", "n_episode"])
 def test_an_episode_cut_off_by_a_reset_has_its_own_returns(way: str, mode: AutoresetMode) -> None:
