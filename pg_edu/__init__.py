@@ -56,9 +56,11 @@ from pg_edu.tianshou import (
     BaseLogger,
     DummyVectorEnv,
     LazyLogger,
+    ShmemVectorEnv,
     SpaceInfo,
     SubprocVectorEnv,
     TensorboardLogger,
+    VectorEnvNormObs,
 )
 from pg_edu.trainer import EpochStats, InfoStats, OnpolicyTrainer
 from pg_edu.types import (
@@ -106,6 +108,7 @@ __all__ = [
     "RolloutBatchProtocol",
     "RunningMeanStd",
     "SequenceSummaryStats",
+    "ShmemVectorEnv",
     "SpaceInfo",
     "SubprocVectorEnv",
     "TDistFnDiscrOrCont",
@@ -113,6 +116,7 @@ __all__ = [
     "TensorboardLogger",
     "TrainingStats",
     "TrainingStatsWrapper",
+    "VectorEnvNormObs",
     "VectorReplayBuffer",
     "allow_outer_broadcast",
     "forbid_outer_broadcast",

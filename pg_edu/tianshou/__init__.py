@@ -9,7 +9,12 @@ environments (`env.venvs`), the description of spaces (`utils.space_info`) and t
 from typing import TYPE_CHECKING
 
 from pg_edu.tianshou import data, env, policy, trainer, utils
-from pg_edu.tianshou.env import DummyVectorEnv, SubprocVectorEnv
+from pg_edu.tianshou.env import (
+    DummyVectorEnv,
+    ShmemVectorEnv,
+    SubprocVectorEnv,
+    VectorEnvNormObs,
+)
 from pg_edu.tianshou.missing import explain_missing
 from pg_edu.tianshou.utils import BaseLogger, LazyLogger, TensorboardLogger
 from pg_edu.tianshou.utils.space_info import SpaceInfo
@@ -18,9 +23,11 @@ __all__ = [
     "BaseLogger",
     "DummyVectorEnv",
     "LazyLogger",
+    "ShmemVectorEnv",
     "SpaceInfo",
     "SubprocVectorEnv",
     "TensorboardLogger",
+    "VectorEnvNormObs",
     "data",
     "env",
     "policy",
