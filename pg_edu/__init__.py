@@ -32,6 +32,8 @@ exercises) and `tianshou` (the import paths of Tianshou v1.1.0). The names below
 that Tianshou v1.1.0 also has mean the same there.
 """
 
+from typing import TYPE_CHECKING
+
 from pg_edu.base_policy import (
     BasePolicy,
     MultipleLRSchedulers,
@@ -62,6 +64,7 @@ from pg_edu.tianshou import (
     TensorboardLogger,
     VectorEnvNormObs,
 )
+from pg_edu.tianshou.missing import explain_one_level_down
 from pg_edu.trainer import EpochStats, InfoStats, OnpolicyTrainer
 from pg_edu.types import (
     ActBatchProtocol,
@@ -126,3 +129,6 @@ __all__ = [
     "to_torch_as",
     "torch_train_mode",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_one_level_down

@@ -13,7 +13,7 @@ collector asks for them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -22,6 +22,7 @@ from gymnasium.vector.utils import batch_space
 
 from pg_edu.stats import RunningMeanStd
 from pg_edu.tianshou.env.venvs import AnyVectorEnv, Seeds, TianshouMethods, seed_all
+from pg_edu.tianshou.missing import explain_missing
 from pg_edu.types import AnyArray, Ints
 
 __all__ = ["VectorEnvNormObs"]
@@ -141,3 +142,7 @@ class VectorEnvNormObs(TianshouMethods, VectorWrapper[AnyArray, Any, AnyArray, A
         if self.update_obs_rms:
             self.obs_rms.update(obs)
         return np.asarray(self.obs_rms.norm(obs))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing(__name__)

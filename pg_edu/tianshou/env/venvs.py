@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+
+from pg_edu.tianshou.missing import explain_missing
 
 __all__ = ["DummyVectorEnv", "ShmemVectorEnv", "SubprocVectorEnv"]
 
@@ -160,3 +162,7 @@ def check_all_step_together(wait_num: int | None, timeout: float | None) -> None
             f"wait_num={wait_num!r}, timeout={timeout!r}: here all environments step together. "
             "Leave both out; slow environments run at the same time in SubprocVectorEnv."
         )
+
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing(__name__)
