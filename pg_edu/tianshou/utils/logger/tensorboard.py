@@ -1,6 +1,7 @@
 """The logger that passes scalars to TensorBoard, or to any other writer of scalars."""
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -113,9 +114,8 @@ class TensorboardLogger(BaseLogger):
             ImportError: TensorBoard is not installed.
         """
         require_tensorboard()
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-        events = EventAccumulator(log_path)
+        module = import_module("tensorboard.backend.event_processing.event_accumulator")
+        events = module.EventAccumulator(log_path)
         events.Reload()
         data: dict[str, Any] = {}
         for tag in events.scalars.Keys():
