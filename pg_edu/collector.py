@@ -232,7 +232,7 @@ class Collector:
             n_episode: the number of whole episodes to collect, each from its start; afterward all
                 environments are reset.
             random: whether to sample actions from the action space instead of from the policy.
-            render: seconds to wait after rendering each step; None: no rendering.
+            render: seconds to wait after rendering each step; None or 0: no rendering.
             reset_before_collect: whether to reset environments and counters first, not the buffer.
             gym_reset_kwargs: for the resets of this call; a seed is used at its first one. There is
                 none at its start if the environments were just reset, as after n_episode.
@@ -302,7 +302,7 @@ class Collector:
         self._start_next_episodes(done, block)
         block.end_step()
         progress.steps += 1
-        if render is not None:
+        if render:
             self.env.render()
             time.sleep(render)
 
