@@ -1,4 +1,4 @@
-# make parity                   compare with the real Tianshou 1.1.0 (and 2), in its own virtual environment
+# make parity                   compare with the real Tianshou 1.1.0, 1.2 and 2, in its own virtual environment
 # make bench                    measure time and memory against bare loops, Tianshou and Stable-Baselines3;
 #                               write tests/bench/RESULTS.md (PARTS="learning memory": print only these)
 # make bench-quick              print a shorter measurement, in less than three minutes
@@ -13,6 +13,7 @@ REPO ?=
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
+	PYTHONPATH=.venv-parity/tianshou12 .venv-parity/bin/python tests/parity/tianshou12.py
 	PYTHONPATH=.venv-parity/tianshou2 .venv-parity/bin/python tests/parity/tianshou2.py
 
 bench: .venv-bench/ready
@@ -37,6 +38,7 @@ help-maintainers:
 	$(PYTHON) -m venv .venv-parity
 	.venv-parity/bin/python -m pip install -q -c constraints.txt -e ".[parity]"
 	.venv-parity/bin/python -m pip install -q --no-deps tianshou==1.1.0
+	.venv-parity/bin/python -m pip install -q --no-deps --target .venv-parity/tianshou12 tianshou==1.2.0
 	.venv-parity/bin/python -m pip install -q --no-deps --target .venv-parity/tianshou2 tianshou==2.0.1
 	@touch $@
 

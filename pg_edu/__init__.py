@@ -34,6 +34,8 @@ exercises) and `tianshou` (the import paths of Tianshou v1.1.0). The names below
 that Tianshou v1.1.0 also has mean the same there.
 """
 
+from typing import TYPE_CHECKING
+
 from pg_edu.base_policy import (
     BasePolicy,
     MultipleLRSchedulers,
@@ -58,10 +60,13 @@ from pg_edu.tianshou import (
     BaseLogger,
     DummyVectorEnv,
     LazyLogger,
+    ShmemVectorEnv,
     SpaceInfo,
     SubprocVectorEnv,
     TensorboardLogger,
+    VectorEnvNormObs,
 )
+from pg_edu.tianshou.missing import explain_one_level_down
 from pg_edu.trainer import EpochStats, InfoStats, OnpolicyTrainer
 from pg_edu.types import (
     ActBatchProtocol,
@@ -108,6 +113,7 @@ __all__ = [
     "RolloutBatchProtocol",
     "RunningMeanStd",
     "SequenceSummaryStats",
+    "ShmemVectorEnv",
     "SpaceInfo",
     "SubprocVectorEnv",
     "TDistFnDiscrOrCont",
@@ -115,6 +121,7 @@ __all__ = [
     "TensorboardLogger",
     "TrainingStats",
     "TrainingStatsWrapper",
+    "VectorEnvNormObs",
     "VectorReplayBuffer",
     "allow_outer_broadcast",
     "forbid_outer_broadcast",
@@ -124,3 +131,6 @@ __all__ = [
     "to_torch_as",
     "torch_train_mode",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_one_level_down

@@ -21,7 +21,7 @@ from copy import copy as shallow_copy
 from copy import deepcopy
 from functools import partial
 from itertools import pairwise
-from typing import Any, Self, cast, overload
+from typing import Any, NoReturn, Self, cast, overload
 
 import numpy as np
 import torch
@@ -31,6 +31,18 @@ from pg_edu.distributions import select_rows
 from pg_edu.types import BatchProtocol, Device, IndexType
 
 BatchLike = BatchProtocol | dict[str, Any]
+
+# What to write in place of methods that Tianshou's Batch has and this one lacks.
+IN_TIANSHOU = {
+    "cat_": "Write batch = Batch.cat([batch, other]).",
+    "stack_": "Write batch = Batch.stack(batches).",
+    "empty_": "Set the arrays: batch.obs[rows] = 0.",
+    "empty": "Set the arrays of a copy: batch.obs[rows] = 0.",
+    "isnull": "Write np.isnan(batch.obs).",
+    "hasnull": "Write np.isnan(batch.obs).any().",
+    "dropnull": "Write batch[~np.isnan(batch.rew)].",
+    "to_list_of_dicts": "Write [row.to_dict() for row in batch].",
+}
 
 
 class Batch:
@@ -93,7 +105,17 @@ class Batch:
 
     def __getattr__(self, key: str) -> Any:
         # Python calls this only where the usual lookup, which ends in __dict__, found nothing.
-        raise AttributeError(f"Batch has no key {key!r}, only {list(self.__dict__)}")
+        hint = f". {IN_TIANSHOU[key]}" if key in IN_TIANSHOU else ""
+        raise AttributeError(f"Batch has no key {key!r}, only {list(self.__dict__)}{hint}")
+
+    def _arithmetic(self, other: Any) -> NoReturn:
+        """Raise TypeError: a sum of Batches would have to guess which fields are meant."""
+        raise TypeError(
+            "Batch: no arithmetic with a whole Batch. Compute with an array that it holds: "
+            "batch.rew = batch.rew + 1."
+        )
+
+    __add__ = __sub__ = __mul__ = __truediv__ = _arithmetic
 
     def __setattr__(self, key: str, value: Any) -> None:
         self.__dict__[key] = _to_value(value)

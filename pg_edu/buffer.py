@@ -53,9 +53,11 @@ class ReplayBuffer:
 
     Args:
         size: the number of rows to keep.
+        stack_num, ignore_obs_next, save_only_last_obs, sample_avail: not part of pg_edu; leave them
+            at their defaults.
 
     Raises:
-        ValueError: size is not a positive integer.
+        ValueError: size is not a positive integer, or an argument is not part of pg_edu.
 
     Source: Tianshou v1.1.0, ReplayBuffer; `extend` and `mark_truncated` are pg_edu's own.
 
@@ -72,7 +74,15 @@ class ReplayBuffer:
 
     _stores_any_key = True
 
-    def __init__(self, size: int) -> None:
+    def __init__(
+        self,
+        size: int,
+        stack_num: int = 1,
+        ignore_obs_next: bool = False,
+        save_only_last_obs: bool = False,
+        sample_avail: bool = False,
+    ) -> None:
+        _check_unsupported(stack_num, ignore_obs_next, save_only_last_obs, sample_avail)
         self._set_up(1, positive_integer("size", size))
 
     def _set_up(self, buffer_num: int, sub_buffer_size: int) -> None:
@@ -387,9 +397,10 @@ class VectorReplayBuffer(ReplayBuffer):
     Args:
         total_size: the number of rows to keep, rounded up to a multiple of buffer_num.
         buffer_num: N, the number of sub-buffers.
+        stack_num, ignore_obs_next, save_only_last_obs, sample_avail: as in `ReplayBuffer`.
 
     Raises:
-        ValueError: one of the two is not a positive integer.
+        ValueError: a number is not a positive integer, or an argument is not part of pg_edu.
 
     Source: Tianshou v1.1.0, VectorReplayBuffer.
 
@@ -408,7 +419,16 @@ class VectorReplayBuffer(ReplayBuffer):
 
     _stores_any_key = False
 
-    def __init__(self, total_size: int, buffer_num: int) -> None:
+    def __init__(
+        self,
+        total_size: int,
+        buffer_num: int,
+        stack_num: int = 1,
+        ignore_obs_next: bool = False,
+        save_only_last_obs: bool = False,
+        sample_avail: bool = False,
+    ) -> None:
+        _check_unsupported(stack_num, ignore_obs_next, save_only_last_obs, sample_avail)
         rows = positive_integer("total_size", total_size)
         number = positive_integer("buffer_num", buffer_num)
         self._set_up(number, math.ceil(rows / number))
@@ -446,6 +466,27 @@ class VectorReplayBuffer(ReplayBuffer):
             slots = np.random.choice(sizes[number], counts[number])
             indices.append(number * self.sub_buffer_size + slots)
         return np.concatenate(indices)
+
+
+def _check_unsupported(
+    stack_num: int, ignore_obs_next: bool, save_only_last_obs: bool, sample_avail: bool
+) -> None:
+    """Require Tianshou's defaults for what pg_edu does not support."""
+    if stack_num != 1:
+        raise ValueError(
+            f"stack_num={stack_num!r}: buffers do not stack frames here. Leave it out, and wrap "
+            f"each environment in gymnasium.wrappers.FrameStackObservation(env, {stack_num})."
+        )
+    if ignore_obs_next:
+        raise ValueError(
+            "ignore_obs_next=True: obs_next is always stored here. Leave it out; the returns, the "
+            "loss and the gradient are the same."
+        )
+    if save_only_last_obs or sample_avail:
+        raise ValueError(
+            f"save_only_last_obs={save_only_last_obs!r}, sample_avail={sample_avail!r}: these are "
+            "for buffers that stack frames, which they do not do here. Leave both out."
+        )
 
 
 def _with_axes(name: str, value: Any, leading: Leading, shape: tuple[int, ...]) -> Any:

@@ -13,7 +13,7 @@ variances"). Rounding aside, the result does not depend on how the data is split
 import pprint
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,9 +21,35 @@ from numpy.typing import ArrayLike, NDArray
 Value = float | NDArray[Any]
 
 
+# What some entries were called while Tianshou's statistics were dicts, before version 1.0.
+FORMER_KEYS = {
+    "n/ep": "n_collected_episodes",
+    "n/st": "n_collected_steps",
+    "rews": "returns",
+    "rew": "returns_stat.mean",
+    "rew_std": "returns_stat.std",
+    "len": "lens_stat.mean",
+    "len_std": "lens_stat.std",
+    "duration": "timing.total_time",
+    "train_time/model": "timing.train_time_update",
+    "train_time/collector": "timing.train_time_collect",
+    "test_time": "timing.test_time",
+    "best_result": "best_reward",
+}
+
+
 @dataclass
 class DataclassPPrintMixin:
     """A mixin that prints a dataclass as the nested dict of its fields."""
+
+    def __getitem__(self, key: object) -> NoReturn:
+        """Raise TypeError: fields are attributes, not items."""
+        fields = ", ".join(asdict(self))
+        name = FORMER_KEYS.get(str(key), str(key))
+        instead = f"Write .{name}." if name.split(".")[0] in vars(self) else f"It has {fields}."
+        raise TypeError(
+            f"{type(self).__name__}[{key!r}]: statistics have attributes, not items. {instead}"
+        )
 
     def pprint_asdict(self, exclude_fields: Sequence[str] | None = None, indent: int = 4) -> None:
         """Print what `pprints_asdict` returns."""

@@ -244,8 +244,12 @@ class OnpolicyTrainer:
         # The returns of another policy say nothing about this one.
         self.test_in_train &= self.train_collector.policy is self.policy
 
-    def run(self) -> InfoStats:
-        """Train to the end."""
+    def run(self, reset_prior_to_run: bool = True) -> InfoStats:
+        """Train to the end.
+
+        Collectors and counters are reset once, whatever `reset_prior_to_run` is. In v1.1.0, False
+        also leaves one reset of two.
+        """
         for _ in self:
             pass
         return self._totals()

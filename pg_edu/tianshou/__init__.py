@@ -9,8 +9,13 @@ environments (`env.venvs`), the description of spaces (`utils.space_info`) and t
 from typing import TYPE_CHECKING
 
 from pg_edu.tianshou import data, env, policy, trainer, utils
-from pg_edu.tianshou.env import DummyVectorEnv, SubprocVectorEnv
-from pg_edu.tianshou.missing import explain_missing
+from pg_edu.tianshou.env import (
+    DummyVectorEnv,
+    ShmemVectorEnv,
+    SubprocVectorEnv,
+    VectorEnvNormObs,
+)
+from pg_edu.tianshou.missing import explain_missing, install_finder
 from pg_edu.tianshou.utils import BaseLogger, LazyLogger, TensorboardLogger
 from pg_edu.tianshou.utils.space_info import SpaceInfo
 
@@ -18,9 +23,11 @@ __all__ = [
     "BaseLogger",
     "DummyVectorEnv",
     "LazyLogger",
+    "ShmemVectorEnv",
     "SpaceInfo",
     "SubprocVectorEnv",
     "TensorboardLogger",
+    "VectorEnvNormObs",
     "data",
     "env",
     "policy",
@@ -29,11 +36,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = explain_missing(
-        __name__,
-        {
-            "exploration": "PGPolicy explores by drawing its actions, so no noise is added.",
-            "highlevel": "Build the policy yourself, as the example of pg_edu.PGPolicy does.",
-            "evaluation": "Use pg_edu.runs.intervals and pg_edu.runs.compare.",
-        },
-    )
+    __getattr__ = explain_missing(__name__)
+    install_finder()

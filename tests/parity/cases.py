@@ -5,7 +5,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from parity import cases_data, cases_policy, cases_script  # noqa: F401  they register areas
+from parity import (  # noqa: F401  they register areas
+    cases_data,
+    cases_env,
+    cases_policy,
+    cases_script,
+)
 from parity.compare import Leaf, leaves
 from parity.dice import AREAS, Dice
 

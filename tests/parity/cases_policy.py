@@ -890,8 +890,8 @@ def collector(lib: Any, dice: Dice) -> dict[str, Any]:
         seen[f"turn {turn}"] = {
             "indices": indices,
             "rows": {key: rows[key] for key in fields},
-            # v1.1.0 stores the tensor as it is, pg_edu as numpy.
-            "log_prob": np.asarray(rows.policy.log_prob),
+            # v1.1.0 stores the tensor as it is (1.2.0 with its graph), pg_edu as an array.
+            "log_prob": lib.to_numpy(rows.policy.log_prob),
             "counts": [stats.n_collected_steps, int(stats.n_collected_episodes)],
             # An empty list of returns has no dtype of its own in v1.1.0.
             "returns": np.asarray(stats.returns, float),

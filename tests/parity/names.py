@@ -12,8 +12,8 @@ from types import ModuleType
 
 RECORDED = Path(__file__).with_name("names.json")
 
-# They build experiments and compare runs, and no name of pg_edu's lives in them.
-LEFT_OUT = {"evaluation", "highlevel"}
+# It compares runs, and no name of pg_edu's lives in it.
+LEFT_OUT = {"evaluation"}
 
 
 def names_of(package: ModuleType) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from tianshou.data import (
     to_torch,
     to_torch_as,
 )
-from tianshou.env import DummyVectorEnv
+from tianshou.env import DummyVectorEnv, VectorEnvNormObs
 from tianshou.policy import BasePolicy, PGPolicy
 from tianshou.policy.base import TrainingStats, TrainingStatsWrapper
 from tianshou.policy.modelfree.pg import PGTrainingStats
@@ -43,6 +43,7 @@ __all__ = [
     "SequenceSummaryStats",
     "TrainingStats",
     "TrainingStatsWrapper",
+    "VectorEnvNormObs",
     "VectorReplayBuffer",
     "policy_within_training_step",
     "to_numpy",

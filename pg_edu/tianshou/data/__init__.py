@@ -25,23 +25,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    plain_buffer = (
-        "REINFORCE drops its data after each update: use VectorReplayBuffer, or ReplayBuffer for "
-        "a single environment."
-    )
-    __getattr__ = explain_missing(
-        __name__,
-        {
-            "PrioritizedReplayBuffer": plain_buffer,
-            "HERReplayBuffer": plain_buffer,
-            "PrioritizedVectorReplayBuffer": plain_buffer,
-            "HERVectorReplayBuffer": plain_buffer,
-            "CachedReplayBuffer": plain_buffer,
-            "ReplayBufferManager": "Use VectorReplayBuffer(total_size, buffer_num).",
-            "PrioritizedReplayBufferManager": plain_buffer,
-            "HERReplayBufferManager": plain_buffer,
-            "AsyncCollector": "Use Collector, with SubprocVectorEnv for slow environments.",
-            "BaseCollector": "Use Collector.",
-            "CollectStatsBase": "Use CollectStats.",
-        },
-    )
+    __getattr__ = explain_missing(__name__)

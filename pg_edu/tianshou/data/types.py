@@ -1,5 +1,8 @@
 """The protocols that name the fields of a `Batch`, as in `tianshou.data.types`."""
 
+from typing import TYPE_CHECKING
+
+from pg_edu.tianshou.missing import explain_missing
 from pg_edu.types import (
     ActBatchProtocol,
     ActStateBatchProtocol,
@@ -19,3 +22,6 @@ __all__ = [
     "ObsBatchProtocol",
     "RolloutBatchProtocol",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing(__name__)

@@ -10,18 +10,4 @@ from pg_edu.tianshou.missing import explain_missing
 __all__ = ["BasePolicy", "PGPolicy", "TrainingStats"]
 
 if not TYPE_CHECKING:
-    other_algorithm = "pg_edu has PGPolicy only; use Tianshou, Stable-Baselines3 or CleanRL."
-    __getattr__ = explain_missing(
-        __name__,
-        {
-            "A2CPolicy": other_algorithm,
-            "DDPGPolicy": other_algorithm,
-            "DQNPolicy": other_algorithm,
-            "NPGPolicy": other_algorithm,
-            "PPOPolicy": other_algorithm,
-            "SACPolicy": other_algorithm,
-            "TD3Policy": other_algorithm,
-            "TRPOPolicy": other_algorithm,
-            "RandomPolicy": "For random actions, call Collector.collect(..., random=True).",
-        },
-    )
+    __getattr__ = explain_missing(__name__)

@@ -1,5 +1,11 @@
 """The trainer, as in `tianshou.trainer.base`."""
 
+from typing import TYPE_CHECKING
+
+from pg_edu.tianshou.missing import explain_missing
 from pg_edu.trainer import OnpolicyTrainer
 
 __all__ = ["OnpolicyTrainer"]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing(__name__)

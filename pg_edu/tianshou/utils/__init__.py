@@ -19,13 +19,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = explain_missing(
-        __name__,
-        {
-            "WandbLogger": (
-                "Give TensorboardLogger a writer that has add_scalar, flush and close, and let its "
-                "add_scalar call wandb.log."
-            ),
-            "MovAvg": "Use collections.deque(maxlen=n) and its mean.",
-        },
-    )
+    __getattr__ = explain_missing(__name__)

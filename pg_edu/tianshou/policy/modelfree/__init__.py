@@ -1,1 +1,8 @@
 """The policy that learns without a model of the environment, in the module `pg`."""
+
+from typing import TYPE_CHECKING
+
+from pg_edu.tianshou.missing import explain_missing
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing(__name__)

@@ -1,7 +1,10 @@
 """REINFORCE, as in `tianshou.policy.modelfree.pg`."""
 
+from typing import TYPE_CHECKING
+
 from pg_edu.reinforce import PGPolicy, TPGTrainingStats
 from pg_edu.stats import PGTrainingStats
+from pg_edu.tianshou.missing import explain_missing
 from pg_edu.types import TDistFnContinuous, TDistFnDiscrete, TDistFnDiscrOrCont
 
 __all__ = [
@@ -12,3 +15,6 @@ __all__ = [
     "TDistFnDiscrete",
     "TPGTrainingStats",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing(__name__)

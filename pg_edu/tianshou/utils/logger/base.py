@@ -10,10 +10,11 @@ A logger writes nested statistics as scalars, whose names begin with their scope
 
 from abc import ABC, abstractmethod
 from numbers import Number
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pg_edu.tianshou.missing import explain_missing
 from pg_edu.trainer import Logger
 
 __all__ = ["BaseLogger", "LazyLogger"]
@@ -110,6 +111,13 @@ class BaseLogger(Logger, ABC):
         """Return (epoch, env_step, gradient_step) of the last checkpoint, or zeros without one."""
         return 0, 0, 0
 
+    @staticmethod
+    def restore_logged_data(log_path: str) -> dict[str, Any]:
+        """Read what a logger wrote; a subclass that can read its files overrides this."""
+        raise NotImplementedError(
+            "restore_logged_data: this logger cannot read what it wrote; TensorboardLogger can."
+        )
+
     def finalize(self) -> None:
         """Close what the logger opened."""
 
@@ -119,3 +127,7 @@ class LazyLogger(BaseLogger):
 
     def write(self, step_type: str, step: int, data: dict[str, Any]) -> None:
         """Write nothing."""
+
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_missing(__name__)

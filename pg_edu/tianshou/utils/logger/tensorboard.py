@@ -1,8 +1,13 @@
 """The logger that passes scalars to TensorBoard, or to any other writer of scalars."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
+from pg_edu.tianshou.missing import explain_missing
 from pg_edu.tianshou.utils.logger.base import BaseLogger
 
 __all__ = ["TensorboardLogger"]
@@ -19,11 +24,16 @@ class ScalarWriter(Protocol):
 class TensorboardLogger(BaseLogger):
     """A logger that gives its scalars to a SummaryWriter, or to another `ScalarWriter`.
 
+    A SummaryWriter needs TensorBoard, which pg_edu does not install: `pip install tensorboard`.
+
     Args:
         writer: an object with the methods add_scalar, flush and close.
         save_interval: the smallest number of epochs between two checkpoints.
         write_flush: whether to flush the writer after each entry.
         train_interval, test_interval, update_interval, info_interval: as in `BaseLogger`.
+
+    Raises:
+        TypeError: the writer lacks one of the methods.
 
     Example:
         >>> class Printer:
@@ -46,6 +56,12 @@ class TensorboardLogger(BaseLogger):
         write_flush: bool = True,
     ) -> None:
         super().__init__(train_interval, test_interval, update_interval, info_interval)
+        if not all(hasattr(writer, name) for name in ("add_scalar", "flush", "close")):
+            raise TypeError(
+                f"writer is {writer!r}, which lacks add_scalar, flush or close. Write "
+                "TensorboardLogger(SummaryWriter(log_dir)), after `from torch.utils.tensorboard "
+                "import SummaryWriter`."
+            )
         self.writer = writer
         self.save_interval = save_interval
         self.write_flush = write_flush
@@ -86,6 +102,55 @@ class TensorboardLogger(BaseLogger):
         """
         return self._last_save
 
+    @staticmethod
+    def restore_logged_data(log_path: str) -> dict[str, Any]:
+        """Read the event files of a folder.
+
+        Returns:
+            A nested dict: "test/returns_stat/mean" is [n], float64, under ["test"]["returns_stat"]
+            ["mean"], one number for each entry.
+
+        Raises:
+            ImportError: TensorBoard is not installed.
+        """
+        require_tensorboard()
+        module = import_module("tensorboard.backend.event_processing.event_accumulator")
+        events = module.EventAccumulator(log_path)
+        events.Reload()
+        data: dict[str, Any] = {}
+        for tag in events.scalars.Keys():
+            *scopes, name = tag.split("/")
+            scope = data
+            for key in scopes:
+                scope = scope.setdefault(key, {})
+            scope[name] = np.array([event.value for event in events.scalars.Items(tag)])
+        return data
+
     def finalize(self) -> None:
         """Close the writer."""
         self.writer.close()
+
+
+def require_tensorboard() -> None:
+    """Raise ImportError, with the command that installs it, if TensorBoard is missing."""
+    if find_spec("tensorboard") is None:
+        raise ImportError(
+            "SummaryWriter needs TensorBoard, which pg_edu does not install: "
+            "`pip install tensorboard`."
+        )
+
+
+def summary_writer_class() -> Any:
+    """Return torch.utils.tensorboard.SummaryWriter, or raise ImportError."""
+    require_tensorboard()
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter
+
+
+if not TYPE_CHECKING:
+    _explain = explain_missing(__name__)
+
+    def __getattr__(name: str) -> Any:
+        # v1.1.0's module has this name too. It is imported only where it is asked for.
+        return summary_writer_class() if name == "SummaryWriter" else _explain(name)

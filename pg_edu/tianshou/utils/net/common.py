@@ -8,16 +8,4 @@ from pg_edu.tianshou.missing import explain_missing
 __all__ = ["MLP", "Net"]
 
 if not TYPE_CHECKING:
-    __getattr__ = explain_missing(
-        __name__,
-        {
-            "Recurrent": (
-                "Write a module that returns (output, state): Collector passes the state from "
-                "step to step and resets it with its environment."
-            ),
-            "ActorCritic": "PGPolicy has no critic; give the actor's parameters to the optimizer.",
-            "BaseActor": "Use Actor or ActorProb, or an nn.Module of your own.",
-            "NetBase": "Use Net, or an nn.Module of your own.",
-            "DataParallelNet": "Use Net, or an nn.Module of your own.",
-        },
-    )
+    __getattr__ = explain_missing(__name__)

@@ -10,12 +10,5 @@ __all__ = ["ActorProb"]
 if not TYPE_CHECKING:
     __getattr__ = explain_missing(
         __name__,
-        {
-            "Actor": "It is deterministic, and PGPolicy needs a distribution: use ActorProb.",
-            "Critic": "PGPolicy has no critic.",
-            "RecurrentActorProb": (
-                "Write a module that returns ((loc, scale), state): Collector passes the state "
-                "from step to step and resets it with its environment."
-            ),
-        },
+        {"Actor": "It is deterministic, and PGPolicy needs a distribution: use ActorProb."},
     )

@@ -8,4 +8,4 @@ from pg_edu.tianshou.missing import explain_missing
 __all__ = ["Actor"]
 
 if not TYPE_CHECKING:
-    __getattr__ = explain_missing(__name__, {"Critic": "PGPolicy has no critic."})
+    __getattr__ = explain_missing(__name__)
