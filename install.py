@@ -1,8 +1,8 @@
 """Make a virtual environment and install pg_edu into it. On Windows write `py`, not `python3`.
 
-    python3 install.py                       make .venv, with everything that the course needs
-    python3 install.py .venv-ray ray         make another folder, with another extra of pyproject
-    python3 install.py .venv-new dev --versions newest    do not take the versions of constraints.txt
+    python3 install.py                      make .venv, with everything that the course needs
+    python3 install.py .venv-ray ray        make another folder, with another extra of pyproject
+    python3 install.py --versions newest    do not take the versions of constraints.txt
 
 It installs with uv where uv is found, and with pip elsewhere. On Linux, the torch of PyPI brings
 several GB of libraries for NVIDIA cards. Where no such card is found, torch therefore comes from
@@ -62,7 +62,7 @@ def check_this_python() -> None:
 
 
 def make_environment(tool: str, folder: Path) -> str:
-    """Make the virtual environment, or keep the one that is there; return the path of its Python."""
+    """Make the virtual environment, or keep what is there; return the path of its Python."""
     if tool == "uv":
         options = ["--quiet", "--seed", "--allow-existing", "--python", sys.executable]
         run(["uv", "venv", *options, str(folder)])
@@ -120,7 +120,7 @@ def why_not_the_cpu_index() -> str:
     if has_nvidia_card():
         return "this machine has an NVIDIA card"
     if not is_reachable(f"{CPU_INDEX}/torch/"):
-        return f"{CPU_INDEX} could not be reached within {SECONDS} seconds"
+        return f"{CPU_INDEX} could not be reached"
     return ""
 
 
