@@ -36,7 +36,7 @@ lab: .venv/ready
 	$(RUN) jupyter lab notebooks
 
 clean:
-	rm -rf .venv .venv-parity .venv-ray .venv-bench build dist *.egg-info .pytest_cache .mypy_cache \
+	rm -rf .venv .venv-parity .venv-ray .venv-bench .venv-oldest .venv-newest build dist *.egg-info .pytest_cache .mypy_cache \
 	  .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -45,17 +45,7 @@ help:
 
 # A virtual environment is ready if its stamp is newer than the files it was installed from.
 .venv/ready: pyproject.toml constraints.txt
-	$(require-python)
-	$(PYTHON) -m venv .venv
-	@echo "Installing into .venv: about 1.6 GB, a few minutes the first time."
-	$(RUN) pip install -q -c constraints.txt -e ".[dev]"
+	@$(PYTHON) install.py .venv dev
 	@touch $@
-
-define require-python
-@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-  { echo "pg_edu needs Python 3.11, 3.12 or 3.13. Install one and name it: make PYTHON=python3.12"; exit 1; }
-@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
-endef
 
 include maintain.mk

@@ -3,13 +3,15 @@
 #                               write tests/bench/RESULTS.md (PARTS="learning memory": print only these)
 # make bench-quick              print a shorter measurement, in less than three minutes
 # make ray                      test sweeps on a local Ray cluster, in its own virtual environment
+# make oldest                   run the tests with the lower bounds of pyproject.toml (PYTHON=python3.11)
+# make newest                   run the tests with the newest version of every package
 # make publish REPO=owner/name  write the repository's address wherever it is shown
 # make help-maintainers         print this list
 
 PARTS ?=
 REPO ?=
 
-.PHONY: parity bench bench-quick ray publish help-maintainers
+.PHONY: parity bench bench-quick ray oldest newest publish help-maintainers
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
@@ -25,6 +27,19 @@ bench-quick: .venv-bench/ready
 ray: .venv-ray/ready
 	.venv-ray/bin/python -m pytest -o addopts= tests/runs/ray_cluster.py
 
+# Numbers change in their last digits with the version of torch. So the notebooks are executed here,
+# with all their claims, but what they print is not compared.
+ANYWHERE = -m pytest --nbval-lax --numprocesses=auto --dist=loadfile
+
+oldest:
+	$(PYTHON) install.py .venv-oldest dev --versions oldest
+	.venv-oldest/bin/python $(ANYWHERE)
+
+newest:
+	rm -rf .venv-newest
+	$(PYTHON) install.py .venv-newest dev --versions newest
+	.venv-newest/bin/python $(ANYWHERE)
+
 publish: .venv/ready
 	.venv/bin/python notebooks/publish.py $(REPO)
 
@@ -34,24 +49,18 @@ help-maintainers:
 # Tianshou 1.1.0 asks for numpy<2 and gymnasium<0.29 but runs without these limits: hence --no-deps,
 # and the extra `parity`, which lists the other packages it imports.
 .venv-parity/ready: pyproject.toml constraints.txt
-	$(require-python)
-	$(PYTHON) -m venv .venv-parity
-	.venv-parity/bin/python -m pip install -q -c constraints.txt -e ".[parity]"
+	@$(PYTHON) install.py .venv-parity parity
 	.venv-parity/bin/python -m pip install -q --no-deps tianshou==1.1.0
 	.venv-parity/bin/python -m pip install -q --no-deps --target .venv-parity/tianshou12 tianshou==1.2.0
 	.venv-parity/bin/python -m pip install -q --no-deps --target .venv-parity/tianshou2 tianshou==2.0.1
 	@touch $@
 
 .venv-bench/ready: pyproject.toml constraints.txt
-	$(require-python)
-	$(PYTHON) -m venv .venv-bench
-	@echo "Installing into .venv-bench: pg_edu, Tianshou 1.1.0, Stable-Baselines3, MuJoCo."
-	.venv-bench/bin/python -m pip install -q -c constraints.txt -e ".[bench]"
+	@$(PYTHON) install.py .venv-bench bench
 	.venv-bench/bin/python -m pip install -q --no-deps tianshou==1.1.0
 	@touch $@
 
 .venv-ray/ready: pyproject.toml constraints.txt
-	$(require-python)
-	$(PYTHON) -m venv .venv-ray
-	.venv-ray/bin/python -m pip install -q -c constraints.txt -e ".[ray]" pytest hypothesis
+	@$(PYTHON) install.py .venv-ray ray
+	.venv-ray/bin/python -m pip install -q -c constraints.txt pytest hypothesis
 	@touch $@

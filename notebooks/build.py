@@ -10,13 +10,16 @@ built again.
 """
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jupytext
+import matplotlib
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
@@ -93,14 +96,34 @@ def read(source: Path) -> NotebookNode:
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
     """Run the cells in `folder` and keep their outputs."""
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         timeout=120,
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
-    ).execute(stderr=subprocess.DEVNULL)  # The kernel's own log goes; what cells print is kept.
+    )
+    with tempfile.TemporaryDirectory() as empty:
+        variables = os.environ | without_own_settings(empty)
+        # The kernel's own log goes; what cells print is kept.
+        client.execute(stderr=subprocess.DEVNULL, env=variables)
     del notebook.metadata["language_info"]  # It names the Python version that ran the cells.
+
+
+def without_own_settings(empty: str) -> dict[str, str]:
+    """Return environment variables for a kernel that draws as a new Matplotlib and IPython do.
+
+    Otherwise the user's MPLBACKEND, matplotlibrc and profile of IPython would decide whether a
+    picture appears below a cell, in which format, and what is printed beside it.
+
+    Args:
+        empty: an empty folder, for the profile that IPython makes.
+    """
+    return {
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MATPLOTLIBRC": str(Path(matplotlib.get_data_path()) / "matplotlibrc"),
+        "IPYTHONDIR": empty,
+    }
 
 
 def write(notebook: NotebookNode, path: Path) -> None:

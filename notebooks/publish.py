@@ -4,7 +4,9 @@
 
 The setting itself is Repository in pyproject.toml, under [project.urls]. The README's badges, the
 first code cell of each notebook (which installs the package where it is missing) and a badge that
-opens the notebook in Colab follow from it. The command can be repeated, also with another name.
+opens the notebook in Colab follow from it. The cell and the badge name the tag of this version, so
+that a notebook always meets the package it was built with. The command can be repeated, also with
+another name, and has to be after a change of version.
 """
 
 import re
@@ -25,17 +27,30 @@ def publish(repository: str, root: Path) -> None:
     )
     workflow = f"{address}/actions/workflows/test.yml"
     tests = f"[![Tests]({workflow}/badge.svg)]({workflow})"
-    set_badges(root / "README.md", f"{tests} {colab(repository, '00_quickstart')}")
+    tag = tag_of_this_version(root)
+    set_badges(root / "README.md", f"{tests} {colab(repository, tag, '00_quickstart')}")
+    install = f"%pip install -q {address}/archive/refs/tags/{tag}.zip"
     for source in sorted(root.glob("notebooks/src/*.md")):
-        set_badges(source, colab(repository, source.stem))
-        edit(source, r"(%pip install -q ).*", rf"\g<1>{address}/archive/refs/heads/main.zip")
+        set_badges(source, colab(repository, tag, source.stem))
+        edit(
+            source,
+            r"(?m)^( +)(?:raise ImportError\(.*|%pip install -q https:.*)$",
+            rf"\g<1>{install}",
+        )
         follow(source, root / "notebooks" / f"{source.stem}.ipynb")
 
 
-def colab(repository: str, name: str) -> str:
-    """Return the badge that opens the notebook of that name in Colab."""
+def tag_of_this_version(root: Path) -> str:
+    """Return v0.1.0 for version 0.1.0."""
+    text = (root / "pg_edu/__init__.py").read_text(encoding="utf-8")
+    version: str = re.findall(r'^__version__ = "(.+)"$', text, flags=re.MULTILINE)[0]
+    return f"v{version}"
+
+
+def colab(repository: str, tag: str, name: str) -> str:
+    """Return the badge that opens the notebook of that name in Colab, as it is at the tag."""
     site = "https://colab.research.google.com"
-    notebook = f"{site}/github/{repository}/blob/main/notebooks/{name}.ipynb"
+    notebook = f"{site}/github/{repository}/blob/{tag}/notebooks/{name}.ipynb"
     return f"[![Open in Colab]({site}/assets/colab-badge.svg)]({notebook})"
 
 
@@ -63,4 +78,7 @@ def follow(source: Path, path: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not re.fullmatch(r"[\w.-]+/[\w.-]+", sys.argv[1]):
         sys.exit("Which repository? make publish REPO=owner/name")
-    publish(sys.argv[1], Path(__file__).parents[1])
+    here = Path(__file__).parents[1]
+    publish(sys.argv[1], here)
+    tag = tag_of_this_version(here)
+    print(f"Commit this, and give the commit the tag {tag}: git tag {tag} && git push origin {tag}")

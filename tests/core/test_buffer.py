@@ -41,7 +41,10 @@ class Deques:
         if not end:
             return index, 0.0, 0, start
         self.episodes[n] = []
-        return index, float(sum(r["rew"] for r in episode)), len(episode), start
+        total = 0.0
+        for r in episode:  # Since Python 3.12 sum() corrects its rounding.
+            total += r["rew"]
+        return index, total, len(episode), start
 
     def in_time_order(self, key: str) -> list[Any]:
         return [r[key] for stored in self.deques for r in stored]

@@ -4,10 +4,11 @@ For example, `--nbval` would pass a notebook that has lost its outputs or shows 
 """
 
 import ast
+import os
 import re
+import runpy
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,6 @@ from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).parents[2]
 SOURCES = build.sources([])
-INSTALL = """\
-import importlib.util
-if importlib.util.find_spec("pg_edu") is None:
-    %pip install -q {}"""
-
 CHECK = re.compile(r"^check\(\"(.*?)\", (\w+)\)", re.MULTILINE)
 
 every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
@@ -137,11 +133,9 @@ def test_file_is_small(source: Path) -> None:
 
 
 @every_notebook
-def test_first_code_cell_installs_the_package_where_it_is_missing(source: Path) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    address = project["urls"].get("Repository")
-    where = f"{address}/archive/refs/heads/main.zip" if address else ".."
-    assert code_cells(source)[0].source == INSTALL.format(where)
+def test_first_code_cell_is_that_of_notebook_00_and_prints_nothing(source: Path) -> None:
+    """What it does is tested in test_first_cell.py."""
+    assert code_cells(source)[0].source == code_cells(SOURCES[0])[0].source
     assert code_cells(source)[0].outputs == []
 
 
@@ -210,8 +204,31 @@ def test_the_check_executes_nothing_and_changes_nothing(toy: Path) -> None:
     assert build.built(toy).read_bytes() == before
 
 
+@pytest.fixture
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give Matplotlib and IPython a user's settings, each of which changes what a plot leaves."""
+    profile = tmp_path / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text('c.InlineBackend.figure_formats = {"svg"}\n')
+    (tmp_path / "settings").write_text("figure.figsize: 2, 2\n", encoding="utf-8")
+    monkeypatch.setenv("IPYTHONDIR", str(profile.parent))
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "settings"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+
+
+@pytest.mark.usefixtures("own_settings")
+def test_pytest_runs_notebooks_without_the_users_settings() -> None:
+    runpy.run_path(str(build.FOLDER / "conftest.py"))
+    folder = Path(os.environ["IPYTHONDIR"])
+    assert not any(folder.rglob("*"))
+    for name, value in build.without_own_settings(str(folder)).items():
+        assert os.environ[name] == value
+
+
 @pytest.mark.slow
-def test_the_same_source_is_built_into_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_source_is_built_into_the_same_bytes_whatever_the_users_settings(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     source = tmp_path / "toy.md"
     source.write_text(
         "# Toy\n\n```python\nfor number in range(3):\n    print(number, flush=True)\n```\n\n"
@@ -219,6 +236,8 @@ def test_the_same_source_is_built_into_the_same_bytes(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     for name in ("once.ipynb", "twice.ipynb"):
+        if name == "twice.ipynb":
+            request.getfixturevalue("own_settings")
         notebook = build.read(source)
         build.execute(notebook, tmp_path)
         build.write(notebook, tmp_path / name)

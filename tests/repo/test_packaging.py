@@ -174,11 +174,24 @@ def test_publishing_writes_the_address_wherever_it_is_shown(copy: Path) -> None:
     assert project["urls"] == {"Repository": "https://github.com/ada/gradients"}
     readme = (copy / "README.md").read_text(encoding="utf-8")
     assert "(https://github.com/ada/gradients/actions/workflows/test.yml)" in readme
+    tag = f"v{pg_edu.__version__}"
     for notebook in (copy / "notebooks").glob("*.ipynb"):
         text = notebook.read_text(encoding="utf-8")
-        assert "%pip install -q https://github.com/ada/gradients/archive/refs/heads/main" in text
-        assert f"/github/ada/gradients/blob/main/notebooks/{notebook.name})" in text
-        assert "-q .." not in text
+        assert (
+            f"%pip install -q https://github.com/ada/gradients/archive/refs/tags/{tag}.zip" in text
+        )
+        assert f"/github/ada/gradients/blob/{tag}/notebooks/{notebook.name})" in text
+
+
+@pytest.mark.slow
+def test_publishing_again_after_a_change_of_version_names_the_new_tag_alone(copy: Path) -> None:
+    publish("ada/gradients", copy)
+    init = copy / "pg_edu/__init__.py"
+    init.write_text('__version__ = "7.8.9"\n', encoding="utf-8")
+    publish("ada/gradients", copy)
+    for page in [copy / "README.md", *(copy / "notebooks").glob("*.ipynb")]:
+        tags = re.findall(r"/(?:tags|blob)/(v[\d.]*\d)", page.read_text(encoding="utf-8"))
+        assert set(tags) == {"v7.8.9"}
 
 
 @pytest.mark.slow

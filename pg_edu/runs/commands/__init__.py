@@ -1,4 +1,4 @@
-"""The command line, `pg-edu` or `python -m pg_edu`: train, sweep, evaluate and probe.
+"""The command line, `pg-edu` or `python -m pg_edu`: train, sweep, evaluate, probe, notebooks.
 
 Each command has a file here, which parses its arguments, calls the rest of the package, and writes
 and prints the results. The commands share the other files:
@@ -35,7 +35,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from pg_edu.runs.commands import evaluate, probe, sweep, train
+from pg_edu.runs.commands import evaluate, notebooks, probe, sweep, train
 from pg_edu.runs.commands.messages import fail, program
 
 
@@ -69,8 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; it sets `command` to what runs the chosen command."""
     parser = _Parser(prog=program(), description="REINFORCE in the environments of Gymnasium.")
-    commands = parser.add_subparsers(required=True, metavar="train | sweep | evaluate | probe")
-    for command in (train, sweep, evaluate, probe):
+    commands = parser.add_subparsers(
+        required=True, metavar="train | sweep | evaluate | probe | notebooks"
+    )
+    for command in (train, sweep, evaluate, probe, notebooks):
         command.add_parser(commands)
     return parser
 

@@ -1,0 +1,71 @@
+"""`notebooks`: copy the notebooks out of the package, to work on them anywhere."""
+
+import argparse
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pg_edu.runs
+from pg_edu.runs.commands.messages import quoted
+
+
+def add_parser(commands: Any) -> None:
+    """Add this command to the parser."""
+    parser = commands.add_parser(
+        "notebooks",
+        allow_abbrev=False,
+        help="copy the notebooks into a folder",
+        description="Copy the notebooks of the course into a folder of yours. A file that is there "
+        "already is never replaced.",
+    )
+    parser.set_defaults(command=_run)
+    parser.add_argument("folder", type=Path, help="is made if it does not exist")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        count = copy_notebooks(arguments.folder)
+    except OSError as error:
+        raise ValueError(f"{error.filename}: {error.strerror}. Name another folder.") from error
+    folder = quoted(arguments.folder)
+    print(f"{count} notebooks are in {folder}. Begin with 00_quickstart: jupyter lab {folder}")
+    if importlib.util.find_spec("jupyterlab") is None:
+        print("JupyterLab is not installed here. To install it: python -m pip install jupyterlab")
+    return 0
+
+
+def copy_notebooks(folder: Path) -> int:
+    """Copy the notebooks and their pictures into a folder; return the number of notebooks.
+
+    Raises:
+        ValueError: a file of that name is there already. Then nothing is copied.
+    """
+    source = find_notebooks()
+    files = [path.relative_to(source) for path in sorted(source.glob("*.ipynb"))]
+    pictures = [path.relative_to(source) for path in sorted(source.glob("pictures/*"))]
+    taken = [file for file in files + pictures if (folder / file).exists()]
+    if taken:
+        raise ValueError(
+            f"{folder / taken[0]} exists already and may hold your work. Name another folder."
+        )
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    for file in files + pictures:
+        shutil.copyfile(source / file, folder / file)
+    return len(files)
+
+
+def find_notebooks() -> Path:
+    """Return the folder of the notebooks: in the installed package, or beside it in a clone.
+
+    Raises:
+        ValueError: there is none, since the package was installed in an unusual way.
+    """
+    package = Path(pg_edu.runs.__file__).parents[1]
+    for folder in (package / "_notebooks", package.parent / "notebooks"):
+        if (folder / "00_quickstart.ipynb").is_file():
+            return folder
+    raise ValueError(
+        f"no notebooks were found with the package in {package}. Install it from its repository "
+        "with pip, which adds them."
+    )
