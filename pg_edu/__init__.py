@@ -14,6 +14,7 @@ nothing else. In reading order:
     distributions    from an actor's output to a checked distribution over actions
     log_probs        one log-probability per decision, or an error
     actions          from raw actions to environment actions: bound and scale, and back
+    infos            what environments say besides observations, as the policy was told it
     sub_buffers      the slots of each environment's rows, and its unfinished episode
     buffer           transitions in time order
     returns          Gₜ = rₜ + γ Gₜ₊₁, advantages, n-step returns
@@ -24,6 +25,7 @@ nothing else. In reading order:
     reinforce        PGPolicy: forward, returns, loss
     leave_one_out    PGPolicy with a leave-one-out baseline, and unbiased
     staging          the rows of several vector steps before they are stored
+    env_checks       what is wrong with environments, and which one it is
     collector        act, step, store; the ends of episodes in every autoreset mode
     trainer          collect, update, discard, repeat
     checks           argument checks that several files use

@@ -19,9 +19,10 @@ PACKAGE = Path(__file__).parents[2] / "pg_edu"
 # is not part of "runs".
 FLOORS = [
     {"types", "checks", "guard"},
-    {"returns", "actions", "stats", "sub_buffers", "distributions", "staging", "rollback"},
+    {"returns", "actions", "stats", "sub_buffers", "distributions", "rollback", "env_checks"},
     {"batch", "log_probs"},
-    {"buffer", "nets"},
+    {"infos"},
+    {"buffer", "nets", "staging"},
     {"base_policy"},
     {"examine"},
     {"reinforce", "collector"},
