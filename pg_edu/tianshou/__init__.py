@@ -1,9 +1,10 @@
 """Provide the names that a script written for Tianshou v1.1.0 imports.
 
 The modules lie where v1.1.0 has them, so to move a script, replace `tianshou` with
-`pg_edu.tianshou` in its imports. Most names are those of pg_edu itself. Only the vector
-environments (`env.venvs`), the description of spaces (`utils.space_info`) and the loggers
-(`utils.logger`) are defined here.
+`pg_edu.tianshou` in its imports. Most names are those of pg_edu itself. Defined here are only the
+vector environments (`env.venvs`, `env.venv_wrappers`), the description of spaces
+(`utils.space_info`), the loggers (`utils.logger`, `highlevel.logger`) and what is said of names
+that are missing (`missing`). docs/TIANSHOU.md lists the differences.
 """
 
 from typing import TYPE_CHECKING

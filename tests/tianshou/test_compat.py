@@ -8,6 +8,8 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,10 +28,13 @@ from pg_edu.tianshou import (
     BaseLogger,
     DummyVectorEnv,
     LazyLogger,
+    ShmemVectorEnv,
     SpaceInfo,
     SubprocVectorEnv,
     TensorboardLogger,
 )
+from pg_edu.tianshou.highlevel.logger import LoggerFactoryDefault
+from pg_edu.tianshou.utils.logger import tensorboard as logger_module
 
 NAMES_OF_THE_ORIGINAL = recorded()
 # The one name that means something else there: a deterministic actor.
@@ -112,18 +117,20 @@ def test_packages_are_reached_from_the_name_of_the_whole_package() -> None:
         ("data", "CachedReplayBuffer", "VectorReplayBuffer"),
         ("data", "ReplayBufferManager", "VectorReplayBuffer"),
         ("data", "AsyncCollector", "SubprocVectorEnv"),
-        ("env", "ShmemVectorEnv", "SubprocVectorEnv"),
+        ("data.buffer.vecbuf", "HERVectorReplayBuffer", "VectorReplayBuffer"),
         ("env", "RayVectorEnv", "--backend ray"),
-        ("env", "VectorEnvNormObs", "NormalizeObservation"),
         ("env", "BaseVectorEnv", "gymnasium.vector.VectorEnv"),
+        ("env.venv_wrappers", "VectorEnvWrapper", "gymnasium.vector.VectorWrapper"),
         ("policy", "PPOPolicy", "Stable-Baselines3"),
+        ("policy", "ImitationPolicy", "Stable-Baselines3"),
         ("policy", "RandomPolicy", "random=True"),
         ("trainer", "OffpolicyTrainer", "OnpolicyTrainer"),
+        ("trainer.base", "BaseTrainer", "OnpolicyTrainer"),
         ("trainer", "test_episode", "n_episode"),
         ("utils", "WandbLogger", "add_scalar"),
-        ("utils.net.common", "Recurrent", r"\(output, state\)"),
+        ("utils.statistics", "MovAvg", "deque"),
         ("utils.net.common", "ActorCritic", "no critic"),
-        ("utils.net.continuous", "Actor", "ActorProb"),
+        ("utils.net.continuous", "Actor", "deterministic.*ActorProb"),
         ("utils.net.continuous", "RecurrentActorProb", r"\(\(loc, scale\), state\)"),
         ("utils.net.discrete", "Critic", "no critic"),
         ("", "exploration", "drawing its actions"),
@@ -138,14 +145,75 @@ def test_importing_a_name_that_is_missing_says_what_to_use_instead(
         exec(f"from {module} import {name}")
 
 
+# Names that say nothing about Tianshou: loggers of Python's kind, type variables, constants.
+WITHOUT_ADVICE = {"log", "logger", "T", "GYM_RESERVED_KEYS"}
+
+
+@pytest.mark.parametrize("path", moved_modules())
+def test_every_name_of_the_original_is_here_or_is_answered_with_advice(path: str) -> None:
+    module = moved_modules()[path]
+    for name in set(NAMES_OF_THE_ORIGINAL[path]) - WITHOUT_ADVICE - set(vars(module)):
+        try:
+            getattr(module, name)
+        except ImportError as error:
+            # TensorBoard's class is imported only where it is asked for.
+            assert f"has no {name}. " in str(error) or name == "SummaryWriter"
+
+
+@pytest.mark.parametrize("path", sorted(NAMES_OF_THE_ORIGINAL.keys() - moved_modules().keys()))
+def test_every_module_of_the_original_is_here_or_is_answered_with_advice(path: str) -> None:
+    """Python looks for the packages of a path first, so the message may name one of these."""
+    with pytest.raises(
+        ImportError, match=r"pg_edu.tianshou has no module ([\w.]+)\. \w.*\.$"
+    ) as info:
+        importlib.import_module(f"pg_edu.tianshou.{path}")
+    assert path.startswith(str(info.value).split()[4].rstrip("."))
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("from pg_edu.tianshou.trainer import onpolicy_trainer", r"OnpolicyTrainer\(policy=policy"),
+        ("from pg_edu.tianshou.trainer import onpolicy_trainer_iter", "for epoch_stats in Onpoli"),
+        ("from pg_edu.tianshou.trainer import offpolicy_trainer", r"OnpolicyTrainer\(policy=..."),
+        ("from pg_edu.tianshou.trainer.onpolicy import onpolicy_trainer", "OnpolicyTrainer"),
+        ("from pg_edu.tianshou.utils import BasicLogger", r"TensorboardLogger\(writer\)"),
+        ("from pg_edu.tianshou.utils.log_tools import BasicLogger", "TensorboardLogger"),
+        ("from pg_edu.tianshou.env import VectorEnv", r"DummyVectorEnv\(env_fns\)"),
+        ("from pg_edu.tianshou.data import ListReplayBuffer", "VectorReplayBuffer"),
+        ("from pg_edu.tianshou.algorithm import Reinforce", "Tianshou 2 calls PGPolicy Reinforce"),
+        ("import pg_edu.tianshou.algorithm.modelfree.reinforce", "Tianshou 2 calls PGPolicy"),
+        ("import pg_edu as ts; ts.env.DummyVectorEnv", "import pg_edu.tianshou as ts"),
+        ("import pg_edu as ts; ts.policy.PGPolicy", "import pg_edu.tianshou as ts"),
+        ("from pg_edu.data import Collector", "from pg_edu.tianshou.data import"),
+    ],
+)
+def test_names_of_other_versions_say_what_they_are_called_now(line: str, advice: str) -> None:
+    """0.2 to 0.5 had functions as trainers; Tianshou 2 renamed the policy."""
+    with pytest.raises(ImportError, match=advice):
+        exec(line)
+
+
+@pytest.mark.parametrize("module", ["pg_edu.tianshou.pond", "pg_edu.pond", "pg_edu.tianshou.e"])
+def test_a_module_that_neither_library_has_is_the_usual_import_error(module: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=f"No module named '{module}'"):
+        importlib.import_module(module)
+
+
 def test_importing_a_name_that_neither_library_has_is_the_usual_import_error() -> None:
     with pytest.raises(ImportError, match="cannot import name 'PondEnv'"):
         exec("from pg_edu.tianshou.env import PondEnv")
     assert not hasattr(tianshou.env, "PondEnv")
+    assert not hasattr(pg_edu, "pond")
 
 
 @pytest.mark.parametrize(
-    ("make_vector", "kind"), [(DummyVectorEnv, SyncVectorEnv), (SubprocVectorEnv, AsyncVectorEnv)]
+    ("make_vector", "kind"),
+    [
+        (DummyVectorEnv, SyncVectorEnv),
+        (SubprocVectorEnv, AsyncVectorEnv),
+        (ShmemVectorEnv, AsyncVectorEnv),
+    ],
 )
 def test_environment_i_is_seeded_with_s_plus_i(make_vector: Any, kind: type) -> None:
     """After seed(s) a further reset() draws what gym.make(...) draws after reset(seed=s + i)."""
@@ -170,6 +238,16 @@ def test_a_seed_also_determines_random_actions() -> None:
     assert envs.action_space.sample().tolist() == first
 
 
+def test_a_list_of_seeds_seeds_one_environment_each() -> None:
+    envs = DummyVectorEnv([make_cartpole] * 2)
+    assert envs.seed([7, 3]) == [7, 3]
+    obs, _ = envs.reset()
+    for row, seed in zip(obs, (7, 3), strict=True):
+        env = make_cartpole()
+        env.reset(seed=seed)
+        assert row.tolist() == env.reset()[0].tolist()
+
+
 def test_seed_without_a_number_only_resets_the_environments() -> None:
     assert DummyVectorEnv([make_cartpole] * 2).seed() == [None, None]
 
@@ -184,6 +262,36 @@ def test_environments_reset_in_the_step_that_ends_an_episode() -> None:
         obs, _, terminated, _, info = envs.step(np.array([0]))
     assert abs(info["final_obs"][0][2]) > 0.2  # the pole has fallen
     assert abs(obs[0][2]) < 0.05
+
+
+def test_attributes_are_read_from_all_environments_or_from_those_named() -> None:
+    envs = DummyVectorEnv([partial(gym.make, "CartPole-v1", max_episode_steps=n) for n in (5, 6)])
+    spec = [spec.max_episode_steps for spec in envs.get_env_attr("spec")]
+    assert (spec, envs.env_num) == ([5, 6], 2)
+    assert [s.max_episode_steps for s in envs.get_env_attr("spec", 1)] == [6]
+    assert [s.max_episode_steps for s in envs.get_env_attr("spec", [1, 0])] == [6, 5]
+
+
+def test_an_environment_of_the_old_gym_is_refused_with_the_import_that_mends_it() -> None:
+    """Scripts for 0.4 and 0.5 say `import gym`; its classes are in modules named gym."""
+    old_base = type("Env", (), {"__module__": "gym.core"})
+    old_env = type("Pond", (old_base,), {"__module__": "my_envs"})
+    with pytest.raises(TypeError, match=r"env_fns\[1\] makes a Pond.*gymnasium as gym"):
+        DummyVectorEnv([make_cartpole, old_env])
+    with pytest.raises(TypeError, match="old gym"):
+        SubprocVectorEnv([old_env])
+
+
+def test_an_environment_in_place_of_a_function_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"env_fns\[0\] is .*CartPole.*lambda: gym.make"):
+        DummyVectorEnv([make_cartpole()])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("argument", [{"wait_num": 1}, {"timeout": 0.1}])
+@pytest.mark.parametrize("make_vector", [DummyVectorEnv, SubprocVectorEnv, ShmemVectorEnv])
+def test_asynchronous_stepping_is_refused(make_vector: Any, argument: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"all environments step together.*SubprocVectorEnv"):
+        make_vector([make_cartpole], **argument)
 
 
 def test_space_info_of_cartpole() -> None:
@@ -338,6 +446,43 @@ def test_lazy_logger_still_saves_every_checkpoint() -> None:
     assert saved == [(1, 10, 20), (2, 10, 20)]
 
 
+def test_a_writer_that_cannot_write_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match=r"'log'.*TensorboardLogger\(SummaryWriter\(log_dir\)\)"):
+        TensorboardLogger("log")  # type: ignore[arg-type]
+
+
+def test_a_missing_tensorboard_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(logger_module, "find_spec", lambda name: None)
+    command = "pip install tensorboard"
+    with pytest.raises(ImportError, match=command):
+        exec("from pg_edu.tianshou.utils.logger.tensorboard import SummaryWriter")
+    with pytest.raises(ImportError, match=command):
+        LoggerFactoryDefault().create_logger(str(tmp_path))
+    with pytest.raises(ImportError, match=command):
+        TensorboardLogger.restore_logged_data(str(tmp_path))
+
+
+def test_the_factory_of_loggers_refuses_what_is_not_tensorboard() -> None:
+    factory = LoggerFactoryDefault()
+    factory.logger_type = "wandb"
+    with pytest.raises(ValueError, match=r"'wandb'.*let its add_scalar call wandb.log"):
+        factory.create_logger("log", "name", None)
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is None, reason="TensorBoard is not installed")
+def test_what_tensorboard_logged_is_restored(tmp_path: Path) -> None:
+    """Recorded from Tianshou v1.1.0, which returns the same nested dict of arrays."""
+    logger = LoggerFactoryDefault().create_logger(str(tmp_path))
+    for step in (0, 1000):
+        logger.log_train_data({"returns_stat": {"mean": step / 4}}, step)
+    logger.finalize()
+    restored = TensorboardLogger.restore_logged_data(str(tmp_path))["train"]
+    assert restored["returns_stat"]["mean"].tolist() == [250.0]
+    assert restored["env_step"].tolist() == [1000.0]
+
+
 def test_a_subclass_of_base_logger_defines_only_where_to_write() -> None:
     class Remembering(BaseLogger):
         def write(self, step_type: str, step: int, data: dict[str, Any]) -> None:
@@ -345,4 +490,6 @@ def test_a_subclass_of_base_logger_defines_only_where_to_write() -> None:
 
     logger = Remembering()
     logger.log_test_data({"returns_stat": {"mean": 2.0}}, 7)
+    with pytest.raises(NotImplementedError, match="TensorboardLogger can"):
+        logger.restore_logged_data("log")
     assert logger.last == ("test/env_step", 7, {"returns_stat/mean": 2.0})
