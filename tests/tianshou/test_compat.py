@@ -121,7 +121,6 @@ def test_packages_are_reached_from_the_name_of_the_whole_package() -> None:
         ("trainer", "OffpolicyTrainer", "OnpolicyTrainer"),
         ("trainer", "test_episode", "n_episode"),
         ("utils", "WandbLogger", "add_scalar"),
-        ("utils.net.common", "Recurrent", r"\(output, state\)"),
         ("utils.net.common", "ActorCritic", "no critic"),
         ("utils.net.continuous", "Actor", "ActorProb"),
         ("utils.net.continuous", "RecurrentActorProb", r"\(\(loc, scale\), state\)"),

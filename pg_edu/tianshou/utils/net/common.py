@@ -2,19 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from pg_edu.nets import MLP, Net
+from pg_edu.nets import MLP, Net, Recurrent
 from pg_edu.tianshou.missing import explain_missing
 
-__all__ = ["MLP", "Net"]
+__all__ = ["MLP", "Net", "Recurrent"]
 
 if not TYPE_CHECKING:
     __getattr__ = explain_missing(
         __name__,
         {
-            "Recurrent": (
-                "Write a module that returns (output, state): Collector passes the state from "
-                "step to step and resets it with its environment."
-            ),
             "ActorCritic": "PGPolicy has no critic; give the actor's parameters to the optimizer.",
             "BaseActor": "Use Actor or ActorProb, or an nn.Module of your own.",
             "NetBase": "Use Net, or an nn.Module of your own.",
