@@ -9,6 +9,7 @@ Source: Williams (1992); the API and the numbers are those of Tianshou v1.1.0, P
 import inspect
 import math
 import warnings
+from collections.abc import Iterator
 from copy import copy
 from typing import Any, Generic, cast
 
@@ -31,11 +32,17 @@ from pg_edu.base_policy import (
 from pg_edu.batch import Batch, to_numpy
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.distributions import check_distribution, make_distribution
+from pg_edu.hidden_state import leaves
 from pg_edu.log_probs import checked_log_prob
 from pg_edu.returns import discounted_returns
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats
 from pg_edu.types import Flags, Floats, Ints, TDistFnDiscrOrCont
 
+WITHOUT_MEMORY = (
+    "the actor returns a hidden state, but PGPolicy.learn scores every row without one, as "
+    "Tianshou v1.1.0 does: with other probabilities than those that the actions were drawn with. "
+    "To learn with the memory that acted, write pg_edu.RecurrentPGPolicy in place of PGPolicy."
+)
 NOT_FOR_LEARN = {"rew", "terminated", "truncated", "done", "obs_next"}  # replaced by the returns
 TPGTrainingStats = TypeVar("TPGTrainingStats", bound=PGTrainingStats, default=PGTrainingStats)
 
@@ -188,7 +195,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         order: Any = slice(None)
         place: Any = slice(None)
         if not _is_in_order_of_time(indices, end, buffer):  # sample(0) returns rows in order
-            order, place = _order_of_time(indices, buffer)
+            order, place = order_of_time(indices, buffer)
             _check_complete(indices[order], end[order], buffer)
         returns = discounted_returns(rew[order], end[order], self.gamma, bootstrap[order])[place]
         if not np.isfinite(returns).all():
@@ -229,14 +236,21 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 last step, a parameter that has become NaN.
         """
         _check_learnable(batch, batch_size)
-        columns = Batch({k: v for k, v in batch.items() if k not in NOT_FOR_LEARN})
+        columns = self._columns(batch)
         losses: list[float] = []
         for _ in range(repeat):
-            for minibatch in columns.split(batch_size or -1, merge_last=True):
+            for minibatch in self._minibatches(columns, batch_size):
                 losses.append(self._step(minibatch))
         self._check_parameters()
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
+
+    def _columns(self, batch: types.BatchWithReturnsProtocol) -> Batch:
+        """Return what the minibatches are made of: what `forward` gets, actions and returns."""
+        return Batch({k: v for k, v in batch.items() if k not in NOT_FOR_LEARN})
+
+    def _minibatches(self, columns: Batch, batch_size: int | None) -> Iterator[Any]:
+        return columns.split(batch_size or -1, merge_last=True)
 
     def _step(self, minibatch: types.BatchWithReturnsProtocol) -> float:
         """Take one gradient step and return the loss before it."""
@@ -253,13 +267,27 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         return value
 
     def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
-        result = self(minibatch)  # draws actions too, as v1.1.0 does: it moves torch's generator
+        log_prob = self._log_prob(minibatch)
+        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=log_prob.device)
+        return -(log_prob * returns.flatten().expand_as(log_prob)).mean()
+
+    def _log_prob(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
+        """Return the log-probabilities of the actions, [1, B], or [A, B] of their dimensions."""
+        log_prob, hidden = self._log_prob_and_state(minibatch, None)
+        if next(leaves(hidden), None) is not None:
+            self._warn_once(WITHOUT_MEMORY)
+        return log_prob
+
+    def _log_prob_and_state(
+        self, minibatch: types.BatchWithReturnsProtocol, state: Any
+    ) -> tuple[Tensor, Any]:
+        # `forward` draws actions too, as v1.1.0 does: it moves torch's generator.
+        result = self(minibatch, state=state)
         act = torch.as_tensor(minibatch.act, dtype=result.act.dtype, device=result.act.device)
-        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
-        log_prob = checked_log_prob(result.dist, act).reshape(len(returns), -1).T  # [1 or A, B]
+        log_prob = checked_log_prob(result.dist, act).reshape(len(act), -1).T
         if len(log_prob) > 1:
             self._warn_of_mean_over_dimensions(result.dist.batch_shape[1:])
-        return -(log_prob * returns.expand_as(log_prob)).mean()
+        return log_prob, result.get("state")
 
     def _check_parameters(self) -> None:
         """Raise if the steps of `learn` have made a parameter NaN."""
@@ -411,7 +439,7 @@ def _check_finite_rewards(rew: Floats, indices: Ints) -> None:
         )
 
 
-def _order_of_time(indices: Ints, buffer: ReplayBuffer) -> tuple[Ints, Ints]:
+def order_of_time(indices: Ints, buffer: ReplayBuffer) -> tuple[Ints, Ints]:
     """Return the rows of a batch oldest first, each once, and the place of each row among them."""
     stored = buffer.sample_indices(0)
     age = np.full(buffer.maxsize, -1)
