@@ -10,6 +10,7 @@ nothing else. In reading order:
 
     types            the names of arrays, and the fields of a Batch at each stage
     batch            named arrays that are indexed together
+    hidden_state     what an actor with memory carries from step to step
     nets             actors: from observations to the parameters of a distribution
     distributions    from an actor's output to a checked distribution over actions
     log_probs        one log-probability per decision, or an error
@@ -24,6 +25,7 @@ nothing else. In reading order:
     examine          rows, actions and parameters: what would train the wrong thing
     reinforce        PGPolicy: forward, returns, loss
     leave_one_out    PGPolicy with a leave-one-out baseline, and unbiased
+    recurrent        PGPolicy for actors with memory: whole episodes, step after step
     staging          the rows of several vector steps before they are stored
     env_checks       what is wrong with environments, and which one it is
     collector        act, step, store; the ends of episodes in every autoreset mode
@@ -49,7 +51,8 @@ from pg_edu.buffer import ReplayBuffer, VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.guard import OuterBroadcastError, allow_outer_broadcast, forbid_outer_broadcast
 from pg_edu.leave_one_out import LeaveOneOut
-from pg_edu.nets import MLP, Actor, ActorProb, Net
+from pg_edu.nets import MLP, Actor, ActorProb, Net, Recurrent
+from pg_edu.recurrent import RecurrentPGPolicy
 from pg_edu.reinforce import PGPolicy, TPGTrainingStats
 from pg_edu.stats import (
     PGTrainingStats,
@@ -111,6 +114,8 @@ __all__ = [
     "OuterBroadcastError",
     "PGPolicy",
     "PGTrainingStats",
+    "Recurrent",
+    "RecurrentPGPolicy",
     "ReplayBuffer",
     "RolloutBatchProtocol",
     "RunningMeanStd",

@@ -147,7 +147,11 @@ class ReplayBuffer:
         if len(buffer) == 0:
             return np.zeros(0, int)
         column = map_leaves(lambda leaf: leaf[:, None], Batch(buffer[:]))
-        return self.extend(column, np.ones((len(buffer), 1), bool))[0]
+        is_first = buffer.is_first(buffer.sample_indices(0))
+        index = self.extend(column, np.ones((len(buffer), 1), bool))[0]
+        # `extend` takes the oldest row for the first of an episode; the other buffer knows better.
+        self._sub_buffers.is_first[self._own_rows()][index] = is_first
+        return index
 
     def mark_truncated(self, buffer_ids: Sequence[int] | Ints) -> None:
         """End the running episodes of some sub-buffers, as a reset of their environments does.
@@ -223,6 +227,14 @@ class ReplayBuffer:
         successor = np.arange(1, self.maxsize + 1)
         successor[self.sub_buffer_size - 1 :: self.sub_buffer_size] -= self.sub_buffer_size
         return successor[index]
+
+    def is_first(self, index: Ints) -> Flags:
+        """Tell whether the row at each index is the first of its episode.
+
+        The oldest row of a sub-buffer need not be: the rows before it may have been overwritten, or
+        discarded by `reset(keep_statistics=True)`.
+        """
+        return self._sub_buffers.is_first[self._own_rows()][index]
 
     def unfinished_index(self) -> Ints:
         """Return the newest row of each unfinished episode: [buffer_num or fewer]."""
@@ -339,6 +351,11 @@ class ReplayBuffer:
             raise ValueError(f"buffer_ids: expected {expected}, got {buffer_ids!r}")
         return ids
 
+    def _own_rows(self) -> slice:
+        """Return where this buffer's rows lie in the storage."""
+        size = self.sub_buffer_size
+        return slice(self._own.start * size, self._own.stop * size)
+
     def _sizes(self) -> Ints:
         """Return the number of rows in each sub-buffer, [buffer_num]."""
         return self._sub_buffers.size[self._own]
@@ -373,8 +390,7 @@ class ReplayBuffer:
 
     def _fields(self, read: Callable[[AnyArray], Any] = lambda leaf: leaf) -> Batch:
         """Return read(leaf) for every leaf of every field."""
-        size = self.sub_buffer_size
-        own_rows = slice(self._own.start * size, self._own.stop * size)
+        own_rows = self._own_rows()
         return map_leaves(lambda leaf: read(leaf[own_rows]), self._storage)
 
     def _rows(self, read: Callable[[AnyArray], Any]) -> RolloutBatchProtocol:

@@ -39,6 +39,7 @@ from pg_edu.env_checks import (
     final_observations,
     warn_if_one_is_in_several_slots,
 )
+from pg_edu.hidden_state import check_state, reset_rows
 from pg_edu.infos import Info, for_acting, kept, merged, told
 from pg_edu.staging import Block, Columns
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats
@@ -392,7 +393,7 @@ class Collector:
             block.put_final_obs(self._obs)  # of all environments: the others go on from there
             self._reset_ended(done, options)
         if self._state is not None and starts.any():
-            self._state = _reset_state(self._state, starts)
+            self._state = reset_rows(self._state, starts)
         return after
 
     def _put_final(self, done: Flags, info: Info, block: Block) -> Info:
@@ -464,8 +465,7 @@ class Collector:
         batch = cast(ObsBatchProtocol, Batch.of({"obs": obs, "info": info}))
         result = self.policy.forward(batch, self._state)
         state = result.get("state")
-        if state is not None:
-            _check_state(state, self.env_num)
+        check_state(state, self.env_num)
         self._state = state
         act = to_numpy(result.act)
         if self.exploration_noise:
@@ -543,41 +543,6 @@ def _bytes(obs: Any) -> int:
     if isinstance(obs, dict):
         return sum(_bytes(value) for value in obs.values())
     return np.asarray(obs).nbytes
-
-
-def _check_state(state: Any, environments: int) -> None:
-    """Require a hidden state that has the environments on axis 0 of every tensor or array."""
-    if isinstance(state, tuple | list):
-        for child in state:
-            _check_state(child, environments)
-    elif isinstance(state, dict | Batch):
-        for child in _entries(state).values():
-            _check_state(child, environments)
-    elif isinstance(state, torch.Tensor | np.ndarray) and state.shape[:1] != (environments,):
-        raise ValueError(
-            f"the policy's state must have the {environments} environments on axis 0, "
-            f"got shape {list(state.shape)}."
-        )
-
-
-def _entries(state: dict[str, Any] | Batch) -> dict[str, Any]:
-    return vars(state) if isinstance(state, Batch) else state
-
-
-def _reset_state(state: Any, where: Flags) -> Any:
-    """Return a copy of the hidden state that is 0 in the given environments."""
-    if isinstance(state, tuple | list):
-        return type(state)(_reset_state(child, where) for child in state)
-    if isinstance(state, dict | Batch):
-        return type(state)(
-            {key: _reset_state(child, where) for key, child in _entries(state).items()}
-        )
-    if not isinstance(state, torch.Tensor | np.ndarray):
-        return state
-    rows = where.reshape(-1, *[1] * (state.ndim - 1))
-    if isinstance(state, torch.Tensor):
-        return state.masked_fill(torch.as_tensor(rows, device=state.device), 0)
-    return np.where(rows, np.zeros_like(state), state)
 
 
 def _vector_of_one(env: gym.Env[Any, Any]) -> VectorEnv[Any, Any, Any]:

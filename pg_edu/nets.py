@@ -3,6 +3,7 @@
     Net        obs [B, O]  ->  features or logits [B, H]
     Actor      obs [B, O]  ->  one probability (or logit) per discrete action [B, A]
     ActorProb  obs [B, O]  ->  (mu, sigma) of a Gaussian, each [B, A]
+    Recurrent  obs [B, O]  ->  features or logits [B, H], and a hidden state
 
 Each takes `(obs, state, info)` and returns `(output, state)`, as a policy requires of its actor;
 `state` is the hidden state of a recurrent network, and None otherwise. The names of parameters and
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pg_edu.batch import to_numpy
+from pg_edu.batch import Batch, to_numpy
 from pg_edu.types import Device, TArr
 
 Shape = int | np.integer[Any] | Sequence[int]
@@ -266,8 +267,8 @@ class ActorProb(nn.Module):
         self._unbounded = unbounded
 
     def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Gaussian, Any]:
-        """Map obs to ((mu [B, A], sigma [B, A]), the given state)."""
-        features, _ = self.preprocess(obs, state)
+        """Map obs to ((mu [B, A], sigma [B, A]), the preprocessing network's new state)."""
+        features, hidden = self.preprocess(obs, state)
         mu = self.mu(features)
         if not self._unbounded:
             mu = self.max_action * torch.tanh(mu)
@@ -275,7 +276,84 @@ class ActorProb(nn.Module):
             log_sigma = self.sigma(features).clamp(LOG_SIGMA_MIN, LOG_SIGMA_MAX)
         else:
             log_sigma = self.sigma_param.view(1, -1).expand_as(mu)
-        return (mu, log_sigma.exp()), state
+        return (mu, log_sigma.exp()), hidden
+
+
+class Recurrent(nn.Module):
+    """A network with memory: a linear layer, LSTM layers, and a linear layer.
+
+    The hidden state keeps its graph, so that a gradient reaches the steps before (v1.1.0 detaches
+    it). `RecurrentPGPolicy` needs this; `PGPolicy`, which learns without a state, gives the same
+    numbers either way.
+
+    Args:
+        layer_num: the number of LSTM layers.
+        state_shape: shape of one observation, or the number O of its values.
+        action_shape: shape of the output or its width.
+        device: the device of the parameters, to which observations are moved.
+        hidden_layer_size: the width H of each hidden layer.
+
+    Raises:
+        ValueError: observations of another width, or a state without "hidden" and "cell".
+
+    Source: Hochreiter & Schmidhuber (1997), Long short-term memory; Tianshou v1.1.0, Recurrent.
+
+    Example:
+        >>> net = Recurrent(layer_num=1, state_shape=3, action_shape=2, hidden_layer_size=8)
+        >>> logits, state = net(np.zeros((5, 3)))
+        >>> logits.shape, state.hidden.shape
+        (torch.Size([5, 2]), torch.Size([5, 1, 8]))
+        >>> logits, state = net(np.ones((5, 3)), state)  # the next step
+    """
+
+    def __init__(
+        self,
+        layer_num: int,
+        state_shape: Shape,
+        action_shape: Shape,
+        device: Device = "cpu",
+        hidden_layer_size: int = 128,
+    ) -> None:
+        super().__init__()
+        self.input_dim, self.output_dim = _size(state_shape), _size(action_shape)
+        self.device = device
+        H = hidden_layer_size
+        self.nn = nn.LSTM(H, H, layer_num, batch_first=True, device=device)
+        self.fc1 = nn.Linear(self.input_dim, H, device=device)
+        self.fc2 = nn.Linear(H, self.output_dim, device=device)
+
+    def forward(self, obs: TArr, state: Any = None, info: Any = None) -> tuple[Tensor, Batch]:
+        """Map obs to (output [B, A] after the last step, the new state).
+
+        Args:
+            obs: one step, [B, O], or L steps of each row, [B, L, O].
+            state: None, or a dict or Batch of "hidden" and "cell", each [B, layer_num, H].
+            info: not used.
+        """
+        x = torch.as_tensor(obs, dtype=torch.float32, device=self.device)
+        if x.dim() not in (2, 3) or x.shape[-1] != self.input_dim:
+            raise ValueError(
+                f"obs must have shape [B, {self.input_dim}], or [B, L, {self.input_dim}] for L "
+                f"steps, but has {list(x.shape)}. state_shape is that of one observation."
+            )
+        steps = x if x.dim() == 3 else x.unsqueeze(1)
+        y, (hidden, cell) = self.nn(self.fc1(steps), _lstm_state(state))
+        new_state = {"hidden": hidden.transpose(0, 1), "cell": cell.transpose(0, 1)}
+        return self.fc2(y[:, -1]), Batch.of(new_state)
+
+
+def _lstm_state(state: Any) -> tuple[Tensor, Tensor] | None:
+    """Return a state of `Recurrent` as an LSTM takes it, with the rows on axis 1."""
+    if state is None:
+        return None
+    keys = list(state.keys()) if hasattr(state, "keys") else type(state).__name__
+    if "hidden" not in keys or "cell" not in keys:
+        raise ValueError(
+            f"state must be None, or hold the keys 'hidden' and 'cell', but it holds {keys}. Pass "
+            "the state that the last call returned."
+        )
+    hidden, cell = torch.as_tensor(state["hidden"]), torch.as_tensor(state["cell"])
+    return hidden.transpose(0, 1).contiguous(), cell.transpose(0, 1).contiguous()
 
 
 def _one_per_layer(depth: int, **given: Any) -> Iterable[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ Source: Williams (1992); the API and the numbers are those of Tianshou v1.1.0, P
 
 import inspect
 import math
+from collections.abc import Iterator
 from copy import copy
 from typing import Any, Generic, cast
 
@@ -45,6 +46,7 @@ from pg_edu.examine import (
     is_saturated,
     modes_that_differ,
 )
+from pg_edu.hidden_state import leaves
 from pg_edu.infos import for_learning
 from pg_edu.log_probs import checked_log_prob
 from pg_edu.returns import discounted_returns
@@ -52,6 +54,11 @@ from pg_edu.rollback import restored_on_error
 from pg_edu.stats import PGTrainingStats, RunningMeanStd, SequenceSummaryStats
 from pg_edu.types import Flags, Ints, TDistFnDiscrOrCont
 
+WITHOUT_MEMORY = (
+    "the actor returns a hidden state, but PGPolicy.learn scores every row without one, as "
+    "Tianshou v1.1.0 does: with other probabilities than those that the actions were drawn with. "
+    "To learn with the memory that acted, write pg_edu.RecurrentPGPolicy in place of PGPolicy."
+)
 NOT_FOR_LEARN = {"rew", "terminated", "truncated", "done", "obs_next"}  # replaced by the returns
 NO_STATISTICS = {"mean": 0.0, "var": 1.0, "count": 0}
 TPGTrainingStats = TypeVar("TPGTrainingStats", bound=PGTrainingStats, default=PGTrainingStats)
@@ -226,7 +233,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         order: Any = slice(None)
         place: Any = slice(None)
         if not _is_in_order_of_time(indices, end, buffer):  # sample(0) returns rows in order
-            order, place = _order_of_time(indices, buffer)
+            order, place = order_of_time(indices, buffer)
             _check_complete(indices[order], end[order], buffer)
         returns = discounted_returns(rew[order], end[order], self.gamma, bootstrap[order])[place]
         check_returns(returns, buffer, indices)
@@ -274,16 +281,24 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         check_learnable(batch, batch_size)
         for message in modes_that_differ(self.actor):
             self._warn_once(message)
-        columns = _columns_for_learn(batch)
+        columns = self._columns(batch)
         losses: list[float] = []
         with restored_on_error(self, self.optim) as before, finite_parameters(self.actor, before):
             for _ in range(repeat):
-                for minibatch in Batch.split(columns, batch_size or -1, merge_last=True):
-                    losses.append(self._step(_with_info_acted_on(minibatch)))
+                for minibatch in self._minibatches(columns, batch_size):
+                    losses.append(self._step(minibatch))
         if losses and losses[-1] == 0.0 and is_saturated(self.actor, batch, self.action_space):
             self._warn_once(SATURATED)
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
+
+    def _columns(self, batch: types.BatchWithReturnsProtocol) -> Batch:
+        """Return what the minibatches are made of: what `forward` gets, actions and returns."""
+        unused = NOT_FOR_LEARN | ({"info"} if "obs_info" in batch else set())
+        return Batch({key: value for key, value in vars(batch).items() if key not in unused})
+
+    def _minibatches(self, columns: Batch, batch_size: int | None) -> Iterator[Any]:
+        return Batch.split(columns, batch_size or -1, merge_last=True)
 
     def _step(self, minibatch: types.BatchWithReturnsProtocol) -> float:
         """Take one gradient step and return the loss before it."""
@@ -300,14 +315,28 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         return value
 
     def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
-        result = self(minibatch)  # draws actions too, as v1.1.0 does: it moves torch's generator
+        log_prob = self._log_prob(minibatch)
+        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=log_prob.device)
+        return -(log_prob * returns.flatten().expand_as(log_prob)).mean()
+
+    def _log_prob(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
+        """Return the log-probabilities of the actions, [1, B], or [A, B] of their dimensions."""
+        log_prob, hidden = self._log_prob_and_state(minibatch, None)
+        if next(leaves(hidden), None) is not None:
+            self._warn_once(WITHOUT_MEMORY)
+        return log_prob
+
+    def _log_prob_and_state(
+        self, minibatch: types.BatchWithReturnsProtocol, state: Any
+    ) -> tuple[Tensor, Any]:
+        # `forward` draws actions too, as v1.1.0 does: it moves torch's generator.
+        result = self(_with_info_acted_on(minibatch), state=state)
         act = torch.as_tensor(minibatch.act, dtype=result.act.dtype, device=result.act.device)
-        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
         scores = checked_log_prob(result.dist, act)
-        log_prob = scores.reshape(len(returns), -1).T  # [1 or A, B]
+        log_prob = scores.reshape(len(act), -1).T
         if len(log_prob) > 1:
             self._warn_of_mean_over_dimensions(scores.shape[1:])
-        return -(log_prob * returns.expand_as(log_prob)).mean()
+        return log_prob, result.get("state")
 
     def _warn_of_mean_over_dimensions(self, dimensions: torch.Size) -> None:
         shape = ", ".join(map(str, dimensions))
@@ -367,12 +396,6 @@ def _with_info_acted_on(minibatch: Any) -> Any:
     if "obs_info" in minibatch:
         minibatch.info = for_learning(Batch.pop(minibatch, "obs_info"))
     return minibatch
-
-
-def _columns_for_learn(batch: types.BatchWithReturnsProtocol) -> Batch:
-    """Return the columns of a batch from which `learn` takes its minibatches."""
-    unused = NOT_FOR_LEARN | ({"info"} if "obs_info" in batch else set())
-    return Batch({key: value for key, value in vars(batch).items() if key not in unused})
 
 
 def _complete_statistics(
@@ -451,7 +474,7 @@ def _dicts_as_batches(state: Any) -> Any:
     return state
 
 
-def _order_of_time(indices: Ints, buffer: ReplayBuffer) -> tuple[Ints, Ints]:
+def order_of_time(indices: Ints, buffer: ReplayBuffer) -> tuple[Ints, Ints]:
     """Return the rows of a batch oldest first, each once, and the place of each row among them."""
     stored = buffer.sample_indices(0)
     age = np.full(buffer.maxsize, -1)

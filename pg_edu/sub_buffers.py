@@ -23,6 +23,7 @@ class SubBuffers:
         start: the index at which the unfinished episode started, [N].
         length: the number of its steps so far, [N].
         episode_return: the sum of its rewards so far, [N, ...].
+        is_first: whether the row in a slot is the first of its episode, [N R].
     """
 
     def __init__(self, num: int, sub_buffer_size: int) -> None:
@@ -33,6 +34,7 @@ class SubBuffers:
         self.start = self.first.copy()
         self.length = np.zeros(num, int)
         self.episode_return: AnyArray = np.zeros(num)
+        self.is_first = np.zeros(num * sub_buffer_size, bool)
 
     def start_episodes(self, ids: Ints | slice) -> None:
         """Start a new episode at the next slot of each of these sub-buffers."""
@@ -66,8 +68,9 @@ class SubBuffers:
         self.size[ids] = np.minimum(self.size[ids] + rows, self.sub_buffer_size)
         length = np.where(end, length_so_far, 0)
         episode_return = np.where(_per_row(end, rew), return_so_far, 0.0)
-        index = self.first[ids] + slot
-        return index[valid], episode_return[valid], length[valid], start[valid]
+        index = (self.first[ids] + slot)[valid]
+        self.is_first[index] = (length_so_far == 1)[valid]
+        return index, episode_return[valid], length[valid], start[valid]
 
     def _count_episodes(
         self, ids: Ints, rew: AnyArray, end: Flags, valid: Flags, next_slot: Ints

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pg_edu.nets import MLP, Actor, ActorProb, Net
+from pg_edu.nets import MLP, Actor, ActorProb, Net, Recurrent
 
 OBS = np.arange(6.0).reshape(2, 3)
 LAST = ["last.model.0.weight", "last.model.0.bias", "last.model.2.weight", "last.model.2.bias"]
@@ -141,15 +141,15 @@ def test_networks_compute_on_their_device() -> None:
     assert {t.device.type for t in gaussian(OBS)[0]} == {"meta"}
 
 
-def test_actor_returns_the_new_state_and_actor_prob_the_one_it_was_given() -> None:
-    class Recurrent(nn.Module):
+def test_actors_return_the_new_state_of_their_preprocessing_network() -> None:
+    class Recalls(nn.Module):
         output_dim = 3
 
         def forward(self, obs: Any, state: Any) -> tuple[torch.Tensor, Any]:
             return torch.zeros(len(obs), 3), "new"
 
-    assert Actor(Recurrent(), 2)(OBS, "old")[1] == "new"
-    assert ActorProb(Recurrent(), 2)(OBS, "old")[1] == "old"
+    assert Actor(Recalls(), 2)(OBS, "old")[1] == "new"
+    assert ActorProb(Recalls(), 2)(OBS, "old")[1] == "new"
 
 
 def test_actor_returns_logits_if_softmax_output_is_false() -> None:
@@ -213,3 +213,80 @@ def test_the_output_width_of_a_foreign_network_must_be_given() -> None:
 def test_lists_must_have_one_entry_per_hidden_layer(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name} is a list of {len(value)}.* 2 hidden layers"):
         MLP(3, hidden_sizes=[4, 4], **{name: value})
+
+
+# Recurrent
+
+LSTM = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
+
+
+def recurrent(layer_num: int = 2) -> Recurrent:
+    torch.manual_seed(7)
+    return Recurrent(layer_num, state_shape=3, action_shape=2, hidden_layer_size=4)
+
+
+def test_recurrent_gives_the_numbers_of_v1_1_0() -> None:
+    """Recorded from Tianshou v1.1.0 after torch.manual_seed(7): two steps, OBS and OBS / 2."""
+    net = recurrent()
+    lstm = [f"{kind}_l{layer}" for layer in (0, 1) for kind in LSTM]
+    linear = [f"{name}.{kind}" for name in ("fc1", "fc2") for kind in ("weight", "bias")]
+    assert list(net.state_dict()) == [f"nn.{name}" for name in lstm] + linear
+
+    first, state = net(OBS)
+    second, state = net(OBS / 2, state)
+    assert list(state.keys()) == ["hidden", "cell"]
+    assert state.hidden.shape == state.cell.shape == (2, 2, 4)
+    for mine, theirs in [
+        (first, [[-0.3417011499, 0.0167527758], [-0.3292463720, -0.0008304939]]),
+        (second, [[-0.3404698372, 0.0010583922], [-0.3249713182, -0.0202895552]]),
+        (state.hidden[0, 1], [-0.2309972197, 0.1820805818, 0.0418363735, 0.1672186404]),
+        (state.cell[1, 0], [-0.4451893866, 0.8040872216, 0.2145139873, -0.2513235807]),
+    ]:
+        torch.testing.assert_close(mine, torch.tensor(theirs), rtol=1e-6, atol=1e-6)
+
+
+def test_recurrent_takes_several_steps_as_it_takes_one_after_the_other() -> None:
+    net = recurrent()
+    steps = torch.rand(5, 4, 3)
+    state = None
+    for t in range(4):
+        output, state = net(steps[:, t], state)
+    together, state_after = net(steps)
+    torch.testing.assert_close(together, output)
+    assert state is not None
+    torch.testing.assert_close(state_after.hidden, state.hidden)
+
+
+def test_the_state_of_recurrent_may_be_a_dict_of_arrays() -> None:
+    net = recurrent()
+    _, state = net(OBS)
+    arrays = {key: value.detach().numpy() for key, value in state.items()}
+    torch.testing.assert_close(net(OBS, arrays)[0], net(OBS, state)[0])
+
+
+@pytest.mark.parametrize("obs", [np.zeros(3), np.zeros((2, 4)), np.zeros((2, 1, 1, 3))], ids=str)
+def test_recurrent_refuses_observations_of_another_shape(obs: Any) -> None:
+    with pytest.raises(ValueError, match=r"obs must have shape \[B, 3\], or \[B, L, 3\].*but has"):
+        recurrent()(obs)
+
+
+@pytest.mark.parametrize(
+    "state", [{"hidden": torch.zeros(2, 1, 4)}, torch.zeros(2, 1, 4)], ids=type
+)
+def test_recurrent_refuses_a_state_without_its_two_keys(state: Any) -> None:
+    with pytest.raises(ValueError, match=r"the keys 'hidden' and 'cell', but it holds"):
+        recurrent()(OBS, state)
+
+
+def test_recurrent_can_be_the_preprocessing_network_of_an_actor() -> None:
+    """Its output depends on an earlier observation, so the state has reached it."""
+    actor = Actor(recurrent(), 2)
+    _, zeros = actor(np.zeros((1, 3)))
+    _, ones = actor(np.ones((1, 3)))
+    now = np.ones((1, 3))
+    assert (actor(now, zeros)[0] - actor(now, ones)[0]).abs().max() > 1e-4
+
+
+def test_recurrent_computes_on_its_device() -> None:
+    net = Recurrent(1, 3, 2, device="meta", hidden_layer_size=4)
+    assert net(OBS)[0].device.type == net(OBS)[1].hidden.device.type == "meta"

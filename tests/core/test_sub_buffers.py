@@ -1,11 +1,14 @@
 """The bookkeeping of sub-buffers: indices, running episodes, resets, and views.
 
-The oracles: numbers recorded from Tianshou v1.1.0, and numbers computed by hand.
+The oracles: numbers recorded from Tianshou v1.1.0, numbers computed by hand, and plain lists of
+rows.
 """
 
 from typing import Any
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pg_edu import Batch, ReplayBuffer, VectorReplayBuffer
 from tests.core.helpers import counted, row, rows
@@ -158,3 +161,90 @@ def test_an_episode_longer_than_its_sub_buffer_has_its_whole_return() -> None:
     index, episode_return, episode_length, _ = buffer.add(row(4, 16.0, True))
     assert (index.tolist(), episode_return.tolist(), episode_length.tolist()) == ([1], [31.0], [5])
     assert buffer[:].rew.tolist() == [4.0, 8.0, 16.0]
+
+
+# The first row of an episode
+
+
+class Rows:
+    """A sub-buffer as a plain list of (number, whether it is the first of its episode)."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.rows: list[tuple[int, bool]] = []
+        self.is_running = False
+
+    def add(self, number: int, done: bool) -> None:
+        self.rows = [*self.rows, (number, not self.is_running)][-self.size :]
+        self.is_running = not done
+
+
+def flags_of(buffer: ReplayBuffer) -> list[tuple[int, bool]]:
+    """Return (observation, whether the row is the first of its episode), oldest first."""
+    if len(buffer) == 0:
+        return []
+    indices = buffer.sample_indices(0)
+    pairs = zip(buffer.obs[indices], buffer.is_first(indices), strict=True)
+    return [(int(number), bool(first)) for number, first in pairs]
+
+
+one_row = st.tuples(st.sampled_from([0, 1]), st.booleans())
+block = st.lists(st.tuples(*[st.tuples(st.booleans(), st.booleans())] * 2), min_size=1, max_size=5)
+operation = st.one_of(
+    st.tuples(st.just("add"), one_row),
+    st.tuples(st.just("extend"), block),
+    st.tuples(st.just("reset"), st.booleans()),
+    st.tuples(st.just("mark_truncated"), st.sampled_from([[0], [1], [0, 1]])),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(operation, max_size=12))
+def test_it_is_known_which_rows_are_the_first_of_their_episode(operations: list[Any]) -> None:
+    """Three slots in each of two sub-buffers, so rows are overwritten all the time."""
+    buffer, lists = VectorReplayBuffer(6, 2), [Rows(3), Rows(3)]
+    number = 0
+    for name, argument in operations:
+        if name == "add":
+            n, done = argument
+            number += 1
+            buffer.add(rows(number, done=(number,) * done), buffer_ids=[n])
+            lists[n].add(number, done)
+        elif name == "extend":
+            valid, done = np.moveaxis(np.array(argument), -1, 0)
+            numbers = number + 1 + np.arange(valid.size).reshape(valid.shape)
+            number += valid.size
+            values = dict.fromkeys(("obs", "act", "rew"), numbers)
+            flags = {"terminated": done, "truncated": np.zeros_like(done)}
+            buffer.extend(Batch(values | flags), valid)
+            for t, n in np.argwhere(valid).tolist():
+                lists[n].add(int(numbers[t, n]), bool(done[t, n]))
+        elif name == "reset":
+            buffer.reset(keep_statistics=argument)
+            for one in lists:
+                one.rows = []
+                one.is_running = one.is_running and argument
+        else:
+            buffer.mark_truncated(argument)
+            for n in argument:
+                lists[n].is_running = False
+        assert [flags_of(view) for view in buffer.buffers] == [one.rows for one in lists]
+        assert flags_of(buffer) == lists[0].rows + lists[1].rows
+
+
+def test_rows_from_another_buffer_begin_an_episode_where_they_did_there() -> None:
+    """Rows 0 and 1 are overwritten, so row 2 is in the middle of an episode; row 4 begins one."""
+    source = counted(size=4, steps=6, done=(3,))
+    one, vector = ReplayBuffer(10), VectorReplayBuffer(20, 2)
+    for buffer in (one, vector.buffers[1]):
+        buffer.update(source)
+        assert flags_of(buffer) == [(2, False), (3, False), (4, True), (5, False)]
+    one.add(row(6, 1.0, True))
+    one.add(row(7, 1.0, True))
+    assert flags_of(one)[4:] == [(6, False), (7, True)]
+
+
+def test_a_buffer_can_take_its_own_rows_again() -> None:
+    buffer = counted(size=4, steps=6, done=(3,))
+    buffer.update(buffer)
+    assert flags_of(buffer) == [(2, False), (3, False), (4, True), (5, False)]

@@ -33,6 +33,8 @@ from pg_edu import (
     Net,
     OnpolicyTrainer,
     PGPolicy,
+    Recurrent,
+    RecurrentPGPolicy,
     ReplayBuffer,
     RunningMeanStd,
     VectorReplayBuffer,
@@ -1138,6 +1140,77 @@ def test_a_hidden_state_without_the_environments_on_axis_0_is_an_error() -> None
     actor = Steps(lambda h: h[None], lambda s: s[0])
     with pytest.raises(ValueError, match=r"2 environments on axis 0, got shape \[1, 2, 1\]"):
         Collector(discrete(actor), envs(2, 3)).collect(n_step=12)
+
+
+def test_a_gaussian_actor_returns_the_new_state_of_its_preprocessing_network() -> None:
+    """v1.1.0: ActorProb returns the state that it was given, so it never remembers anything."""
+    torch.manual_seed(0)
+    actor = ActorProb(Recurrent(1, 1, 4, hidden_layer_size=4), 1)
+    states = [actor(float32([[cue]]))[1] for cue in (-1.0, 1.0)]
+    means = [actor(float32([[1.0]]), state)[0][0].item() for state in states]
+    assert abs(means[0] - means[1]) > 1e-4
+
+
+class Adds(nn.Module):
+    """An actor that remembers the sum of the observations of an episode, and acts from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        total = torch.as_tensor(obs) + (0.0 if state is None else state)
+        return torch.cat([-total, total], dim=1) * self.weight, total
+
+
+def learn_with_memory(kind: type[PGPolicy[Any]] = PGPolicy) -> float:
+    """The loss of an episode that shows 2, then 0; both actions are 1, and the returns are 3."""
+    actor = Adds()
+    policy = kind(
+        actor=actor,
+        optim=torch.optim.SGD(actor.parameters(), lr=0.0),
+        dist_fn=lambda logits: Categorical(logits=logits),
+        action_space=Discrete(2),
+        action_scaling=False,
+        discount_factor=1.0,
+    )
+    buffer = ReplayBuffer(4)
+    for t in range(2):
+        row = Batch(obs=float32([2 - 2 * t]), act=1, rew=3.0 * t, terminated=t == 1)
+        row.truncated = False
+        buffer.add(row)
+    with policy_within_training_step(policy):
+        return policy.update(0, buffer, batch_size=None, repeat=2).loss.mean
+
+
+def test_learning_without_the_memory_that_acted_warns_once_and_keeps_the_number() -> None:
+    """v1.1.0: no warning. It scores the second action as if the actor had seen 0 at first.
+
+    -(log σ(4) 3 + log σ(0) 3) / 2, where σ is the logistic function.
+    """
+    with pytest.warns(UserWarning, match=r"without one.*write pg_edu\.RecurrentPGPolicy") as caught:
+        loss = learn_with_memory()
+    assert len(caught) == 1
+    assert loss == pytest.approx(1.5 * (math.log(1 + math.exp(-4)) + math.log(2)), abs=1e-6)
+
+
+def test_a_recurrent_policy_learns_with_the_memory_that_acted() -> None:
+    """v1.1.0: there is none. -(log σ(4) 3 + log σ(4) 3) / 2."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss = learn_with_memory(RecurrentPGPolicy)
+    assert loss == pytest.approx(3 * math.log(1 + math.exp(-4)), abs=1e-6)
+
+
+def test_an_actor_without_memory_learns_without_a_warning() -> None:
+    """v1.1.0: Net returns the state that it was given, here None."""
+
+    def update() -> None:
+        policy = discrete(Net(1, 2))
+        with policy_within_training_step(policy):
+            policy.update(0, stored(1.0, 2.0, ends=(1,)), batch_size=None, repeat=1)
+
+    assert warnings_of(update) == []
 
 
 def test_a_buffer_smaller_than_one_collect_is_an_error_before_collecting() -> None:
