@@ -95,10 +95,9 @@ NAMES = {
     "FractionProposalNetwork FullQuantileFunction ImplicitQuantileNetwork IntrinsicCuriosityModule "
     "NetBase NoisyLinear Perturbation VAE get_dict_state_decorator getattr_with_matching_alt_value",
     "ActorProb clamps the logarithm of sigma to [-20, 2].": "SIGMA_MAX SIGMA_MIN",
-    "Write a module that returns (output, state): Collector passes the state from step to step and "
-    "resets it with its environment.": "Recurrent",
-    "Write a module that returns ((loc, scale), state): Collector passes the state from step to "
-    "step and resets it with its environment.": "RecurrentActorProb",
+    "Use ActorProb, with Recurrent as its preprocessing network, and RecurrentPGPolicy.": (
+        "RecurrentActorProb"
+    ),
     "Use pg_edu.runs.intervals and pg_edu.runs.compare.": "evaluation",
     "Tianshou 2 calls PGPolicy Reinforce; its scripts do not run here, those for 1.1 do.": (
         "algorithm Reinforce"

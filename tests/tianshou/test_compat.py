@@ -131,7 +131,7 @@ def test_packages_are_reached_from_the_name_of_the_whole_package() -> None:
         ("utils.statistics", "MovAvg", "deque"),
         ("utils.net.common", "ActorCritic", "no critic"),
         ("utils.net.continuous", "Actor", "deterministic.*ActorProb"),
-        ("utils.net.continuous", "RecurrentActorProb", r"\(\(loc, scale\), state\)"),
+        ("utils.net.continuous", "RecurrentActorProb", "ActorProb, with Recurrent"),
         ("utils.net.discrete", "Critic", "no critic"),
         ("", "exploration", "drawing its actions"),
     ],
