@@ -8,7 +8,7 @@ rows of nobody's episode.
 import warnings
 from multiprocessing import connection
 from traceback import walk_tb
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, Literal, NoReturn
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -113,7 +113,7 @@ def final_observations(info: dict[str, Any], env: AnyVectorEnv) -> Any:
     return info["final_obs"]
 
 
-def blame(error: Exception, env: AnyVectorEnv, call: str) -> NoReturn:
+def blame(error: Exception, env: AnyVectorEnv, call: Literal["reset", "step"]) -> NoReturn:
     """Raise the error of a vector environment again, and say which environment made it.
 
     Args:
@@ -147,7 +147,7 @@ def _blame_ended_process(error: Exception, base: Any) -> None:
             ) from error
 
 
-def _blame_number_of_values(error: Exception, call: str, name: str) -> None:
+def _blame_number_of_values(error: Exception, call: Literal["reset", "step"], name: str) -> None:
     """Raise a sentence if a step gave the four values of the old gym, or a reset only one."""
     expected = {
         "step": ("(expected 5, got 4)", "obs, reward, terminated, truncated, info"),

@@ -15,6 +15,7 @@ from pg_edu import Collector, VectorReplayBuffer
 from tests.helpers import ConstantLogits, Counter, counters, make_policy
 
 SAME_STEP = AutoresetMode.SAME_STEP
+LOGGED = pytest.mark.filterwarnings("ignore::UserWarning")  # AsyncVectorEnv logs by warnings
 VECTORS = pytest.mark.parametrize("vector", [SyncVectorEnv, AsyncVectorEnv])
 
 
@@ -230,6 +231,7 @@ def test_what_an_environment_returns_amiss_is_said_with_its_number(env: Any, sen
         collector_of(vector_with(env)).collect(n_step=9)
 
 
+@LOGGED
 @VECTORS
 def test_an_error_of_an_environment_keeps_its_type_and_gets_a_note_with_its_number(
     vector: Any,
@@ -242,6 +244,7 @@ def test_an_error_of_an_environment_keeps_its_type_and_gets_a_note_with_its_numb
         envs.close(terminate=True)
 
 
+@LOGGED
 def test_an_old_environment_is_named_by_asynchronous_ones_too() -> None:
     envs = vector_with(Old, AsyncVectorEnv)
     with pytest.raises(ValueError, match="environment 1 of 3: step must return obs, reward"):
@@ -254,6 +257,7 @@ def test_an_environment_alone_is_named_as_well() -> None:
         collector_of(Old()).collect(n_step=9)
 
 
+@LOGGED
 def test_a_process_that_has_ended_is_named_with_its_exit_code() -> None:
     envs = vector_with(Counter, AsyncVectorEnv)
     collector = collector_of(envs)
