@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from pg_edu import Collector, VectorReplayBuffer
@@ -167,6 +168,16 @@ def test_an_observation_space_that_cannot_be_stored_is_named_with_a_wrapper_that
         )
     envs = SyncVectorEnv([lambda: wrapped(Of(space))] * 2)
     assert collector_of(envs).collect(n_step=2).n_collected_steps == 2
+
+
+def test_observations_that_are_tensors_are_an_error_that_blames_no_space() -> None:
+    class Tensors(gym.vector.VectorWrapper):
+        def reset(self, **kwargs: Any) -> Any:
+            obs, info = self.env.reset(**kwargs)
+            return torch.as_tensor(obs), info
+
+    with pytest.raises(ValueError, match=r"dicts of them, got a Tensor\.$"):
+        collector_of(Tensors(counters())).collect(n_step=3)
 
 
 @pytest.mark.parametrize("info", [{}, {"other": np.zeros(1)}])
