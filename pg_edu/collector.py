@@ -20,7 +20,7 @@ import math
 import time
 import warnings
 from dataclasses import dataclass, field
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 import gymnasium as gym
 import numpy as np
@@ -222,7 +222,7 @@ class Collector:
     def reset_env(self, gym_reset_kwargs: Options = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments; an episode that this cuts off ends as truncated in the buffer."""
         self._abandon()
-        obs, info = self._reset_environments(**(gym_reset_kwargs or {}))
+        obs, info = self._call("reset", **(gym_reset_kwargs or {}))
         check_observations(obs, self.env)
         self._obs = obs
         self._listen(told(info, self.env_num))
@@ -354,10 +354,7 @@ class Collector:
         act, env_act = self._act(random)
         block.put({"obs": self._obs, **act})  # copied before an environment overwrites obs
         obs_info = self._kept
-        try:
-            self._obs, rew, terminated, truncated, info = self.env.step(env_act)
-        except Exception as error:
-            blame(error, self.env, "step")
+        self._obs, rew, terminated, truncated, info = self._call("step", env_act)
         if info or self._info:
             self._listen(told(info, self.env_num))
         flags = {
@@ -408,19 +405,19 @@ class Collector:
     def _reset_ended(self, done: Flags, options: Info) -> None:
         """Reset the environments whose episodes ended, in DISABLED mode."""
         if done.all():
-            self._obs, info = self._reset_environments(options=options or None)
+            self._obs, info = self._call("reset", options=options or None)
         else:
             mask = {"reset_mask": done}
-            self._obs, info = self._reset_environments(options={**options, **mask})
+            self._obs, info = self._call("reset", options={**options, **mask})
         if info or self._info:
             self._listen(merged(self._info, told(info, self.env_num), done))
 
-    def _reset_environments(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+    def _call(self, method: Literal["reset", "step"], *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the environments; an error says which one made it, if that is known."""
         try:
-            obs, info = self.env.reset(**kwargs)
+            return getattr(self.env, method)(*args, **kwargs)
         except Exception as error:
-            blame(error, self.env, "reset")
-        return obs, info
+            blame(error, self.env, method)
 
     def _listen(self, info: Info) -> None:
         """Take in the info that came with the present observation."""

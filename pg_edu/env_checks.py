@@ -8,10 +8,11 @@ rows of nobody's episode.
 import warnings
 from multiprocessing import connection
 from traceback import walk_tb
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, Literal, NoReturn
 from weakref import WeakValueDictionary
 
 import numpy as np
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from gymnasium.vector import VectorEnv
 
 from pg_edu.types import AnyArray
@@ -87,15 +88,22 @@ def check_observations(obs: Any, env: AnyVectorEnv) -> None:
         for inner in obs.values():
             check_observations(inner, env)
     elif not isinstance(obs, np.ndarray) or obs.dtype.kind not in "biufc":
-        space = env.single_observation_space
-        wrapper = "FlattenObservation, which makes a Box of it"
-        if not getattr(space, "is_np_flattenable", True):
-            wrapper = "TransformObservation, with a function that returns an array of fixed shape"
         raise ValueError(
-            f"observations must be numeric arrays or dicts of them, but the observation space is "
-            f"{space}, and an observation of all environments is a {type(obs).__name__}. Wrap "
-            f"each environment in gymnasium.wrappers.{wrapper}."
+            "observations must be numeric arrays or dicts of them, got a "
+            f"{type(obs).__name__}.{_advice_for(env.single_observation_space)}"
         )
+
+
+def _advice_for(space: Any) -> str:
+    """Return a sentence about the wrapper that helps, if the space is why it is no array."""
+    if isinstance(space, Box | Discrete | MultiBinary | MultiDiscrete):
+        return ""
+    wrapper = "FlattenObservation, which makes a Box of it"
+    if not getattr(space, "is_np_flattenable", True):
+        wrapper = "TransformObservation, with a function that returns an array of fixed shape"
+    return (
+        f" The observation space is {space}: wrap each environment in gymnasium.wrappers.{wrapper}."
+    )
 
 
 def final_observations(info: dict[str, Any], env: AnyVectorEnv) -> Any:
@@ -113,7 +121,7 @@ def final_observations(info: dict[str, Any], env: AnyVectorEnv) -> Any:
     return info["final_obs"]
 
 
-def blame(error: Exception, env: AnyVectorEnv, call: str) -> NoReturn:
+def blame(error: Exception, env: AnyVectorEnv, call: Literal["reset", "step"]) -> NoReturn:
     """Raise the error of a vector environment again, and say which environment made it.
 
     Args:
@@ -147,7 +155,7 @@ def _blame_ended_process(error: Exception, base: Any) -> None:
             ) from error
 
 
-def _blame_number_of_values(error: Exception, call: str, name: str) -> None:
+def _blame_number_of_values(error: Exception, call: Literal["reset", "step"], name: str) -> None:
     """Raise a sentence if a step gave the four values of the old gym, or a reset only one."""
     expected = {
         "step": ("(expected 5, got 4)", "obs, reward, terminated, truncated, info"),

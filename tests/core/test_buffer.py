@@ -340,9 +340,9 @@ def test_each_field_has_its_own_warning_in_a_block_too() -> None:
     buffer.add(rows(1, 2, policy={"x": [1, 2]}))
     block = Batch(rows(1, 2, policy={"x": [0.5, 3]}), obs=np.array([7, 8.5]))
     block = Batch({key: value[None] for key, value in block.items()})
-    with pytest.warns(UserWarning, match="so 8.5 becomes 8") as found:
+    with pytest.warns(UserWarning) as found:
         buffer.extend(block, [[True, True]])
-    assert "policy.x: rows are stored" in str(found[1].message) and len(found) == 2
+    assert sorted(str(w.message).split(" ")[0] for w in found) == ["obs:", "policy.x:"]
 
 
 @pytest.mark.parametrize(

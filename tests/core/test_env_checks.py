@@ -9,12 +9,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from pg_edu import Collector, VectorReplayBuffer
 from tests.helpers import ConstantLogits, Counter, counters, make_policy
 
 SAME_STEP = AutoresetMode.SAME_STEP
+LOGGED = pytest.mark.filterwarnings("ignore::UserWarning")  # AsyncVectorEnv logs by warnings
 VECTORS = pytest.mark.parametrize("vector", [SyncVectorEnv, AsyncVectorEnv])
 
 
@@ -168,6 +170,16 @@ def test_an_observation_space_that_cannot_be_stored_is_named_with_a_wrapper_that
     assert collector_of(envs).collect(n_step=2).n_collected_steps == 2
 
 
+def test_observations_that_are_tensors_are_an_error_that_blames_no_space() -> None:
+    class Tensors(gym.vector.VectorWrapper):
+        def reset(self, **kwargs: Any) -> Any:
+            obs, info = self.env.reset(**kwargs)
+            return torch.as_tensor(obs), info
+
+    with pytest.raises(ValueError, match=r"dicts of them, got a Tensor\.$"):
+        collector_of(Tensors(counters())).collect(n_step=3)
+
+
 @pytest.mark.parametrize("info", [{}, {"other": np.zeros(1)}])
 def test_same_step_environments_without_final_obs_are_an_error_that_names_the_mode(
     info: dict[str, Any],
@@ -230,6 +242,7 @@ def test_what_an_environment_returns_amiss_is_said_with_its_number(env: Any, sen
         collector_of(vector_with(env)).collect(n_step=9)
 
 
+@LOGGED
 @VECTORS
 def test_an_error_of_an_environment_keeps_its_type_and_gets_a_note_with_its_number(
     vector: Any,
@@ -242,6 +255,7 @@ def test_an_error_of_an_environment_keeps_its_type_and_gets_a_note_with_its_numb
         envs.close(terminate=True)
 
 
+@LOGGED
 def test_an_old_environment_is_named_by_asynchronous_ones_too() -> None:
     envs = vector_with(Old, AsyncVectorEnv)
     with pytest.raises(ValueError, match="environment 1 of 3: step must return obs, reward"):
@@ -254,6 +268,7 @@ def test_an_environment_alone_is_named_as_well() -> None:
         collector_of(Old()).collect(n_step=9)
 
 
+@LOGGED
 def test_a_process_that_has_ended_is_named_with_its_exit_code() -> None:
     envs = vector_with(Counter, AsyncVectorEnv)
     collector = collector_of(envs)
