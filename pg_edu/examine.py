@@ -292,11 +292,16 @@ SATURATED = (
 
 
 def is_saturated(actor: nn.Module, batch: BatchWithReturnsProtocol, space: gym.Space[Any]) -> bool:
-    """Tell whether the last gradient is exactly 0, although returns are not and actions differ."""
+    """Tell whether a loss of 0 and the last gradient of 0 mean that all probabilities are 1.
+
+    Returns of both signs can cancel each other, and a space may leave no choice.
+    """
+    returns = to_numpy(batch.returns)
+    is_one_sided = returns.any() and bool((returns >= 0).all() or (returns <= 0).all())
     has_choice = not (isinstance(space, Discrete) and space.n == 1)
     gradients = [parameter.grad for parameter in actor.parameters() if parameter.grad is not None]
     moves = any(gradient.any() for gradient in gradients)
-    return has_choice and not moves and bool(to_numpy(batch.returns).any())
+    return is_one_sided and has_choice and len(gradients) > 0 and not moves
 
 
 # Modules

@@ -287,7 +287,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             for _ in range(repeat):
                 for minibatch in self._minibatches(columns, batch_size):
                     losses.append(self._step(minibatch))
-        if losses and losses[-1] == 0.0 and is_saturated(self.actor, batch, self.action_space):
+        if not any(losses) and is_saturated(self.actor, batch, self.action_space):
             self._warn_once(SATURATED)
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)

@@ -463,14 +463,21 @@ def test_a_gradient_of_exactly_0_warns_once_that_nothing_is_learned():
 
 
 @pytest.mark.parametrize(
-    ("logits", "returns"),
-    [([0.0, 0.0], [0.0, 0.0]), ([0.0], [1.0, 1.0]), ([0.0, 0.0], [1.0, -1.0])],
+    ("logits", "act", "returns"),
+    [
+        ([0.0, 0.0], [0, 1], [0.0, 0.0]),  # no return
+        ([0.0], [0, 0], [1.0, 1.0]),  # no choice
+        ([0.0, 0.0], [0, 1], [1.0, -1.0]),  # a loss of 0 with a gradient
+        ([0.0, 0.0], [0, 0], [1.0, -1.0]),  # a gradient of 0, because the returns cancel
+        ([0.0, 0.0], [0, 0], [0.0, 1.0]),  # row by row: one of the two losses is 0
+    ],
 )
-def test_no_return_or_no_choice_is_no_reason_to_warn(logits, returns):
-    """In the last case the loss is 0 and the gradient is not: the two actions differ."""
+@pytest.mark.parametrize("batch_size", [None, 1])
+@pytest.mark.parametrize("repeat", [0, 1])
+def test_a_loss_of_0_for_another_reason_does_not_warn(logits, act, returns, batch_size, repeat):
     policy = bandit_policy(logits)
-    batch = Batch(obs=np.zeros(2), act=[0, len(logits) - 1], returns=returns)
-    assert warnings_of(lambda: policy.learn(batch, None, 1)) == []
+    batch = Batch(obs=np.zeros(2), act=act, returns=returns)
+    assert warnings_of(lambda: policy.learn(batch, batch_size, repeat)) == []
 
 
 def test_an_actor_for_a_box_is_not_disturbed():
