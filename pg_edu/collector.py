@@ -477,6 +477,11 @@ def _reset_state(state: Any, where: Flags) -> Any:
 
 
 def _vector_of_one(env: gym.Env[Any, Any]) -> VectorEnv[Any, Any, Any]:
+    if not isinstance(env, gym.Env):
+        raise TypeError(
+            f"env is {env!r}: expected a gymnasium.Env or a gymnasium.vector.VectorEnv. For an "
+            "environment of the old gym write `import gymnasium as gym`."
+        )
     return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)
 
 

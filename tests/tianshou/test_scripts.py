@@ -212,6 +212,7 @@ OLD_LINES = [
     ("epoch, epoch_stat, info = ts.data.InfoStats()", "It has gradient_step, best_reward"),
     ("ts.data.Batch(rew=1.0) + 1", r"batch\.rew = batch\.rew \+ 1"),
     ("ts.data.Batch(rew=1.0).cat_(ts.data.Batch(rew=1.0))", r"Batch\.cat\(\[batch, other\]\)"),
+    ("ts.data.Collector(policy, object())", "import gymnasium as gym"),
     ("ts.env.DummyVectorEnv([env])", r"\[lambda: gym\.make"),
 ]
 
