@@ -543,6 +543,11 @@ def _bytes(obs: Any) -> int:
 
 
 def _vector_of_one(env: gym.Env[Any, Any]) -> VectorEnv[Any, Any, Any]:
+    if not isinstance(env, gym.Env):
+        raise TypeError(
+            f"env is {env!r}: expected a gymnasium.Env or a gymnasium.vector.VectorEnv. For an "
+            "environment of the old gym write `import gymnasium as gym`."
+        )
     # DISABLED, so that the collector makes each reset, with the options of its call.
     return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.DISABLED)
 

@@ -147,7 +147,7 @@ def test_normalized_observations_are_in_the_space_that_is_declared() -> None:
     """Integers become float64."""
 
     class Tiles(Walk):
-        observation_space = Box(0, 255, (2,), np.uint8)  # type: ignore[assignment]
+        observation_space = Box(0, 255, (2,), np.uint8)
 
         def observe(self) -> Any:
             return (np.array([1, 2]) * (self.t + 1)).astype(np.uint8)
