@@ -31,6 +31,7 @@ from pg_edu import (
     VectorReplayBuffer,
     policy_within_training_step,
 )
+from pg_edu.trainer import collect_and_update
 from tests.helpers import counters, make_policy
 
 pytestmark = pytest.mark.filterwarnings("ignore:the actor returns a hidden state")
@@ -419,6 +420,19 @@ def test_episodes_are_shuffled_again_in_each_pass() -> None:
     policy: Any = recurrent(Elman(), kind=Recorder)
     update(policy, numbered(*[1] * 8), batch_size=1, repeat=2)
     assert policy.seen[:8] != policy.seen[8:] and policy.seen[:8] != sorted(policy.seen[:8])
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 4])
+def test_a_trainer_counts_the_steps_of_the_optimizer(batch_size: int | None) -> None:
+    """The episodes have 2, 3, 4, 5 and 3 rows, so there are not 17 / batch_size minibatches."""
+    policy = recurrent(Elman(3))
+    taken: list[None] = []
+    policy.optim.register_step_post_hook(lambda *_: taken.append(None))
+    collector = Collector(policy, counters(), VectorReplayBuffer(60, 3))
+    _, _, steps = collect_and_update(
+        policy, collector, n_episode=5, batch_size=batch_size, repeat=3
+    )
+    assert steps == len(taken)
 
 
 def test_the_checks_of_the_actor_do_not_move_the_generator_of_torch() -> None:
