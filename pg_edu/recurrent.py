@@ -55,7 +55,7 @@ class RecurrentPGPolicy(PGPolicy[PGTrainingStats]):
         steps_of_last_learn: the number of steps that the optimizer took in the last `learn`.
 
     To subtract a leave-one-out baseline as well, write
-    `class Both(RecurrentPGPolicy, LeaveOneOut): pass`, in this order.
+    `class Both(RecurrentPGPolicy, LeaveOneOut): pass`.
 
     Source: Wierstra, Förster, Peters & Schmidhuber (2010), Recurrent policy gradients.
 

@@ -277,12 +277,17 @@ def test_an_actor_without_memory_learns_what_it_learns_in_pg_policy() -> None:
     assert_equal(found, expected, rtol=1e-7)
 
 
-def test_leave_one_out_can_be_added() -> None:
+class Both(RecurrentPGPolicy, LeaveOneOut):
+    """A policy for actors with memory that subtracts a leave-one-out baseline."""
+
+
+class BothInReverse(LeaveOneOut, RecurrentPGPolicy):
+    """The same, with the two classes in the other order."""
+
+
+@pytest.mark.parametrize("kind", [Both, BothInReverse])
+def test_leave_one_out_can_be_added(kind: type[PGPolicy[Any]]) -> None:
     """g = (1/N) Σ ∇log π (Gᵢₜ - bᵢₜ), where bᵢₜ is the mean over the others, 0 after their end."""
-
-    class Both(RecurrentPGPolicy, LeaveOneOut):
-        pass
-
     actor, N = Elman(), len(EPISODES)
     G = [[sum(rew for _, _, rew in e[t:]) for t in range(len(e))] + [0.0] * 9 for e in EPISODES]
     terms = []
@@ -291,7 +296,7 @@ def test_leave_one_out_can_be_added() -> None:
             baseline = sum(G[j][t] for j in range(N) if j != i) / (N - 1)
             terms.append(-log_prob * (G[i][t] - baseline) / N)
     expected = gradient_of(actor, torch.stack(terms).sum())
-    assert_equal(step_taken(recurrent(actor, kind=Both), stored(EPISODES)), expected, rtol=1e-5)
+    assert_equal(step_taken(recurrent(actor, kind=kind), stored(EPISODES)), expected, rtol=1e-5)
 
 
 # The exact gradient of a small world
