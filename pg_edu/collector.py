@@ -130,6 +130,9 @@ class _Progress:
 class Collector:
     """A collector lets a policy act in environments, and stores the transitions.
 
+    A policy with memory gets the hidden state that it returned one step before: None after a reset
+    of all environments, and 0 in the rows of those whose next episode begins.
+
     Episodes are collected fairly: of n episodes in N environments, episode k belongs to environment
     k mod N, which is fixed before their lengths are known. (The first n episodes to end would be
     the short ones.)

@@ -51,8 +51,11 @@ class RecurrentPGPolicy(PGPolicy[PGTrainingStats]):
     numbers itself, `learn` draws others. An actor without a state learns what it learns in a
     `PGPolicy`, more slowly.
 
+    Attributes:
+        steps_of_last_learn: the number of steps that the optimizer took in the last `learn`.
+
     To subtract a leave-one-out baseline as well, write
-    `class Both(RecurrentPGPolicy, LeaveOneOut): pass`, in this order.
+    `class Both(RecurrentPGPolicy, LeaveOneOut): pass`.
 
     Source: Wierstra, Förster, Peters & Schmidhuber (2010), Recurrent policy gradients.
 
@@ -74,6 +77,7 @@ class RecurrentPGPolicy(PGPolicy[PGTrainingStats]):
     """
 
     _gradient_is_checked = False
+    steps_of_last_learn = 0  # how many minibatches there are depends on the order of the episodes
 
     def process_fn(
         self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Ints
@@ -120,6 +124,7 @@ class RecurrentPGPolicy(PGPolicy[PGTrainingStats]):
                 actor starts differently from None and from zeros; it detaches its state; or
                 `PGPolicy.learn` raises.
         """
+        self.steps_of_last_learn = 0
         return super().learn(batch, batch_size, repeat, *args, **kwargs)
 
     def _columns(self, batch: types.BatchWithReturnsProtocol) -> Batch:
@@ -134,6 +139,7 @@ class RecurrentPGPolicy(PGPolicy[PGTrainingStats]):
         shuffled, lengths = _shuffled_episodes(number)
         for start, stop in _piece_bounds(lengths, batch_size):
             rows = np.flatnonzero(np.isin(number, shuffled[start:stop]))
+            self.steps_of_last_learn += 1
             yield columns[rows[_order_of_steps(number[rows], step[rows])]]
 
     def _log_prob(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:

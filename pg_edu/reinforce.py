@@ -255,7 +255,8 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         """Take gradient steps on loss = -mean(log_prob * returns) over the rows of a minibatch.
 
         The mean is over steps, not episodes: with episodes of different lengths its expectation is
-        not proportional to the policy gradient.
+        not proportional to the policy gradient. An actor with memory is asked about each row
+        without its hidden state (see `RecurrentPGPolicy`).
 
         Args:
             batch: with `obs`, `act` (raw) and `returns`, B rows. `forward` gets these and whatever

@@ -163,7 +163,9 @@ def collect_and_update(
     # An unfinished episode keeps its return so far; the next rollout continues it.
     collector.reset_buffer(keep_statistics=True)
     minibatches = len(piece_bounds(rows, batch_size or -1, merge_last=True))
-    return collected, updated, minibatches * max(repeat, 0)
+    # A policy with minibatches of its own, such as RecurrentPGPolicy, counts them itself.
+    steps = getattr(policy, "steps_of_last_learn", minibatches * max(repeat, 0))
+    return collected, updated, steps
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -31,6 +31,7 @@ from pg_edu import (
     VectorReplayBuffer,
     policy_within_training_step,
 )
+from pg_edu.trainer import collect_and_update
 from tests.helpers import counters, make_policy
 
 pytestmark = pytest.mark.filterwarnings("ignore:the actor returns a hidden state")
@@ -276,12 +277,17 @@ def test_an_actor_without_memory_learns_what_it_learns_in_pg_policy() -> None:
     assert_equal(found, expected, rtol=1e-7)
 
 
-def test_leave_one_out_can_be_added() -> None:
+class Both(RecurrentPGPolicy, LeaveOneOut):
+    """A policy for actors with memory that subtracts a leave-one-out baseline."""
+
+
+class BothInReverse(LeaveOneOut, RecurrentPGPolicy):
+    """The same, with the two classes in the other order."""
+
+
+@pytest.mark.parametrize("kind", [Both, BothInReverse])
+def test_leave_one_out_can_be_added(kind: type[PGPolicy[Any]]) -> None:
     """g = (1/N) Σ ∇log π (Gᵢₜ - bᵢₜ), where bᵢₜ is the mean over the others, 0 after their end."""
-
-    class Both(RecurrentPGPolicy, LeaveOneOut):
-        pass
-
     actor, N = Elman(), len(EPISODES)
     G = [[sum(rew for _, _, rew in e[t:]) for t in range(len(e))] + [0.0] * 9 for e in EPISODES]
     terms = []
@@ -290,7 +296,7 @@ def test_leave_one_out_can_be_added() -> None:
             baseline = sum(G[j][t] for j in range(N) if j != i) / (N - 1)
             terms.append(-log_prob * (G[i][t] - baseline) / N)
     expected = gradient_of(actor, torch.stack(terms).sum())
-    assert_equal(step_taken(recurrent(actor, kind=Both), stored(EPISODES)), expected, rtol=1e-5)
+    assert_equal(step_taken(recurrent(actor, kind=kind), stored(EPISODES)), expected, rtol=1e-5)
 
 
 # The exact gradient of a small world
@@ -419,6 +425,19 @@ def test_episodes_are_shuffled_again_in_each_pass() -> None:
     policy: Any = recurrent(Elman(), kind=Recorder)
     update(policy, numbered(*[1] * 8), batch_size=1, repeat=2)
     assert policy.seen[:8] != policy.seen[8:] and policy.seen[:8] != sorted(policy.seen[:8])
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 4])
+def test_a_trainer_counts_the_steps_of_the_optimizer(batch_size: int | None) -> None:
+    """The episodes have 2, 3, 4, 5 and 3 rows, so there are not 17 / batch_size minibatches."""
+    policy = recurrent(Elman(3))
+    taken: list[None] = []
+    policy.optim.register_step_post_hook(lambda *_: taken.append(None))
+    collector = Collector(policy, counters(), VectorReplayBuffer(60, 3))
+    _, _, steps = collect_and_update(
+        policy, collector, n_episode=5, batch_size=batch_size, repeat=3
+    )
+    assert steps == len(taken)
 
 
 def test_the_checks_of_the_actor_do_not_move_the_generator_of_torch() -> None:

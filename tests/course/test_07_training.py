@@ -24,6 +24,8 @@ from pg_edu import (
     Batch,
     Collector,
     OnpolicyTrainer,
+    PGPolicy,
+    RecurrentPGPolicy,
     ReplayBuffer,
     VectorReplayBuffer,
     policy_within_training_step,
@@ -345,6 +347,20 @@ def test_learn_scores_rows_without_the_memory_with_which_they_were_collected():
     last = buffer[:][buffer[:].done]
     scored = policy(last).dist.log_prob(torch.as_tensor(last.act)).exp()
     np.testing.assert_allclose(scored.detach(), 0.5)
+
+
+@pytest.mark.filterwarnings("ignore:the actor returns a hidden state")
+@pytest.mark.parametrize(
+    ("kind", "expected"), [(PGPolicy, (0.99 + 1) * np.log(2) / 3), (RecurrentPGPolicy, 0.0)]
+)
+def test_the_loss_of_certain_actions_is_zero_only_with_the_memory_that_drew_them(kind, expected):
+    """The returns are γ², γ and 1; without a state, the last two actions are scored with 1/2."""
+    policy = make_policy(Remembers(), kind=kind, discount_factor=0.99)
+    buffer = VectorReplayBuffer(12, 4)
+    Collector(policy, SyncVectorEnv([Recall] * 4), buffer).collect(n_episode=4)
+    with policy_within_training_step(policy):
+        loss = policy.update(0, buffer, batch_size=None, repeat=1).loss.mean
+    assert loss == pytest.approx(expected, abs=1e-6)
 
 
 # Collect, learn, empty the buffer

@@ -12,7 +12,7 @@ import torch
 from gymnasium.utils.env_checker import check_env
 
 import pg_edu
-from pg_edu import BasePolicy, Batch, PGPolicy
+from pg_edu import BasePolicy, Batch, PGPolicy, RecurrentPGPolicy
 from pg_edu.lab.probes import PROBES, probe, symptoms, trials
 from pg_edu.lab.probes.worlds import DELAY, LENGTHS, LIMIT, PAYMENTS, Motor, World
 from pg_edu.returns import discounted_returns
@@ -209,6 +209,13 @@ def test_a_policy_that_is_not_a_pgpolicy_can_be_probed():
     verdicts = ["passed", "passed", "skipped", "skipped"]
     assert [result.verdict for result in report.results] == verdicts, report
     assert report["delay"].optimum == 0.0  # Undiscounted, the third arm is the best.
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("policy_class", [PGPolicy, RecurrentPGPolicy])
+def test_the_probe_of_memory_passes_without_a_warning(policy_class):
+    """It needs only what PGPolicy can learn, so PGPolicy's warning does not apply."""
+    assert probe(policy_class, probes=[BY_NAME["memory"]])["memory"].verdict == "passed"
 
 
 def test_the_global_random_generators_are_restored():

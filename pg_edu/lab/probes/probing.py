@@ -1,6 +1,7 @@
 """`probe`: train an agent on nine tiny environments and say which part of it is broken."""
 
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +69,9 @@ def probe(
     _check_arguments(make_policy, updates, seed)
     numpy_state = np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            # The probe "memory" needs only what PGPolicy can learn without the hidden state.
+            warnings.filterwarnings("ignore", "the actor returns a hidden state")
             return _run_probes(make_policy, probes, updates, seed)
     finally:
         np.random.set_state(numpy_state)
