@@ -32,6 +32,10 @@ exercises) and `tianshou` (the import paths of Tianshou v1.1.0). The names below
 that Tianshou v1.1.0 also has mean the same there.
 """
 
+# ruff: isort: off
+from pg_edu.runs import starting as _starting  # noqa: F401  # before torch, for Ctrl-C
+
+# ruff: isort: on
 from pg_edu.base_policy import (
     BasePolicy,
     MultipleLRSchedulers,

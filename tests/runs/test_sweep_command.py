@@ -104,10 +104,10 @@ def test_ctrl_c_keeps_the_finished_runs_and_prints_the_command_that_continues(
 ) -> None:
     work = sweep_module._work
 
-    def interrupted(run: Run) -> Result | str:
+    def interrupted(run: Run, **given: float) -> Result | str:
         if run.seed == 2:
             raise KeyboardInterrupt
-        return work(run)
+        return work(run, **given)
 
     with monkeypatch.context() as patch:
         patch.setattr(sweep_module, "_work", interrupted)

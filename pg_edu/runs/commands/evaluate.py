@@ -49,7 +49,8 @@ def _run(arguments: argparse.Namespace) -> int:
         mean, low, high = t_interval(returns)
         print(f"  {name:<10} {mean:8.1f}   [{low:.1f}, {high:.1f}]")
     print(f"  target     {result.config.target:8.1f}")
-    print("The intervals account for luck in these episodes, not for luck in training.")
+    print("The intervals account for luck in these episodes, not for luck in training. They may go")
+    print("beyond the possible returns.")
     return 0
 
 
