@@ -77,7 +77,9 @@ def make(**kwargs: Any) -> Faulty:
     return Faulty(**kwargs)
 
 
-for (
-    name
-) in "raises leaves dies dies_once hangs_once infinite huge blind old wide no_sensor hangs".split():
+FAULTS = (
+    *("raises", "leaves", "no_sensor", "old", "wide", "blind", "infinite", "huge"),
+    *("dies", "dies_once", "hangs", "hangs_once"),
+)
+for name in FAULTS:
     gym.register(f"{name}-v0", make, kwargs={"fault": name}, max_episode_steps=5)

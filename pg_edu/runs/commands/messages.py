@@ -97,7 +97,7 @@ def progress_bar(**settings: Any) -> Any:
 
 
 class Stderr:
-    """stderr, but silent from the first error on: no run ends because its bar cannot be shown."""
+    """A stderr that falls silent at the first error, as no run should end because of its bar."""
 
     def write(self, text: str) -> None:
         """Write the text if that is possible."""

@@ -332,7 +332,7 @@ def _failed(error: Exception, recorder: _Recorder, folder: Path) -> str:
         return f"{reason(error)}. Nothing was saved. {advice}"
     command = _resume_command(recorder.saved.config.env_id, folder)
     saved = progress(recorder.saved)
-    return f"{reason(error)}. Saved are {saved}. To continue: {command}"
+    return f"{reason(error)}. The run is saved after {saved}. To continue: {command}"
 
 
 def _interrupted(result: Result | None, folder: Path) -> str:
