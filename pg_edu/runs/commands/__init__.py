@@ -39,7 +39,7 @@ import torch
 
 from pg_edu.runs.commands import evaluate, probe, sweep, train
 from pg_edu.runs.commands.interrupts import stopped_by_signals
-from pg_edu.runs.commands.messages import fail, program, reason, silence
+from pg_edu.runs.commands.messages import fail, flush_stdout, program, reason, silence
 from pg_edu.runs.environment_errors import EnvironmentFailed
 from pg_edu.runs.starting import INTERRUPTED, open_closed_streams
 
@@ -59,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:  # It came between two lines of `_run` that expect one.
         return INTERRUPTED
+    finally:
+        flush_stdout()
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -75,10 +77,8 @@ def _run(argv: Sequence[str]) -> int:
         silence(sys.stdout)
         return 1
     except OSError as error:
-        if error.filename is not None:
-            return fail(f"{reason(error)}. Choose another place with --out.")
-        silence(sys.stdout)
-        return fail(f"the results cannot be printed: {reason(error)}")
+        advice = "Choose another place with --out." if error.filename is not None else ""
+        return fail(f"{reason(error)}. {advice}")
     except (ValueError, EnvironmentFailed) as error:
         return fail(str(error))
 

@@ -53,6 +53,14 @@ def fail(message: str, status: int = 2) -> int:
     return status
 
 
+def flush_stdout() -> None:
+    """Write what stdout still holds; let it disappear if that is impossible."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence(sys.stdout)
+
+
 def silence(stream: TextIO) -> None:
     """Let what is written to this stream disappear, with what it still holds.
 
@@ -65,9 +73,12 @@ def silence(stream: TextIO) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return what the error says; that of a file with the file's name."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    """Return what the error says; that of a file with the file's name.
+
+    The commands write to files, whose errors have names, and print.
+    """
+    if isinstance(error, OSError) and error.strerror is not None:
+        return f"{error.filename or 'the output cannot be printed'}: {error.strerror}"
     return str(error).rstrip(". ") or type(error).__name__
 
 
