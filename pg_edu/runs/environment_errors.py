@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
 from typing import Any
 
 import gymnasium as gym
@@ -104,7 +105,7 @@ class Watched(gym.vector.VectorWrapper):
                 "(observation, info)."
             )
         if isinstance(error, EOFError | ConnectionError | TimeoutError):
-            return _dead_or_slow_workers(self.env)
+            return _dead_or_slow_workers(self.env, error)
         return _wrong_shapes(self.env)
 
 
@@ -171,9 +172,11 @@ def shown(path: str) -> str:
     return path
 
 
-def _dead_or_slow_workers(envs: VectorEnv) -> str:
+def _dead_or_slow_workers(envs: VectorEnv, error: BaseException) -> str:
     """Return which worker processes have died or have not answered, for an AsyncVectorEnv."""
     processes = getattr(envs.unwrapped, "processes", [])
+    if isinstance(error, EOFError | ConnectionError):
+        wait([process.sentinel for process in processes], timeout=1)  # It is about to end.
     dead = [f"{i} (exit code {p.exitcode})" for i, p in enumerate(processes) if not p.is_alive()]
     if dead:
         return f"Worker processes that have died: {', '.join(dead)}."
