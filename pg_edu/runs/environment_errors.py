@@ -175,8 +175,10 @@ def shown(path: str) -> str:
 def _dead_or_slow_workers(envs: VectorEnv, error: BaseException) -> str:
     """Return which worker processes have died or have not answered, for an AsyncVectorEnv."""
     processes = getattr(envs.unwrapped, "processes", [])
-    if isinstance(error, EOFError | ConnectionError):
-        wait([process.sentinel for process in processes], timeout=1)  # It is about to end.
+    if isinstance(error, EOFError | ConnectionError):  # A process has ended, or is about to.
+        ended = wait([process.sentinel for process in processes], timeout=1)
+        for process in processes:
+            process.join(timeout=1 if process.sentinel in ended else 0)
     dead = [f"{i} (exit code {p.exitcode})" for i, p in enumerate(processes) if not p.is_alive()]
     if dead:
         return f"Worker processes that have died: {', '.join(dead)}."
