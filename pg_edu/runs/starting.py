@@ -14,9 +14,21 @@ from typing import Any
 INTERRUPTED = 130
 """The exit status of a command that was stopped: that of a shell for Ctrl-C."""
 
+STOPS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+]
+"""Ctrl-C; the request of Slurm, Docker and `kill`; a closed terminal; Ctrl-Break on Windows."""
+
 
 def _is_command() -> bool:
-    """Tell whether this process was started as `pg-edu` or as `python -m pg_edu`."""
+    """Tell whether this process was started as `pg-edu` or as `python -m pg_edu`.
+
+    The workers of a sweep, whose `sys.argv` is that of the command, were not.
+    """
+    if "--multiprocessing-fork" in sys.orig_argv:
+        return False
     if sys.argv[0] == "-m":  # Python imports the package first, and names the file afterward.
         return "pg_edu" in sys.orig_argv
     return Path(sys.argv[0]).stem == "pg-edu"
@@ -41,10 +53,14 @@ def open_closed_streams() -> None:
             setattr(sys, name, null)
 
 
-def end_at_ctrl_c() -> None:
-    """Let Ctrl-C end the process with one line, as nothing has begun that could be saved."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
+def end_when_stopped() -> None:
+    """Let Ctrl-C and its like end the process with one line: nothing has begun to be saved.
+
+    A signal that this process was started to ignore (`nohup`, a background job) stays ignored.
+    """
+    for number in STOPS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _end)
 
 
 def _end(*_: Any) -> None:
@@ -56,4 +72,4 @@ def _end(*_: Any) -> None:
 
 if IS_COMMAND:
     open_closed_streams()
-    end_at_ctrl_c()
+    end_when_stopped()

@@ -8,17 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pg_edu.runs.starting import IS_COMMAND
-
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-"""Ctrl-C; the request of Slurm, Docker and `kill`; a closed terminal; Ctrl-Break on Windows."""
+from pg_edu.runs.starting import IS_COMMAND, STOPS
 
 SECONDS_OF_ONE_REQUEST = 1.0
 
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Let each of these signals raise KeyboardInterrupt in the block.
+    """Let each signal of `STOPS` raise KeyboardInterrupt in the block.
 
     A signal that this process was started to ignore (`nohup`, a background job) stays ignored.
     After the block of a command, the process ends, and signals no longer matter.
@@ -26,17 +23,17 @@ def stopped_by_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    known = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in known}
-    handled = [number for number in known if before[number] not in (signal.SIG_IGN, None)]
+    ignored = (signal.SIG_IGN, None)
+    before = {number: signal.getsignal(number) for number in STOPS}
+    before = {number: handler for number, handler in before.items() if handler not in ignored}
     stop = _Stop()
-    for number in handled:
+    for number in before:
         signal.signal(number, stop)
     try:
         yield
     finally:
-        for number in handled:
-            signal.signal(number, signal.SIG_IGN if IS_COMMAND else before[number])
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if IS_COMMAND else handler)
 
 
 class _Stop:
