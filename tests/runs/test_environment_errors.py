@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,14 +162,15 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     made: list[Watched] = []
 
     def make(*faults: str) -> Watched:
-        envs = AsyncVectorEnv([lambda fault=fault: Faulty(fault) for fault in faults])
+        envs = AsyncVectorEnv([partial(Faulty, fault) for fault in faults])
         made.append(Watched(envs, "Mine-v0", Faulty))
         made[0].reset(seed=0)
         return made[0]
 
     yield make
     made[0].close()
-    assert not any(process.is_alive() for process in made[0].unwrapped.processes)
+    vector: Any = made[0].unwrapped
+    assert not any(process.is_alive() for process in vector.processes)
 
 
 @pytest.mark.slow

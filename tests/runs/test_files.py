@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -174,7 +175,7 @@ def test_on_windows_a_rename_waits_until_a_reader_has_closed_the_file(
         return replace(old, new)
 
     monkeypatch.setattr(Path, "replace", refuse)
-    monkeypatch.setattr(files.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     monkeypatch.setattr(files, "os", SimpleNamespace(**{**vars(os), "name": "nt"}))
     path = tmp_path / "file"
     if is_written:

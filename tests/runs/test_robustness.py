@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import torch
 
 from pg_edu.runs import commands, training
 from pg_edu.runs import sweep as sweep_module
+from pg_edu.runs.checkpoint import save_checkpoint
 from pg_edu.runs.commands import folders
 from pg_edu.runs.commands.folders import dated_folder
 from pg_edu.runs.config import good_config
+from pg_edu.runs.environment_errors import EnvironmentFailed
 from pg_edu.runs.files import claimed
 from pg_edu.runs.training import Result, initial_policy, train, trained_policy
 from pg_edu.trainer import collect_and_update
@@ -81,12 +84,11 @@ def test_a_second_signal_of_the_same_request_does_not_interrupt_the_saving(
     during: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`make` sends SIGTERM after the terminal has sent Ctrl-C to both."""
-    save = commands.train.save_checkpoint
     monkeypatch.setattr(commands.train, "SECONDS_BETWEEN_SAVES", 1000)
 
     def signaled(*args: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
-        save(*args)
+        save_checkpoint(*args)
 
     def interrupt() -> None:
         monkeypatch.setattr(commands.train, "save_checkpoint", signaled)
@@ -131,8 +133,7 @@ def test_processes_that_choose_a_name_at_the_same_time_get_different_folders(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each of them sees no folder of this name when it chooses."""
-    noon = type("noon", (), {"now": staticmethod(lambda: folders_datetime(2026, 1, 2, 12))})
-    folders_datetime = folders.datetime
+    noon = type("noon", (), {"now": staticmethod(lambda: datetime(2026, 1, 2, 12))})
     monkeypatch.setattr(folders, "datetime", noon)
     monkeypatch.setattr(Path, "exists", lambda path: False)
     with dated_folder("X") as first, dated_folder("X") as second, dated_folder("X") as third:
@@ -231,12 +232,10 @@ def test_a_file_that_becomes_too_large_ends_the_run_with_one_line_and_the_last_c
 def test_a_full_disk_ends_a_sweep_with_one_line_and_the_finished_runs(
     in_this_process: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save = sweep_module.save_checkpoint
-
     def full_after_the_first(result: Result, path: Path) -> None:
         if result.seed > 0:
             raise OSError(28, "No space left on device", str(path))
-        save(result, path)
+        save_checkpoint(result, path)
 
     monkeypatch.setattr(sweep_module, "save_checkpoint", full_after_the_first)
     assert run(*SWEEP, "--target=inf", "--out=out") == 2
@@ -292,7 +291,7 @@ def test_an_error_of_the_environment_ends_in_one_line_with_the_saved_updates(
     during: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail() -> None:
-        raise commands.EnvironmentFailed("Mine-v0 failed in step (mine.py:3): OSError: sensor gone")
+        raise EnvironmentFailed("Mine-v0 failed in step (mine.py:3): OSError: sensor gone")
 
     during(fail)
     assert run("train", "--out", "here", *SMALL) == 2
