@@ -184,3 +184,24 @@ def test_on_windows_a_rename_waits_until_a_reader_has_closed_the_file(
         with pytest.raises(PermissionError):
             write_file(path, b"some")
     assert [p.name for p in tmp_path.iterdir()] == (["file"] if is_written else [])
+
+
+def test_on_windows_the_lock_is_that_of_its_own_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It locks one byte of the open file. This is a stand-in, not a run on Windows."""
+    held: list[int] = []
+
+    def locking(descriptor: int, mode: int, size: int) -> None:
+        assert (mode, size) == (2, 1)
+        if held:
+            raise PermissionError(13, "Permission denied")
+        held.append(descriptor)
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    monkeypatch.setattr(files, "sys", SimpleNamespace(platform="win32", stderr=sys.stderr))
+    monkeypatch.setattr(files, "os", SimpleNamespace(**{**vars(os), "name": "nt"}))
+    with claimed(tmp_path), pytest.raises(ValueError, match="is in use"), claimed(tmp_path):
+        pass
+    assert len(held) == 1
+    assert list(tmp_path.iterdir()) == []
