@@ -33,7 +33,7 @@ from pg_edu.runs.sweep import Outcome, Run, grid, sweep
 
 TABLE = "table.csv"
 CURVES = "curves.png"
-ABOUT_BANDS = "bands: 95% t intervals; with few seeds ragged, and beyond the possible returns"
+ABOUT_BANDS = "bands: 95% t intervals, which few seeds make ragged and impossibly wide"
 
 
 def add_parser(commands: Any) -> None:
@@ -189,10 +189,12 @@ def _draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
     env_ids = dict.fromkeys(result.config.env_id for result in results)
     targets = {result.config.target for result in results}
     common_target = targets.pop() if len(targets) == 1 else None
+    curves_of = curves(outcomes)
+    has_bands = any(len(returns) > 1 for _, returns in curves_of.values())
     figure = figures.compare_curves(
-        curves(outcomes),
+        curves_of,
         target=None if common_target == math.inf else common_target,
-        title=f"REINFORCE on {', '.join(env_ids)}\n{ABOUT_BANDS}",
+        title=f"REINFORCE on {', '.join(env_ids)}" + (f"\n{ABOUT_BANDS}" if has_bands else ""),
     )
     figures.save_figure(figure, path)
 
