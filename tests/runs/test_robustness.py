@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import pytest
 import torch
+from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 
 from pg_edu.runs import commands, training
 from pg_edu.runs import sweep as sweep_module
@@ -379,3 +382,22 @@ def test_the_time_limit_of_a_step_is_an_option(
     assert given == [7.0, 300.0]
     assert run(command, "--step-seconds", "0", "--out", "c", *options) == 2
     assert "step-seconds must be a positive number or inf, got 0.0" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="Windows has no alarms")
+def test_evaluate_does_not_wait_forever_for_a_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An hour goes by in the first step, as far as the alarm can tell."""
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+
+    class Hangs(CartPoleVectorEnv):
+        def step(self, action: Any) -> Any:
+            assert 3000 < signal.getitimer(signal.ITIMER_REAL)[0] <= 3600
+            signal.raise_signal(signal.SIGALRM)
+
+    spec = replace(gym.spec("CartPole-v1"), vector_entry_point=Hangs)
+    monkeypatch.setitem(gym.registry, "CartPole-v1", spec)
+    assert run("evaluate", "here", "--step-seconds", "3600") == 2
+    said = capsys.readouterr().err
+    assert "CartPole-v1 failed in step (" in said and "no answer within 3600 s" in said

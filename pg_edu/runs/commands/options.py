@@ -22,6 +22,7 @@ def add_step_seconds(add: Callable[..., object]) -> None:
     add(
         "--step-seconds",
         type=float,
+        default=argparse.SUPPRESS,
         metavar="S",
         help="fail if one step of the environments takes longer (300; inf: no limit; not on "
         "Windows)",
