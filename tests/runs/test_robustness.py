@@ -129,6 +129,24 @@ def test_no_worker_of_a_sweep_outlives_its_parent() -> None:
         process.communicate(timeout=60)  # It ends when all processes have closed stderr.
 
 
+@on_unix
+def test_a_signal_while_the_run_is_saved_loses_nothing(
+    during: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[int] = []
+
+    def signaled_once(*args: Any) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        save_checkpoint(*args)
+
+    during(lambda: monkeypatch.setattr(commands.train, "save_checkpoint", signaled_once))
+    assert run("train", "--out", "here", *SMALL) == 130
+    assert "stopped after 3 updates" in capsys.readouterr().err
+    assert len(saved("here").history) == 3
+
+
 # Folders.
 
 
@@ -172,6 +190,24 @@ def test_a_folder_that_another_process_writes_to_is_refused_in_one_line(
     said = capsys.readouterr().err
     assert "here is in use: another process is writing to it. Wait until it has ended" in said
     assert said.count("\n") == 1
+
+
+def test_a_run_is_resumed_from_what_the_process_that_had_its_folder_has_saved_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That process adds the second iteration while this one waits for nothing but the lock."""
+    assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
+    claim = commands.train.folder_for_run
+    config = replace(saved("here").config, max_updates=2)
+    later = train(0, config, resume=saved("here"))
+
+    def claim_later(*args: Any) -> Any:
+        save_checkpoint(later, Path("here/checkpoint.pt"))
+        return claim(*args)
+
+    monkeypatch.setattr(commands.train, "folder_for_run", claim_later)
+    assert run("train", "--resume", "here", "--max-updates", "3") == 0
+    assert saved("here").history[:2] == later.history
 
 
 def test_a_deleted_folder_is_made_again(during: Any) -> None:

@@ -91,6 +91,8 @@ def _run(arguments: argparse.Namespace) -> int:
     seed = given.get("seed", resume.seed if resume else 0)
     step_seconds = given_step_seconds(arguments)
     with folder_for_run(config.env_id, given.get("out"), given.get("resume")) as folder:
+        if resume is not None:
+            resume = load_run(arguments.resume)  # Another process may have continued it just now.
         recorder = _Recorder(folder)
         try:
             with time_limit(step_seconds):
@@ -179,12 +181,14 @@ class _Recorder:
     def _save(self) -> None:
         if self.result is None:
             return
-        self._cannot_save = True  # It stays so if one of the next lines raises an error.
-        self._folder.mkdir(parents=True, exist_ok=True)  # Somebody may have deleted it.
-        save_checkpoint(self.result, self._folder / CHECKPOINT)
-        self.saved = self.result
-        write_table(self._folder / TABLE, Iteration._fields, self.result.history)
-        self._cannot_save = False
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)  # Somebody may have deleted it.
+            save_checkpoint(self.result, self._folder / CHECKPOINT)
+            self.saved = self.result
+            write_table(self._folder / TABLE, Iteration._fields, self.result.history)
+        except OSError:
+            self._cannot_save = True
+            raise
         self._saved_at = time.monotonic()
 
 
