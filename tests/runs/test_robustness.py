@@ -21,7 +21,7 @@ from pg_edu.runs import commands, training
 from pg_edu.runs import sweep as sweep_module
 from pg_edu.runs.checkpoint import save_checkpoint
 from pg_edu.runs.commands import folders
-from pg_edu.runs.commands.folders import dated_folder
+from pg_edu.runs.commands.folders import dated_folder, folder_for_run
 from pg_edu.runs.config import good_config
 from pg_edu.runs.environment_errors import EnvironmentFailed
 from pg_edu.runs.files import claimed
@@ -197,13 +197,12 @@ def test_a_run_is_resumed_from_what_the_process_that_had_its_folder_has_saved_la
 ) -> None:
     """That process adds the second iteration while this one waits for nothing but the lock."""
     assert run("train", "--max-updates", "1", "--out", "here", *SMALL) == 0
-    claim = commands.train.folder_for_run
     config = replace(saved("here").config, max_updates=2)
     later = train(0, config, resume=saved("here"))
 
     def claim_later(*args: Any) -> Any:
         save_checkpoint(later, Path("here/checkpoint.pt"))
-        return claim(*args)
+        return folder_for_run(*args)
 
     monkeypatch.setattr(commands.train, "folder_for_run", claim_later)
     assert run("train", "--resume", "here", "--max-updates", "3") == 0
