@@ -93,24 +93,28 @@ def _run(arguments: argparse.Namespace) -> int:
     with folder_for_run(config.env_id, given.get("out"), given.get("resume")) as folder:
         if resume is not None:
             resume = load_run(arguments.resume)  # Another process may have continued it just now.
-        recorder = _Recorder(folder)
-        try:
-            with time_limit(step_seconds):
-                result = train(seed, config, resume=resume, on_iteration=recorder)
-                recorder.close()
-                print(_summary(result))
-                print(_draw(result, folder))
-            print(_what_next(result, folder))
-            return 0
-        except KeyboardInterrupt:
-            recorder.close()
-            return fail(_interrupted(recorder.result, folder), INTERRUPTED)
-        except BrokenPipeError:
-            raise
-        except (OSError, EnvironmentFailed) as error:
-            return fail(_failed(error, recorder, folder))
-        finally:
-            recorder.close()
+        with time_limit(step_seconds):
+            return _train(seed, config, resume, folder)
+
+
+def _train(seed: int, config: Config, resume: Result | None, folder: Path) -> int:
+    recorder = _Recorder(folder)
+    try:
+        result = train(seed, config, resume=resume, on_iteration=recorder)
+        recorder.close()
+        print(_summary(result))
+        print(_draw(result, folder))
+        print(_what_next(result, folder))
+        return 0
+    except KeyboardInterrupt:
+        recorder.close()
+        return fail(_interrupted(recorder.result, folder), INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except (OSError, EnvironmentFailed) as error:
+        return fail(_failed(error, recorder, folder))
+    finally:
+        recorder.close()
 
 
 def _config(arguments: argparse.Namespace, resume: Result | None) -> Config:
