@@ -40,6 +40,10 @@ that Tianshou v1.1.0 also has mean the same there.
 
 from typing import TYPE_CHECKING
 
+# ruff: isort: off
+from pg_edu.runs import starting as _starting  # noqa: F401  # before torch, for Ctrl-C
+
+# ruff: isort: on
 from pg_edu.base_policy import (
     BasePolicy,
     MultipleLRSchedulers,

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pg_edu.figures.style import INK, PAPER, SAND
+from pg_edu.runs.files import write_file
 
 MAX_FRAMES = 60
 """The default for the largest number of frames: a few seconds, tens of kilobytes."""
@@ -108,7 +109,7 @@ def animation(
     durations = [frame_ms] * (len(kept) - 1) + [hold_ms]
     apng = _encode(_quantize(kept), durations)
     if path is not None:
-        Path(path).write_bytes(apng)
+        write_file(path, apng)
     return apng
 
 

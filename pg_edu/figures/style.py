@@ -5,9 +5,10 @@ Nothing in `pg_edu.figures` needs a display, pyplot or pygame.
 
 import io
 import os
-from pathlib import Path
 
 from matplotlib.figure import Figure
+
+from pg_edu.runs.files import write_file
 
 # The first five are from the palette of Okabe and Ito (2008): readers with a color vision
 # deficiency can tell them apart.
@@ -35,5 +36,5 @@ def save_figure(figure: Figure, path: str | os.PathLike[str] | None = None) -> b
     figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     png = buffer.getvalue()
     if path is not None:
-        Path(path).write_bytes(png)
+        write_file(path, png)
     return png

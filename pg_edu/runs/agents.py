@@ -25,8 +25,8 @@ from pg_edu.leave_one_out import LeaveOneOut
 from pg_edu.nets import ActorProb, Net
 from pg_edu.reinforce import PGPolicy
 from pg_edu.runs.config import Config
+from pg_edu.runs.environment_errors import VectorEnv, Watched, described, place
 
-VectorEnv = gym.vector.VectorEnv[Any, Any, Any]
 AnyActor = Net | ActorProb
 DistFn = Callable[[Any], Distribution]
 
@@ -100,10 +100,8 @@ def make_env(config: Config, **kwargs: Any) -> gym.Env[Any, Any]:
         env = gym.make(config.env_id, max_episode_steps=limit, **kwargs)
         if env.spec is not None and env.spec.max_episode_steps is None:
             env = gym.make(config.env_id, max_episode_steps=LONGEST_EPISODE, **kwargs)
-    except Exception as error:  # The code of an environment may fail in any way.
-        unknown = isinstance(error, gym.error.UnregisteredEnv)
-        hint = " gymnasium.pprint_registry() lists the known ones." if unknown else ""
-        raise ValueError(f"environment {config.env_id!r} cannot be made: {error}{hint}") from error
+    except (Exception, SystemExit) as error:  # The code of an environment may fail in any way.
+        raise ValueError(_why_not_made(config.env_id, error)) from error
 
     if isinstance(env.observation_space, Box):
         return env
@@ -113,15 +111,20 @@ def make_env(config: Config, **kwargs: Any) -> gym.Env[Any, Any]:
 def make_envs(config: Config, num_envs: int) -> VectorEnv:
     """Return a vector of `num_envs` environments, each like that of `make_env`.
 
-    It is the environment's own vectorized version, if there is one and no wrapper is needed.
+    It is the environment's own vectorized version, if there is one and no wrapper is needed. Its
+    methods raise `EnvironmentFailed` where the environment raises anything.
 
     Raises:
         ValueError: as in `make_env`.
     """
-    spec = env_spec(config)
+    env = make_env(config)
+    env.close()
+    spec = cast(EnvSpec, env.spec)
     if spec.vector_entry_point is None or spec.additional_wrappers:
-        return gym.vector.SyncVectorEnv([lambda: make_env(config)] * num_envs)
-    return gym.make_vec(config.env_id, num_envs, max_episode_steps=spec.max_episode_steps)
+        envs: VectorEnv = gym.vector.SyncVectorEnv([lambda: make_env(config)] * num_envs)
+    else:
+        envs = gym.make_vec(config.env_id, num_envs, max_episode_steps=spec.max_episode_steps)
+    return Watched(envs, config.env_id, type(env.unwrapped))
 
 
 def env_spec(config: Config) -> EnvSpec:
@@ -133,6 +136,16 @@ def env_spec(config: Config) -> EnvSpec:
     env = make_env(config)
     env.close()
     return cast(EnvSpec, env.spec)
+
+
+def _why_not_made(env_id: str, error: BaseException) -> str:
+    if isinstance(error, gym.error.Error):  # Gymnasium's own messages say what is wrong.
+        reason = str(error)
+        if isinstance(error, gym.error.UnregisteredEnv):
+            reason += " gymnasium.pprint_registry() lists the known ones."
+    else:
+        reason = f"{described(error)}{place(error)}"
+    return f"environment {env_id!r} cannot be made: {reason}"
 
 
 def _check_device(device: str) -> None:

@@ -3,12 +3,16 @@
 The file holds `{"format": FORMAT, **result.to_plain()}`, written by torch.
 """
 
+import io
 import os
+from dataclasses import fields
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import torch
 
+from pg_edu.runs.config import Config
+from pg_edu.runs.files import write_file
 from pg_edu.runs.training import Result
 
 FORMAT = "pg_edu checkpoint 1"
@@ -23,13 +27,10 @@ def save_checkpoint(result: Result, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    temporary = Path(f"{os.fspath(path)}.part")
-    try:
-        with temporary.open("wb") as file:
-            torch.save({"format": FORMAT, **result.to_plain()}, file)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # Torch would turn the error of a full disk into one of its own, so it writes into memory.
+    data = io.BytesIO()
+    torch.save({"format": FORMAT, **result.to_plain()}, data)
+    write_file(path, data.getvalue())
 
 
 def load_checkpoint(file: str | os.PathLike[str] | IO[bytes]) -> Result:
@@ -37,19 +38,42 @@ def load_checkpoint(file: str | os.PathLike[str] | IO[bytes]) -> Result:
 
     Raises:
         OSError: the file does not exist, or it cannot be read.
-        ValueError: the file holds something else.
+        ValueError: the file holds something else, is damaged, or is that of another version of
+            pg_edu.
     """
     message = f"{file} is not a checkpoint of pg_edu, or is damaged"
+    data = Path(file).read_bytes() if isinstance(file, str | os.PathLike) else file.read()
     try:
-        plain = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
+        plain = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # A damaged file makes torch.load fail in many ways.
         raise ValueError(message) from error
 
-    if not isinstance(plain, dict) or plain.pop("format", None) != FORMAT:
+    if not isinstance(plain, dict) or not _is_checkpoint(plain):
         raise ValueError(message)
+    _check_version(plain, file)
     try:
-        return Result.from_plain(plain)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        return Result.from_plain({name: plain[name] for name in plain if name != "format"})
+    except Exception as error:  # Values of a wrong type make it fail in many ways.
         raise ValueError(message) from error
+
+
+def _is_checkpoint(plain: dict[Any, Any]) -> bool:
+    """Tell whether some version of pg_edu may have written this."""
+    name = FORMAT.rpartition(" ")[0]
+    has_name = str(plain.get("format")).rpartition(" ")[0] == name
+    return has_name and isinstance(plain.get("config"), dict)
+
+
+def _check_version(plain: dict[Any, Any], file: object) -> None:
+    """Require the format and the names of this version."""
+    expected = {field.name for field in fields(Result)} | {field.name for field in fields(Config)}
+    found = (set(plain) - {"format"}) | set(plain["config"])
+    differences = [f"{name!r} is new" for name in sorted(map(str, found - expected))]
+    differences += [f"{name!r} is missing" for name in sorted(expected - found)]
+    if plain["format"] != FORMAT:
+        differences = [f"its format is {plain['format']!r} where {FORMAT!r} is expected"]
+    if differences:
+        raise ValueError(
+            f"{file} is a checkpoint of another version of pg_edu: {', '.join(differences[:3])}. "
+            "Use the version that wrote it, or train again"
+        )

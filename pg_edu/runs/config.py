@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import gymnasium as gym
+
 from pg_edu.actions import BoundMethod
 
 Baseline = Literal["none", "leave_one_out"]
@@ -162,11 +164,31 @@ class Config:
 def good_config(env_id: str = "CartPole-v1", **changes: Any) -> Config:
     """Return the settings of `GOOD_SETTINGS` for this environment, with `changes`.
 
-    Where `GOOD_SETTINGS` has nothing, they are the defaults of `Config`.
+    Where `GOOD_SETTINGS` has nothing, they are the defaults of `Config`. An id without a version
+    stands for the newest one, as in `gymnasium.make`.
 
     Example:
         >>> good_config("Pendulum-v1", num_envs=8).discount_factor
         0.97
     """
+    env_id = with_version(env_id)
     settings = GOOD_SETTINGS.get(env_id, {})
     return Config(env_id=env_id, **{**settings, **changes})
+
+
+def with_version(env_id: str) -> str:
+    """Return the id with the newest version that Gymnasium knows, if it has none.
+
+    An id that names a module stays as it is, because its versions are known only when the module
+    has been imported.
+
+    Example:
+        >>> with_version("CartPole"), with_version("CartPole-v0")
+        ('CartPole-v1', 'CartPole-v0')
+    """
+    versions = [
+        spec.version
+        for spec in gym.registry.values()
+        if spec.version is not None and spec.id == f"{env_id}-v{spec.version}"
+    ]
+    return f"{env_id}-v{max(versions)}" if versions else env_id

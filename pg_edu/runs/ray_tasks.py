@@ -31,7 +31,11 @@ class RayTasks:
         if self._has_connected:
             self._connect(min(workers or os.cpu_count() or 1, runs))
         self.count = workers or int(self._ray.cluster_resources().get("CPU", 1))
-        self._task = self._ray.remote(num_cpus=1, max_retries=0)(work)
+
+        def task(run: Any) -> Any:  # Ray accepts functions only, and `work` may be a partial one.
+            return work(run)
+
+        self._task = self._ray.remote(num_cpus=1, max_retries=0)(task)
         self._references: dict[Future[Any], Any] = {}
 
     def start(self, run: Any) -> Future[Any]:

@@ -23,14 +23,13 @@ every worker process imports the script again. The workers find your own environ
 import hashlib
 import itertools
 import json
-import math
 import re
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from dataclasses import asdict, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -41,6 +40,13 @@ import torch
 from pg_edu.runs.agents import make_env, make_policy
 from pg_edu.runs.checkpoint import load_checkpoint, save_checkpoint
 from pg_edu.runs.config import Config, good_config
+from pg_edu.runs.environment_errors import (
+    STEP_SECONDS,
+    EnvironmentFailed,
+    described,
+    time_limit,
+)
+from pg_edu.runs.files import claimed
 from pg_edu.runs.processes import Processes
 from pg_edu.runs.ray_tasks import RayTasks, import_ray
 from pg_edu.runs.training import Result, train
@@ -145,11 +151,13 @@ def sweep(
     *,
     workers: int | None = None,
     backend: Literal["processes", "ray"] = "processes",
+    step_seconds: float = STEP_SECONDS,
     on_outcome: Callable[[list[Outcome]], object] | None = None,
 ) -> list[Outcome]:
     """Train each run that is not in the folder yet, and return the outcomes of all runs.
 
     Ctrl-C stops the workers at once; the results of the runs that have ended are in the folder.
+    Meanwhile no other sweep can use the folder.
 
     Args:
         runs: the runs, for example those of `grid`. Equal runs count as one.
@@ -158,6 +166,8 @@ def sweep(
             processor.
         backend: "processes" on this machine, or "ray": the cluster that the environment variable
             RAY_ADDRESS names, where pg_edu has to be installed, or else a new one on this machine.
+        step_seconds: a run fails if one step of its environments takes longer; infinity: no limit.
+            See `time_limit`, which says where there is none.
         on_outcome: called with the outcomes so far: before the first run, with those that were
             already in the folder, and after each run, when its result has been written.
 
@@ -165,25 +175,30 @@ def sweep(
         An outcome for each run, in the order of the runs.
 
     Raises:
-        ValueError: an environment or device cannot be used, Ray is missing, or no worker process
-            starts. In all these cases no run was started.
+        ValueError: an environment or device cannot be used, Ray is missing, no worker process
+            starts, or another process is writing to the folder. In all these cases no run was
+            started.
         OSError: the folder cannot be written.
     """
-    _check_backend(backend, workers)
+    _check_arguments(backend, workers, step_seconds)
     runs = list(dict.fromkeys(runs))
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     outcomes = _finished_outcomes(runs, folder)
     missing = [run for run in runs if run not in outcomes]
     _check_configs(run.config for run in missing)
     if backend == "ray" and missing:
         import_ray()  # If Ray is not installed, this raises before the folder is created.
-    _check_writable(folder)
 
-    with closing(_start_workers(backend, workers, len(missing))) as pool:
+    work = partial(_work, step_seconds=step_seconds)
+    with (
+        claimed(folder),
+        closing(_start_workers(work, backend, workers, len(missing))) as pool,
+    ):
         if on_outcome is not None:
             on_outcome(list(outcomes.values()))
         for outcome in _outcomes(missing, pool):
             if outcome.result is not None:
+                folder.mkdir(parents=True, exist_ok=True)  # Somebody may have deleted it.
                 save_checkpoint(outcome.result, path_of(outcome.run, folder))
             outcomes[outcome.run] = outcome
             if on_outcome is not None:
@@ -191,11 +206,13 @@ def sweep(
     return [outcomes[run] for run in runs]
 
 
-def _check_backend(backend: str, workers: int | None) -> None:
+def _check_arguments(backend: str, workers: int | None, step_seconds: float) -> None:
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     if backend not in ("processes", "ray"):
         raise ValueError(f'backend must be "processes" or "ray", got {backend!r}')
+    if not step_seconds > 0:
+        raise ValueError(f"step_seconds must be a positive number or inf, got {step_seconds}")
 
 
 def _check_configs(configs: Iterable[Config]) -> None:
@@ -203,13 +220,6 @@ def _check_configs(configs: Iterable[Config]) -> None:
     for config in dict.fromkeys(configs):
         with make_env(config) as env, torch.random.fork_rng(devices=[]):
             make_policy(config, env.observation_space, env.action_space)
-
-
-def _check_writable(folder: Path) -> None:
-    """Create the folder and a file in it, so that an error is raised before the first run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
 
 
 def _finished_outcomes(runs: Iterable[Run], folder: Path) -> dict[Run, Outcome]:
@@ -222,11 +232,13 @@ def _finished_outcomes(runs: Iterable[Run], folder: Path) -> dict[Run, Outcome]:
     return outcomes
 
 
-def _start_workers(backend: str, workers: int | None, runs: int) -> Workers:
+def _start_workers(
+    work: Callable[[Run], Result | str], backend: str, workers: int | None, runs: int
+) -> Workers:
     # Without a run there is nothing to start, so Ray is not needed.
     if backend == "ray" and runs > 0:
-        return RayTasks(_work, workers, runs)
-    return Processes(_work, workers, runs)
+        return RayTasks(work, workers, runs)
+    return Processes(work, workers, runs)
 
 
 def _outcomes(runs: Iterable[Run], workers: Workers) -> Iterator[Outcome]:
@@ -247,7 +259,8 @@ def _outcomes(runs: Iterable[Run], workers: Workers) -> Iterator[Outcome]:
                 if attempt < ATTEMPTS:
                     waiting.appendleft((run, attempt + 1))
                     continue
-                answer = f"its worker was lost {ATTEMPTS} times ({_first_line(error)})"
+                reason = _first_line(described(error))
+                answer = f"its worker was lost {ATTEMPTS} times ({reason})"
 
             if isinstance(answer, str):
                 yield Outcome(run, None, answer)
@@ -255,18 +268,19 @@ def _outcomes(runs: Iterable[Run], workers: Workers) -> Iterator[Outcome]:
                 yield Outcome(run, answer)
 
 
-def _work(run: Run) -> Result | str:
+def _work(run: Run, step_seconds: float = STEP_SECONDS) -> Result | str:
     """Train in a worker; return the result, or the reason why there is none.
 
     The reason is a string because not every exception can be pickled.
     """
     torch.set_num_threads(1)
     try:
-        result = train(run.seed, run.config)
+        with time_limit(step_seconds):
+            return train(run.seed, run.config)
+    except EnvironmentFailed as error:
+        return _first_line(str(error))
     except (Exception, SystemExit) as error:  # The code of an environment may fail in any way.
-        return _first_line(error)
-    last = result.history[-1].return_mean
-    return result if math.isfinite(last) else f"the last mean return is {last}"
+        return _first_line(described(error))
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -278,5 +292,5 @@ def _plain(name: str, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".split("\n")[0]
+def _first_line(text: str) -> str:
+    return text.split("\n")[0]

@@ -32,8 +32,9 @@ from pg_edu.base_policy import policy_within_training_step
 from pg_edu.buffer import VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.reinforce import PGPolicy
-from pg_edu.runs.agents import VectorEnv, env_spec, make_env, make_envs, make_policy
+from pg_edu.runs.agents import env_spec, make_env, make_envs, make_policy
 from pg_edu.runs.config import Config
+from pg_edu.runs.environment_errors import VectorEnv
 from pg_edu.trainer import collect_and_update
 from pg_edu.types import Floats
 
@@ -144,7 +145,8 @@ def train(
 
     Raises:
         ValueError: the environment or the device cannot be used, the config is not that of
-            `resume`, or the training diverges.
+            `resume`, the training diverges, or a return is not finite.
+        EnvironmentFailed: the environment raises an error.
 
     Example:
         >>> result = train(seed=0, config=Config(max_updates=2))
@@ -237,6 +239,7 @@ class _HasSolved:
 
     def __call__(self, collected: CollectStats) -> bool:
         target = cast(float, self.config.target)
+        _check_finite(collected.returns, self.config)
         if collected.returns.mean() < target:
             return False
 
@@ -271,6 +274,10 @@ def evaluate(
         seed: the seed of the environments and of the sampled actions. Torch's CPU generator is left
             as it was.
 
+    Raises:
+        ValueError: the environment cannot be made, or a return is not finite.
+        EnvironmentFailed: the environment raises an error.
+
     Example:
         >>> config = Config()
         >>> evaluate(initial_policy(0, config), config, greedy=True, episodes=5).shape
@@ -284,10 +291,11 @@ def evaluate(
             torch.manual_seed(seed)
             collector = Collector(policy, envs)
             stats = collector.collect(n_episode=episodes, gym_reset_kwargs={"seed": seed})
-            return stats.returns
     finally:
         policy.deterministic_eval = before
         envs.close()
+    _check_finite(stats.returns, config)
+    return stats.returns
 
 
 def initial_policy(seed: int, config: Config) -> PGPolicy:
@@ -325,6 +333,17 @@ def seed_generators(seed: int, iteration: int) -> tuple[int, int]:
     torch.manual_seed(for_torch)
     np.random.seed(for_numpy)
     return for_envs, for_evaluations
+
+
+def _check_finite(returns: Floats, config: Config) -> None:
+    """Require returns and a mean that are finite; an infinite one would reach every target."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = returns.mean()
+    if not np.isfinite(mean):
+        raise ValueError(
+            f"{config.env_id} has a mean return of {mean} (returns from {returns.min()} to "
+            f"{returns.max()}), but it must be finite: give smaller rewards"
+        )
 
 
 def _buffer_for_one_iteration(config: Config) -> VectorReplayBuffer:

@@ -36,6 +36,20 @@ class Faulty(gym.Env[Any, Any]):
             raise Unpicklable("this", "that")
         if self.fault == "leaves":
             raise SystemExit(3)
+        if self.fault == "infinite":
+            return np.zeros(2, np.float32), np.inf, True, False, {}
+        if self.fault == "huge":
+            return np.zeros(2, np.float32), 1e308, True, False, {}
+        if self.fault == "blind":
+            return np.full(2, np.nan, np.float32), 1.0, True, False, {}
+        if self.fault == "old":
+            return np.zeros(2, np.float32), 1.0, True, {}  # type: ignore[return-value]
+        if self.fault == "wide":
+            return np.zeros(3, np.float32), 1.0, True, False, {}
+        if self.fault == "no_sensor":
+            raise OSError("sensor gone")
+        if self.fault == "hangs":
+            time.sleep(600)
         if self.fault == "dies":
             os._exit(9)
         if self.fault == "dies_once" and not mark("dead").exists():
@@ -53,9 +67,19 @@ def mark(name: str) -> Path:
     return Path(os.environ["FAULTY_ENVS"], name)
 
 
+def line_of(text: str) -> int:
+    """Return the number of the line of this file that holds the text."""
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if text in line)
+
+
 def make(**kwargs: Any) -> Faulty:
     return Faulty(**kwargs)
 
 
-for name in ("raises", "leaves", "dies", "dies_once", "hangs_once"):
+FAULTS = (
+    *("raises", "leaves", "no_sensor", "old", "wide", "blind", "infinite", "huge"),
+    *("dies", "dies_once", "hangs", "hangs_once"),
+)
+for name in FAULTS:
     gym.register(f"{name}-v0", make, kwargs={"fault": name}, max_episode_steps=5)

@@ -54,8 +54,14 @@ def write_objects(path: Path) -> None:
     torch.save({"format": "pg_edu checkpoint 1", "config": SMALL}, path)
 
 
-def write_other_fields(path: Path) -> None:
-    torch.save({"format": "pg_edu checkpoint 1", "config": {"hidden_sizes": []}}, path)
+def write_without_the_last_byte(path: Path) -> None:
+    save_checkpoint(train(0, SMALL), path)
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def write_wrong_types(path: Path) -> None:
+    plain = train(0, SMALL).to_plain()
+    torch.save({"format": "pg_edu checkpoint 1", **plain, "history": 3}, path)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,8 @@ def write_other_fields(path: Path) -> None:
         write_weights,
         write_a_tensor,
         write_objects,
-        write_other_fields,
+        write_without_the_last_byte,
+        write_wrong_types,
     ],
 )
 def test_a_foreign_or_damaged_checkpoint_is_refused(
@@ -75,6 +82,41 @@ def test_a_foreign_or_damaged_checkpoint_is_refused(
 ) -> None:
     write(tmp_path / "x.pt")
     with pytest.raises(ValueError, match=r"x\.pt is not a checkpoint of pg_edu, or is damaged"):
+        load_checkpoint(tmp_path / "x.pt")
+
+
+def of_the_next_format(plain: dict[str, Any]) -> None:
+    plain["format"] = "pg_edu checkpoint 2"
+
+
+def with_a_new_field(plain: dict[str, Any]) -> None:
+    plain["elapsed"] = 3.0
+
+
+def with_a_new_setting(plain: dict[str, Any]) -> None:
+    plain["config"]["entropy_bonus"] = 0.0
+
+
+def without_a_setting(plain: dict[str, Any]) -> None:
+    del plain["config"]["repeat"]
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        (of_the_next_format, "its format is 'pg_edu checkpoint 2' where 'pg_edu checkpoint 1' is"),
+        (with_a_new_field, "'elapsed' is new"),
+        (with_a_new_setting, "'entropy_bonus' is new"),
+        (without_a_setting, "'repeat' is missing"),
+    ],
+)
+def test_a_checkpoint_of_another_version_is_called_so(
+    change: Callable[[dict[str, Any]], None], difference: str, tmp_path: Path
+) -> None:
+    plain = {"format": "pg_edu checkpoint 1", **train(0, SMALL).to_plain()}
+    change(plain)
+    torch.save(plain, tmp_path / "x.pt")
+    with pytest.raises(ValueError, match=f"another version of pg_edu: {difference}"):
         load_checkpoint(tmp_path / "x.pt")
 
 

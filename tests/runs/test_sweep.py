@@ -1,6 +1,7 @@
 """A sweep: its runs are those of `train`, a failure affects no other run, and it can continue."""
 
 import math
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ from pg_edu.runs.config import Config
 from pg_edu.runs.processes import Processes
 from pg_edu.runs.sweep import Outcome, Run, finished, grid, path_of, sweep
 from pg_edu.runs.training import Result, train
+from tests.runs import faulty_envs
+from tests.runs.faulty_envs import line_of
 from tests.runs.helpers import fingerprint, states
 
 SMALL = Config(num_envs=2, hidden_sizes=(4,), max_updates=1, target=math.inf)
@@ -224,11 +227,11 @@ def test_a_run_whose_worker_is_lost_is_started_at_most_once_more(
     work = sweep_module._work
     lost: list[Run] = []
 
-    def lose(run: Run) -> Result | str:
+    def lose(run: Run, **given: float) -> Result | str:
         if run.seed == 0 and len(lost) < losses:
             lost.append(run)
             raise OSError("gone")
-        return work(run)
+        return work(run, **given)
 
     monkeypatch.setattr(sweep_module, "_work", lose)
     outcomes = sweep(RUNS[:2], "out")
@@ -236,11 +239,12 @@ def test_a_run_whose_worker_is_lost_is_started_at_most_once_more(
     assert [outcome.failure for outcome in outcomes] == [failure, ""]
 
 
-def test_a_return_that_is_not_finite_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = train(*RUNS[0])
-    endless = replace(result, history=(result.history[0]._replace(return_mean=math.inf),))
-    monkeypatch.setattr(sweep_module, "train", lambda *run: endless)
-    assert sweep_module._work(RUNS[0]) == "the last mean return is inf"
+def test_a_reward_that_is_not_finite_is_a_failure() -> None:
+    env_id = "tests.runs.faulty_envs:infinite-v0"
+    failure = sweep_module._work(Run(0, replace(SMALL, env_id=env_id)))
+    assert isinstance(failure, str)
+    assert failure.startswith(f"{env_id} failed in step (")
+    assert "environment 0 returned the reward inf" in failure
 
 
 def test_on_outcome_is_called_with_results_that_are_in_the_folder(in_this_process: Any) -> None:
@@ -290,7 +294,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_the_first_run(
 def test_a_sweep_leaves_the_callers_random_generators_as_they_were(
     in_this_process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep_module, "_work", lambda run: "not here")
+    monkeypatch.setattr(sweep_module, "_work", lambda run, **_: "not here")
     before = torch.get_rng_state().tolist(), str(np.random.get_state())
     sweep(RUNS, "out")
     assert (torch.get_rng_state().tolist(), str(np.random.get_state())) == before
@@ -321,8 +325,11 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Outco
 
 def test_a_run_that_raises_is_reported_with_its_error(faulty: dict[str, Outcome]) -> None:
     assert faulty["raises"].result is None
-    assert faulty["raises"].failure == "Unpicklable: this and that"
-    assert faulty["leaves"].failure == "SystemExit: 3"
+    for name, error in (("raises", "Unpicklable: this and that"), ("leaves", "SystemExit: 3")):
+        line = line_of(f'self.fault == "{name}"') + 1
+        place = f"{os.path.relpath(faulty_envs.__file__)}:{line}"
+        begin = f"tests.runs.faulty_envs:{name}-v0 failed in step ({place}): {error}"
+        assert faulty[name].failure.startswith(begin)
 
 
 def test_a_run_that_always_kills_its_process_is_reported(faulty: dict[str, Outcome]) -> None:

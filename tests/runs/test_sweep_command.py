@@ -104,10 +104,10 @@ def test_ctrl_c_keeps_the_finished_runs_and_prints_the_command_that_continues(
 ) -> None:
     work = sweep_module._work
 
-    def interrupted(run: Run) -> Result | str:
+    def interrupted(run: Run, **given: float) -> Result | str:
         if run.seed == 2:
             raise KeyboardInterrupt
-        return work(run)
+        return work(run, **given)
 
     with monkeypatch.context() as patch:
         patch.setattr(sweep_module, "_work", interrupted)
@@ -176,3 +176,13 @@ def test_a_mistake_ends_with_one_line_and_status_2_and_starts_nothing(
     assert said.err.startswith("pg_edu: ") and message in said.err
     assert said.err.count("\n") == 1
     assert (in_this_process.begun, [path.name for path in Path().iterdir()]) == ([], ["taken.txt"])
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(1, False), (2, True)])
+def test_the_picture_says_what_few_seeds_do_to_its_bands(
+    seeds: int, said: bool, in_this_process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("pg_edu.figures.save_figure", lambda figure, path: drawn.append(figure))
+    assert run_command("sweep", f"--seeds={seeds}", "--out=out", *OPTIONS) == 0
+    assert ("ragged and impossibly wide" in drawn[0].axes[0].get_title()) is said

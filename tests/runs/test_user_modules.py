@@ -153,6 +153,27 @@ def test_a_checkpoint_imports_nothing_from_the_working_folder(
     assert not was_imported(folder)
 
 
+@pytest.mark.parametrize("form", ["module", "package"])
+@pytest.mark.parametrize("arguments", ["evaluate run", "train --resume run"])
+def test_a_checkpoint_imports_nothing_from_the_working_folder_although_it_is_on_the_path(
+    form: str,
+    arguments: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is there if PYTHONPATH names it, or if it holds a clone of pg_edu."""
+    if form == "package":
+        (folder / "my_env").mkdir()
+        (folder / "my_env.py").rename(folder / "my_env/__init__.py")
+    save_run(folder / "run", ENV_ID)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    assert run_command(*arguments.split()) == 2
+    assert "no module 'my_env' is installed. If it is in this folder" in capsys.readouterr().err
+    assert not list(folder.rglob("*.imported"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -5,6 +5,7 @@ and prints the results. The commands share the other files:
 
     options.py        an option for each setting of a run
     folders.py        the folders of runs, and the checkpoints in them
+    interrupts.py     the signals that stop a command
     user_modules.py   modules that the user names, such as my_agent:MyPolicy
     messages.py       what is printed
 
@@ -21,13 +22,14 @@ and prints the results. The commands share the other files:
     table.csv             a row for each setting
     curves.png            the learning curves, with intervals over the seeds
 
-Exit status: 0 success; 1 a probe or a run of a sweep failed; 2 the command is impossible, and one
-line says what to do; 130 stopped by Ctrl-C, after the run, or the finished runs of a sweep, were
-saved.
+Each file is written as a whole or not at all, and two runs never write to the same folder.
+
+Exit status: 0 success; 1 a probe or a run of a sweep failed; 2 the command is impossible, or the
+environment or the disk failed, and one line says what to do; 130 stopped by Ctrl-C, SIGTERM or a
+closed terminal, after the run, or the finished runs of a sweep, were saved.
 """
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -36,7 +38,10 @@ from typing import Any, NoReturn
 import torch
 
 from pg_edu.runs.commands import evaluate, notebooks, probe, sweep, train
-from pg_edu.runs.commands.messages import fail, program
+from pg_edu.runs.commands.interrupts import stopped_by_signals
+from pg_edu.runs.commands.messages import fail, flush_stdout, program, reason, silence
+from pg_edu.runs.environment_errors import EnvironmentFailed
+from pg_edu.runs.starting import INTERRUPTED, open_closed_streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,21 +53,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: an argument is wrong (status 2), or --help was asked for (status 0).
     """
-    argv = sys.argv[1:] if argv is None else argv
+    open_closed_streams()
+    try:
+        with stopped_by_signals():
+            return _run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # It came between two lines of `_run` that expect one.
+        return INTERRUPTED
+    finally:
+        flush_stdout()
+
+
+def _run(argv: Sequence[str]) -> int:
     arguments = make_parser().parse_args(argv)
     arguments.typed = shlex.join(argv)
     torch.set_num_threads(1)  # Networks as small as these are slower on several threads.
     try:
         status: int = arguments.command(arguments)
+        sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        return fail("stopped", 130)
+        return fail("stopped", INTERRUPTED)
     except BrokenPipeError:  # The reader of the pipe, such as `head`, has ended.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return 1
     except OSError as error:
-        return fail(f"{error.filename}: {error.strerror}. Choose another place with --out.")
-    except ValueError as error:
+        advice = "Choose another place with --out." if error.filename is not None else ""
+        return fail(f"{reason(error)}. {advice}")
+    except (ValueError, EnvironmentFailed) as error:
         return fail(str(error))
 
 

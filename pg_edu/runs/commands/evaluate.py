@@ -7,7 +7,9 @@ from typing import Any
 
 from pg_edu.runs.commands.folders import load_run
 from pg_edu.runs.commands.messages import program, progress, quoted
+from pg_edu.runs.commands.options import add_step_seconds, given_step_seconds
 from pg_edu.runs.commands.user_modules import check_that_it_is_installed, find_in_working_folder
+from pg_edu.runs.environment_errors import time_limit
 from pg_edu.runs.intervals import t_interval
 from pg_edu.runs.training import Result, evaluate, trained_policy
 
@@ -26,6 +28,7 @@ def add_parser(commands: Any) -> None:
     add("checkpoint", type=Path, help="the folder of a run, or its checkpoint.pt")
     add("--episodes", type=int, default=100, metavar="N", help="episodes of each kind (100)")
     add("--seed", type=int, default=0, help="seed of the environments and actions (0)")
+    add_step_seconds(add)
     add("--device", help="a torch device (the one used in training)")
     add(
         "--env",
@@ -36,6 +39,7 @@ def add_parser(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     _check_ranges(arguments)
+    step_seconds = given_step_seconds(arguments)
     result = _result_to_evaluate(arguments)
     policy = trained_policy(result)
     print(
@@ -43,13 +47,19 @@ def _run(arguments: argparse.Namespace) -> int:
         f"mean return of {arguments.episodes} episodes and its 95% t interval"
     )
     for name, greedy in (("greedy", True), ("as trained", False)):
-        returns = evaluate(
-            policy, result.config, greedy=greedy, episodes=arguments.episodes, seed=arguments.seed
-        )
+        with time_limit(step_seconds):
+            returns = evaluate(
+                policy,
+                result.config,
+                greedy=greedy,
+                episodes=arguments.episodes,
+                seed=arguments.seed,
+            )
         mean, low, high = t_interval(returns)
         print(f"  {name:<10} {mean:8.1f}   [{low:.1f}, {high:.1f}]")
     print(f"  target     {result.config.target:8.1f}")
-    print("The intervals account for luck in these episodes, not for luck in training.")
+    print("The intervals account for luck in these episodes, not for luck in training. They may go")
+    print("beyond the possible returns.")
     return 0
 
 

@@ -2,11 +2,14 @@
 
 import itertools
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from pg_edu.runs.checkpoint import load_checkpoint
 from pg_edu.runs.commands.messages import program, quoted
+from pg_edu.runs.files import LOCK, PART, claimed
 from pg_edu.runs.training import Result
 
 CHECKPOINT = "checkpoint.pt"
@@ -30,8 +33,12 @@ def load_run(path: Path) -> Result:
         ) from error
 
 
-def folder_for_run(env_id: str, out: Path | None, resume: Path | None) -> Path:
-    """Return where to write: the folder of the resumed run itself, or an empty or new one.
+@contextmanager
+def folder_for_run(env_id: str, out: Path | None, resume: Path | None) -> Iterator[Path]:
+    """Choose where to write, and keep other processes out of it until the end of the block.
+
+    It is the folder of the resumed run itself, or an empty or new one. A new one that is still
+    empty at the end is removed.
 
     Args:
         env_id: the environment, which is part of the name of a new folder.
@@ -39,23 +46,35 @@ def folder_for_run(env_id: str, out: Path | None, resume: Path | None) -> Path:
         resume: the folder or the checkpoint of the run to resume, if any.
 
     Raises:
-        ValueError: the chosen folder is not empty, or none was chosen although one is needed.
+        ValueError: the chosen folder is not empty, another process is writing to it, or none was
+            chosen although one is needed.
+        OSError: the folder cannot be written.
     """
     own = _own_folder(resume)
     if own is not None and (out is None or out.resolve() == own.resolve()):
-        return own
-    if own is None and resume is not None and out is None:
+        with claimed(own):
+            yield own
+    elif out is not None:
+        _check_empty(out)
+        with claimed(out):
+            _check_empty(out)  # A run that had the folder until now may have left files.
+            yield out
+    elif resume is not None:
         raise ValueError(f"--resume {resume}: add --out with the folder in which to continue")
-    if out is None:
-        return dated_folder(env_id)
+    else:
+        with dated_folder(env_id) as folder, claimed(folder):
+            yield folder
 
-    is_empty_folder = out.is_dir() and not any(out.iterdir())
-    if out.exists() and not is_empty_folder:
+
+def _check_empty(out: Path) -> None:
+    """Require a new folder, or one with no more than what a run that was killed at once leaves."""
+    files = list(out.iterdir()) if out.is_dir() else []
+    has_files = any(file.name != LOCK and file.suffix != PART for file in files)
+    if has_files or (out.exists() and not out.is_dir()):
         raise ValueError(
             f"--out {out} exists already and is not an empty folder. Give another one, or continue "
             f"the run in it: {program()} train --resume {quoted(out)}"
         )
-    return out
 
 
 def _own_folder(resume: Path | None) -> Path | None:
@@ -67,12 +86,22 @@ def _own_folder(resume: Path | None) -> Path | None:
     return resume.parent if resume.name == CHECKPOINT else None
 
 
-def dated_folder(name: str) -> Path:
-    """Return a path in runs/ where nothing exists, with the name and the time in it."""
+@contextmanager
+def dated_folder(name: str) -> Iterator[Path]:
+    """Create a folder in runs/ with the name and the time in it; at the end remove it if empty.
+
+    Of several processes that call this in the same second, each gets another folder, because only
+    one of them can create it.
+    """
     name = re.sub(r"[^\w.-]+", "-", f"{name}-{datetime.now():%Y%m%d-%H%M%S}")
-    folder = Path("runs", name)
-    for number in itertools.count(2):
-        if not folder.exists():
+    for number in itertools.count(1):
+        folder = Path("runs", name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
             break
-        folder = Path("runs", f"{name}-{number}")
-    return folder
+    try:
+        yield folder
+    finally:
+        for path in (folder, folder.parent):
+            with suppress(OSError):  # It is not empty.
+                path.rmdir()

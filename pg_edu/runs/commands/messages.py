@@ -5,8 +5,9 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pg_edu.runs.training import Result
 
@@ -21,18 +22,64 @@ def program() -> str:
 
 def _typable(path: Path, name: str) -> str:
     """Return the name if the shell finds the path by it, otherwise the path."""
-    if path.is_relative_to(Path.cwd()):
-        return os.path.relpath(path)
+    with suppress(FileNotFoundError):  # Somebody may have deleted the working folder.
+        if path.is_relative_to(Path.cwd()):
+            return os.path.relpath(path)
     found = shutil.which(name)
-    # On Windows the shell finds pg-edu.exe, which calls itself pg-edu.
-    is_found = found is not None and Path(found).with_suffix("") == path.with_suffix("")
-    return name if is_found else str(path)
+    return name if found is not None and _is_same(Path(found), path) else str(path)
+
+
+def _is_same(found: Path, path: Path) -> bool:
+    """Tell whether two paths are the same program of the same virtual environment."""
+    if found.parent != path.parent:
+        return False
+    # On Windows the shell finds pg-edu.exe, which calls itself pg-edu. python3 is a link to python.
+    return found.stem == path.stem or (path.exists() and found.samefile(path))
 
 
 def fail(message: str, status: int = 2) -> int:
-    """Print the message as one line to stderr and return the exit status."""
-    print(f"pg_edu: {' '.join(message.split())}", file=sys.stderr)
+    """Print the message as one line to stderr and return the exit status.
+
+    If stderr cannot be written (its disk is full, or its terminal is gone), the line goes to
+    stdout.
+    """
+    line = f"pg_edu: {' '.join(message.split())}"
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)
+        with suppress(OSError):
+            print(line, flush=True)
     return status
+
+
+def flush_stdout() -> None:
+    """Write what stdout still holds; let it disappear if that is impossible."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence(sys.stdout)
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is written to this stream disappear, with what it still holds.
+
+    Otherwise Python would try to write it when the process ends, and change the exit status.
+    """
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def reason(error: Exception) -> str:
+    """Return what the error says; that of a file with the file's name.
+
+    The commands write to files, whose errors have names, and print.
+    """
+    if isinstance(error, OSError) and error.strerror is not None:
+        return f"{error.filename or 'the output cannot be printed'}: {error.strerror}"
+    return str(error).rstrip(". ") or type(error).__name__
 
 
 def quoted(word: Path | str) -> str:
@@ -57,4 +104,22 @@ def progress_bar(**settings: Any) -> Any:
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     seconds = 0.1 if sys.stderr.isatty() else 10
-    return tqdm(dynamic_ncols=True, mininterval=seconds, **settings)
+    return tqdm(dynamic_ncols=True, mininterval=seconds, file=Stderr(), **settings)
+
+
+class Stderr:
+    """A stderr that falls silent at the first error, as no run should end because of its bar."""
+
+    def write(self, text: str) -> None:
+        """Write the text if that is possible."""
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            silence(sys.stderr)
+
+    def flush(self) -> None:
+        """Do nothing, because `write` has flushed."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)

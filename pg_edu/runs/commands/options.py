@@ -8,12 +8,37 @@ from typing import Any
 
 from pg_edu.actions import BoundMethod
 from pg_edu.runs.config import Config, good_config
+from pg_edu.runs.environment_errors import STEP_SECONDS
 
 BOUND_METHODS: dict[str, BoundMethod] = {"clip": "clip", "tanh": "tanh", "none": None}
 """The action bound method for each value of --action-bound."""
 
 SHORT_NAMES = {"discount_factor": "discount", "action_bound_method": "action_bound"}
 """The fields of Config whose options have another name."""
+
+
+def add_step_seconds(add: Callable[..., object]) -> None:
+    """Add the option for the time limit of a step, which is no setting: no result depends on it."""
+    add(
+        "--step-seconds",
+        type=float,
+        default=argparse.SUPPRESS,
+        metavar="S",
+        help="fail if one step of the environments takes longer (300; inf: no limit; not on "
+        "Windows)",
+    )
+
+
+def given_step_seconds(arguments: argparse.Namespace) -> float:
+    """Return the time limit of a step.
+
+    Raises:
+        ValueError: it is not positive.
+    """
+    seconds: float = vars(arguments).get("step_seconds", STEP_SECONDS)
+    if not seconds > 0:
+        raise ValueError(f"--step-seconds must be a positive number or inf, got {seconds}")
+    return seconds
 
 
 def add_settings(add: Callable[..., object]) -> None:

@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from pg_edu.runs.commands.user_modules import find_in_working_folder
+from pg_edu.runs.environment_errors import described
 
 DEFAULT_POLICY = "pg_edu:PGPolicy"
 
@@ -42,7 +43,10 @@ def _run(arguments: argparse.Namespace) -> int:
         if value is not None:
             settings[name] = value
 
-    report = probe(_make_policy(arguments.policy), **settings)
+    try:
+        report = probe(_make_policy(arguments.policy), **settings)
+    except SystemExit as error:
+        raise ValueError(f"the policy has ended the process ({described(error)})") from error
     print(report)
     return 1 if report.failed else 0
 
@@ -62,8 +66,8 @@ def _imported(path: str) -> Any:
         raise ValueError(f"expected MODULE:NAME, such as my_agent:MyPolicy, got {path!r}")
     try:
         return attrgetter(name)(importlib.import_module(module))
-    except Exception as error:  # The user's code may fail in any way.
+    except (Exception, SystemExit) as error:  # The user's code may fail in any way.
         raise ValueError(
-            f"{path} cannot be imported: {type(error).__name__}: {error}. "
+            f"{path} cannot be imported: {described(error)}. "
             "Is the module in this folder, or installed?"
         ) from error

@@ -1,27 +1,39 @@
 """`sweep`: train many agents, and leave checkpoints, a table and learning curves in a folder."""
 
 import argparse
-import csv
 import math
-import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from pg_edu.runs.commands.folders import CHECKPOINT, dated_folder
-from pg_edu.runs.commands.messages import fail, files_in, program, progress_bar, quoted
+from pg_edu.runs.commands.messages import (
+    Stderr,
+    fail,
+    files_in,
+    program,
+    progress_bar,
+    quoted,
+    reason,
+)
 from pg_edu.runs.commands.options import (
     BOUND_METHODS,
     add_settings,
+    add_step_seconds,
     given_settings,
+    given_step_seconds,
     with_several_values,
 )
 from pg_edu.runs.commands.user_modules import find_in_working_folder
 from pg_edu.runs.compare import SettingSummary, as_text, curves, labels, summarize
+from pg_edu.runs.files import write_table
+from pg_edu.runs.starting import INTERRUPTED
 from pg_edu.runs.sweep import Outcome, Run, grid, sweep
 
 TABLE = "table.csv"
 CURVES = "curves.png"
+ABOUT_BANDS = "bands: 95% t intervals, which few seeds make ragged and impossibly wide"
 
 
 def add_parser(commands: Any) -> None:
@@ -42,6 +54,7 @@ def add_parser(commands: Any) -> None:
     add("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (5)")
     add("--out", type=Path, metavar="FOLDER", help="new or existing folder (runs/sweep-DATE-TIME)")
     _add_workers(add)
+    add_step_seconds(add)
 
 
 def _add_workers(add: Callable[..., object]) -> None:
@@ -63,27 +76,40 @@ def _add_workers(add: Callable[..., object]) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     runs = _runs(arguments)
-    folder = getattr(arguments, "out", None) or dated_folder("sweep")
-    if (folder / CHECKPOINT).exists():
-        raise ValueError(f"{folder} is the folder of one run. Give another one with --out")
+    out = getattr(arguments, "out", None)
+    if out is not None and (out / CHECKPOINT).exists():
+        raise ValueError(f"{out} is the folder of one run. Give another one with --out")
 
-    progress = _Progress(runs)
-    try:
-        outcomes = sweep(
-            runs,
-            folder,
-            workers=arguments.workers,
-            backend=arguments.backend,
-            on_outcome=progress,
-        )
-        progress.close()
-        print(_report(outcomes, folder))
-        return 1 if any(outcome.result is None for outcome in outcomes) else 0
-    except KeyboardInterrupt:
-        progress.close()
-        return fail(_interrupted(arguments, progress, folder), 130)
-    finally:
-        progress.close()
+    with dated_folder("sweep") if out is None else nullcontext(out) as folder:
+        progress = _Progress(runs)
+        try:
+            return _sweep(arguments, runs, folder, progress)
+        except KeyboardInterrupt:
+            progress.close()
+            return fail(f"stopped with {_saved(arguments, progress, folder)}", INTERRUPTED)
+        except OSError as error:
+            if error.filename is None or not progress.has_begun:
+                raise
+            progress.close()
+            return fail(f"{reason(error)}. There are {_saved(arguments, progress, folder)}")
+        finally:
+            progress.close()
+
+
+def _sweep(
+    arguments: argparse.Namespace, runs: Sequence[Run], folder: Path, progress: "_Progress"
+) -> int:
+    outcomes = sweep(
+        runs,
+        folder,
+        workers=arguments.workers,
+        backend=arguments.backend,
+        step_seconds=given_step_seconds(arguments),
+        on_outcome=progress,
+    )
+    progress.close()
+    print(_report(outcomes, folder))
+    return 1 if any(outcome.result is None for outcome in outcomes) else 0
 
 
 def _runs(arguments: argparse.Namespace) -> list[Run]:
@@ -119,6 +145,11 @@ class _Progress:
             self._bar.set_postfix_str(f"{failed} failed", refresh=False)
         self._bar.update()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the workers have started."""
+        return self._bar is not None
+
     def close(self) -> None:
         """End the line of the bar."""
         if self._bar is not None:
@@ -127,13 +158,14 @@ class _Progress:
     def _report_failure(self, outcome: Outcome) -> None:
         setting = self._labels[outcome.run.config]
         text = f"pg_edu: {setting}, seed {outcome.run.seed} failed: {outcome.failure}"
-        self._bar.write(text, file=sys.stderr)
+        self._bar.write(text, file=Stderr())
 
 
 def _report(outcomes: Sequence[Outcome], folder: Path) -> str:
     """Write the table and draw the curves of a sweep; return what they show."""
     summaries = summarize(outcomes)
-    _write_table(summaries, folder / TABLE)
+    folder.mkdir(parents=True, exist_ok=True)  # Somebody may have deleted it.
+    write_table(folder / TABLE, SettingSummary._fields, summaries)
     files = {"*.pt": "a checkpoint for each run, which `evaluate` reads", TABLE: "the table"}
     if any(outcome.result for outcome in outcomes):
         _draw_curves(outcomes, folder / CURVES)
@@ -143,17 +175,11 @@ def _report(outcomes: Sequence[Outcome], folder: Path) -> str:
             as_text(summaries),
             "env steps, seconds: until solved, median and worst over the seeds; '-': not solved.",
             "return: of the last iteration, mean and interquartile mean (IQM) over the seeds.",
-            "With few seeds an interval is wide, and may go beyond the possible returns.",
+            "With few seeds an interval is wide, its band is ragged, and both may go beyond the "
+            "possible returns.",
             files_in(folder, files),
         ]
     )
-
-
-def _write_table(summaries: Sequence[SettingSummary], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(SettingSummary._fields)
-        table.writerows(summaries)
 
 
 def _draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
@@ -163,18 +189,20 @@ def _draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
     env_ids = dict.fromkeys(result.config.env_id for result in results)
     targets = {result.config.target for result in results}
     common_target = targets.pop() if len(targets) == 1 else None
+    curves_of = curves(outcomes)
+    has_bands = any(len(returns) > 1 for _, returns in curves_of.values())
     figure = figures.compare_curves(
-        curves(outcomes),
+        curves_of,
         target=None if common_target == math.inf else common_target,
-        title="REINFORCE on " + ", ".join(env_ids),
+        title=f"REINFORCE on {', '.join(env_ids)}" + (f"\n{ABOUT_BANDS}" if has_bands else ""),
     )
     figures.save_figure(figure, path)
 
 
-def _interrupted(arguments: argparse.Namespace, progress: _Progress, folder: Path) -> str:
-    """Return the message after Ctrl-C."""
+def _saved(arguments: argparse.Namespace, progress: _Progress, folder: Path) -> str:
+    """Return which runs are saved, and the command that continues the sweep."""
     out = "" if "out" in arguments else f" --out {quoted(folder)}"
     return (
-        f"stopped with {progress.finished} of {progress.runs} runs finished, which are saved. "
+        f"{progress.finished} of {progress.runs} runs finished, which are saved. "
         f"To continue: {program()} {arguments.typed}{out}"
     )

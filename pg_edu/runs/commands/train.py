@@ -1,7 +1,6 @@
 """`train`: train an agent, and leave its checkpoint, a table and pictures in a folder."""
 
 import argparse
-import csv
 import math
 import time
 from dataclasses import replace
@@ -9,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gymnasium.spaces import Box
+from torch.distributions import Distribution
 
-from pg_edu.runs.agents import make_env
+from pg_edu.reinforce import PGPolicy
+from pg_edu.runs.agents import DistFn, make_env
 from pg_edu.runs.checkpoint import save_checkpoint
 from pg_edu.runs.commands.folders import CHECKPOINT, folder_for_run, load_run
 from pg_edu.runs.commands.messages import (
@@ -20,11 +22,14 @@ from pg_edu.runs.commands.messages import (
     progress,
     progress_bar,
     quoted,
+    reason,
 )
 from pg_edu.runs.commands.options import (
     BOUND_METHODS,
     add_settings,
+    add_step_seconds,
     given_settings,
+    given_step_seconds,
     option_name,
     settings_as_options,
 )
@@ -33,7 +38,14 @@ from pg_edu.runs.commands.user_modules import (
     find_in_working_folder,
     names_module,
 )
-from pg_edu.runs.config import Config, good_config
+from pg_edu.runs.config import Config, good_config, with_version
+from pg_edu.runs.environment_errors import (
+    EnvironmentFailed,
+    environment_named,
+    time_limit,
+)
+from pg_edu.runs.files import write_table
+from pg_edu.runs.starting import INTERRUPTED
 from pg_edu.runs.training import (
     Iteration,
     Result,
@@ -69,6 +81,7 @@ def add_parser(commands: Any) -> None:
     add("--seed", type=int, help="the same seed gives the same agent (0)")
     add("--out", type=Path, metavar="FOLDER", help="a new folder (runs/ENV-DATE-TIME)")
     add("--resume", type=Path, metavar="FOLDER", help="continue the run in this folder")
+    add_step_seconds(add)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -76,8 +89,15 @@ def _run(arguments: argparse.Namespace) -> int:
     resume = load_run(arguments.resume) if "resume" in given else None
     config = _config(arguments, resume)
     seed = given.get("seed", resume.seed if resume else 0)
-    folder = folder_for_run(config.env_id, given.get("out"), given.get("resume"))
+    step_seconds = given_step_seconds(arguments)
+    with folder_for_run(config.env_id, given.get("out"), given.get("resume")) as folder:
+        if resume is not None:
+            resume = load_run(arguments.resume)  # Another process may have continued it just now.
+        with time_limit(step_seconds):
+            return _train(seed, config, resume, folder)
 
+
+def _train(seed: int, config: Config, resume: Result | None, folder: Path) -> int:
     recorder = _Recorder(folder)
     try:
         result = train(seed, config, resume=resume, on_iteration=recorder)
@@ -88,7 +108,11 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     except KeyboardInterrupt:
         recorder.close()
-        return fail(_interrupted(recorder.result, folder), 130)
+        return fail(_interrupted(recorder.result, folder), INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except (OSError, EnvironmentFailed) as error:
+        return fail(_failed(error, recorder, folder))
     finally:
         recorder.close()
 
@@ -100,6 +124,7 @@ def _config(arguments: argparse.Namespace, resume: Result | None) -> Config:
         changes["action_bound_method"] = BOUND_METHODS[changes["action_bound_method"]]
 
     if "env_id" in changes:
+        changes["env_id"] = with_version(changes["env_id"])
         find_in_working_folder(changes["env_id"])
     if resume is None:
         return good_config(**changes)
@@ -115,12 +140,14 @@ class _Recorder:
 
     Attributes:
         result: the latest state; None before training begins.
+        saved: the latest state that is in the folder; None if there is none.
     """
 
     def __init__(self, folder: Path) -> None:
         self.result: Result | None = None
-        self._folder = folder
-        self._saved: Result | None = None
+        self.saved: Result | None = None
+        self._folder = folder.absolute()  # It is found even if the working folder is deleted.
+        self._cannot_save = False
         self._saved_at = 0.0
         self._bar: Any = None
 
@@ -128,7 +155,6 @@ class _Recorder:
         is_first = self.result is None
         self.result = result
         if is_first:
-            self._folder.mkdir(parents=True, exist_ok=True)
             self._save()
             self._open_bar(result)
         if result.history:
@@ -138,7 +164,7 @@ class _Recorder:
 
     def close(self) -> None:
         """Save the latest state if it has not been saved yet, and end the line of the bar."""
-        if self.result is not self._saved:
+        if self.result is not self.saved and not self._cannot_save:
             self._save()
         if self._bar is not None:
             self._bar.close()
@@ -159,12 +185,14 @@ class _Recorder:
     def _save(self) -> None:
         if self.result is None:
             return
-        save_checkpoint(self.result, self._folder / CHECKPOINT)
-        with (self._folder / TABLE).open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(Iteration._fields)
-            table.writerows(self.result.history)
-        self._saved = self.result
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)  # Somebody may have deleted it.
+            save_checkpoint(self.result, self._folder / CHECKPOINT)
+            self.saved = self.result
+            write_table(self._folder / TABLE, Iteration._fields, self.result.history)
+        except OSError:
+            self._cannot_save = True
+            raise
         self._saved_at = time.monotonic()
 
 
@@ -172,21 +200,51 @@ def _summary(result: Result) -> str:
     """Return what the run has reached, as text."""
     last = result.history[-1]
     greedy, sampled = last.greedy, last.sampled
+    remark = ""
     if not result.solved:
-        greedy = _mean_return(result, greedy=True)
-        sampled = _mean_return(result, greedy=False)
+        policy = trained_policy(result)
+        greedy = _mean_return(policy, result, greedy=True)
+        policy.dist_fn = count = _CountOfCertainActions(policy.dist_fn)
+        sampled = _mean_return(policy, result, greedy=False)
+        remark = _remark(count, result.config) if not isinstance(policy.action_space, Box) else ""
 
     outcome = "Solved" if result.solved else f"Stopped by {option_name(result.stopped)}"
     target = result.config.target
     aim = "" if target == math.inf else f" (target {target:g})"
     return (
         f"{outcome} after {progress(result)} and {last.seconds:.1f} s. Mean return of 100 "
-        f"episodes: {greedy:.1f} greedy, {sampled:.1f} as trained{aim}."
+        f"episodes: {greedy:.1f} greedy, {sampled:.1f} as trained{aim}.{remark}"
     )
 
 
-def _mean_return(result: Result, greedy: bool) -> float:
-    policy = trained_policy(result)
+class _CountOfCertainActions:
+    """A dist_fn that counts the observations for which one action has probability 1, in float32."""
+
+    def __init__(self, dist_fn: DistFn) -> None:
+        self.observations = 0
+        self.certain = 0
+        self._dist_fn = dist_fn
+
+    def __call__(self, dist_input: Any) -> Distribution:
+        dist = self._dist_fn(dist_input)
+        log_prob = dist.log_prob(dist.mode)
+        self.observations += len(log_prob)
+        self.certain += int((log_prob == 0).sum())
+        return dist
+
+
+def _remark(count: _CountOfCertainActions, config: Config) -> str:
+    """Return a sentence about a policy that has ended up without any randomness, or nothing."""
+    if count.certain < count.observations:
+        return ""
+    return (
+        f"\nThe policy no longer explores: for all {count.observations:,} observations of this "
+        "evaluation one action has probability 1 (in float32). If it should do better, try a "
+        f"--learning-rate below {config.learning_rate:g}."
+    )
+
+
+def _mean_return(policy: PGPolicy, result: Result, greedy: bool) -> float:
     returns = evaluate(policy, result.config, greedy=greedy, seed=result.seed)
     return float(returns.mean())
 
@@ -200,7 +258,7 @@ def _draw(result: Result, folder: Path) -> str:
     try:
         _draw_agent(result, folder / ANIMATION)
         files[ANIMATION] = "the agent before and after training, an animation for the browser"
-    except (figures.CannotDraw, ValueError) as error:
+    except (figures.CannotDraw, ValueError, EnvironmentFailed) as error:
         files["no animation"] = " ".join(str(error).split())
     files[TABLE] = "a row for each iteration"
     files[CHECKPOINT] = "the trained policy, and all that is needed to continue the run"
@@ -244,7 +302,8 @@ def _draw_agent(result: Result, path: Path) -> None:
     with make_env(config, **rendering) as env:
         for policy in (initial_policy(result.seed, config), trained_policy(result)):
             torch.manual_seed(result.seed)
-            episode = figures.record_episode(env, policy.compute_action, result.seed)
+            with environment_named(config.env_id):
+                episode = figures.record_episode(env, policy.compute_action, result.seed)
             films.append(episode.frames)
     figures.animation(figures.before_after(films[0], films[1]), path)
 
@@ -268,6 +327,20 @@ def _what_next(result: Result, folder: Path) -> str:
     width = max(map(len, commands))
     lines = [f"  {command:<{width}}   {why}" for command, why in commands.items()]
     return "\n".join(["Next:", *lines])
+
+
+def _failed(error: Exception, recorder: _Recorder, folder: Path) -> str:
+    """Return the message after an error of the disk or of the environment."""
+    try:
+        recorder.close()
+    except OSError as second:
+        error = second
+    if recorder.saved is None:
+        advice = "Choose another place with --out." if isinstance(error, OSError) else ""
+        return f"{reason(error)}. Nothing was saved. {advice}"
+    command = _resume_command(recorder.saved.config.env_id, folder)
+    saved = progress(recorder.saved)
+    return f"{reason(error)}. The run is saved after {saved}. To continue: {command}"
 
 
 def _interrupted(result: Result | None, folder: Path) -> str:

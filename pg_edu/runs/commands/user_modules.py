@@ -9,6 +9,7 @@ the process that starts them.
 
 import os
 import sys
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,12 +44,25 @@ def find_in_working_folder(*names: str) -> None:
 def check_that_it_is_installed(env_id: str, command: str) -> None:
     """Require that the module of a checkpoint's environment is found outside the working folder.
 
+    The folder may be on `sys.path` for another reason: it holds pg_edu, or PYTHONPATH names it.
+
     Raises:
         ValueError: it is not; the message shows the command in which the user names it.
     """
+    if not names_module(env_id):
+        return
     module = env_id.partition(":")[0]
-    if names_module(env_id) and find_spec(module.partition(".")[0]) is None:
+    spec = find_spec(module.partition(".")[0])
+    if spec is None or _is_in_working_folder(spec):
         raise ValueError(
             f"the checkpoint needs the environment {env_id!r}, but no module {module!r} is "
             f"installed. If it is in this folder and you trust it, name it: {command}"
         )
+
+
+def _is_in_working_folder(spec: ModuleSpec) -> bool:
+    """Tell whether the module is a file or a package that lies directly in the working folder."""
+    places = [Path(place).parent for place in spec.submodule_search_locations or []]
+    if spec.origin is not None and not places:
+        places = [Path(spec.origin).parent]
+    return Path.cwd().resolve() in [place.resolve() for place in places]

@@ -1,0 +1,193 @@
+"""The errors of environments: which one, in which file and line, and what it said itself."""
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AsyncVectorEnv
+
+from pg_edu.runs.agents import make_env, make_envs
+from pg_edu.runs.config import Config
+from pg_edu.runs.environment_errors import EnvironmentFailed, Watched, environment_named, time_limit
+from pg_edu.runs.training import evaluate, initial_policy, train
+from tests.runs import faulty_envs
+from tests.runs.faulty_envs import Faulty, line_of
+
+SMALL = Config(num_envs=2, hidden_sizes=(4,), max_updates=1, target=math.inf)
+HERE = os.path.relpath(faulty_envs.__file__)
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+has_alarms = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="Windows has no alarms")
+
+
+def faulty(name: str) -> Config:
+    return replace(SMALL, env_id=f"tests.runs.faulty_envs:{name}-v0")
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "message"),
+    [
+        ("no_sensor", 'OSError("sensor gone")', "OSError: sensor gone"),
+        ("raises", 'Unpicklable("this", "that")', "Unpicklable: this and that"),
+        ("leaves", "SystemExit(3)", "SystemExit: 3. An environment must not end the process."),
+        ("old", "def step", "(expected 5, got 4). step must return (observation, reward, "),
+        ("wide", "def step", "Environment 0 returned an observation of shape [3], but its"),
+        ("blind", "def step", "environment 0 returned the observation [nan nan]"),
+        ("infinite", "def step", "environment 0 returned the reward inf"),
+    ],
+)
+def test_an_error_names_the_environment_its_line_and_its_own_message(
+    name: str, line: str, message: str
+) -> None:
+    with pytest.raises(EnvironmentFailed) as caught:
+        train(0, faulty(name))
+    begin = f"tests.runs.faulty_envs:{name}-v0 failed in step ({HERE}:{line_of(line)}): "
+    assert str(caught.value).startswith(begin)
+    assert message in str(caught.value)
+
+
+def test_the_original_error_is_the_cause() -> None:
+    with pytest.raises(EnvironmentFailed) as caught:
+        train(0, faulty("no_sensor"))
+    assert repr(caught.value.__cause__) == "OSError('sensor gone')"
+
+
+@pytest.mark.parametrize("measure", [train, "evaluate"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_rewards_that_are_too_large_to_average_solve_nothing(measure: Any) -> None:
+    config = faulty("huge")
+    with pytest.raises(
+        ValueError, match=r"huge-v0 has a mean return of inf \(returns from 1e\+308"
+    ):
+        if measure == "evaluate":
+            evaluate(initial_policy(0, config), config, greedy=True)
+        else:
+            train(0, config)
+
+
+def test_an_environment_that_leaves_while_it_is_made_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def leave(**given: Any) -> Any:
+        raise SystemExit(0)
+
+    spec = gym.envs.registration.EnvSpec("Leaves-v0", entry_point=leave)
+    monkeypatch.setitem(gym.registry, "Leaves-v0", spec)
+    place = f"{os.path.relpath(__file__)}:{leave.__code__.co_firstlineno + 1}"
+    with pytest.raises(ValueError) as caught:
+        make_env(replace(SMALL, env_id="Leaves-v0"))
+    assert str(caught.value) == f"environment 'Leaves-v0' cannot be made: SystemExit: 0 ({place})"
+
+
+def test_an_error_while_drawing_names_the_environment_and_our_own_errors_stay() -> None:
+    message = r"X-v0 failed while it was drawn \(.*KeyError: 3"
+    with pytest.raises(EnvironmentFailed, match=message), environment_named("X-v0"):
+        raise KeyError(3)
+    with pytest.raises(ValueError, match="as it is"), environment_named("X-v0"):
+        raise ValueError("as it is")
+
+
+def test_watching_changes_no_number() -> None:
+    config = replace(SMALL, env_id="CartPole-v1")
+    watched = make_envs(config, 2)
+    bare = gym.make_vec("CartPole-v1", 2)
+    assert np.array_equal(watched.reset(seed=3)[0], bare.reset(seed=3)[0])
+    for a, b in zip(watched.step(np.ones(2, int)), bare.step(np.ones(2, int)), strict=True):
+        assert np.array_equal(a, b) or a == b
+
+
+@has_alarms
+def test_a_step_that_takes_too_long_fails_with_the_line_where_it_waits() -> None:
+    envs = make_envs(faulty("hangs"), 2)
+    envs.reset(seed=0)
+    with time_limit(0.2), pytest.raises(EnvironmentFailed) as caught:
+        envs.step(np.zeros(2, int))
+    place = f"{HERE}:{line_of('time.sleep(600)')}"
+    said = f"hangs-v0 failed in step ({place}): TimeoutError: no answer within 0.2 s"
+    assert str(caught.value).endswith(said)
+
+
+@has_alarms
+def test_the_alarm_is_off_between_steps_and_after_the_block() -> None:
+    envs = make_envs(SMALL, 2)
+    with time_limit(30.0):
+        envs.reset(seed=0)
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    envs.step(np.zeros(2, int))
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@has_alarms
+def test_a_program_that_uses_the_alarm_itself_keeps_it() -> None:
+    def mine(*_: Any) -> None:
+        pass
+
+    signal.signal(signal.SIGALRM, mine)
+    try:
+        with time_limit(1.0):
+            assert signal.getsignal(signal.SIGALRM) is mine
+    finally:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def test_where_there_is_no_alarm_there_is_no_limit() -> None:
+    """Only the main thread can have one."""
+    ran: list[bool] = []
+
+    def run() -> None:
+        with time_limit(1e-9):
+            make_envs(SMALL, 2).reset(seed=0)
+            ran.append(True)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert ran == [True]
+
+
+@pytest.fixture
+def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a function that makes watched environments in processes of their own."""
+    monkeypatch.setenv("FAULTY_ENVS", str(tmp_path))
+    made: list[Watched] = []
+
+    def make(*faults: str) -> Watched:
+        envs = AsyncVectorEnv([partial(Faulty, fault) for fault in faults])
+        made.append(Watched(envs, "Mine-v0", Faulty))
+        made[0].reset(seed=0)
+        return made[0]
+
+    yield make
+    made[0].close()
+    vector: Any = made[0].unwrapped
+    assert not any(process.is_alive() for process in vector.processes)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="workers that are started, not forked, import torch")
+def test_a_worker_process_that_has_died_is_named(workers: Any) -> None:
+    envs = workers("fine", "dies")
+    with pytest.raises(EnvironmentFailed, match=r"Mine-v0 failed in step .*EOFError") as caught:
+        envs.step(np.zeros(2, int))
+    assert "Worker processes that have died: 1 (exit code 9)." in str(caught.value)
+
+
+@pytest.mark.slow
+@has_alarms
+def test_a_worker_process_that_hangs_is_named(workers: Any) -> None:
+    envs = workers("hangs", "fine")
+    with time_limit(0.3), pytest.raises(EnvironmentFailed) as caught:
+        envs.step(np.zeros(2, int))
+    assert "no answer within 0.3 s. Worker processes that have not answered: 0." in str(
+        caught.value
+    )
