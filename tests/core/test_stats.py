@@ -238,3 +238,13 @@ def test_a_wrapper_sets_the_attributes_that_its_class_defines() -> None:
     stats = WithNote(TrainingStats())
     stats.note = "better"
     assert (stats.note, vars(stats)["note"]) == ("better", "better")
+
+
+def test_a_loss_of_the_wrapper_hides_one_of_the_same_name() -> None:
+    class OwnLoss(TrainingStatsWrapper):
+        def __init__(self, wrapped_stats: TrainingStats) -> None:
+            self.loss = 1.0
+            super().__init__(wrapped_stats)
+
+    stats = OwnLoss(PGTrainingStats(loss=SequenceSummaryStats.from_sequence([4.0])))
+    assert stats.get_loss_stats_dict() == {"loss": 1.0}
