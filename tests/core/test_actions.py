@@ -147,3 +147,50 @@ def test_one_number_is_never_broadcast_to_two_actions(function, shape):
     """NumPy would broadcast [4, 1] to [4, 2]."""
     with pytest.raises(ValueError, match=r"shape of one action, \[2\]"):
         function(np.zeros(shape), box([-1, -1], [1, 1]), "clip", True)
+
+
+@pytest.mark.parametrize("act", [1.0001, -1.0001])
+def test_an_action_slightly_outside_of_the_range_to_be_scaled_is_an_error(act):
+    """Neither end tolerates more than rounding."""
+    with pytest.raises(ValueError, match="Bound it first"):
+        to_box(np.array([act], np.float32), box([-2.0], [2.0]), None, True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_actions_are_mapped_to_no_actions(method):
+    nothing = np.zeros((0, 1), np.float32)
+    assert to_box(nothing, box([-2.0], [2.0]), method, True).shape == (0, 1)
+    assert from_box(nothing, box([-2.0], [2.0]), method, True).shape == (0, 1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("scaling", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_mapping_does_not_write_into_the_actions_that_it_is_given(method, scaling, dtype):
+    """The raw action is stored and scored after the environment has got its own."""
+    for function, numbers in ((to_box, [0.5, -1.0]), (from_box, [0.5, 1.0])):
+        act = np.array(numbers, dtype)
+        if method is not None and function is to_box:
+            act *= 3
+        before = act.copy()
+        function(act, box([-1, -1], [1, 1], dtype), method, scaling)
+        np.testing.assert_array_equal(act, before)
+
+
+def test_a_dimension_narrower_than_the_resolution_of_float32_is_widened_by_it():
+    """v1.1.0 divides by high - low + 2⁻²³ where high - low is less than 2⁻²³."""
+    width = 1e-8
+    low, high = np.array([0.0]), np.array([width])
+    expected = 2 * width / (width + 2.0**-23) - 1
+    np.testing.assert_allclose(unscale(high, low, high), [expected], rtol=1e-12)
+    np.testing.assert_array_equal(unscale(low, low, low), [-1.0])
+
+
+def test_the_inverse_of_tanh_is_0_where_the_space_has_no_width_but_only_with_scaling():
+    space = box([0.5, -2.0], [0.5, 2.0], np.float64)
+    act = np.array([0.5, 0.5])
+    scaled = from_box(act, space, "tanh", True)
+    np.testing.assert_allclose(scaled, [0.0, math.atanh(0.25)], rtol=1e-12)
+    np.testing.assert_array_equal(to_box(scaled, space, "tanh", True), act)
+    unscaled = from_box(act, space, "tanh", False)
+    np.testing.assert_allclose(unscaled, [math.atanh(0.5)] * 2, rtol=1e-12)

@@ -102,3 +102,23 @@ def test_a_batch_size_that_covers_all_rows_is_accepted(batch_size):
             0, buffer_of_episodes([[1, 2, 3], [1]]), batch_size=batch_size, repeat=1
         )
     assert np.isfinite(stats.loss.mean)
+
+
+@pytest.mark.parametrize("repeat", [1, 3])
+def test_every_pass_takes_one_step(repeat):
+    """The optimizer counts the steps; each is on all rows, also after the first one."""
+    policy = leave_one_out()
+    steps = []
+    policy.optim.register_step_post_hook(lambda *_: steps.append(policy.actor.logits.tolist()))
+    with policy_within_training_step(policy):
+        policy.update(0, buffer_of_episodes([[1, 2, 3], [1]]), batch_size=None, repeat=repeat)
+    assert len(steps) == repeat
+
+
+def test_minibatches_of_one_row_are_an_error():
+    policy = leave_one_out()
+    with (
+        policy_within_training_step(policy),
+        pytest.raises(ValueError, match="batch_size must be None, got 1 for 4"),
+    ):
+        policy.update(0, buffer_of_episodes([[1, 2, 3], [1]]), batch_size=1, repeat=1)

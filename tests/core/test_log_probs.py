@@ -99,3 +99,20 @@ def test_the_message_promises_only_the_shape_that_torch_would_give(make, wrong):
         assert "scored against every row" in message
     else:
         assert f"would have shape {scored}." in message
+
+
+def test_a_column_of_log_probabilities_is_an_error():
+    """[B, 1] times returns [B] would be a table of all pairs."""
+
+    class Column(Normal):
+        def log_prob(self, value):
+            return super().log_prob(value)[:, None]
+
+    with pytest.raises(ValueError, match=r"has shape \[3, 1\].*batch_shape is \[3\]"):
+        checked_log_prob(Column(torch.zeros(3), torch.ones(3)), torch.zeros(3))
+
+
+def test_the_gradient_flows_through_a_checked_log_probability():
+    loc = torch.zeros(3, requires_grad=True)
+    checked_log_prob(Normal(loc, 1.0), torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert loc.grad is not None and loc.grad.tolist() == [1.0, 2.0, 3.0]

@@ -170,3 +170,79 @@ def test_nstep_returns_stop_at_the_end_of_an_episode():
     np.testing.assert_array_equal(total, [2.0, 4.0, 4.0, 16.0, 24.0])
     np.testing.assert_array_equal(last, [1, 2, 2, 4, 4])
     np.testing.assert_array_equal(weight, [0.25, 0.25, 0.5, 0.25, 0.25])
+
+
+# Edges: γ = 0 and 1, shapes that would broadcast, arrays of the caller, warnings
+
+
+@pytest.mark.parametrize("length", [3, 1000])
+def test_without_a_future_every_return_is_its_reward_even_before_an_infinite_one(length):
+    """γ = 0: Gₜ = rₜ, although 0 * ∞ is NaN."""
+    rew = np.arange(float(length))
+    rew[2] = np.inf
+    np.testing.assert_array_equal(discounted_returns(rew, np.zeros(length, bool), 0.0), rew)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0])
+def test_the_bootstrap_value_has_the_weight_of_its_distance(gamma):
+    """Gₜ = γᵐ V if all rewards are 0 and the episode ends after m more steps."""
+    returns = discounted_returns(np.zeros(3), [False, False, True], gamma, 8.0)
+    np.testing.assert_array_equal(returns, [8 * gamma**3, 8 * gamma**2, 8 * gamma])
+
+
+@pytest.mark.parametrize(
+    ("rew", "end"),
+    [
+        (np.ones((3, 1)), np.zeros(3, bool)),
+        (np.ones(3), np.zeros((3, 1), bool)),
+        (np.ones((3, 1)), np.zeros((3, 1), bool)),
+        (np.ones((1, 3)), np.zeros((1, 3), bool)),
+        (1.0, True),
+    ],
+)
+def test_columns_rows_and_single_numbers_are_an_error(rew, end):
+    """Rewards [T, 1] must neither broadcast nor be taken for T episodes."""
+    with pytest.raises(ValueError, match=r"both must be \[T\]"):
+        discounted_returns(rew, end, 0.9)
+    with pytest.raises(ValueError, match=r"both must be \[T\]"):
+        gae(rew, end, np.zeros(3), np.zeros(3), 0.9, 0.9)
+    with pytest.raises(ValueError, match=r"both must be \[T\]"):
+        nstep_return(rew, end, np.arange(3), lambda index: index, 0.9, 1)
+
+
+@pytest.mark.parametrize("length", [5, 1000])
+def test_the_arrays_of_the_caller_are_not_written_to(length):
+    rew, value, next_value = np.random.default_rng(0).normal(size=(3, length))
+    end = np.arange(length) % 3 == 2
+    indices = np.arange(length)
+    given = [rew, end, value, next_value, indices]
+    before = [array.copy() for array in given]
+    discounted_returns(rew, end, 0.9, value)
+    gae(rew, end, value, next_value, 0.9, 0.9)
+    nstep_return(rew, end, indices, lambda i: np.where(end[i], i, (i + 1) % length), 0.9, 3)
+    for array, copy in zip(given, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_values_keep_the_digits_that_float32_would_lose():
+    """1 + 1/2 · 1e-9 - 3e-9, for one step."""
+    advantage = gae([1.0], [True], [3e-9], [1e-9], 0.5, 0.9)
+    np.testing.assert_allclose(advantage - 1, [-2.5e-9], rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_rewards_that_are_too_large_give_no_warning_from_numpy():
+    rew = np.ones(1000)
+    rew[[10, 20]] = 1.7e308
+    rew[600] = np.inf
+    end = np.arange(1000) % 100 == 99
+    assert np.isinf(discounted_returns(rew, end, 1.0)).sum() == 11 + 1
+
+
+def test_nstep_returns_with_a_discount_factor_of_0_see_one_reward():
+    """γ = 0: the sum is rₜ, and the target has weight 0."""
+    total, _, weight = nstep_return(
+        [1.0, 2.0, 4.0], [False] * 3, np.arange(3), lambda i: np.minimum(i + 1, 2), 0.0, 3
+    )
+    np.testing.assert_array_equal(total, [1.0, 2.0, 4.0])
+    np.testing.assert_array_equal(weight, [0.0, 0.0, 0.0])

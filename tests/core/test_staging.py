@@ -109,3 +109,32 @@ def test_infos_are_columns_only_if_a_step_has_one() -> None:
     assert "obs_info" not in rows
     assert rows["info"].x.tolist() == [[0, 0], [30, 31]]
     assert rows["info"]._x.tolist() == [[False, False], [True, False]]
+
+
+def test_a_block_is_full_after_exactly_its_size_of_steps() -> None:
+    assert [staged(steps).is_full for steps in range(4)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int64, np.float32, np.complex64])
+def test_a_column_keeps_the_dtype_of_its_values(dtype: type) -> None:
+    block = Block(1)
+    block.put({"obs": np.array([0, 1]).astype(dtype)})
+    block.end_step()
+    rows = block.take(np.array([1, 1]).astype(dtype))
+    assert (rows["obs"].dtype, rows["obs_next"].dtype) == (np.dtype(dtype), np.dtype(dtype))
+
+
+def test_large_integers_keep_their_last_digit() -> None:
+    """2⁵³ + 1 is no float64."""
+    block = Block(1)
+    block.put({"obs": np.array([2**53 + 1])})
+    block.end_step()
+    assert block.take(np.array([0]))["obs"].tolist() == [[2**53 + 1]]
+
+
+def test_a_narrower_value_does_not_round_the_rows_before_it() -> None:
+    block = Block(2)
+    for rew in (np.array([0.5, 0.25]), np.array([1, 2])):
+        block.put({"obs": OBS[0], "rew": rew})
+        block.end_step()
+    assert block.take(OBS[0])["rew"].tolist() == [[0.5, 0.25], [1, 2]]

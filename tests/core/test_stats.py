@@ -189,3 +189,62 @@ def test_a_wrapper_can_be_copied_and_pickled(
     twin = copied(wrapped)
     assert twin.get_loss_stats_dict() == {"loss": 4.0, "bonus": 2.0}
     assert twin.wrapped_stats is not wrapped.wrapped_stats
+
+
+def test_running_statistics_never_write_into_arrays_of_the_caller() -> None:
+    mean, std = np.zeros(2), np.ones(2)
+    data = np.array([[1.0, 2.0], [3.0, 7.0]])
+    running = RunningMeanStd(mean=mean, std=std)
+    running.update(data)
+    seen, seen_var = running.mean, running.var
+    before = np.copy(seen), np.copy(seen_var)
+    running.update(data + 1)
+    running.norm(data)
+    assert (mean.tolist(), std.tolist()) == ([0.0, 0.0], [1.0, 1.0])
+    assert data.tolist() == [[1.0, 2.0], [3.0, 7.0]]
+    assert np.array_equal(seen, before[0]) and np.array_equal(seen_var, before[1])
+
+
+def test_by_default_norm_clips_to_10_and_adds_the_resolution_of_float32() -> None:
+    """A constant 2 has variance 0: (2 + x - 2) / √(2⁻²³), clipped at 10."""
+    running = RunningMeanStd()
+    running.update([2.0, 2.0])
+    assert running.norm(np.array([2.0 + 2.0**-12])) == pytest.approx([2.0**-12 / 2.0**-11.5])
+    assert running.norm(np.array([0.0, 4.0])).tolist() == [-10.0, 10.0]
+
+
+def test_running_statistics_of_vectors_normalize_each_component_by_its_own() -> None:
+    running = RunningMeanStd(mean=np.zeros(2), std=np.ones(2), epsilon=0.0)
+    running.update(np.array([[1.0, 10.0], [3.0, 30.0]]))
+    assert running.norm(np.array([3.0, 30.0])) == pytest.approx([1.0, 1.0])
+
+
+def test_printing_hands_on_what_to_exclude_and_the_indent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stats = TrainingStats(train_time=0.5, smoothed_loss=dict.fromkeys("ab" * 60, 0.0))
+    stats.pprint_asdict(exclude_fields=["train_time"], indent=7)
+    shown = capsys.readouterr().out
+    assert shown == stats.pprints_asdict(["train_time"], 7) + "\n"
+    assert "train_time" not in shown and "\n" + 7 * " " not in shown[:60]
+    stats.pprint_asdict()
+    assert capsys.readouterr().out == stats.pprints_asdict(None, 4) + "\n"
+
+
+def test_a_wrapper_sets_the_attributes_that_its_class_defines() -> None:
+    class WithNote(TrainingStatsWrapper):
+        note = ""
+
+    stats = WithNote(TrainingStats())
+    stats.note = "better"
+    assert (stats.note, vars(stats)["note"]) == ("better", "better")
+
+
+def test_a_loss_of_the_wrapper_hides_one_of_the_same_name() -> None:
+    class OwnLoss(TrainingStatsWrapper):
+        def __init__(self, wrapped_stats: TrainingStats) -> None:
+            self.loss = 1.0
+            super().__init__(wrapped_stats)
+
+    stats = OwnLoss(PGTrainingStats(loss=SequenceSummaryStats.from_sequence([4.0])))
+    assert stats.get_loss_stats_dict() == {"loss": 1.0}

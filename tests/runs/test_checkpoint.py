@@ -1,15 +1,17 @@
 """Checkpoints: what they hold, and how foreign or damaged ones are refused."""
 
+import io
+import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
 from pg_edu.runs.checkpoint import load_checkpoint, save_checkpoint
 from pg_edu.runs.training import train
-from tests.runs.helpers import SMALL
+from tests.runs.helpers import SMALL, fingerprint
 
 
 def test_a_checkpoint_holds_only_tensors_and_plain_values(tmp_path: Path) -> None:
@@ -142,3 +144,58 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
         save_checkpoint(result, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+class Payload:
+    """An object whose unpickling runs code: it creates a file."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.marker,)
+
+
+def test_loading_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    plain = train(0, SMALL).to_plain()
+    contents = {"format": "pg_edu checkpoint 1", **plain, "stopped": Payload(tmp_path / "hacked")}
+    torch.save(contents, tmp_path / "x.pt")
+    with pytest.raises(ValueError, match="is not a checkpoint"):
+        load_checkpoint(tmp_path / "x.pt")
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_unpickling_the_tensors_of_a_result_runs_no_code(tmp_path: Path) -> None:
+    result = train(0, SMALL)
+    rebuild, _ = cast(tuple[Callable[[bytes], Any], Any], result.__reduce__())
+    file = io.BytesIO()
+    torch.save({**result.to_plain(), "stopped": Payload(tmp_path / "hacked")}, file)
+    with pytest.raises(pickle.UnpicklingError):
+        rebuild(file.getvalue())
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_a_checkpoint_of_a_gpu_is_read_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = train(0, SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.serialization, "location_tag", lambda _: "cuda:0")
+        save_checkpoint(result, tmp_path / "x.pt")
+        pickled = pickle.dumps(result)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert fingerprint(load_checkpoint(tmp_path / "x.pt")) == fingerprint(result)
+    assert fingerprint(pickle.loads(pickled)) == fingerprint(result)
+
+
+def test_a_new_checkpoint_takes_the_place_of_the_old_file_which_is_not_written_to(
+    tmp_path: Path,
+) -> None:
+    """A reader that has the old file open goes on reading the old state."""
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(train(0, SMALL), path)
+    with path.open("rb") as old:
+        before = path.read_bytes()
+        save_checkpoint(train(1, SMALL), path)
+        assert old.read() == before
+    assert load_checkpoint(path).seed == 1
