@@ -147,3 +147,14 @@ def test_one_number_is_never_broadcast_to_two_actions(function, shape):
     """NumPy would broadcast [4, 1] to [4, 2]."""
     with pytest.raises(ValueError, match=r"shape of one action, \[2\]"):
         function(np.zeros(shape), box([-1, -1], [1, 1]), "clip", True)
+
+
+@pytest.mark.parametrize("row", [0, 2])
+def test_an_action_of_nan_is_an_error_that_names_its_row(row):
+    """While collecting, the rows are the environments."""
+    act = np.zeros((4, 3))
+    act[row, 1] = np.nan
+    with pytest.raises(
+        ValueError, match=rf"(?s)must not hold NaN.* Row {row} does \(environment {row}"
+    ):
+        to_box(act, box([-1] * 3, [1] * 3), "clip", scaling=True)
