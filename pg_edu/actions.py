@@ -155,13 +155,24 @@ def unscale(act: FloatArray, low: AnyArray, high: AnyArray) -> FloatArray:
 
 def _check_actions(act: AnyArray, space: Box) -> None:
     if np.isnan(act).any():
-        raise ValueError(f"act must not hold NaN, got {act}.")
+        raise ValueError(f"act must not hold NaN, got {act}.{_row_with_nan(act, space)}")
     shape = act.shape[act.ndim - len(space.shape) :]
     if shape != space.shape and space.low.size > 1:
         raise ValueError(
             f"act must end in the shape of one action, {list(space.shape)}, "
             f"but its shape is {list(act.shape)}."
         )
+
+
+def _row_with_nan(act: AnyArray, space: Box) -> str:
+    """Return a sentence about the first row with NaN; empty if there is one action only."""
+    if act.ndim <= len(space.shape):
+        return ""
+    row = int(np.isnan(act).reshape(len(act), -1).any(axis=1).argmax())
+    return (
+        f" Row {row} does (environment {row}, if this is while collecting): look for NaN in its "
+        "observation, or in the actor's parameters."
+    )
 
 
 def _arithmetic(act: AnyArray, space: Box) -> np.dtype[Any]:

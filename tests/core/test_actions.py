@@ -194,3 +194,14 @@ def test_the_inverse_of_tanh_is_0_where_the_space_has_no_width_but_only_with_sca
     np.testing.assert_array_equal(to_box(scaled, space, "tanh", True), act)
     unscaled = from_box(act, space, "tanh", False)
     np.testing.assert_allclose(unscaled, [math.atanh(0.5)] * 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("row", [0, 2])
+def test_an_action_of_nan_is_an_error_that_names_its_row(row):
+    """While collecting, the rows are the environments."""
+    act = np.zeros((4, 3))
+    act[row, 1] = np.nan
+    with pytest.raises(
+        ValueError, match=rf"(?s)must not hold NaN.* Row {row} does \(environment {row}"
+    ):
+        to_box(act, box([-1] * 3, [1] * 3), "clip", scaling=True)

@@ -152,6 +152,8 @@ def test_the_optimizer_may_keep_numbers_lists_and_settings_of_its_own():
             entry = self.state[self.param_groups[0]["params"][0]]
             entry.setdefault("history", []).append(torch.ones(1))
             entry["count"] = entry.get("count", 0) + 1
+            if entry["count"] > 1:
+                entry["late"] = torch.ones(1)
             self.param_groups[0]["d"] = self.param_groups[0].get("d", 1.0) * 2
             return super().step(closure)
 
@@ -163,3 +165,4 @@ def test_the_optimizer_may_keep_numbers_lists_and_settings_of_its_own():
         raise ValueError("on purpose")
     (entry,) = (entry for entry in optim.state.values() if entry)
     assert (len(entry["history"]), entry["count"], optim.param_groups[0]["d"]) == (1, 1, 2.0)
+    assert "late" not in entry
