@@ -237,7 +237,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 last step, a parameter that has become NaN.
         """
         _check_learnable(batch, batch_size)
-        columns = self._columns(batch)
+        columns = Batch({k: v for k, v in batch.items() if k not in NOT_FOR_LEARN})
         losses: list[float] = []
         for _ in range(repeat):
             for minibatch in self._minibatches(columns, batch_size):
@@ -245,10 +245,6 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         self._check_parameters()
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
-
-    def _columns(self, batch: types.BatchWithReturnsProtocol) -> Batch:
-        """Return what the minibatches are made of: what `forward` gets, actions and returns."""
-        return Batch({k: v for k, v in batch.items() if k not in NOT_FOR_LEARN})
 
     def _minibatches(self, columns: Batch, batch_size: int | None) -> Iterator[Any]:
         return columns.split(batch_size or -1, merge_last=True)
@@ -268,27 +264,14 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         return value
 
     def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
-        log_prob = self._log_prob(minibatch)
-        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=log_prob.device)
-        return -(log_prob * returns.flatten().expand_as(log_prob)).mean()
-
-    def _log_prob(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
-        """Return the log-probabilities of the actions, [1, B], or [A, B] of their dimensions."""
-        log_prob, hidden = self._log_prob_and_state(minibatch, None)
-        if next(leaves(hidden), None) is not None:
-            self._warn_once(WITHOUT_MEMORY)
-        return log_prob
-
-    def _log_prob_and_state(
-        self, minibatch: types.BatchWithReturnsProtocol, state: Any
-    ) -> tuple[Tensor, Any]:
-        # `forward` draws actions too, as v1.1.0 does: it moves torch's generator.
-        result = self(minibatch, state=state)
+        result = self(minibatch)  # draws actions too, as v1.1.0 does: it moves torch's generator
+        self._warn_of_unused_memory(result.get("state"))
         act = torch.as_tensor(minibatch.act, dtype=result.act.dtype, device=result.act.device)
-        log_prob = checked_log_prob(result.dist, act).reshape(len(act), -1).T
+        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
+        log_prob = checked_log_prob(result.dist, act).reshape(len(returns), -1).T  # [1 or A, B]
         if len(log_prob) > 1:
             self._warn_of_mean_over_dimensions(result.dist.batch_shape[1:])
-        return log_prob, result.get("state")
+        return -(log_prob * returns.expand_as(log_prob)).mean()
 
     def _check_parameters(self) -> None:
         """Raise if the steps of `learn` have made a parameter NaN."""
@@ -299,6 +282,10 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                     f"the update has made the actor's parameter {name} NaN: try a smaller "
                     "learning rate, or clip the gradient."
                 )
+
+    def _warn_of_unused_memory(self, hidden: Any) -> None:
+        if next(leaves(hidden), None) is not None:
+            self._warn_once(WITHOUT_MEMORY)
 
     def _warn_of_mean_over_dimensions(self, dimensions: torch.Size) -> None:
         shape = ", ".join(map(str, dimensions))
