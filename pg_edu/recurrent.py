@@ -28,6 +28,7 @@ from pg_edu.base_policy import episode_ends, outputs_unexamined, torch_train_mod
 from pg_edu.batch import Batch
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.hidden_state import check_state, first_rows, leaves, reset_rows
+from pg_edu.log_probs import checked_log_prob
 from pg_edu.reinforce import PGPolicy, order_of_time
 from pg_edu.stats import PGTrainingStats
 from pg_edu.types import Flags, Ints
@@ -124,17 +125,14 @@ class RecurrentPGPolicy(PGPolicy[PGTrainingStats]):
                 actor starts differently from None and from zeros; it detaches its state; or
                 `PGPolicy.learn` raises.
         """
+        _check_whole_episodes(batch)
         self.steps_of_last_learn = 0
         return super().learn(batch, batch_size, repeat, *args, **kwargs)
 
-    def _columns(self, batch: types.BatchWithReturnsProtocol) -> Batch:
-        columns = super()._columns(batch)
-        _check_whole_episodes(columns)
-        self._check_memory(columns)
-        return columns
-
     def _minibatches(self, columns: Batch, batch_size: int | None) -> Iterator[Any]:
         """Yield whole episodes in random order, with their rows ordered by step."""
+        if self.steps_of_last_learn == 0:  # the first pass, with the parameters that acted
+            self._check_memory(columns)
         number, step = columns.episode_number, columns.episode_step
         shuffled, lengths = _shuffled_episodes(number)
         for start, stop in _piece_bounds(lengths, batch_size):
@@ -142,16 +140,27 @@ class RecurrentPGPolicy(PGPolicy[PGTrainingStats]):
             self.steps_of_last_learn += 1
             yield columns[rows[_order_of_steps(number[rows], step[rows])]]
 
-    def _log_prob(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
-        """Return the log-probabilities of the actions, [1, B] or [A, B], step after step."""
+    def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
+        """Return the loss of `PGPolicy`, with log-probabilities taken step after step."""
         state = None
-        log_probs = []
+        parts = []
         for rows in _steps(minibatch):
-            state = first_rows(state, len(rows.act))
-            log_prob, state = self._log_prob_and_state(rows, state)
+            log_prob, state = self._log_prob_and_state(rows, first_rows(state, len(rows.act)))
             check_state(state, len(rows.act), of="episodes")
-            log_probs.append(log_prob)
-        return torch.cat(log_probs, dim=1)
+            parts.append(log_prob)
+        log_prob = torch.cat(parts, dim=1)
+        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=log_prob.device)
+        return -(log_prob * returns.flatten().expand_as(log_prob)).mean()
+
+    def _log_prob_and_state(self, rows: Any, state: Any) -> tuple[Tensor, Any]:
+        """Return the log-probabilities of one step, [1 or A, B], and the new hidden state."""
+        result = self(rows, state=state)
+        act = torch.as_tensor(rows.act, dtype=result.act.dtype, device=result.act.device)
+        scores = checked_log_prob(result.dist, act)
+        log_prob = scores.reshape(len(act), -1).T
+        if len(log_prob) > 1:
+            self._warn_of_mean_over_dimensions(scores.shape[1:])
+        return log_prob, result.get("state")
 
     def _check_memory(self, columns: Batch) -> None:
         """Raise unless the actor starts from zeros as from None, and lets gradients through.
@@ -245,7 +254,7 @@ def _check_places(rows: Ints, begins: Flags, buffer: ReplayBuffer, sampled: int)
         )
 
 
-def _check_whole_episodes(columns: Batch) -> None:
+def _check_whole_episodes(columns: Any) -> None:
     """Require that the steps of each episode count from 0 to its length - 1."""
     if "episode_number" not in columns or "episode_step" not in columns:
         raise ValueError("batch has no episode_number and episode_step: call process_fn first.")

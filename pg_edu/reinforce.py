@@ -282,7 +282,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         check_learnable(batch, batch_size)
         for message in modes_that_differ(self.actor):
             self._warn_once(message)
-        columns = self._columns(batch)
+        columns = _columns_for_learn(batch)
         losses: list[float] = []
         with restored_on_error(self, self.optim) as before, finite_parameters(self.actor, before):
             for _ in range(repeat):
@@ -293,17 +293,12 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
 
-    def _columns(self, batch: types.BatchWithReturnsProtocol) -> Batch:
-        """Return what the minibatches are made of: what `forward` gets, actions and returns."""
-        unused = NOT_FOR_LEARN | ({"info"} if "obs_info" in batch else set())
-        return Batch({key: value for key, value in vars(batch).items() if key not in unused})
-
     def _minibatches(self, columns: Batch, batch_size: int | None) -> Iterator[Any]:
         return Batch.split(columns, batch_size or -1, merge_last=True)
 
     def _step(self, minibatch: types.BatchWithReturnsProtocol) -> float:
         """Take one gradient step and return the loss before it."""
-        loss = self._loss(minibatch)
+        loss = self._loss(_with_info_acted_on(minibatch))
         value = loss.item()
         if not math.isfinite(value):
             raise ValueError(
@@ -316,28 +311,20 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         return value
 
     def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
-        log_prob = self._log_prob(minibatch)
-        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=log_prob.device)
-        return -(log_prob * returns.flatten().expand_as(log_prob)).mean()
-
-    def _log_prob(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
-        """Return the log-probabilities of the actions, [1, B], or [A, B] of their dimensions."""
-        log_prob, hidden = self._log_prob_and_state(minibatch, None)
-        if next(leaves(hidden), None) is not None:
-            self._warn_once(WITHOUT_MEMORY)
-        return log_prob
-
-    def _log_prob_and_state(
-        self, minibatch: types.BatchWithReturnsProtocol, state: Any
-    ) -> tuple[Tensor, Any]:
         # `forward` draws actions too, as v1.1.0 does: it moves torch's generator.
-        result = self(_with_info_acted_on(minibatch), state=state)
+        result = self(minibatch)
+        self._warn_of_unused_memory(result.get("state"))
         act = torch.as_tensor(minibatch.act, dtype=result.act.dtype, device=result.act.device)
+        returns = torch.as_tensor(minibatch.returns, dtype=torch.float, device=act.device).flatten()
         scores = checked_log_prob(result.dist, act)
-        log_prob = scores.reshape(len(act), -1).T
+        log_prob = scores.reshape(len(returns), -1).T  # [1 or A, B]
         if len(log_prob) > 1:
             self._warn_of_mean_over_dimensions(scores.shape[1:])
-        return log_prob, result.get("state")
+        return -(log_prob * returns.expand_as(log_prob)).mean()
+
+    def _warn_of_unused_memory(self, hidden: Any) -> None:
+        if next(leaves(hidden), None) is not None:
+            self._warn_once(WITHOUT_MEMORY)
 
     def _warn_of_mean_over_dimensions(self, dimensions: torch.Size) -> None:
         shape = ", ".join(map(str, dimensions))
@@ -390,6 +377,12 @@ def _info_for_actor(batch: types.BatchProtocol) -> Any:
     if "obs_info" in batch:
         return for_learning(batch.obs_info)
     return batch.info if "info" in batch else Batch()
+
+
+def _columns_for_learn(batch: types.BatchWithReturnsProtocol) -> Batch:
+    """Return what the minibatches are made of: what `forward` gets, actions and returns."""
+    unused = NOT_FOR_LEARN | ({"info"} if "obs_info" in batch else set())
+    return Batch({key: value for key, value in vars(batch).items() if key not in unused})
 
 
 def _with_info_acted_on(minibatch: Any) -> Any:
