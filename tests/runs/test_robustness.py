@@ -431,7 +431,8 @@ def test_evaluate_does_not_wait_forever_for_a_step(
             assert 3000 < signal.getitimer(signal.ITIMER_REAL)[0] <= 3600
             signal.raise_signal(signal.SIGALRM)
 
-    spec = replace(gym.spec("CartPole-v1"), vector_entry_point=Hangs)
+    maker: Any = Hangs
+    spec = replace(gym.spec("CartPole-v1"), vector_entry_point=maker)
     monkeypatch.setitem(gym.registry, "CartPole-v1", spec)
     assert run("evaluate", "here", "--step-seconds", "3600") == 2
     said = capsys.readouterr().err
