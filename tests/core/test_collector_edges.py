@@ -9,7 +9,7 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from pg_edu import Batch, Collector, ReplayBuffer, VectorReplayBuffer
+from pg_edu import Collector, ReplayBuffer, VectorReplayBuffer
 from tests.helpers import ConstantLogits, Counter, counters, make_policy
 
 MODES = list(AutoresetMode)
@@ -36,7 +36,8 @@ def collector_of(envs: SyncVectorEnv, size: int = 100) -> Collector:
 
 
 def asked(envs: SyncVectorEnv, n: int = 0) -> list[tuple[Any, Any]]:
-    return envs.envs[n].unwrapped.asked
+    env: Any = envs.envs[n].unwrapped
+    return list(env.asked)
 
 
 # Seeds
@@ -93,8 +94,8 @@ class Zero(Counter):
     """A counter without rewards, whose episodes have one step."""
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        obs, _, *rest = super().step(action)
-        return obs, 0.0, *rest  # type: ignore[return-value]
+        obs, _, terminated, truncated, info = super().step(action)
+        return obs, 0.0, terminated, truncated, info
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -151,7 +152,7 @@ def test_a_buffer_may_have_more_sub_buffers_than_there_are_environments() -> Non
     ],
 )
 def test_a_number_that_does_not_suit_the_environments_gives_a_warning(
-    given: dict[str, int], words: str
+    given: dict[str, Any], words: str
 ) -> None:
     collector = collector_of(two_environments())
     with warnings.catch_warnings(record=True) as caught:
@@ -174,10 +175,10 @@ def test_environments_that_do_not_name_their_mode_are_taken_for_next_step_with_a
 
 @pytest.mark.parametrize(("given", "actions"), [({}, {0}), ({"exploration_noise": True}, {1})])
 def test_exploration_noise_is_added_only_if_it_is_asked_for(
-    given: dict[str, bool], actions: set[int]
+    given: dict[str, Any], actions: set[int]
 ) -> None:
-    policy = make_policy(ConstantLogits((1e3, 0.0)))
-    policy.exploration_noise = lambda act, batch: act + 1  # type: ignore[method-assign]
+    policy: Any = make_policy(ConstantLogits((1e3, 0.0)))
+    policy.exploration_noise = lambda act, batch: act + 1
     buffer = VectorReplayBuffer(20, 2)
     Collector(policy, two_environments(), buffer, **given).collect(n_episode=2)
     assert set(buffer[:].act.tolist()) == actions
@@ -219,7 +220,9 @@ def test_a_hidden_state_is_reset_in_a_copy_and_only_where_an_episode_ended(as_ar
     ]
 
 
-def test_the_hidden_state_is_forgotten_after_an_error_and_after_whole_episodes() -> None:
+def test_the_hidden_state_is_forgotten_after_an_error_and_after_whole_episodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     actor = Memory(as_array=True)
     collector = Collector(make_policy(actor), two_environments(), VectorReplayBuffer(40, 2))
     collector.collect(n_episode=2)
@@ -229,10 +232,10 @@ def test_the_hidden_state_is_forgotten_after_an_error_and_after_whole_episodes()
     def broken(_: Any) -> Any:
         raise RuntimeError("the sensor is gone")
 
-    step, collector.env.step = collector.env.step, broken
-    with pytest.raises(RuntimeError, match="the sensor is gone"):
-        collector.collect(n_step=2)
-    collector.env.step = step
+    with monkeypatch.context() as patch:
+        patch.setattr(collector.env, "step", broken)
+        with pytest.raises(RuntimeError, match="the sensor is gone"):
+            collector.collect(n_step=2)
     collector.collect(n_step=2)
     assert actor.given[-1] is None
 
@@ -240,12 +243,11 @@ def test_the_hidden_state_is_forgotten_after_an_error_and_after_whole_episodes()
 def test_rewards_are_stored_with_the_digits_of_float64() -> None:
     class Precise(Counter):
         def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-            obs, _, *rest = super().step(action)
-            return obs, 1 + 2.0**-40, *rest  # type: ignore[return-value]
+            obs, _, terminated, truncated, info = super().step(action)
+            return obs, 1 + 2.0**-40, terminated, truncated, info
 
     env: gym.Env[Any, Any] = Precise()
     collector = Collector(make_policy(ConstantLogits()), env, ReplayBuffer(10))
     stats = collector.collect(n_episode=1)
     assert collector.buffer[:].rew.tolist() == [1 + 2.0**-40] * 3
     assert stats.returns.tolist() == [3 + 3 * 2.0**-40]
-    assert isinstance(collector.buffer[:], Batch)
