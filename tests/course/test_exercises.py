@@ -138,3 +138,36 @@ def test_check_prints_the_verdict(capsys):
 def test_an_unknown_exercise_is_an_error_that_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"no exercise '77\.7'; there are: .*"):
         exercise("77.7")
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "right"),
+    [
+        (1e6, 1e6 + 0.9, True),
+        (1e6, 1e6 + 1.1, False),
+        (1e-3, 1e-3 + 9e-7, True),
+        (1e-3, 1e-3 + 1.1e-6, False),
+        (-1e6, -1e6 - 0.9, True),
+        (0.0, np.nan, False),
+        (np.array([1.0, 2.0]), np.array([[1.0], [2.0]]), False),
+        (np.array([1.0, 2.0]), np.array([1.0, 3.0]), False),
+        (np.array([1.0, 2.0]), np.array([1.0]), False),
+        ((1.0, 2.0), (1.0, 2.0, 3.0), False),
+        ((1.0, 2.0), (1.0, 2.5), False),
+    ],
+)
+def test_a_value_is_right_within_a_millionth_of_it_or_of_1(key, answer, right):
+    """It needs the right shape as well: NumPy would broadcast [2, 1] to [2, 2]."""
+    assert ("correct" in verdict(Exercise("00.1", "hint", key), answer)) is right
+
+
+def test_an_answer_cannot_change_the_case_that_its_key_is_given():
+    def halves_in_place(x):
+        x *= 0.5
+        return x.copy()
+
+    cases = [(np.array([2.0, 4.0]),)]
+    exercise = Exercise("00.1", "hint", lambda x: 0.5 * x, cases)
+    for _ in range(2):
+        assert "correct" in verdict(exercise, halves_in_place)
+    assert cases[0][0].tolist() == [2.0, 4.0]

@@ -1,0 +1,169 @@
+"""Networks and distributions: gradients that must flow, states handed on, thresholds, padding."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Categorical, Independent, Normal, Uniform
+
+from pg_edu import MLP, Actor, ActorProb, Net
+from pg_edu.distributions import (
+    IndependentCategoricals,
+    check_distribution,
+    check_support,
+    select_rows,
+)
+
+# Networks
+
+
+class Preprocess(nn.Module):
+    """A preprocessing network with a hidden state, which it counts up."""
+
+    output_dim = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[Any] = []
+
+    def forward(self, obs: Any, state: Any = None) -> tuple[torch.Tensor, Any]:
+        self.given.append(state)
+        return torch.as_tensor(obs, dtype=torch.float32)[:, :3], 1 if state is None else state + 1
+
+
+def test_an_actor_hands_the_state_to_its_preprocessing_network_and_returns_the_new_one() -> None:
+    net = Preprocess()
+    actor = Actor(net, action_shape=2)
+    assert actor(np.zeros((1, 3)))[1] == 1
+    assert actor(np.zeros((1, 3)), state=5)[1] == 6
+    assert net.given == [None, 5]
+
+
+def test_a_gaussian_actor_hands_the_state_on_but_returns_the_one_it_was_given() -> None:
+    net = Preprocess()
+    assert ActorProb(net, action_shape=2)(np.zeros((1, 3)), state=5)[1] == 5
+    assert net.given == [5]
+
+
+def test_the_gradient_flows_through_a_network_to_its_input() -> None:
+    obs = torch.ones(2, 3, requires_grad=True)
+    MLP(3, output_dim=1, hidden_sizes=[4], activation=nn.Tanh)(obs).sum().backward()
+    assert obs.grad is not None and bool((obs.grad != 0).any())
+
+
+@pytest.mark.parametrize("actor", [Net(3, 4, softmax=True), Actor(Preprocess(), action_shape=4)])
+def test_probabilities_sum_to_1_in_each_row(actor: nn.Module) -> None:
+    probs, _ = actor(np.random.default_rng(0).normal(size=(5, 3)))
+    assert probs.sum(dim=1).tolist() == pytest.approx([1.0] * 5)
+
+
+@pytest.mark.parametrize(("states", "fits"), [([0, 4], True), ([0, 5], False), ([-1, 0], False)])
+def test_discrete_states_go_from_0_to_n_minus_1(states: list[int], fits: bool) -> None:
+    net = Net(5, 2)
+    if fits:
+        assert net(np.array(states))[0].shape == (2, 2)
+        return
+    with pytest.raises(ValueError, match="Discrete states from 0 to 4"):
+        net(np.array(states))
+
+
+def test_floats_are_not_taken_for_the_numbers_of_states() -> None:
+    with pytest.raises(ValueError, match="rows with 5 numbers each"):
+        Net(5, 2)(np.array([0.0, 4.0]))
+
+
+def test_the_hidden_layers_of_an_actor_come_after_the_features() -> None:
+    widths = [p.shape[0] for p in Actor(Preprocess(), 2, hidden_sizes=[7]).last.parameters()]
+    assert widths == [7, 7, 2, 2]
+    gaussian = ActorProb(Preprocess(), 2, hidden_sizes=[7], conditioned_sigma=True)
+    for mlp in (gaussian.mu, gaussian.sigma):
+        assert [p.shape[0] for p in mlp.parameters()] == [7, 7, 2, 2]
+
+
+def test_normalization_comes_before_the_activation() -> None:
+    layers = MLP(3, 2, hidden_sizes=[4], norm_layer=nn.LayerNorm).model
+    assert [type(layer) for layer in layers] == [nn.Linear, nn.LayerNorm, nn.ReLU, nn.Linear]
+
+
+def test_the_state_dict_of_a_gaussian_actor_has_sigma_but_not_the_bound() -> None:
+    actor = ActorProb(Preprocess(), action_shape=2, max_action=[1.0, 2.0])
+    names = actor.state_dict()
+    assert "sigma_param" in names and "max_action" not in names
+    assert names["sigma_param"].shape == (2, 1)
+    assert isinstance(actor.sigma_param, nn.Parameter)
+
+
+# Distributions
+
+
+def warnings_about(probs: torch.Tensor) -> list[str]:
+    shown: list[str] = []
+    check_distribution(Categorical(probs), probs, Categorical, len(probs), shown.append)
+    return shown
+
+
+@pytest.mark.parametrize(("excess", "warns"), [(0.0, 0), (5e-4, 0), (2e-3, 1), (-2e-3, 1)])
+def test_probabilities_may_miss_1_by_a_thousandth(excess: float, warns: int) -> None:
+    assert len(warnings_about(torch.tensor([[0.5, 0.5], [0.25, 0.75 + excess]]))) == warns
+
+
+def test_logits_give_no_warning_whatever_their_sum() -> None:
+    logits, shown = torch.tensor([[1.0, 5.0]]), list[str]()
+    dist = Categorical(logits=logits)
+    check_distribution(dist, logits, lambda x: Categorical(logits=x), 1, shown.append)
+    assert shown == []
+
+
+def test_a_single_negative_probability_is_an_error() -> None:
+    probs = torch.tensor([[0.5, 0.5], [1.25, -0.25]])
+
+    def unchecked(p: torch.Tensor) -> Categorical:
+        return Categorical(p, validate_args=False)
+
+    with pytest.raises(ValueError, match="some are negative"):
+        check_distribution(unchecked(probs), probs, unchecked, 2)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (6,), (1, 3)])
+def test_the_first_axis_of_a_distribution_counts_the_rows(shape: tuple[int, ...]) -> None:
+    dist = Normal(torch.zeros(shape), 1.0)
+    with pytest.raises(ValueError, match="for 3 observations"):
+        check_distribution(dist, (dist.loc, dist.scale), lambda x: Normal(*x), 3)
+
+
+def test_one_action_outside_of_the_support_is_enough() -> None:
+    with pytest.raises(ValueError, match="cannot draw"):
+        check_support(Uniform(torch.zeros(2), torch.ones(2)), torch.tensor([0.5, 2.0]))
+
+
+def test_what_pads_a_component_has_probability_0_even_next_to_unlikely_actions() -> None:
+    dist: Any = IndependentCategoricals((2, 3))(torch.full((1, 5), -50.0))
+    probs = dist.base_dist.probs[0]
+    assert probs[0].tolist() == [0.5, 0.5, 0.0]
+    assert probs[1].tolist() == pytest.approx([1 / 3] * 3)
+
+
+def test_rows_of_a_distribution_keep_gradient_parameters_and_event_shape() -> None:
+    loc = torch.randn(4, 2, 3, requires_grad=True)
+    dist: Any = select_rows(Independent(Normal(loc, torch.ones(4, 2, 3)), 2), [0, 2])
+    assert (dist.batch_shape, dist.event_shape) == ((2,), (2, 3))
+    dist.log_prob(torch.zeros(2, 2, 3)).sum().backward()
+    assert loc.grad is not None and loc.grad[[1, 3]].eq(0).all() and loc.grad[0].ne(0).any()
+
+
+def test_rows_of_a_categorical_are_made_from_the_parameter_that_it_was_made_from() -> None:
+    """Logits that were derived from probabilities, or the reverse, are rounded."""
+    raw = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    by_logits, by_probs = Categorical(logits=raw), Categorical(probs=raw.softmax(-1))
+    _ = by_logits.probs, by_probs.logits  # torch derives and keeps the other parameter
+    for dist, name in ((by_logits, "logits"), (by_probs, "probs")):
+        found: Any = select_rows(dist, slice(1, 3))
+        torch.testing.assert_close(getattr(found, name), getattr(dist, name)[1:3])
+        assert next(key for key in vars(found) if key in ("logits", "probs")) == name
+
+
+def test_no_rows_of_a_distribution_are_a_distribution() -> None:
+    found = select_rows(Categorical(logits=torch.zeros(3, 2)), np.zeros(0, int))
+    assert found.batch_shape == (0,)
