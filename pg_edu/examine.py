@@ -268,20 +268,30 @@ def finite_parameters(actor: nn.Module, before: Before) -> Iterator[None]:
 
 def _check_parameters(actor: nn.Module, before: Before) -> None:
     for name, parameter in actor.named_parameters():
-        if parameter.grad is None or torch.isfinite(parameter).all():
-            continue
-        was_finite = torch.isfinite(before.value_of(parameter))  # -inf may have been a mask
-        if not (torch.isnan(parameter) | (torch.isinf(parameter) & was_finite)).any():
+        if parameter.grad is None:
             continue
         kind = "NaN" if torch.isnan(parameter).any() else "infinite"
-        made = f"the update has made the actor's parameter {name} {kind}"
+        fault = f"the update has made the actor's parameter {name} {kind}"
+        if not _has_become_infinite(parameter, before.value_of(parameter)):
+            if not torch.isnan(parameter.grad).any():
+                continue
+            # Some optimizers, such as Rprop, skip what is NaN in a gradient without a word.
+            fault = f"the update has left out a part of the actor's parameter {name}"
         if torch.isfinite(parameter.grad).all():
-            raise ValueError(f"{made}: try a smaller learning rate, or clip the gradient.")
+            raise ValueError(f"{fault}: try a smaller learning rate, or clip the gradient.")
         raise ValueError(
-            f"{made}, because its gradient is not finite although the loss is. Look in actor and "
+            f"{fault}, because its gradient is not finite although the loss is. Look in actor and "
             "dist_fn for what has no derivative where it is used: sqrt or norm at 0, std of one "
             "number, or `where` around such a one."
         )
+
+
+def _has_become_infinite(parameter: Tensor, before: Tensor) -> bool:
+    """Tell whether a parameter holds NaN, or an infinity that it did not hold before."""
+    if torch.isfinite(parameter).all():
+        return False
+    was_finite = torch.isfinite(before)  # -inf may have been a mask
+    return bool((torch.isnan(parameter) | (torch.isinf(parameter) & was_finite)).any())
 
 
 SATURATED = (

@@ -359,6 +359,7 @@ OPTIMIZERS = {
     "SGD": lambda p: torch.optim.SGD(p, lr=0.1),
     "Adam": lambda p: torch.optim.Adam(p, lr=0.1),
     "RMSprop": lambda p: torch.optim.RMSprop(p, lr=0.1),
+    "Rprop": lambda p: torch.optim.Rprop(p, lr=0.1),  # it skips NaN without a word
 }
 
 
@@ -369,7 +370,7 @@ def test_a_gradient_of_nan_is_refused_with_its_parameter_and_undone(make, repeat
     actor = Root()
     optim = make(actor.parameters())
     policy = make_policy(actor, optim=optim)
-    with pytest.raises(ValueError, match="parameter under_root NaN, because its gradient is not"):
+    with pytest.raises(ValueError, match="parameter under_root.*, because its gradient is not"):
         policy.learn(learnable([0, 1, 1]), batch_size=None, repeat=repeat)
     assert [p.tolist() for p in actor.parameters()] == [[0.0, 0.0]] * 2
     assert [p.grad for p in actor.parameters()] == [None, None]
