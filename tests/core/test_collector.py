@@ -379,7 +379,8 @@ def test_every_call_with_a_seed_plays_the_episodes_of_that_seed(mode, between, a
         if between == "reset":
             collector.reset()
         elif between != "nothing":
-            collector.collect(**{between: 4})
+            before: Any = {between: 4}
+            collector.collect(**before)
         collector.reset_buffer()
         collector.collect(**amount, gym_reset_kwargs={"seed": 5})
         for n, sub_buffer in enumerate(collector.buffer.buffers):
@@ -426,10 +427,10 @@ def test_an_episode_that_n_step_continues_keeps_its_options(make):
 @pytest.mark.parametrize("mode", MODES[:2])
 def test_that_environments_reset_themselves_without_options_is_said_once(mode):
     collector = Collector(coin_policy(), counters(mode, [(3,)] * 2, env=Draws))
-    options = {"gym_reset_kwargs": {"options": {"option": 1}}}
+    options: Any = {"options": {"option": 1}}
     with pytest.warns(UserWarning, match="reset themselves .* do so without options") as found:
-        collector.collect(n_episode=6, **options)
-        collector.collect(n_step=6, **options)
+        collector.collect(n_episode=6, gym_reset_kwargs=options)
+        collector.collect(n_step=6, gym_reset_kwargs=options)
     assert len(found) == 1
 
 

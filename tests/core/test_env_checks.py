@@ -70,7 +70,7 @@ def test_environments_that_somebody_else_used_are_reset_with_one_warning(
         use(envs)
         collector.collect(**kwargs)
     assert len([w for w in found if "other than this" in str(w.message)]) == 1
-    rows = collector.buffer[:]
+    rows: Any = collector.buffer[:]
     np.testing.assert_array_equal(rows.obs[:, :2], rows.obs_next[:, :2])
     np.testing.assert_array_equal(rows.obs[:, 2] + 1, rows.obs_next[:, 2])
 
@@ -78,7 +78,7 @@ def test_environments_that_somebody_else_used_are_reset_with_one_warning(
 @OTHERS
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "Acrobot-v1"])
 def test_environments_of_gymnasium_show_that_they_were_used(use: Any, env_id: str) -> None:
-    envs = gym.make_vec(env_id, num_envs=2)
+    envs: Any = gym.make_vec(env_id, num_envs=2)
     policy = make_policy(
         ConstantLogits(np.zeros(envs.single_action_space.n)), envs.single_action_space
     )
@@ -159,6 +159,7 @@ def test_an_observation_space_that_cannot_be_stored_is_named_with_a_wrapper_that
     with pytest.raises(ValueError, match="numeric arrays or dicts of them") as caught:
         collector_of(SyncVectorEnv([partial(Of, space)] * 2)).collect(n_step=2)
     assert str(space) in str(caught.value)
+    wrapped: Any
     if "FlattenObservation" in str(caught.value):
         wrapped = gym.wrappers.FlattenObservation
     else:

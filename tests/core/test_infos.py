@@ -135,7 +135,7 @@ def test_no_logit_of_an_illegal_action_moves_on_taxi() -> None:
     with policy_within_training_step(policy):
         for _ in range(5):
             collector.collect(n_step=400)
-            rows = collector.buffer[:]
+            rows: Any = collector.buffer[:]
             seen[rows.obs] = rows.obs_info.action_mask == 1
             policy.update(0, collector.buffer, batch_size=64, repeat=2)
             collector.reset_buffer()
@@ -213,7 +213,7 @@ def test_obs_info_came_with_obs_and_info_came_after_the_step(mode: Any, steps: i
     """At the end of an episode `info` is the final one, also where the step resets."""
     env = telling(lambda t: {"t": t, "deep": {"t2": np.array([t, 2 * t])}})
     _, buffer = collected(env, mode, 2, 3, steps=steps)
-    rows = buffer[:]
+    rows: Any = buffer[:]
     t = rows.obs[:, 2].astype(int)
     assert rows.obs_info.t.tolist() == t.tolist() and rows.obs_info._t.all()
     assert rows.info.t.tolist() == (t + 1).tolist() and rows.info._t.all()
@@ -248,7 +248,7 @@ def test_infos_are_stored_as_they_were_although_the_environment_overwrites_them(
         return {"held": held, "deep": deep}
 
     _, buffer = collected(telling(overwrites), AutoresetMode.DISABLED, 5)
-    rows = buffer[:]
+    rows: Any = buffer[:]
     t = rows.obs[:, 2].tolist()
     assert rows.obs_info.held[:, 0].tolist() == t
     assert [row[0] for row in rows.obs_info.deep] == t
@@ -270,7 +270,7 @@ def test_a_batch_without_obs_info_is_learned_with_its_info(mode: Any) -> None:
 def test_a_call_of_the_policy_with_rows_of_a_buffer_gives_the_actor_obs_info() -> None:
     actor = Reads(lambda info: info.t)
     policy, buffer = collected(telling(lambda t: {"t": t}), AutoresetMode.SAME_STEP, 3, actor=actor)
-    rows = buffer[:]
+    rows: Any = buffer[:]
     policy(rows)
     assert actor.seen[-1][1].tolist() == rows.obs[:, 2].tolist()
 
@@ -350,7 +350,7 @@ def test_a_key_that_comes_late_is_flagged_as_missing_in_earlier_rows() -> None:
     """It comes in the second call, when its column has to be made."""
     env = telling(lambda t: {"late": 3.5} if t > 6 else {})
     _, buffer = collected(env, AutoresetMode.SAME_STEP, 99, steps=10)
-    rows = buffer[:]
+    rows: Any = buffer[:]
     assert rows.obs_info._late.tolist() == (rows.obs[:, 2] > 6).tolist()
     assert set(rows.obs_info.late[rows.obs_info._late]) == {3.5}
 
@@ -363,7 +363,7 @@ def test_the_statistics_of_episodes_are_stored_where_an_episode_ended(mode: Any)
         return gym.wrappers.RecordEpisodeStatistics(Counter(*arguments))
 
     policy, buffer = collected(env, mode, 2, 3)
-    rows = buffer[:]
+    rows: Any = buffer[:]
     ended = rows.terminated
     assert rows.info._episode.tolist() == ended.tolist()
     assert rows.info.episode.l[ended].tolist() == (rows.obs[ended, 2] + 1).tolist()
@@ -406,7 +406,7 @@ def test_an_info_of_any_kind_is_stored_and_disturbs_nobody(mode: Any, kind: str)
     env = telling(lambda t: {"x": KINDS[kind](t)} if t != 2 else {})
     policy, buffer = collected(env, mode, 4, steps=12)
     learn(policy, buffer, batch_size=5)
-    rows = buffer[:]
+    rows: Any = buffer[:]
     if kind != "no copy":
         assert rows.obs_info._x.tolist() == (rows.obs[:, 2] != 2).tolist()
 
@@ -415,7 +415,7 @@ def test_numbers_of_several_dtypes_are_stored_as_they_came() -> None:
     """2^62 + 1 is no float64, and would be another number as one."""
     env = telling(lambda t: {"x": KINDS["another dtype"](t)})
     _, buffer = collected(env, AutoresetMode.SAME_STEP, 99, steps=10)
-    rows = buffer[:]
+    rows: Any = buffer[:]
     for x, t in zip(rows.obs_info.x, rows.obs[:, 2], strict=True):
         came = KINDS["another dtype"](int(t))
         assert x == came and x.dtype == np.asarray(came).dtype
@@ -458,12 +458,12 @@ class Native(gym.vector.VectorEnv[Any, Any, Any]):
     """Two environments that never end, with an info of their own and without flags."""
 
     num_envs = 2
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}
     single_observation_space = observation_space = gym.spaces.Box(0, 1, (1,))
     single_action_space = gym.spaces.Discrete(2)
     action_space = gym.spaces.MultiDiscrete([2, 2])
 
     def __init__(self, *infos: dict[str, Any]) -> None:
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
         self.infos = itertools.cycle(infos)
 
     def reset(self, **kwargs: Any) -> Any:

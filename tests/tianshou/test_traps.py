@@ -1358,7 +1358,8 @@ def test_the_actor_learns_from_the_info_on_which_it_acted(mode: AutoresetMode) -
     assert len(actor.heard) == 13
     for obs, heard in actor.heard:
         assert heard == [10 + t for t in obs]
-    assert buffer[:].info.t.tolist() == (11 + buffer[:].obs[:, 0]).tolist()  # as in v1.1.0
+    rows: Any = buffer[:]
+    assert rows.info.t.tolist() == (11 + rows.obs[:, 0]).tolist()  # as in v1.1.0
 
 
 def test_an_info_that_an_environment_did_not_give_is_an_error_for_the_actor_that_reads_it() -> None:
