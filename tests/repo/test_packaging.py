@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -245,19 +246,23 @@ def test_publishing_is_one_command(copy: Path) -> None:
     assert addresses(copy) == {"ada/gradients"}
 
 
-def make_with_a_python_that_fails_on(word: str, folder: Path) -> str:
-    """Return what `make` says if the system's Python fails on arguments that contain `word`."""
-    for name in ("Makefile", "maintain.mk", "pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / name, folder / name)
-    python = folder / "python"
-    python.write_text(f'#!/bin/sh\ncase "$*" in *{word}*) exit 1;; esac\n', encoding="utf-8")
-    python.chmod(python.stat().st_mode | stat.S_IXUSR)
-    done = subprocess.run(
-        ["make", f"PYTHON={python}"], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert not (folder / ".venv").exists()
-    return done.stdout + done.stderr
+@pytest.mark.slow
+def test_the_wheel_holds_the_notebooks_and_their_pictures_but_not_their_scripts(
+    tmp_path: Path,
+) -> None:
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("notebooks", "pg_edu"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    options = ["--quiet", "--no-build-isolation", "--no-deps", "--wheel-dir", "wheel"]
+    command = [sys.executable, "-m", "pip", "wheel", *options, "."]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    (wheel,) = (tmp_path / "wheel").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    held = {name.removeprefix("pg_edu/_notebooks/") for name in names if "_notebooks/" in name}
+    notebooks = ROOT / "notebooks"
+    expected = [*notebooks.glob("*.ipynb"), *notebooks.glob("pictures/*")]
+    assert held == {path.relative_to(notebooks).as_posix() for path in expected}
 
 
 def targets(name: str) -> set[str]:
@@ -293,13 +298,18 @@ def test_every_target_of_make_has_a_recipe(target: str) -> None:
 
 
 @needs_make
-def test_make_with_an_old_python_says_which_one_is_needed(tmp_path: Path) -> None:
-    assert "needs Python 3.11" in make_with_a_python_that_fails_on("version_info", tmp_path)
-
-
-@needs_make
-def test_make_without_venv_says_what_to_install(tmp_path: Path) -> None:
-    assert "apt install python3-venv" in make_with_a_python_that_fails_on("ensurepip", tmp_path)
+def test_make_installs_with_the_python_that_is_named_and_stops_if_that_fails(
+    tmp_path: Path,
+) -> None:
+    for name in ("Makefile", "maintain.mk", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "asked: $*"\nexit 1\n', encoding="utf-8")
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    command = ["make", f"PYTHON={python}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "asked: install.py .venv dev\n" in done.stdout
+    assert not (tmp_path / ".venv").exists()
 
 
 @pytest.mark.slow
