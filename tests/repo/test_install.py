@@ -43,11 +43,11 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
         folder = tmp_path / ".venv"
         folder.mkdir(exist_ok=True)
         monkeypatch.setattr(sys, "argv", ["install.py", str(folder), *arguments])
-        monkeypatch.setattr(install.subprocess, "run", note)
-        monkeypatch.setattr(install.platform, "system", lambda: system)
+        monkeypatch.setattr("install.subprocess.run", note)
+        monkeypatch.setattr("install.platform.system", lambda: system)
         monkeypatch.setattr(install, "has_nvidia_card", lambda: card)
         monkeypatch.setattr(install, "is_reachable", lambda address: reachable)
-        monkeypatch.setattr(install.shutil, "which", lambda name: name if has_uv else None)
+        monkeypatch.setattr("install.shutil.which", lambda name: name if has_uv else None)
         install.main()
         return commands
 
@@ -126,7 +126,7 @@ def test_a_python_that_is_too_old_is_told_which_one_is_needed(
 
 
 def test_a_python_without_venv_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install.shutil, "which", lambda name: None)
+    monkeypatch.setattr("install.shutil.which", lambda name: None)
     monkeypatch.setattr(install, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="apt install python3-venv"):
         install.check_this_python()

@@ -308,7 +308,7 @@ def test_make_installs_with_the_python_that_is_named_and_stops_if_that_fails(
     python.chmod(python.stat().st_mode | stat.S_IXUSR)
     command = ["make", f"PYTHON={python}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and done.stdout == "asked: install.py .venv dev\n"
+    assert done.returncode == 2 and "asked: install.py .venv dev\n" in done.stdout
     assert not (tmp_path / ".venv").exists()
 
 
