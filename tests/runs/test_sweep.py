@@ -239,6 +239,7 @@ def test_a_run_whose_worker_is_lost_is_started_at_most_once_more(
     assert [outcome.failure for outcome in outcomes] == [failure, ""]
 
 
+@pytest.mark.filterwarnings("ignore:.*The reward is an inf value")
 def test_a_reward_that_is_not_finite_is_a_failure() -> None:
     env_id = "tests.runs.faulty_envs:infinite-v0"
     failure = sweep_module._work(Run(0, replace(SMALL, env_id=env_id)))
