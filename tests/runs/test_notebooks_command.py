@@ -51,13 +51,13 @@ def test_the_notebooks_in_the_package_come_before_those_beside_it(
     for folder in (package / "_notebooks", tmp_path / "notebooks"):
         folder.mkdir(parents=True)
         (folder / "00_quickstart.ipynb").write_text("{}", encoding="utf-8")
-    monkeypatch.setattr(notebooks.pg_edu.runs, "__file__", str(package / "runs" / "__init__.py"))
+    monkeypatch.setattr("pg_edu.runs.__file__", str(package / "runs" / "__init__.py"))
     assert notebooks.find_notebooks() == package / "_notebooks"
 
 
 def test_a_package_without_notebooks_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notebooks.pg_edu.runs, "__file__", str(tmp_path / "a/b/__init__.py"))
+    monkeypatch.setattr("pg_edu.runs.__file__", str(tmp_path / "a/b/__init__.py"))
     with pytest.raises(ValueError, match="Install it from its repository with pip"):
         notebooks.find_notebooks()
