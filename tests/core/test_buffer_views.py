@@ -98,9 +98,11 @@ def test_only_valid_rows_are_stored_whatever_their_size(width: int) -> None:
         ),
         valid,
     )
-    stored = buffer[:]
+    stored: Any = buffer[:]
     assert stored.obs[:, 0].tolist() == [2, 3, 12, 13]
-    assert stored.obs.shape == (4, width) and (stored.obs == stored.obs[:, :1]).all()
+    assert stored.obs.shape == (4, width) and np.array_equal(
+        stored.obs, stored.obs[:, :1].repeat(width, 1)
+    )
     assert stored.act.tolist() == stored.rew.tolist() == [2, 3, 12, 13]
 
 

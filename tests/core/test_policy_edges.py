@@ -407,7 +407,7 @@ def test_an_actor_that_bounds_or_scales_too_gives_a_warning(
 
 
 def test_scaling_needs_finite_bounds_in_every_dimension() -> None:
-    space = Box(np.float32([-1, -np.inf]), np.float32([1, np.inf]))
+    space = box([-1, -np.inf], [1, np.inf])
     with pytest.raises(ValueError, match=r"needs finite bounds, but dimension \(1,\)"):
         make_policy(ConstantLogits(), space, action_scaling=True)
 

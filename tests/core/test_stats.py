@@ -210,7 +210,7 @@ def test_by_default_norm_clips_to_10_and_adds_the_resolution_of_float32() -> Non
     running = RunningMeanStd()
     running.update([2.0, 2.0])
     assert running.norm(np.array([2.0 + 2.0**-12])) == pytest.approx([2.0**-12 / 2.0**-11.5])
-    assert running.norm(np.array([0.0, 4.0])).tolist() == [-10.0, 10.0]
+    assert np.array_equal(running.norm(np.array([0.0, 4.0])), [-10.0, 10.0])
 
 
 def test_running_statistics_of_vectors_normalize_each_component_by_its_own() -> None:

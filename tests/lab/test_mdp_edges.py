@@ -21,7 +21,7 @@ COIN: dict[str, Any] = {
 
 
 def test_an_mdp_does_not_change_with_the_arrays_that_it_was_made_from():
-    given = {name: np.array(value) for name, value in COIN.items()}
+    given: dict[str, Any] = {name: np.array(value) for name, value in COIN.items()}
     observation = np.array([0])
     mdp = MDP(**given, observation=observation)
     for array in (*given.values(), observation):
@@ -141,7 +141,7 @@ def test_a_reward_whose_square_overflows_raises_whatever_its_sign(reward):
 
 def test_the_error_is_the_squared_length_of_all_parts_plus_the_variance():
     found = budget(stop_or_go(), Settings(episodes=2, divide_by="steps"))
-    bias = sum(found.parts.values())
+    bias = np.sum(list(found.parts.values()), axis=0)
     assert found.variance > 0.1 and np.abs(bias).max() > 0.1
     assert found.error == pytest.approx(float((bias**2).sum()) + found.variance, rel=1e-12)
 

@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from pg_edu import Collector
 from pg_edu.runs import training
-from pg_edu.runs.agents import make_policy
+from pg_edu.runs.agents import make_envs, make_policy
 from pg_edu.runs.training import evaluate, initial_policy, train
 from tests.runs.helpers import SMALL, leaves
 
@@ -167,7 +167,6 @@ def test_evaluations_close_their_environments_and_restore_the_policy_after_an_er
 
 def test_a_run_closes_its_environments(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = []
-    make_envs = training.make_envs
 
     def recorded(*arguments: Any) -> Any:
         envs = make_envs(*arguments)
