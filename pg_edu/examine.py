@@ -294,26 +294,6 @@ def _has_become_infinite(parameter: Tensor, before: Tensor) -> bool:
     return bool((torch.isnan(parameter) | (torch.isinf(parameter) & was_finite)).any())
 
 
-SATURATED = (
-    "the gradient is exactly 0 although the returns are not: the policy gives each action that was "
-    "taken the probability 1, so there is nothing more to learn. If it should still explore, try a "
-    "smaller learning rate."
-)
-
-
-def is_saturated(actor: nn.Module, batch: BatchWithReturnsProtocol, space: gym.Space[Any]) -> bool:
-    """Tell whether a loss of 0 and the last gradient of 0 mean that all probabilities are 1.
-
-    Returns of both signs can cancel each other, and a space may leave no choice.
-    """
-    returns = to_numpy(batch.returns)
-    is_one_sided = returns.any() and bool((returns >= 0).all() or (returns <= 0).all())
-    has_choice = not (isinstance(space, Discrete) and space.n == 1)
-    gradients = [parameter.grad for parameter in actor.parameters() if parameter.grad is not None]
-    moves = any(gradient.any() for gradient in gradients)
-    return is_one_sided and has_choice and len(gradients) > 0 and not moves
-
-
 # Modules
 
 

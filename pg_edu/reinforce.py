@@ -33,7 +33,6 @@ from pg_edu.buffer import ReplayBuffer
 from pg_edu.checks import refuses_older_arguments, warn
 from pg_edu.distributions import check_distribution, make_distribution
 from pg_edu.examine import (
-    SATURATED,
     cause_of_nan,
     check_draws_vectors,
     check_fits_space,
@@ -43,7 +42,6 @@ from pg_edu.examine import (
     check_rewards,
     check_sizes,
     finite_parameters,
-    is_saturated,
     modes_that_differ,
 )
 from pg_edu.hidden_state import leaves
@@ -277,7 +275,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
 
         Warns:
             UserWarning: once per policy, if a module acts in eval mode and learns in train mode
-                (dropout, batch norm), or if the gradient has become exactly 0.
+                (dropout, batch norm), or if the actor returns a hidden state, which is not used.
         """
         check_learnable(batch, batch_size)
         for message in modes_that_differ(self.actor):
@@ -288,8 +286,6 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             for _ in range(repeat):
                 for minibatch in self._minibatches(columns, batch_size):
                     losses.append(self._step(minibatch))
-        if not any(losses) and is_saturated(self.actor, batch, self.action_space):
-            self._warn_once(SATURATED)
         stats = PGTrainingStats(loss=SequenceSummaryStats.from_sequence(losses))
         return cast(TPGTrainingStats, stats)
 

@@ -370,7 +370,7 @@ def test_a_gradient_of_nan_is_refused_with_its_parameter_and_undone(make, repeat
     actor = Root()
     optim = make(actor.parameters())
     policy = make_policy(actor, optim=optim)
-    with pytest.raises(ValueError, match="parameter under_root.*, because its gradient is not"):
+    with pytest.raises(ValueError, match=r"parameter under_root.*, because its gradient is not"):
         policy.learn(learnable([0, 1, 1]), batch_size=None, repeat=repeat)
     assert [p.tolist() for p in actor.parameters()] == [[0.0, 0.0]] * 2
     assert [p.grad for p in actor.parameters()] == [None, None]
@@ -448,37 +448,6 @@ def test_a_module_that_stays_in_eval_mode_while_learning_does_not_warn():
 
     policy = make_policy(Frozen(nn.Dropout(0.5)))
     assert warnings_of(lambda: update(policy, rollout())) == []
-
-
-# A policy that can learn no more
-
-
-def test_a_gradient_of_exactly_0_warns_once_that_nothing_is_learned():
-    """A step of lr 1000 gives action 0 the probability 1; its score is 0 from then on."""
-    policy = bandit_policy((0.0, 0.0), lr=1000.0)
-    batch = Batch(obs=np.zeros(2), act=[0, 0], returns=[1.0, 1.0])
-    assert warnings_of(lambda: policy.learn(batch, None, 1)) == []
-    (found,) = warnings_of(lambda: policy.learn(batch, None, 1))
-    assert "the gradient is exactly 0 although the returns are not" in found
-    assert warnings_of(lambda: policy.learn(batch, None, 1)) == []
-
-
-@pytest.mark.parametrize(
-    ("logits", "act", "returns"),
-    [
-        ([0.0, 0.0], [0, 1], [0.0, 0.0]),  # no return
-        ([0.0], [0, 0], [1.0, 1.0]),  # no choice
-        ([0.0, 0.0], [0, 1], [1.0, -1.0]),  # a loss of 0 with a gradient
-        ([0.0, 0.0], [0, 0], [1.0, -1.0]),  # a gradient of 0, because the returns cancel
-        ([0.0, 0.0], [0, 0], [0.0, 1.0]),  # row by row: one of the two losses is 0
-    ],
-)
-@pytest.mark.parametrize("batch_size", [None, 1])
-@pytest.mark.parametrize("repeat", [0, 1])
-def test_a_loss_of_0_for_another_reason_does_not_warn(logits, act, returns, batch_size, repeat):
-    policy = bandit_policy(logits)
-    batch = Batch(obs=np.zeros(2), act=act, returns=returns)
-    assert warnings_of(lambda: policy.learn(batch, batch_size, repeat)) == []
 
 
 def test_an_actor_for_a_box_is_not_disturbed():
