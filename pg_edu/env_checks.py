@@ -168,6 +168,8 @@ def _blame_number_of_values(error: Exception, call: Literal["reset", "step"], na
 
 def _blame_shape(error: Exception, base: Any) -> None:
     """Raise a sentence if an environment of a SyncVectorEnv gave an obs of a wrong shape."""
+    if not isinstance(error, ValueError):
+        return
     given = zip(getattr(base, "_env_obs", []), getattr(base, "envs", []), strict=False)
     for number, (obs, env) in enumerate(given):
         expected = env.observation_space.shape

@@ -61,17 +61,18 @@ def test_the_original_error_is_the_cause() -> None:
     assert repr(caught.value.__cause__) == "OSError('sensor gone')"
 
 
-@pytest.mark.parametrize("measure", [train, "evaluate"])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_rewards_that_are_too_large_to_average_solve_nothing(measure: Any) -> None:
+def test_rewards_that_are_too_large_to_average_solve_nothing() -> None:
+    with pytest.raises(ValueError, match=r"mean return of a rollout is inf, .* return 1e\+308"):
+        train(0, faulty("huge"))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_rewards_that_are_too_large_to_average_cannot_be_evaluated() -> None:
     config = faulty("huge")
-    with pytest.raises(
-        ValueError, match=r"huge-v0 has a mean return of inf \(returns from 1e\+308"
-    ):
-        if measure == "evaluate":
-            evaluate(initial_policy(0, config), config, greedy=True)
-        else:
-            train(0, config)
+    said = r"huge-v0 has a mean return of inf \(returns from 1e\+308"
+    with pytest.raises(ValueError, match=said):
+        evaluate(initial_policy(0, config), config, greedy=True)
 
 
 def test_an_environment_that_leaves_while_it_is_made_is_an_error(

@@ -107,7 +107,7 @@ def test_an_environment_with_wrappers_does_not_use_a_vectorized_version_without_
         rewards = envs.step(np.array([0, 1]))[1]
     finally:
         del gym.registry[spec.id]
-    assert isinstance(envs, SyncVectorEnv)
+    assert isinstance(envs.unwrapped, SyncVectorEnv)
     assert rewards.tolist() == [10.0, 10.0]
 
 
