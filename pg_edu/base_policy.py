@@ -256,7 +256,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         Args:
             obs: one observation (array, number, dict), without a batch axis.
             info: the environment's info.
-            state: the hidden state of a recurrent policy.
+            state: the hidden state of a policy with memory.
 
         Returns:
             An int (Discrete), else an array of the shape and dtype of `action_space`. It is inside

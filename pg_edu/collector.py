@@ -201,7 +201,7 @@ class Collector:
         self._kept: Info = {}  # a copy of it, for the buffer
         self._claim = Claim(self.env)
         self._warned: set[str] = set()  # the warnings given so far
-        self._state: Any = None  # the hidden states of a recurrent policy
+        self._state: Any = None  # the hidden states of a policy with memory
         self._fresh = False  # whether every environment is at the start of an episode
         self._is_reset_step = np.zeros(self.env_num, bool)  # whether the coming step only resets
         self._check_arguments()

@@ -158,7 +158,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         Args:
             batch: with `obs` ([B, ...]) and, if the actor reads it, `info`; rows of a buffer have
                 `obs_info`, what the policy saw when it acted, and the actor gets that.
-            state: the hidden state of a recurrent actor.
+            state: the hidden state of an actor with memory.
 
         Returns:
             A new Batch: `logits` (the actor's output; for a Gaussian the tuple (loc, scale)), `act`
