@@ -15,14 +15,14 @@ nothing else. In reading order:
     distributions    from an actor's output to a checked distribution over actions
     log_probs        one log-probability per decision, or an error
     actions          from raw actions to environment actions: bound and scale, and back
-    infos            what environments say besides observations, as the policy was told it
+    infos            what environments say besides observations, as the policy saw it
     sub_buffers      the slots of each environment's rows, and its unfinished episode
     buffer           transitions in time order
     returns          Gₜ = rₜ + γ Gₜ₊₁, advantages, n-step returns
     stats            summaries of training; running mean and variance
-    rollback         parameters and optimizer as they were, after an update that failed
+    rollback         puts parameters and optimizer back after an update that failed
     base_policy      actions in and out of the space, the order of an update
-    examine          rows, actions and parameters: what would train the wrong thing
+    examine          refuses rows, actions and parameters that would train the wrong thing
     reinforce        PGPolicy: forward, returns, loss
     leave_one_out    PGPolicy with a leave-one-out baseline, and unbiased
     recurrent        PGPolicy for actors with memory: whole episodes, step after step

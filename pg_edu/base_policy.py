@@ -38,8 +38,8 @@ class MultipleLRSchedulers:
     """Several learning-rate schedulers that step together.
 
     Raises:
-        TypeError: an argument is no scheduler, such as a list of them, or cannot step without an
-            argument, such as ReduceLROnPlateau.
+        TypeError: an argument is not a scheduler, such as a list of them, or it cannot step without
+            an argument, such as ReduceLROnPlateau.
 
     Example:
         >>> optim = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
@@ -131,7 +131,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
     Raises:
         ValueError: an unknown space or bound method; scaling without a Box of finite bounds.
-        TypeError: lr_scheduler is no scheduler, or cannot step without an argument.
+        TypeError: lr_scheduler is not a scheduler, or it cannot step without an argument.
 
     Source: Tianshou v1.1.0, BasePolicy.
     """
@@ -192,8 +192,8 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
 
         Raises:
             RuntimeError: the policy is not within a training step. After any error, flags and modes
-                are as before. An error in `learn` itself leaves no gradient step (see
-                `PGPolicy.learn`), one after it does.
+                are as before. If `learn` itself fails, no gradient step remains (see
+                `PGPolicy.learn`); if something after it fails, they all do.
         """
         if not self.is_within_training_step:
             raise RuntimeError(
@@ -256,7 +256,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         Args:
             obs: one observation (array, number, dict), without a batch axis.
             info: the environment's info.
-            state: the hidden state of a recurrent policy.
+            state: the hidden state of a policy with memory.
 
         Returns:
             An int (Discrete), else an array of the shape and dtype of `action_space`. It is inside

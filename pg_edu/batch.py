@@ -111,7 +111,7 @@ class Batch:
     def _arithmetic(self, other: Any) -> NoReturn:
         """Raise TypeError: a sum of Batches would have to guess which fields are meant."""
         raise TypeError(
-            "Batch: no arithmetic with a whole Batch. Compute with an array that it holds: "
+            "Batch: there is no arithmetic on a whole Batch. Compute with an array that it holds: "
             "batch.rew = batch.rew + 1."
         )
 

@@ -44,8 +44,8 @@ class ReplayBuffer:
     Fields are attributes: `buffer.rew` is [maxsize]. A field is allocated, as zeros (None for
     objects), when its first value arrives, which may be after the first row. `rew` is float64,
     flags are bool, `done` is always `terminated | truncated`; every other field keeps the dtype of
-    its first value. If that changes a later value, such as 0.7 to 0, a warning says so, once for
-    each field (v1.1.0 does it silently). Tensors are stored as arrays.
+    its first value. If this dtype changes a later value, such as 0.7 to 0, a warning says so, once
+    for each field (v1.1.0 is silent). Tensors are stored as arrays.
 
     A `Collector` stores two infos: `info` came after the step, as in v1.1.0, and `obs_info` came
     with `obs`, so that the policy learns from the info on which it acted. Their flags,
@@ -149,7 +149,7 @@ class ReplayBuffer:
         column = map_leaves(lambda leaf: leaf[:, None], Batch(buffer[:]))
         is_first = buffer.is_first(buffer.sample_indices(0))
         index = self.extend(column, np.ones((len(buffer), 1), bool))[0]
-        # `extend` takes the oldest row for the first of an episode; the other buffer knows better.
+        # `extend` takes the oldest row to be the first of an episode; the other buffer knows.
         self._sub_buffers.is_first[self._own_rows()][index] = is_first
         return index
 
@@ -501,7 +501,7 @@ def _check_unsupported(
     if save_only_last_obs or sample_avail:
         raise ValueError(
             f"save_only_last_obs={save_only_last_obs!r}, sample_avail={sample_avail!r}: these are "
-            "for buffers that stack frames, which they do not do here. Leave both out."
+            "for buffers that stack frames, and buffers do not do that here. Leave both out."
         )
 
 

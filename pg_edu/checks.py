@@ -46,7 +46,7 @@ def _is_positive_integer(value: Any) -> bool:
 
 
 def refuses_older_arguments(init: TInit) -> TInit:
-    """Let a policy's constructor say what v1.1.0 calls the arguments of other Tianshous."""
+    """Let a policy's constructor refuse other Tianshou versions' arguments, and name v1.1.0's."""
 
     @wraps(init)
     def checked_init(self: Any, *args: Any, **kwargs: Any) -> None:

@@ -130,8 +130,8 @@ class _Progress:
 class Collector:
     """A collector lets a policy act in environments, and stores the transitions.
 
-    A policy with memory gets the hidden state that it returned one step before: None after a reset
-    of all environments, and 0 in the rows of those whose next episode begins.
+    A policy with memory gets the hidden state that it returned one step before. It is None after a
+    reset of all environments, and 0 in the rows of environments whose next episode begins.
 
     Episodes are collected fairly: of n episodes in N environments, episode k belongs to environment
     k mod N, which is fixed before their lengths are known. (The first n episodes to end would be
@@ -149,10 +149,10 @@ class Collector:
     only if every environment gave it. The buffer keeps `obs_info`, which the actor got, and `info`,
     which came after the step (see `pg_edu.infos`).
 
-    Environments belong to one collector. Where others reset or step them between two calls, a
-    warning says so, and they are reset (v1.1.0 goes on from an observation of the past). An
-    environment that is in several slots gets a warning as well. A process of an AsyncVectorEnv that
-    hangs blocks for ever: `envs.step_wait(timeout)` is Gymnasium's way to limit the time.
+    Environments belong to one collector. If something else resets or steps them between two calls,
+    a warning says so, and they are reset (v1.1.0 goes on from an observation of the past). There is
+    also a warning if one environment is in several slots. If a process of an AsyncVectorEnv hangs,
+    `collect` waits without end; Gymnasium's `envs.step_wait(timeout)` limits the time.
 
     Raises:
         ValueError: the buffer has too few sub-buffers, the policy was made for another action
@@ -201,7 +201,7 @@ class Collector:
         self._kept: Info = {}  # a copy of it, for the buffer
         self._claim = Claim(self.env)
         self._warned: set[str] = set()  # the warnings given so far
-        self._state: Any = None  # the hidden states of a recurrent policy
+        self._state: Any = None  # the hidden states of a policy with memory
         self._fresh = False  # whether every environment is at the start of an episode
         self._is_reset_step = np.zeros(self.env_num, bool)  # whether the coming step only resets
         self._check_arguments()
@@ -269,10 +269,10 @@ class Collector:
             render: seconds to wait after rendering each step; None or 0: no rendering.
             reset_before_collect: whether to reset environments and counters first, not the buffer.
             gym_reset_kwargs: for the resets that this call makes. If it names a seed, the call
-                begins with a reset, and plays that seed's episodes; open episodes end as truncated.
-                Options are used at each reset of the collector's, the one after n_episode included.
-                Episodes that n_step continues keep theirs, and environments that reset themselves
-                do so without options.
+                begins with a reset, and collects the episodes of that seed; open episodes end as
+                truncated. Options are used at each reset that the collector makes, the one after
+                n_episode included. Episodes that n_step continues keep theirs, and environments
+                that reset themselves do so without options.
 
         Raises:
             ValueError: not exactly one of n_step and n_episode, or not positive; a buffer that
@@ -305,7 +305,7 @@ class Collector:
         resets_itself = self._mode is not AutoresetMode.DISABLED
         if kwargs.get("options") and resets_itself and not is_one_each:
             self._warn_once(
-                "options reach the resets that the collector makes. Environments that reset "
+                "options reach only the resets that the collector makes. Environments that reset "
                 f"themselves ({self._mode.name}) do so without options, so later episodes of an "
                 "environment may lack them. Make environments with autoreset_mode DISABLED."
             )
@@ -416,7 +416,7 @@ class Collector:
             self._listen(merged(self._info, told(info, self.env_num), done))
 
     def _call(self, method: Literal["reset", "step"], *args: Any, **kwargs: Any) -> Any:
-        """Call a method of the environments; an error says which one made it, if that is known."""
+        """Call a method of the environments; an error says which one raised it, if known."""
         try:
             return getattr(self.env, method)(*args, **kwargs)
         except Exception as error:

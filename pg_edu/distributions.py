@@ -86,7 +86,7 @@ def check_distribution(
 ) -> None:
     """Require one distribution per row, valid parameters, and no logits taken as probabilities.
 
-    What an own distribution does not declare (shapes, constraints) is not checked.
+    What a distribution of your own does not declare (shapes, constraints) is not checked.
 
     Args:
         dist: dist_fn(dist_input).
@@ -97,7 +97,7 @@ def check_distribution(
 
     Raises:
         ValueError: one of these does not hold.
-        TypeError: `dist` is no distribution.
+        TypeError: `dist` is not a distribution.
     """
     if not hasattr(dist, "sample") or not hasattr(dist, "log_prob"):
         raise TypeError(
@@ -153,9 +153,9 @@ def base_of(dist: Distribution) -> Distribution:
 
 
 def declared_shapes(dist: Distribution) -> tuple[torch.Size, torch.Size] | None:
-    """Return batch_shape and event_shape; None where an own distribution does not declare them.
+    """Return batch_shape and event_shape; None if a user's distribution does not declare them.
 
-    Such a class needs `sample`, `mode` and `log_prob` only. It may leave super().__init__() out, or
+    Its class needs `sample`, `mode` and `log_prob` only. It may leave super().__init__() out, or
     call it without arguments; torch then stores two empty shapes.
     """
     batch_shape = getattr(dist, "batch_shape", None)
@@ -302,7 +302,7 @@ def _check_parameters(dist: Distribution) -> None:
         return
     try:
         constraints = dist.arg_constraints
-    except NotImplementedError:  # an own distribution need not say what its parameters must be
+    except NotImplementedError:  # a user's class need not say what its parameters must be
         return
     for name, value in vars(dist).items():
         constraint = constraints.get(name)

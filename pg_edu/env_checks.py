@@ -1,8 +1,8 @@
 """Say what is wrong with environments, and which of them it is.
 
-A vector environment reports an error without saying which of its environments made it; a collector
-that is handed the same environment twice, or environments that somebody else steps, would store
-rows of nobody's episode.
+A vector environment reports an error without saying which of its environments raised it. A
+collector that is given the same environment twice, or environments that something else steps too,
+would store rows that belong to no episode.
 """
 
 import warnings
@@ -67,7 +67,7 @@ def _equal(a: AnyArray, b: AnyArray) -> bool:
 
 
 def warn_if_one_is_in_several_slots(env: AnyVectorEnv) -> None:
-    """Warn of a vector environment that holds one environment object several times."""
+    """Warn about a vector environment that holds one environment object several times."""
     objects = [getattr(one, "unwrapped", one) for one in getattr(env.unwrapped, "envs", ())]
     slots: dict[int, list[int]] = {}
     for number, one in enumerate(objects):
@@ -95,7 +95,7 @@ def check_observations(obs: Any, env: AnyVectorEnv) -> None:
 
 
 def _advice_for(space: Any) -> str:
-    """Return a sentence about the wrapper that helps, if the space is why it is no array."""
+    """Return a sentence about the wrapper that helps if observations are not arrays."""
     if isinstance(space, Box | Discrete | MultiBinary | MultiDiscrete):
         return ""
     wrapper = "FlattenObservation, which makes a Box of it"
@@ -122,7 +122,7 @@ def final_observations(info: dict[str, Any], env: AnyVectorEnv) -> Any:
 
 
 def blame(error: Exception, env: AnyVectorEnv, call: Literal["reset", "step"]) -> NoReturn:
-    """Raise the error of a vector environment again, and say which environment made it.
+    """Raise the error of a vector environment again, and say which environment raised it.
 
     Args:
         error: what env.step or env.reset raised.
@@ -142,7 +142,7 @@ def blame(error: Exception, env: AnyVectorEnv, call: Literal["reset", "step"]) -
 
 
 def _blame_ended_process(error: Exception, base: Any) -> None:
-    """Raise a sentence if a process of an AsyncVectorEnv has ended."""
+    """Raise RuntimeError if a process of an AsyncVectorEnv has ended."""
     processes = getattr(base, "processes", [])
     sentinels = [process.sentinel for process in processes]
     ended = connection.wait(sentinels, timeout=1.0) if sentinels else []
@@ -151,12 +151,12 @@ def _blame_ended_process(error: Exception, base: Any) -> None:
             process.join(1.0)  # or it has no exit code yet
             raise RuntimeError(
                 f"the process of {_name(number, base)} has ended, exit code {process.exitcode}. "
-                "Memory may have run out, or its code has ended it: try it in a SyncVectorEnv."
+                "Memory may have run out, or its code has ended it: try a SyncVectorEnv."
             ) from error
 
 
 def _blame_number_of_values(error: Exception, call: Literal["reset", "step"], name: str) -> None:
-    """Raise a sentence if a step gave the four values of the old gym, or a reset only one."""
+    """Raise ValueError if a step gave the four values of the old gym, or a reset only one."""
     expected = {
         "step": ("(expected 5, got 4)", "obs, reward, terminated, truncated, info"),
         "reset": ("to unpack (expected 2", "obs, info"),
@@ -167,7 +167,7 @@ def _blame_number_of_values(error: Exception, call: Literal["reset", "step"], na
 
 
 def _blame_shape(error: Exception, base: Any) -> None:
-    """Raise a sentence if an environment of a SyncVectorEnv gave an obs of a wrong shape."""
+    """Raise ValueError if an environment of a SyncVectorEnv gave an obs of a wrong shape."""
     if not isinstance(error, ValueError):
         return
     given = zip(getattr(base, "_env_obs", []), getattr(base, "envs", []), strict=False)

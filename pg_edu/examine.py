@@ -1,4 +1,4 @@
-"""Examine what a policy is given and what it answers; refuse what would train the wrong thing.
+"""Examine what a policy is given and what it returns; refuse what would train the wrong thing.
 
     rows of a buffer    finite rewards, observations without NaN       (before the returns)
     rows to learn from  shapes; finite actions and returns             (before the first step)
@@ -130,7 +130,7 @@ def _check_finite(name: str, column: Any) -> None:
 def check_fits_space(act: Tensor, dist: Distribution, space: gym.Space[Any]) -> None:
     """Require that a policy's actions are those of the space: their shape and their number.
 
-    Of an own distribution only the shape of its actions is known.
+    Of a distribution of your own, only the shape of its actions is known.
     """
     support = support_of(dist)
     if not isinstance(space, Box) and support is not None and not support.is_discrete:
@@ -256,7 +256,7 @@ def cause_of_nan(actor: nn.Module, obs: Any) -> str:
 def finite_parameters(actor: nn.Module, before: Before) -> Iterator[None]:
     """Raise after this block if its steps have made a parameter NaN or infinite.
 
-    Where a later step of the block fails because of such a parameter, that error is raised instead.
+    If a later step of the block fails because of such a parameter, this error replaces its error.
     """
     try:
         yield
@@ -275,14 +275,14 @@ def _check_parameters(actor: nn.Module, before: Before) -> None:
         if not _has_become_infinite(parameter, before.value_of(parameter)):
             if not torch.isnan(parameter.grad).any():
                 continue
-            # Some optimizers, such as Rprop, skip what is NaN in a gradient without a word.
+            # Some optimizers, such as Rprop, skip NaN in a gradient without a word.
             fault = f"the update has left out a part of the actor's parameter {name}"
         if torch.isfinite(parameter.grad).all():
             raise ValueError(f"{fault}: try a smaller learning rate, or clip the gradient.")
         raise ValueError(
             f"{fault}, because its gradient is not finite although the loss is. Look in actor and "
             "dist_fn for what has no derivative where it is used: sqrt or norm at 0, std of one "
-            "number, or `where` around such a one."
+            "number, or `where` around one of these."
         )
 
 
@@ -310,7 +310,7 @@ def modes_that_differ(actor: nn.Module) -> list[str]:
             kinds["batch norm"] = "normalizes by the statistics of the minibatch"
     return [
         f"the actor has {kind}: it acts in eval mode, but learn scores its actions in train mode, "
-        f"which {effect}. The policy that is scored is not the one that acted, as in Tianshou "
-        "v1.1.0. A policy gradient wants an actor without it."
+        f"which {effect}. So the policy that is scored is not the one that acted (as in Tianshou "
+        "v1.1.0). Use an actor without it."
         for kind, effect in kinds.items()
     ]

@@ -1,4 +1,4 @@
-"""Hidden states: what a recurrent actor remembers of each episode from one step to the next.
+"""Hidden states: what an actor with memory keeps of each episode from one step to the next.
 
 A hidden state is a tensor or an array with one row for each episode on axis 0, or a tuple, list,
 dict or Batch of hidden states. It is None where there is nothing to remember.

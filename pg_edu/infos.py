@@ -32,7 +32,7 @@ CHANGED = object()  # stands for rows that no longer make one array
 
 
 class PartlyKnown(Batch):
-    """An info in which some keys are not known in every row: to read one of these is an error."""
+    """An info in which some keys are not known in every row: reading one of these is an error."""
 
     __slots__ = ("__sentences",)
     __sentences: dict[str, str]  # what to say about each of these keys
@@ -120,7 +120,7 @@ def _told(info: Info, environments: int) -> Info:
 
 
 def kept(info: Info) -> Info:
-    """Return a copy of what `told` returned that can be stored: one row for each environment.
+    """Return a copy of an info from `told` that can be stored: one row for each environment.
 
     The flags are False where there is no such row, or no copy of it.
     """
@@ -140,7 +140,7 @@ def kept(info: Info) -> Info:
 
 
 def merged(info: Info, other: Info, where: Flags) -> Info:
-    """Return what `other` says of the environments `where`, and `info` of the rest."""
+    """Return what `other` says about the environments `where`, and `info` about the rest."""
     result: Info = {}
     nobody = np.zeros(len(where), bool)
     for key in dict.fromkeys([*_keys(info), *_keys(other)]):
@@ -159,7 +159,7 @@ def columns(steps: list[Info]) -> Batch:
 def make_fit(stored: Batch, block: Batch) -> None:
     """Turn columns into arrays of objects, in place, where rows would not fit the stored ones.
 
-    This is for keys with flags, as the collector stores them; of other keys nothing is changed.
+    This is for keys with flags, as the collector stores them; other keys stay as they are.
 
     Args:
         stored: an info in a buffer, with leaves [R, ...].
@@ -177,12 +177,12 @@ def make_fit(stored: Batch, block: Batch) -> None:
 
 
 def for_acting(info: Info, counts: Flags) -> Batch:
-    """Return what `told` returned as the Batch that the actor reads.
+    """Return an info, in the form that `told` gives it, as the Batch that the actor reads.
 
     Args:
         info: of N environments.
         counts: whether the action of each environment counts, bool [N]. Where it does, a key must
-            be there, or to read it is an error.
+            be there, or reading it is an error.
     """
     return _readable(_as_batch(info), ~counts, _as_it_is)
 
@@ -190,7 +190,7 @@ def for_acting(info: Info, counts: Flags) -> Batch:
 def for_learning(info: Batch) -> Batch:
     """Return the info of stored rows as the Batch that the actor reads.
 
-    To read a key is an error if it was not there in every row when the policy acted, or if the rows
+    Reading a key is an error if it was not there in every row when the policy acted, or if the rows
     do not make one array as they did then.
     """
     return _readable(info, None, _rejoined)
@@ -206,8 +206,8 @@ def _readable(info: Batch, idle: Flags | None, read: Any) -> Batch:
         if not known.all():
             unknown[key] = (
                 f"info key {key!r} is there in {int(known.sum())} of {len(known)} rows. An actor "
-                "that reads it needs it from reset and from each step, in every environment, with "
-                "an entry for each environment that can be copied."
+                "that reads it needs it in every row: return it from reset and from each step of "
+                "every environment, as something that can be copied."
             )
         elif found is CHANGED:
             unknown[key] = (
@@ -342,7 +342,7 @@ def _blank(value: Any) -> Any:
 
 
 def _row(value: Any, n: int, environments: int) -> Any:
-    """Return what a value says of environment n."""
+    """Return what a value says about environment n."""
     if isinstance(value, dict):
         return {key: _row(inner, n, environments) for key, inner in value.items()}
     return value[n] if _has_rows(value, environments) else value

@@ -75,7 +75,7 @@ def _log_prob(dist: Distribution, act: Tensor) -> Tensor:
 
 
 def _log_prob_of_rows(dist: Distribution, act: Tensor) -> Tensor:
-    """Return the log-probabilities of an own distribution, which must have the rows on axis 0."""
+    """Return log-probabilities if no shapes are declared; they must have the rows on axis 0."""
     log_prob = _log_prob(dist, act)
     if log_prob.shape[:1] != act.shape[:1]:
         raise ValueError(

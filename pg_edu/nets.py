@@ -6,8 +6,8 @@
     Recurrent  obs [B, O]  ->  features or logits [B, H], and a hidden state
 
 Each takes `(obs, state, info)` and returns `(output, state)`, as a policy requires of its actor;
-`state` is the hidden state of a recurrent network, and None otherwise. The names of parameters and
-the order in which layers are made are those of Tianshou v1.1.0, so that a seed gives the same
+`state` is the hidden state of a network with memory, and None otherwise. The names of parameters
+and the order in which layers are made are those of Tianshou v1.1.0, so that a seed gives the same
 weights and state dicts can be exchanged.
 """
 

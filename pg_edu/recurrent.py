@@ -1,4 +1,4 @@
-"""REINFORCE for actors with memory: learn whole episodes in order, with the state that acted.
+"""REINFORCE for actors with memory: learn from whole episodes, step after step.
 
     dist_input_t, h_t = actor(o_t, h_{t-1}),   h_{-1} = None
     loss = - mean over steps of  log π(aₜ | o₀, ..., oₜ) Gₜ
@@ -49,8 +49,8 @@ class RecurrentPGPolicy(PGPolicy[PGTrainingStats]):
     This needs whole episodes: collect with `n_episode`, into a buffer that holds them all. The
     actor must treat a state of zeros as it treats None, because the collector sets the state of an
     environment to 0 where its next episode begins. It must not detach its state. If it draws random
-    numbers itself, `learn` draws others. An actor without a state learns what it learns in a
-    `PGPolicy`, more slowly.
+    numbers itself, `learn` draws others. An actor without a state learns the same as in a
+    `PGPolicy`, but the update takes more time.
 
     Attributes:
         steps_of_last_learn: the number of steps that the optimizer took in the last `learn`.
@@ -176,7 +176,7 @@ class RecurrentPGPolicy(PGPolicy[PGTrainingStats]):
 
     @torch.no_grad()
     def _check_start(self, first: Any) -> None:
-        """Raise unless the actor does the same at the first steps with None and with zeros."""
+        """Raise unless the actor returns the same at the first steps for None and for zeros."""
         output, state = self._ask(first, None)
         check_state(state, len(first.act), of="episodes")
         zeros = reset_rows(state, np.ones(len(first.act), bool))

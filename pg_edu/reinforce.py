@@ -54,7 +54,7 @@ from pg_edu.types import Flags, Ints, TDistFnDiscrOrCont
 
 WITHOUT_MEMORY = (
     "the actor returns a hidden state, but PGPolicy.learn scores every row without one, as "
-    "Tianshou v1.1.0 does: with other probabilities than those that the actions were drawn with. "
+    "Tianshou v1.1.0 does, so with other probabilities than those with which actions were drawn. "
     "To learn with the memory that acted, write pg_edu.RecurrentPGPolicy in place of PGPolicy."
 )
 NOT_FOR_LEARN = {"rew", "terminated", "truncated", "done", "obs_next"}  # replaced by the returns
@@ -81,13 +81,14 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         action_scaling, action_bound_method, lr_scheduler: see `BasePolicy`.
 
     An actor with dropout or batch norm acts in eval mode (`Collector`) and is scored in train mode
-    (`update`), as in Tianshou v1.1.0: the policy that is scored is not quite the one that acted.
-    It is used as it is, with a warning.
+    (`update`), as in Tianshou v1.1.0. So the policy that is scored is not quite the one that acted;
+    a warning says so.
 
     Raises:
         ValueError: an argument is out of range, or the optimizer holds none of the actor's
             parameters.
-        TypeError: an argument without a name, or with the name that it had in another Tianshou.
+        TypeError: an argument is passed by position, or by the name that it has in another version
+            of Tianshou.
 
     Source: Williams (1992), Simple statistical gradient-following algorithms for connectionist
     reinforcement learning, equation 4; Tianshou v1.1.0, PGPolicy.
@@ -157,7 +158,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         Args:
             batch: with `obs` ([B, ...]) and, if the actor reads it, `info`; rows of a buffer have
                 `obs_info`, what the policy saw when it acted, and the actor gets that.
-            state: the hidden state of a recurrent actor.
+            state: the hidden state of an actor with memory.
 
         Returns:
             A new Batch: `logits` (the actor's output; for a Gaussian the tuple (loc, scale)), `act`
@@ -350,8 +351,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         """Return the running statistics of the returns as plain numbers, for `state_dict`.
 
         A state dict has them as "_extra_state", but only if there are any (`reward_normalization`).
-        Tianshou v1.1.0 loads one without them strictly; with them, write first
-        `state.pop("_extra_state", None)`.
+        Before Tianshou v1.1.0 loads one that has them, write `state.pop("_extra_state", None)`.
         """
         rms = self.ret_rms
         return {"mean": float(rms.mean), "var": float(rms.var), "count": int(rms.count)}
@@ -393,8 +393,8 @@ def _complete_statistics(
 ) -> None:
     """Let a state dict without statistics load with strict=True.
 
-    One of pg_edu, told by its version, lacks them because there were none; one of Tianshou v1.1.0
-    never has them, and the policy keeps its own.
+    If it is one of pg_edu, which its version shows, it lacks them because there were none. One of
+    Tianshou v1.1.0 never has them, so the policy keeps its own.
     """
     is_of_pg_edu = metadata.get("version") == PGPolicy._version
     absent = NO_STATISTICS if is_of_pg_edu else policy.get_extra_state()

@@ -148,7 +148,7 @@ def collect_and_update(
         optimizer steps.
 
     Raises:
-        ValueError: before anything uses them, a reward or an episode's return that is not finite.
+        ValueError: a reward, or the return of an episode, is not finite; then there is no update.
     """
     with policy_within_training_step(policy):
         collected = collector.collect(n_step=n_step, n_episode=n_episode)
@@ -249,8 +249,8 @@ class OnpolicyTrainer:
     def run(self, reset_prior_to_run: bool = True) -> InfoStats:
         """Train to the end.
 
-        Collectors and counters are reset once, whatever `reset_prior_to_run` is. In v1.1.0, False
-        also leaves one reset of two.
+        Collectors and counters are reset once, whatever `reset_prior_to_run` is. In v1.1.0 they are
+        reset twice, or once if it is False.
         """
         for _ in self:
             pass

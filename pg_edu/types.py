@@ -98,7 +98,7 @@ class ActBatchProtocol(BatchProtocol, Protocol):
 
 
 class ActStateBatchProtocol(ActBatchProtocol, Protocol):
-    """Actions, and the hidden state of a recurrent policy (None otherwise)."""
+    """Actions, and the hidden state of a policy with memory (None otherwise)."""
 
     state: dict[str, Any] | BatchProtocol | np.ndarray[Any, Any] | None
 

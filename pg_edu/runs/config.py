@@ -165,7 +165,7 @@ def good_config(env_id: str = "CartPole-v1", **changes: Any) -> Config:
     """Return the settings of `GOOD_SETTINGS` for this environment, with `changes`.
 
     Where `GOOD_SETTINGS` has nothing, they are the defaults of `Config`. An id without a version
-    stands for the newest one, as in `gymnasium.make`.
+    means the newest version, as in `gymnasium.make`.
 
     Example:
         >>> good_config("Pendulum-v1", num_envs=8).discount_factor

@@ -1,8 +1,8 @@
 """Report the errors of environments: which one failed, in which file and line, and why.
 
-`Watched` is a vector environment that passes everything on, and raises `EnvironmentFailed` if the
-one it holds raises, leaves (`sys.exit`), loses a worker process, returns numbers that are not
-finite, or takes longer for a step than `time_limit` allows.
+`Watched` is a vector environment that passes everything on. It raises `EnvironmentFailed` if the
+one that it holds raises an error, calls `sys.exit`, loses a worker process, returns numbers that
+are not finite, or takes longer for a step than `time_limit` allows.
 """
 
 import inspect

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 OTHER_ALGORITHM = "pg_edu has PGPolicy only; use Tianshou, Stable-Baselines3 or CleanRL."
 PLAIN_BUFFER = (
-    "REINFORCE drops its data after each update: use VectorReplayBuffer, or ReplayBuffer for "
+    "REINFORCE discards its data after each update: use VectorReplayBuffer, or ReplayBuffer for "
     "a single environment."
 )
 ON_POLICY = "PGPolicy learns on-policy: write OnpolicyTrainer(policy=..., ...).run()."
@@ -165,7 +165,7 @@ def explain_missing(
 
 
 def explain_one_level_down(name: str) -> NoReturn:
-    """Answer for pg_edu itself, of which scripts ask what is in pg_edu.tianshou."""
+    """Raise for a name that pg_edu lacks; say so if pg_edu.tianshou has a module of that name."""
     if name in ONE_LEVEL_DOWN:
         raise ImportError(
             f"pg_edu has no module {name}. Tianshou's modules are in pg_edu.tianshou: write "

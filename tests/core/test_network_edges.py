@@ -41,9 +41,10 @@ def test_an_actor_hands_the_state_to_its_preprocessing_network_and_returns_the_n
     assert net.given == [None, 5]
 
 
-def test_a_gaussian_actor_hands_the_state_on_but_returns_the_one_it_was_given() -> None:
+def test_a_gaussian_actor_returns_the_new_state_too_where_tianshou_returns_the_old_one() -> None:
+    """With the old state, 5, a memory would never leave its first value."""
     net = Preprocess()
-    assert ActorProb(net, action_shape=2)(np.zeros((1, 3)), state=5)[1] == 5
+    assert ActorProb(net, action_shape=2)(np.zeros((1, 3)), state=5)[1] == 6
     assert net.given == [5]
 
 

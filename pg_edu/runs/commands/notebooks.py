@@ -20,7 +20,7 @@ def add_parser(commands: Any) -> None:
         "already is never replaced.",
     )
     parser.set_defaults(command=_run)
-    parser.add_argument("folder", type=Path, help="is made if it does not exist")
+    parser.add_argument("folder", type=Path, help="created if it does not exist")
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -81,7 +81,7 @@ class VectorEnvNormObs(TianshouMethods, VectorWrapper[AnyArray, Any, AnyArray, A
         return self.obs_rms
 
     def set_obs_rms(self, obs_rms: RunningMeanStd) -> None:
-        """Use these statistics from now on, and share them with whoever else uses them."""
+        """Use these statistics from now on; they are shared, not copied."""
         self.obs_rms = obs_rms
 
     def reset(
