@@ -132,6 +132,9 @@ def check_fits_space(act: Tensor, dist: Distribution, space: gym.Space[Any]) -> 
 
     Of a distribution of your own, only the shape of its actions is known.
     """
+    is_categorical = isinstance(space, Discrete) and type(dist) is Categorical
+    if is_categorical and act.ndim == 1 and dist.param_shape[-1] == space.n:
+        return  # the usual case, decided quickly, because each step of `learn` asks
     support = support_of(dist)
     if not isinstance(space, Box) and support is not None and not support.is_discrete:
         raise ValueError(
@@ -266,9 +269,10 @@ def finite_parameters(actor: nn.Module, before: Before) -> Iterator[None]:
     _check_parameters(actor, before)
 
 
+@torch.no_grad()
 def _check_parameters(actor: nn.Module, before: Before) -> None:
     for name, parameter in actor.named_parameters():
-        if parameter.grad is None:
+        if parameter.grad is None or (_is_finite(parameter) and _is_finite(parameter.grad)):
             continue
         kind = "NaN" if torch.isnan(parameter).any() else "infinite"
         fault = f"the update has made the actor's parameter {name} {kind}"
@@ -284,6 +288,11 @@ def _check_parameters(actor: nn.Module, before: Before) -> None:
             "dist_fn for what has no derivative where it is used: sqrt or norm at 0, std of one "
             "number, or `where` around one of these."
         )
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Tell whether the sum of these values is finite: then each of them is."""
+    return math.isfinite(abs(values.sum().item()))
 
 
 def _has_become_infinite(parameter: Tensor, before: Tensor) -> bool:
