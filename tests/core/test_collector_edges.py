@@ -287,6 +287,7 @@ def test_episodes_that_an_error_cuts_off_end_as_truncated(error: Any) -> None:
     collector.collect(n_step=1)
     with pytest.raises(error, match="on purpose"):
         collector.collect(n_step=2)
+    assert collector.buffer[:].truncated.tolist() == [True]
     collector.collect(n_step=1)
     rows: Any = collector.buffer[:]
     assert rows.truncated.tolist() == [True, False]

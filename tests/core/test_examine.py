@@ -474,7 +474,10 @@ def test_a_return_of_a_part_of_the_buffer_is_named_by_its_place_in_the_buffer():
     rew = np.zeros((STEPS, ENVIRONMENTS))
     rew[1:3, 1] = 1e308
     buffer, indices = rollout(rew=rew), np.arange(4, 8)
-    with np.errstate(over="ignore"), pytest.raises(ValueError, match="environment 1, slot 0 .*inf"):
+    with (
+        np.errstate(over="ignore"),
+        pytest.raises(ValueError, match=r"environment 1, slot 0 .*inf"),
+    ):
         bandit_policy(discount_factor=1.0).process_fn(buffer[indices], buffer, indices)
 
 
