@@ -348,3 +348,14 @@ def test_a_warning_points_at_the_line_of_the_caller() -> None:
         collector.collect(n_episode=1)
         Collector(make_policy(ConstantLogits()), SyncVectorEnv([lambda: one] * 2))
     assert [warning.filename for warning in found] == [__file__] * 4
+
+
+def test_another_collector_is_noticed_although_environments_show_nothing() -> None:
+    """It may hold them in a wrapper of its own."""
+    envs = Showing()
+    envs._observations = {}
+    mine, other = Claim(envs), Claim(gym.vector.VectorWrapper(envs))
+    mine.leave()
+    assert not mine.is_broken()
+    other.leave()
+    assert mine.is_broken() and not other.is_broken()

@@ -513,6 +513,8 @@ def test_learn_refuses_rows_without_their_places() -> None:
     policy = recurrent(Elman())
     batch: Any = Batch(obs=np.ones((2, 1)), act=np.zeros(2, int), returns=np.ones(2))
     assert_unchanged(policy, lambda: policy.learn(batch, None, 1), "call process_fn first")
+    batch.episode_number = np.zeros(2, int)
+    assert_unchanged(policy, lambda: policy.learn(batch, None, 1), "call process_fn first")
 
 
 class Starts(Elman):
@@ -657,15 +659,39 @@ def test_the_start_is_examined_with_the_parameters_that_acted() -> None:
     assert (actor.start != 0).any()
 
 
-def test_a_part_of_a_state_that_counts_needs_no_gradient_beside_one_that_learns() -> None:
-    """As float, and as an integer that depends on the parameters."""
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda h: torch.ones(len(h)),
+        lambda h: torch.full((len(h),), torch.nan),
+        lambda h: (h * 1e6).long(),
+    ],
+    ids=["float", "NaN", "integer"],
+)
+def test_a_part_of_a_state_that_counts_needs_no_gradient_beside_one_that_learns(
+    count: Any,
+) -> None:
+    """The integer depends on the parameters, but cannot have a gradient."""
     expected = step_taken(recurrent(Elman()), stored(EPISODES))
-    for count in (lambda h: torch.ones(len(h)), lambda h: (h > 0).sum(1)):
-        actor = Elman(1, lambda h, c=count: (h, c(h)), lambda state: state[0])
-        assert_equal(step_taken(recurrent(actor), stored(EPISODES)), expected)
+    actor = Elman(1, lambda h: (h, count(h)), lambda state: state[0])
+    assert_equal(step_taken(recurrent(actor), stored(EPISODES)), expected)
 
 
-def test_an_actor_may_append_each_step_to_its_state() -> None:
+def test_a_state_that_loses_rows_at_a_later_step_is_refused() -> None:
+    """One row would be taken for the memory of all episodes."""
+
+    class Loses(Elman):
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+            logits, h = super().forward(obs, state)
+            return logits, h if state is None else h[:1]
+
+    policy = recurrent(Loses())
+    message = r"the 3 episodes on axis 0, got shape \[1, 3\]"
+    assert_unchanged(policy, lambda: update(policy, stored(EPISODES)), message)
+
+
+@pytest.mark.parametrize("form", ["tensor", "tuple"])
+def test_an_actor_may_add_each_step_to_its_state(form: str) -> None:
     """-mean(log σ(w Σo) G), as for an actor that adds up its observations."""
 
     class Appends(nn.Module):
@@ -674,10 +700,12 @@ def test_an_actor_may_append_each_step_to_its_state() -> None:
             self.w = nn.Parameter(torch.ones(()))
 
         def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
-            newest = torch.as_tensor(obs)
-            state = newest if state is None else torch.cat([state, newest], dim=1)
-            total = self.w * state.sum(1, keepdim=True)
-            return torch.cat([torch.zeros_like(total), total], dim=1), state
+            seen: Any = (torch.as_tensor(obs), *(() if state is None else state))
+            if form == "tensor":
+                earlier = [] if state is None else [state]
+                seen = torch.cat([*earlier, torch.as_tensor(obs)], dim=1)
+            total = self.w * sum(seen if form == "tuple" else seen.T.unsqueeze(-1))
+            return torch.cat([torch.zeros_like(total), total], dim=1), seen
 
     episode: Episode = [([1.0], 1, 1.0), ([2.0], 1, 1.0)]
     loss = update(recurrent(Appends()), stored([episode])).loss.mean
@@ -717,3 +745,16 @@ def test_minibatches_of_episodes_of_any_lengths_are_large_enough_and_lose_no_row
         update(policy, numbered(3, 1, 4, 1, 1), batch_size=4, repeat=1)
         assert min(map(len, policy.seen)) >= 4
         assert sorted(itertools.chain(*policy.seen)) == list(range(10))
+
+
+def test_rows_in_any_order_of_episodes_of_one_length_keep_their_own_memory() -> None:
+    episodes = [EPISODES[0], EPISODES[2][:3]]
+    actor, buffer = Elman(), stored(episodes)
+    expected = gradient_of(actor, loss_by_hand(actor, episodes))
+    policy = recurrent(actor)
+    before = {name: p.detach().numpy().copy() for name, p in actor.named_parameters()}
+    order = np.array([3, 1, 4, 0, 2, 5])
+    ready: Any = policy.process_fn(buffer[order], buffer, order)
+    policy.learn(ready, None, 1)
+    taken = {name: before[name] - p.detach().numpy() for name, p in actor.named_parameters()}
+    assert_equal(taken, expected)
