@@ -78,7 +78,7 @@ def warn_if_one_is_in_several_slots(env: AnyVectorEnv) -> None:
                 f"environments {', '.join(map(str, numbers))} are one object, so each step of one "
                 "is a step of all, and a reset cuts off the others' episodes. Make a new one in "
                 "each slot: SyncVectorEnv([make] * n) with a function `make` that creates it.",
-                stacklevel=4,
+                stacklevel=3,
             )
 
 

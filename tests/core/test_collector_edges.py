@@ -251,3 +251,44 @@ def test_rewards_are_stored_with_the_digits_of_float64() -> None:
     stats = collector.collect(n_episode=1)
     assert collector.buffer[:].rew.tolist() == [1 + 2.0**-40] * 3
     assert stats.returns.tolist() == [3 + 3 * 2.0**-40]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_collector_goes_on_from_its_own_reset_without_a_warning(mode: AutoresetMode) -> None:
+    """The episodes that begin with reset_env are the first ones, and no others."""
+    envs = two_environments(mode)
+    collector = collector_of(envs)
+    collector.collect(n_step=2)
+    first, _ = collector.reset_env({"seed": 4})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        collector.collect(n_step=2)
+    assert asked(envs)[-1][0] == 4
+    np.testing.assert_array_equal(collector.buffer[[1, 51]].obs, first)
+
+
+def test_options_reach_each_reset_that_the_collector_makes() -> None:
+    """Of one environment or of both: they end together at step 6."""
+    envs = two_environments(AutoresetMode.DISABLED)
+    collector_of(envs).collect(n_step=14, gym_reset_kwargs={"options": {"a": 1}})
+    assert asked(envs, 0) == [(None, {"a": 1})] * 4
+    assert asked(envs, 1) == [(None, {"a": 1})] * 3
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_episodes_that_an_error_cuts_off_end_as_truncated(error: Any) -> None:
+    class Fails(Counter):
+        def step(self, action: Any) -> Any:
+            if (self.episode, self.t) == (0, 2):
+                raise error("on purpose")
+            return super().step(action)
+
+    collector = collector_of(counters(lengths=[(5,)], env=Fails))
+    collector.collect(n_step=1)
+    with pytest.raises(error, match="on purpose"):
+        collector.collect(n_step=2)
+    assert collector.buffer[:].truncated.tolist() == [True]
+    collector.collect(n_step=1)
+    rows: Any = collector.buffer[:]
+    assert rows.truncated.tolist() == [True, False]
+    assert rows.obs[:, 1:].tolist() == [[0, 0], [1, 0]]

@@ -13,6 +13,7 @@ import torch
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from pg_edu import Collector, VectorReplayBuffer
+from pg_edu.env_checks import Claim, check_observations
 from tests.helpers import ConstantLogits, Counter, counters, make_policy
 
 SAME_STEP = AutoresetMode.SAME_STEP
@@ -289,3 +290,72 @@ def test_an_error_that_is_not_of_a_process_stays_what_it_is(error: Exception) ->
 
     with pytest.raises(type(error), match=str(error)):
         collector_of(Raises(counters())).collect(n_step=3)
+
+
+@pytest.mark.parametrize("error", [ValueError("bad bearing"), ValueError("expected 5, got 4")])
+def test_a_value_error_of_an_environment_keeps_its_message(error: ValueError) -> None:
+    class Raises(Counter):
+        def step(self, action: Any) -> Any:
+            raise error
+
+    with pytest.raises(ValueError, match=str(error)) as caught:
+        collector_of(vector_with(Raises)).collect(n_step=3)
+    assert str(caught.value) == str(error)
+    assert "step of environment 1 of 3 (Raises)" in caught.value.__notes__[0]
+
+
+# What environments show of themselves
+
+
+class Showing(gym.vector.VectorEnv[Any, Any, Any]):
+    """A vector environment that shows these observations."""
+
+    def __init__(self, **observations: Any) -> None:
+        self._observations = {"constant": np.zeros(2), **observations}
+
+
+@pytest.mark.parametrize("value", [5.0, np.nan])
+def test_a_change_in_any_part_of_an_observation_shows_that_environments_were_used(
+    value: float,
+) -> None:
+    envs = Showing(deep={"x": np.array([1.0, value])})
+    claim = Claim(envs)
+    claim.leave()
+    assert not claim.is_broken()
+    envs._observations["deep"]["x"][0] = 2.0
+    assert claim.is_broken()
+
+
+def test_one_environment_in_two_wrappers_is_in_two_slots() -> None:
+    one = Counter()
+    envs = SyncVectorEnv([lambda: gym.wrappers.TimeLimit(one, 9)] * 2)
+    with pytest.warns(UserWarning, match="environments 0, 1 are one object"):
+        collector_of(envs)
+
+
+def test_observations_may_be_flags() -> None:
+    check_observations(np.zeros((3, 1), bool), counters())
+
+
+def test_a_warning_points_at_the_line_of_the_caller() -> None:
+    envs = counters(SAME_STEP, [(5,), (5,)])
+    one = Counter()
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        collector = Collector(make_policy(ConstantLogits()), envs)
+        collector.collect(n_step=3)
+        envs.reset()
+        collector.collect(n_episode=1)
+        Collector(make_policy(ConstantLogits()), SyncVectorEnv([lambda: one] * 2))
+    assert [warning.filename for warning in found] == [__file__] * 4
+
+
+def test_another_collector_is_noticed_although_environments_show_nothing() -> None:
+    """It may hold them in a wrapper of its own."""
+    envs = Showing()
+    envs._observations = {}
+    mine, other = Claim(envs), Claim(gym.vector.VectorWrapper(envs))
+    mine.leave()
+    assert not mine.is_broken()
+    other.leave()
+    assert mine.is_broken() and not other.is_broken()

@@ -446,7 +446,7 @@ def test_a_module_that_stays_in_eval_mode_while_learning_does_not_warn():
         def train(self, mode=True):
             return super().train(False)
 
-    policy = make_policy(Frozen(nn.Dropout(0.5)))
+    policy = make_policy(Frozen(nn.Dropout(0.5), nn.BatchNorm1d(4)))
     assert warnings_of(lambda: update(policy, rollout())) == []
 
 
@@ -458,3 +458,58 @@ def test_an_actor_for_a_box_is_not_disturbed():
 
     policy = make_policy(Pair(3), Box(-1, 1, (3,)), dist_fn=joint_normal, action_scaling=True)
     assert policy(Batch(obs=np.zeros((2, 2)))).act.shape == (2, 3)
+
+
+@pytest.mark.parametrize("column", ["obs", "rew"])
+def test_a_row_of_a_part_of_the_buffer_is_named_by_its_place_in_the_buffer(column):
+    """Row 1 of the batch is row 5 of the buffer: slot 1 of environment 1."""
+    values = np.zeros((STEPS, ENVIRONMENTS))
+    values[1, 1] = np.nan
+    buffer, indices = rollout(**{column: values}), np.arange(4, 8)
+    with pytest.raises(ValueError, match=r"environment 1, slot 1 \(buffer index 5\)"):
+        bandit_policy().process_fn(buffer[indices], buffer, indices)
+
+
+def test_a_return_of_a_part_of_the_buffer_is_named_by_its_place_in_the_buffer():
+    rew = np.zeros((STEPS, ENVIRONMENTS))
+    rew[1:3, 1] = 1e308
+    buffer, indices = rollout(rew=rew), np.arange(4, 8)
+    with (
+        np.errstate(over="ignore"),
+        pytest.raises(ValueError, match=r"environment 1, slot 0 .*inf"),
+    ):
+        bandit_policy(discount_factor=1.0).process_fn(buffer[indices], buffer, indices)
+
+
+# Numbers of choices at the ends of their ranges
+
+
+def test_the_sizes_of_components_are_examined_when_the_policy_is_made():
+    with pytest.raises(ValueError, match=r"IndependentCategoricals\(\(3, 2\)\)"):
+        outputs(5, MultiDiscrete([3, 2]), IndependentCategoricals((2, 3)))
+    outputs(5, Box(-1, 1, (2,)), IndependentCategoricals((2, 3)))  # its map_action may be its own
+
+
+def table_of(rows: int) -> Any:
+    """Return a dist_fn whose logits are two components of as many choices."""
+    return lambda logits: Independent(Categorical(logits=logits.reshape(len(logits), 2, rows)), 1)
+
+
+def test_the_widest_component_decides_how_many_choices_are_needed():
+    with pytest.raises(ValueError, match="Categorical chooses among 2 values in a component"):
+        outputs(4, MultiDiscrete([2, 3]), table_of(2))(Batch(obs=np.zeros(4)))
+
+
+def test_choices_beyond_the_widest_component_may_be_masked_but_not_those_of_a_discrete_space():
+    no = -np.inf
+    padded = ConstantLogits([0.0, 0.0, no, no, 0.0, 0.0, 0.0, no])
+    policy = make_policy(padded, MultiDiscrete([2, 3]), dist_fn=table_of(4))
+    assert policy(Batch(obs=np.zeros(9))).act.shape == (9, 2)
+    with pytest.raises(ValueError, match=r"among 4 actions.*action_space\.n = 3 outputs"):
+        make_policy(ConstantLogits([0.0, 0.0, 0.0, no]), Discrete(3))(Batch(obs=np.zeros(4)))
+
+
+def test_the_space_of_all_environments_together_is_told_to_be_that_of_one():
+    policy = outputs(3, MultiDiscrete([3, 3]), categorical)  # of two environments with Discrete(3)
+    with pytest.raises(ValueError, match="give its single_action_space"):
+        policy(Batch(obs=np.zeros(4)))

@@ -42,7 +42,7 @@ def structure(state: Any) -> str:
 @of_each_form
 def test_rows_are_reset_in_a_copy_of_the_same_form(state: Any) -> None:
     reset = reset_rows(state, np.array([False, True, False]))
-    assert structure(reset) == structure(state)
+    assert type(reset) is type(state) and structure(reset) == structure(state)
     for leaf in leaves(reset):
         assert leaf.tolist() == [[1, 2], [0, 0], [5, 6]]
     for leaf in leaves(state):
@@ -85,3 +85,19 @@ def test_the_gradient_passes_through_a_reset_to_the_other_rows() -> None:
     reset.sum().backward()
     assert weight.grad is not None
     assert weight.grad.tolist() == [6, 8]
+
+
+@pytest.mark.parametrize("as_array", [True, False])
+def test_what_is_reset_is_0_whatever_it_was_and_keeps_its_dtype(as_array: bool) -> None:
+    """0 * NaN would be NaN."""
+    for rows in ([[np.nan], [np.inf]], [[1], [2]]):
+        state = np.array(rows) if as_array else torch.tensor(rows)
+        reset = reset_rows(state, np.array([True, True]))
+        assert reset.tolist() == [[0], [0]]
+        assert reset.dtype == state.dtype
+
+
+def test_a_single_number_has_no_row_for_each_environment() -> None:
+    for state in (torch.tensor(1.0), np.float64(1.0).reshape(())):
+        with pytest.raises(ValueError, match=r"got shape \[\]|holds a"):
+            check_state(state, 1)

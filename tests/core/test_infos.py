@@ -28,6 +28,7 @@ from pg_edu import (
     policy_within_training_step,
     to_torch,
 )
+from pg_edu.infos import kept, make_fit, merged, told
 from tests.helpers import ConstantLogits, Counter, make_policy
 
 MODES = pytest.mark.parametrize("mode", AutoresetMode, ids=lambda mode: mode.name)
@@ -394,7 +395,9 @@ KINDS: dict[str, Callable[[int], Any]] = {
     "another shape": lambda t: np.full(1 + t % 2, t),
     "another dtype": lambda t: [np.int64(2**62 + t), 0.5][t % 2],
     "tensors of other shapes": lambda t: torch.ones(1 + t),
+    "tensors of other dtypes": lambda t: torch.ones(2, dtype=[torch.float, torch.double][t % 2]),
     "a dict or a number": lambda t: [t, {"n": t}][t % 2],
+    "a dict or a string": lambda t: ["text", {"n": t}][t % 2],
     "no copy": lambda t: (i for i in range(t)),
     "a tensor with a graph": lambda t: torch.ones(2, requires_grad=True) * t,
 }
@@ -422,7 +425,15 @@ def test_numbers_of_several_dtypes_are_stored_as_they_came() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["another shape", "another dtype", "tensors of other shapes", "a dict or a number"]
+    "kind",
+    [
+        "another shape",
+        "another dtype",
+        "tensors of other shapes",
+        "tensors of other dtypes",
+        "a dict or a number",
+        "a dict or a string",
+    ],
 )
 def test_reading_rows_that_are_no_longer_one_array_is_an_error(kind: str) -> None:
     policy, buffer = collected(telling(lambda t: {"x": KINDS[kind](t)}), AutoresetMode.DISABLED, 4)
@@ -495,10 +506,12 @@ def test_a_value_without_a_row_for_each_environment_is_read_while_acting_only(va
         learn(policy, buffer)
 
 
-@pytest.mark.parametrize("flags", [np.array([1, 0]), np.ones(3, bool), "yes"])
+@pytest.mark.parametrize(
+    "flags", [np.array([1, 0]), np.ones(3, bool), np.ones((2, 1), bool), "yes"]
+)
 def test_a_key_in_the_place_of_flags_is_an_error(flags: Any) -> None:
     envs = Native({"x": np.zeros(2), "_x": flags})
-    with pytest.raises(ValueError, match=r"keys 'x' and '_x'.*bool \[2\].*Rename one"):
+    with pytest.raises(ValueError, match=r"(?s)keys 'x' and '_x'.*bool \[2\].*Rename one"):
         Collector(make_policy(ConstantLogits()), envs).collect(n_step=2)
 
 
@@ -515,3 +528,91 @@ def test_a_key_may_have_the_name_of_a_method() -> None:
     learn(policy, buffer)
     obs, found = actor.seen[-1]
     assert found == [obs[:, 2].tolist()] * 5
+
+
+def test_a_key_with_an_underscore_is_no_flag_unless_it_belongs_to_another_key() -> None:
+    _, buffer = collected(telling(lambda t: {"_alone": t}), AutoresetMode.SAME_STEP, 9)
+    rows: Any = buffer[:]
+    assert rows.obs_info._alone.tolist() == rows.obs[:, 2].tolist()
+    assert rows.obs_info.__alone.all()
+
+
+# Infos in infos
+
+
+def test_a_nested_key_is_an_error_only_where_the_action_counts() -> None:
+    """As at the top: under NEXT_STEP the final info may lack what the actor reads."""
+
+    class Env(Counter):
+        def reset(self, **kwargs: Any) -> Any:
+            return super().reset(**kwargs)[0], {"deep": {"mask": 7}}
+
+        def step(self, action: Any) -> Any:
+            *outcome, terminated, truncated, _ = super().step(action)
+            deep = {} if terminated else {"mask": 7}
+            return *outcome, terminated, truncated, {"deep": {"t": self.t, **deep}}
+
+    actor = Reads(lambda info: info.deep.mask)
+    collected(Env, AutoresetMode.NEXT_STEP, 2, 3, actor=actor)
+    assert [mask.tolist() for _, mask in actor.seen[1:5]] == [[7, 7], [0, 7], [7, 0], [7, 7]]
+
+
+def test_nested_rows_that_change_their_shape_from_call_to_call_are_stored_as_they_came() -> None:
+    env = telling(lambda t: {"deep": {"x": np.full(1 + (t > 5), t)}})
+    _, buffer = collected(env, AutoresetMode.SAME_STEP, 99, steps=10)
+    rows: Any = buffer[:]
+    came = [[t] * (1 + (t > 5)) for t in range(1, 11)]
+    assert [x.tolist() for x in rows.info.deep.x] == came
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor], ids=["array", "tensor"])
+def test_a_copy_of_an_info_does_not_change_with_it(make: Any) -> None:
+    x, y = make([1, 2]), make([3, 4])
+    copied = kept(told({"x": x, "deep": {"y": y}}, environments=2))
+    x[:] = y[:] = 9
+    assert (copied["x"].tolist(), copied["deep"]["y"].tolist()) == ([1, 2], [3, 4])
+
+
+def test_a_copy_of_a_tensor_in_an_info_has_no_graph() -> None:
+    weights = torch.ones(2, requires_grad=True)
+    assert not kept(told({"x": weights * 2}, environments=2))["x"].requires_grad
+
+
+# Two infos
+
+
+def test_of_two_infos_each_environment_has_its_own_values_and_flags() -> None:
+    going_on = {"x": np.array([1, 0]), "_x": np.array([True, False])}
+    going_on |= {"y": np.array([5, 6]), "_y": np.array([True, True])}
+    begun = {"x": np.array([0, 2]), "_x": np.array([False, True])}
+    both = merged(going_on, begun, where=np.array([False, True]))
+    assert both["x"].tolist() == [1, 2] and both["_x"].tolist() == [True, True]
+    assert both["y"].tolist() == [5, 0] and both["_y"].tolist() == [True, False]
+
+
+def test_what_only_one_of_two_infos_has_is_0_for_the_others_environments() -> None:
+    alone = {"x": torch.tensor([3.0, 4.0]), "_x": np.ones(2, bool)}
+    assert merged({}, alone, where=np.array([False, True]))["x"].tolist() == [0, 4]
+    assert merged(alone, {}, where=np.array([False, True]))["x"].tolist() == [3, 0]
+
+
+def test_values_of_two_infos_that_are_not_alike_are_kept_apart() -> None:
+    flags = np.ones(2, bool)
+    ints = {"x": np.array([1, 2]), "_x": flags}
+    pairs = {"x": np.array([[3, 3], [4, 4]]), "_x": flags}
+    both = merged(ints, pairs, where=np.array([False, True]))["x"]
+    assert [np.asarray(row).tolist() for row in both] == [1, [4, 4]]
+
+
+def test_columns_without_flags_are_not_made_to_fit() -> None:
+    """They are of the user's own rows, and what does not fit in them is an error of the buffer."""
+    stored, block = Batch(x=np.array([1, 2])), Batch(x=np.zeros((1, 2, 3)))
+    make_fit(stored, block)
+    assert (stored.x.dtype, block.x.dtype) == (int, float)
+
+
+@MODES
+def test_the_info_of_a_step_does_not_stay_where_a_reset_has_none(mode: Any) -> None:
+    _, buffer = collected(telling(lambda t: {"t": t} if t else {}), mode, 2, 3)
+    rows: Any = buffer[:]
+    assert rows.obs_info._t.tolist() == (rows.obs[:, 2] > 0).tolist() and rows.info._t.all()

@@ -7,11 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiBinary
 from torch import nn
-from torch.distributions import Distribution
+from torch.distributions import Bernoulli, Distribution, Independent
 
-from pg_edu import ActorProb, Batch, Net, VectorReplayBuffer, policy_within_training_step
+from pg_edu import (
+    ActorProb,
+    Batch,
+    Net,
+    PGPolicy,
+    ReplayBuffer,
+    VectorReplayBuffer,
+    policy_within_training_step,
+)
 from pg_edu.base_policy import BasePolicy, outputs_unexamined, torch_train_mode
 from pg_edu.distributions import torch_validation_off
 from tests.helpers import (
@@ -22,6 +30,7 @@ from tests.helpers import (
     filled,
     joint_normal,
     make_policy,
+    returns_of,
 )
 
 
@@ -423,3 +432,68 @@ def test_an_optimizer_may_hold_only_a_part_of_the_actor() -> None:
     assert make_policy(actor, Discrete(2), optim=optim).optim is optim
     with pytest.raises(ValueError, match="holds none of the actor's parameters"):
         make_policy(actor, Discrete(2), optim=torch.optim.SGD([nn.Parameter(torch.ones(1))]))
+
+
+def test_in_any_order_what_follows_is_worth_something_in_the_truncated_episode_only() -> None:
+    """γ · 10 = 5 is added behind the second episode, whose rows are the first of the batch."""
+    ends: dict[str, Any] = {"terminated": [False, True, False, False]}
+    buffer = filled(ReplayBuffer(4), [1] * 4, truncated=[False] * 3 + [True], **ends)
+    policy = make_policy(ConstantLogits(), discount_factor=0.5)
+    policy.ret_rms.mean = 10.0
+    by_hand = np.array([1.5, 1.0, 4.0, 6.0])
+    order = [3, 0, 2, 1]
+    assert returns_of(policy, buffer, order).tolist() == by_hand[order].tolist()
+
+
+def test_integer_actions_are_scored_by_a_distribution_of_floats() -> None:
+    """The loss of two fair coins with the return 1 is -2 log 0.5."""
+
+    def coins(logits: torch.Tensor) -> Distribution:
+        return Independent(Bernoulli(logits=logits), 1)
+
+    policy = make_policy(ConstantLogits(), MultiBinary(2), dist_fn=coins)
+    batch: Any = Batch(
+        obs=np.zeros((3, 1)), act=np.array([[0, 1], [1, 1], [0, 0]]), returns=[1.0] * 3
+    )
+    stats = policy.learn(batch, batch_size=None, repeat=1)
+    assert stats.loss.mean == pytest.approx(2 * math.log(2))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_the_statistics_of_returns_are_as_before_if_learning_fails(error: Any) -> None:
+    policy = make_policy(ConstantLogits(), reward_normalization=True)
+    buffer = buffer_of_episodes([[1.0, 2.0], [5.0]])
+
+    def interrupt(*_: Any) -> None:
+        raise error("on purpose")
+
+    with policy_within_training_step(policy):
+        policy.update(0, buffer, batch_size=None, repeat=1)
+        before = dict(vars(policy.ret_rms))
+        policy.optim.register_step_post_hook(interrupt)
+        with pytest.raises(error, match="on purpose"):
+            policy.update(0, buffer, batch_size=None, repeat=1)
+    assert vars(policy.ret_rms) == before
+
+
+def test_a_policy_knows_the_observation_space_that_it_was_given() -> None:
+    space = Discrete(5)
+    assert make_policy(ConstantLogits(), observation_space=space).observation_space is space
+
+
+def test_an_actor_that_does_not_say_whether_it_bounds_gives_no_warning() -> None:
+    space = box([-1], [1])
+    assert messages_of(lambda: make_policy(ConstantLogits(), space, dist_fn=joint_normal)) == ""
+
+
+def test_learning_hands_the_forward_what_the_policy_stored_beside_its_actions() -> None:
+    class Asks(PGPolicy[Any]):
+        def forward(self, batch: Any, state: Any = None, **kwargs: Any) -> Any:
+            seen.append(batch.policy.note.tolist())
+            return super().forward(batch, state, **kwargs)
+
+    seen: list[Any] = []
+    policy = make_policy(ConstantLogits(), kind=Asks)
+    batch: Any = Batch(obs=np.zeros(2), act=[0, 1], returns=[1.0, 1.0], policy={"note": [7, 7]})
+    policy.learn(batch, batch_size=None, repeat=1)
+    assert seen == [[7, 7]]

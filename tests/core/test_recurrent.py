@@ -513,6 +513,8 @@ def test_learn_refuses_rows_without_their_places() -> None:
     policy = recurrent(Elman())
     batch: Any = Batch(obs=np.ones((2, 1)), act=np.zeros(2, int), returns=np.ones(2))
     assert_unchanged(policy, lambda: policy.learn(batch, None, 1), "call process_fn first")
+    batch.episode_number = np.zeros(2, int)
+    assert_unchanged(policy, lambda: policy.learn(batch, None, 1), "call process_fn first")
 
 
 class Starts(Elman):
@@ -617,3 +619,142 @@ def test_a_frozen_memory_needs_no_gradient() -> None:
 def test_a_state_without_a_row_for_each_episode_is_refused(pack: Any, message: str) -> None:
     policy = recurrent(Elman(1, pack))
     assert_unchanged(policy, lambda: update(policy, stored(EPISODES)), message)
+
+
+@pytest.mark.parametrize(("start", "is_refused"), [(1e-9, False), (1e-2, True)])
+def test_a_start_may_differ_by_rounding_only(start: float, is_refused: bool) -> None:
+    policy = recurrent(Starts(start))
+    try:
+        update(policy, stored(EPISODES))
+    except ValueError as error:
+        assert is_refused and "starts differently" in str(error)
+    else:
+        assert not is_refused
+
+
+class StartsApart(Elman):
+    """An actor whose output, or state, is another one if its state is None."""
+
+    def __init__(self, output: float = 0.0, state: float = 0.0) -> None:
+        super().__init__()
+        self.output, self.state = output, state
+
+    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+        logits, h = super().forward(obs, state)
+        if state is not None:
+            return logits, h
+        return logits + torch.tensor([self.output, 0.0]), h + self.state
+
+
+@pytest.mark.parametrize("apart", [{"output": 0.1}, {"state": 0.1}], ids=str)
+def test_a_start_that_differs_in_output_or_state_alone_is_refused(apart: Any) -> None:
+    policy = recurrent(StartsApart(**apart))
+    assert_unchanged(policy, lambda: update(policy, stored(EPISODES)), "starts differently")
+
+
+def test_the_start_is_examined_with_the_parameters_that_acted() -> None:
+    """After the first step the start of this actor is not 0, and the second pass is taken too."""
+    actor = Starts(0.0)
+    update(recurrent(actor), stored(EPISODES), repeat=2)
+    assert (actor.start != 0).any()
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda h: torch.ones(len(h)),
+        lambda h: torch.full((len(h),), torch.nan),
+        lambda h: (h * 1e6).long(),
+    ],
+    ids=["float", "NaN", "integer"],
+)
+def test_a_part_of_a_state_that_counts_needs_no_gradient_beside_one_that_learns(
+    count: Any,
+) -> None:
+    """The integer depends on the parameters, but cannot have a gradient."""
+    expected = step_taken(recurrent(Elman()), stored(EPISODES))
+    actor = Elman(1, lambda h: (h, count(h)), lambda state: state[0])
+    assert_equal(step_taken(recurrent(actor), stored(EPISODES)), expected)
+
+
+def test_a_state_that_loses_rows_at_a_later_step_is_refused() -> None:
+    """One row would be taken for the memory of all episodes."""
+
+    class Loses(Elman):
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+            logits, h = super().forward(obs, state)
+            return logits, h if state is None else h[:1]
+
+    policy = recurrent(Loses())
+    message = r"the 3 episodes on axis 0, got shape \[1, 3\]"
+    assert_unchanged(policy, lambda: update(policy, stored(EPISODES)), message)
+
+
+@pytest.mark.parametrize("form", ["tensor", "tuple"])
+def test_an_actor_may_add_each_step_to_its_state(form: str) -> None:
+    """-mean(log σ(w Σo) G), as for an actor that adds up its observations."""
+
+    class Appends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(()))
+
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+            seen: Any = (torch.as_tensor(obs), *(() if state is None else state))
+            if form == "tensor":
+                earlier = [] if state is None else [state]
+                seen = torch.cat([*earlier, torch.as_tensor(obs)], dim=1)
+            total = self.w * sum(seen if form == "tuple" else seen.T.unsqueeze(-1))
+            return torch.cat([torch.zeros_like(total), total], dim=1), seen
+
+    episode: Episode = [([1.0], 1, 1.0), ([2.0], 1, 1.0)]
+    loss = update(recurrent(Appends()), stored([episode])).loss.mean
+    expected = (2 * np.log1p(np.exp(-1.0)) + np.log1p(np.exp(-3.0))) / 2
+    assert loss == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:the actor has batch norm")
+def test_the_checks_leave_the_running_statistics_of_the_actor_alone() -> None:
+    """The loss asks the actor once for each step of the longest episode; the checks ask too."""
+
+    class Normalizes(Elman):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm1d(1, momentum=None)
+
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
+            return super().forward(self.norm(torch.as_tensor(obs, dtype=torch.float)), state)
+
+    actor = Normalizes()
+    two: list[Episode] = [[([1.0], 0, 1.0), ([2.0], 1, 1.0), ([0.0], 1, 0.5)]] * 2
+    update(recurrent(actor), stored(two))
+    assert actor.norm.num_batches_tracked == 3
+
+
+def test_process_fn_that_refuses_an_episode_keeps_no_statistics_of_it() -> None:
+    policy, buffer = recurrent(Elman(), reward_normalization=True), stored(EPISODES)
+    tail = np.array([1, 2])
+    refused = "without its first steps"
+    assert_unchanged(policy, lambda: policy.process_fn(buffer[tail], buffer, tail), refused)
+
+
+def test_minibatches_of_episodes_of_any_lengths_are_large_enough_and_lose_no_row() -> None:
+    for seed in range(10):
+        np.random.seed(seed)
+        policy: Any = recurrent(Elman(), kind=Recorder)
+        update(policy, numbered(3, 1, 4, 1, 1), batch_size=4, repeat=1)
+        assert min(map(len, policy.seen)) >= 4
+        assert sorted(itertools.chain(*policy.seen)) == list(range(10))
+
+
+def test_rows_in_any_order_of_episodes_of_one_length_keep_their_own_memory() -> None:
+    episodes = [EPISODES[0], EPISODES[2][:3]]
+    actor, buffer = Elman(), stored(episodes)
+    expected = gradient_of(actor, loss_by_hand(actor, episodes))
+    policy = recurrent(actor)
+    before = {name: p.detach().numpy().copy() for name, p in actor.named_parameters()}
+    order = np.array([3, 1, 4, 0, 2, 5])
+    ready: Any = policy.process_fn(buffer[order], buffer, order)
+    policy.learn(ready, None, 1)
+    taken = {name: before[name] - p.detach().numpy() for name, p in actor.named_parameters()}
+    assert_equal(taken, expected)

@@ -166,3 +166,14 @@ def test_the_optimizer_may_keep_numbers_lists_and_settings_of_its_own():
     (entry,) = (entry for entry in optim.state.values() if entry)
     assert (len(entry["history"]), entry["count"], optim.param_groups[0]["d"]) == (1, 1, 2.0)
     assert "late" not in entry
+
+
+def test_the_settings_of_each_group_are_put_back():
+    module = nn.Linear(1, 1)
+    groups = [{"params": [parameter], "lr": 0.5} for parameter in module.parameters()]
+    optim = torch.optim.SGD(groups)
+    with pytest.raises(ValueError, match="on purpose"), restored_on_error(module, optim):
+        for group in optim.param_groups:
+            group["lr"] = 7.0
+        raise ValueError("on purpose")
+    assert [group["lr"] for group in optim.param_groups] == [0.5, 0.5]

@@ -17,7 +17,15 @@ from gymnasium.vector import AsyncVectorEnv
 
 from pg_edu.runs.agents import make_env, make_envs
 from pg_edu.runs.config import Config
-from pg_edu.runs.environment_errors import EnvironmentFailed, Watched, environment_named, time_limit
+from pg_edu.runs.environment_errors import (
+    EnvironmentFailed,
+    Watched,
+    described,
+    environment_named,
+    place,
+    shown,
+    time_limit,
+)
 from pg_edu.runs.training import evaluate, initial_policy, train
 from tests.runs import faulty_envs
 from tests.runs.faulty_envs import Faulty, line_of
@@ -192,3 +200,53 @@ def test_a_worker_process_that_hangs_is_named(workers: Any) -> None:
     assert "no answer within 0.3 s. Worker processes that have not answered: 0." in str(
         caught.value
     )
+
+
+def test_a_reset_that_returns_nan_is_an_error_too() -> None:
+    class Blind(Faulty):
+        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+            return np.full(2, np.nan, np.float32), {}
+
+    sees = partial(Faulty, "fine")
+    envs = gym.vector.SyncVectorEnv([sees, partial(Blind, "fine")])
+    with pytest.raises(
+        EnvironmentFailed, match=r"failed in reset .*environment 1 returned the obs"
+    ):
+        Watched(envs, "Mine-v0", Blind).reset(seed=0)
+
+
+def test_while_drawing_an_exit_is_an_error_and_an_error_of_an_environment_stays() -> None:
+    with pytest.raises(EnvironmentFailed, match="SystemExit: 3"), environment_named("X-v0"):
+        raise SystemExit(3)
+    with pytest.raises(EnvironmentFailed, match=r"^as it is$"), environment_named("X-v0"):
+        raise EnvironmentFailed("as it is")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(OSError("gone. \n"), "OSError: gone"), (OSError("e.g. x"), "OSError: e.g. x")],
+)
+def test_a_described_error_ends_without_a_period(error: Exception, text: str) -> None:
+    assert described(error) == text
+
+
+def test_the_line_is_that_of_the_environment_and_not_of_what_it_calls() -> None:
+    class Calls(Faulty):
+        def step(self, action: Any) -> Any:
+            return line_of("no such line")
+
+    with pytest.raises(StopIteration) as caught:
+        Calls("fine").step(0)
+    here = Calls.step.__code__.co_firstlineno + 1
+    assert place(caught.value, Calls) == f" ({os.path.relpath(__file__)}:{here})"
+
+
+def test_a_path_outside_of_the_working_folder_is_shown_as_a_whole(tmp_path: Path) -> None:
+    assert shown(str(tmp_path / "env.py")) == str(tmp_path / "env.py")
+
+
+@has_alarms
+def test_an_infinite_time_limit_is_none() -> None:
+    with time_limit(math.inf):
+        make_envs(SMALL, 2).reset(seed=0)
+        assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL

@@ -205,3 +205,41 @@ def test_on_windows_the_lock_is_that_of_its_own_module(
         pass
     assert len(held) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_all_bytes_are_on_the_disk_before_the_file_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    seen: list[tuple[int, str, set[str]]] = []
+
+    def fsync(descriptor: int) -> None:
+        names = {p.name for p in tmp_path.iterdir()}
+        seen.append((os.fstat(descriptor).st_size, path.read_text(), names))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_file(path, b"some")
+    write_file(path, b"more bytes")
+    assert [(size, held) for size, held, _ in seen] == [(4, "old"), (10, "some")]
+    assert seen[0][2] != seen[1][2]  # each has a name of its own in the meantime
+
+
+def test_a_table_has_one_line_for_each_row_whatever_the_system(tmp_path: Path) -> None:
+    write_table(tmp_path / "table.csv", ["name", "x"], [["a,b", 1], ["c", 0.5]])
+    assert (tmp_path / "table.csv").read_bytes() == b'name,x\n"a,b",1\nc,0.5\n'
+
+
+def test_without_a_stderr_nothing_is_said_of_missing_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in pythonw; `print(file=None)` would write to stdout."""
+
+    def no_locks(descriptor: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(files, "_lock_of_the_system", no_locks)
+    monkeypatch.setattr(files, "sys", SimpleNamespace(platform=sys.platform, stderr=None))
+    with claimed(tmp_path):
+        pass
+    assert capsys.readouterr().out == ""

@@ -25,6 +25,7 @@ SPAWNED = ["-c", "from multiprocessing.spawn import spawn_main", "--multiprocess
         (["-m"], ["python", "-m", "another_package"], False),
         (["-c"], ["python", "-c", "import pg_edu"], False),
         (["script.py", "pg_edu"], ["python", "script.py", "pg_edu"], False),
+        (["/usr/bin/pgcli"], ["python", "/usr/bin/pgcli"], False),
         ([""], ["python"], False),
         (["/venv/bin/pg-edu"], ["python", *SPAWNED], False),
     ],
@@ -86,6 +87,12 @@ def test_a_closed_stream_takes_what_is_written_to_it(monkeypatch: pytest.MonkeyP
     print("nowhere", file=out, flush=True)
     print("nowhere", file=err, flush=True)
     assert err.isatty() is False
+
+
+def test_an_open_stream_stays_what_it_is() -> None:
+    before = sys.stdout, sys.stderr
+    starting.open_closed_streams()
+    assert (sys.stdout, sys.stderr) == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the shell of this test is that of Unix")
