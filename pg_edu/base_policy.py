@@ -280,14 +280,18 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
             act: raw actions, [A], [N, A] or, for Discrete, [] or [N].
 
         Returns:
-            A numpy array of the same shape; see `pg_edu.actions.to_box` for its dtype.
+            A numpy array of the same shape; see `pg_edu.actions.to_box` for its dtype. Numbers of
+            choices become integers: a Bernoulli draws 1.0, and an environment may refuse that.
 
         Raises:
-            ValueError: a NaN, or an action outside [-1, 1] that is to be scaled but not bounded.
+            ValueError: a NaN, an action outside [-1, 1] that is to be scaled but not bounded, or
+                the number of a choice that is not whole.
         """
         array = _action_to_numpy(act)
         if isinstance(self.action_space, Box):
             return to_box(array, self.action_space, self.action_bound_method, self.action_scaling)
+        if array.dtype.kind == "f" and isinstance(self.action_space, Discrete | MultiDiscrete):
+            array = _whole_numbers(array, self.action_space)
         return array if self._start is None else array + self._start
 
     def map_action_inverse(self, act: ArrayLike | TArr) -> AnyArray:
@@ -469,6 +473,14 @@ def _action_to_numpy(act: Any) -> AnyArray:
     if isinstance(act, Batch | dict):
         raise ValueError(f"act must be an array, a tensor or a list, got {type(act).__name__}.")
     return np.asarray(to_numpy(act) if isinstance(act, Tensor) else act)
+
+
+def _whole_numbers(act: AnyArray, space: Any) -> AnyArray:
+    """Return numbers of choices, drawn as floats, in the integer dtype of the space."""
+    whole = np.rint(act)
+    if not np.array_equal(act, whole):
+        raise ValueError(f"actions of {space} must be whole numbers, got {act}.")
+    return cast(AnyArray, whole.astype(space.dtype))
 
 
 def _with_batch_axis(obs: Any) -> Any:

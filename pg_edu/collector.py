@@ -38,9 +38,10 @@ from pg_edu.env_checks import (
     check_observations,
     final_observations,
     warn_if_one_is_in_several_slots,
+    without_nan,
 )
 from pg_edu.hidden_state import check_state, reset_rows
-from pg_edu.infos import Info, for_acting, kept, merged, told
+from pg_edu.infos import OF_VECTOR_WRAPPERS, Info, for_acting, kept, merged, told
 from pg_edu.staging import Block, Columns
 from pg_edu.stats import DataclassPPrintMixin, SequenceSummaryStats
 from pg_edu.types import Flags, Floats, Ints, ObsBatchProtocol
@@ -401,8 +402,10 @@ class Collector:
         final_obs = final_observations(info, self.env)
         for environment in np.flatnonzero(done).tolist():
             block.put_final_obs(_of_environment(final_obs, environment), environment)
-        final_info = info.get("final_info")
-        final = kept(told(final_info, self.env_num)) if isinstance(final_info, dict) else {}
+        # Gymnasium's vector wrapper RecordEpisodeStatistics writes beside final_info.
+        final = {key: self._kept[key] for key in OF_VECTOR_WRAPPERS if key in self._kept}
+        if isinstance(info.get("final_info"), dict):
+            final |= kept(told(info["final_info"], self.env_num))
         return merged(self._kept, final, done) if final or self._kept else {}
 
     def _reset_ended(self, done: Flags, options: Info) -> None:
@@ -460,7 +463,10 @@ class Collector:
         if random:
             env_act = self.env.action_space.sample()
             return {"act": np.asarray(self.policy.map_action_inverse(env_act))}, env_act
-        obs = Batch(self._obs) if isinstance(self._obs, dict) else self._obs
+        seen = self._obs
+        if self._is_reset_step.any():
+            seen = without_nan(seen, self._is_reset_step)  # a final observation; no action follows
+        obs = Batch(seen) if isinstance(seen, dict) else seen
         info = for_acting(self._info, ~self._is_reset_step) if self._info else Batch()
         batch = cast(ObsBatchProtocol, Batch.of({"obs": obs, "info": info}))
         result = self.policy.forward(batch, self._state)

@@ -77,6 +77,17 @@ def make_distribution(dist_fn: Callable[[Any], Distribution], dist_input: Any) -
         raise
 
 
+def mode_of(dist: Distribution) -> torch.Tensor:
+    """Return the distribution's mode, or raise an error that says that its class has none."""
+    try:
+        return dist.mode
+    except (AttributeError, NotImplementedError) as error:
+        raise ValueError(
+            f"deterministic_eval=True takes the mode of the distribution, but {type(dist).__name__} "
+            "has none. Write deterministic_eval=False, or a subclass with a property `mode`."
+        ) from error
+
+
 def check_distribution(
     dist: Distribution,
     dist_input: Any,

@@ -94,6 +94,20 @@ def check_observations(obs: Any, env: AnyVectorEnv) -> None:
         )
 
 
+def without_nan(obs: Any, where: AnyArray) -> Any:
+    """Return observations with 0 in place of NaN in the rows `where`, bool [N].
+
+    Example:
+        >>> without_nan(np.array([np.nan, np.nan, 1.0]), np.array([True, False, True]))
+        array([ 0., nan,  1.])
+    """
+    if isinstance(obs, dict):
+        return {key: without_nan(inner, where) for key, inner in obs.items()}
+    if obs.dtype.kind != "f" or not np.isnan(obs[where]).any():
+        return obs
+    return np.where(np.isnan(obs) & where.reshape(-1, *[1] * (obs.ndim - 1)), 0, obs)
+
+
 def _advice_for(space: Any) -> str:
     """Return a sentence about the wrapper that helps if observations are not arrays."""
     if isinstance(space, Box | Discrete | MultiBinary | MultiDiscrete):

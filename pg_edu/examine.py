@@ -55,7 +55,7 @@ def check_returns(returns: Floats, buffer: ReplayBuffer, indices: Ints) -> None:
 
 def check_observations(obs: Any, buffer: ReplayBuffer, indices: Ints) -> None:
     """Reject an observation that holds NaN; infinity may be a mask."""
-    found = _first_nan(obs, "obs")
+    found = _first(np.isnan, obs, "obs")
     if found is not None:
         name, row = found
         raise ValueError(
@@ -70,21 +70,20 @@ def _place(buffer: ReplayBuffer, index: Any) -> str:
     return f"environment {environment}, slot {slot} (buffer index {int(index)})"
 
 
-def _first_nan(column: Any, name: str) -> tuple[str, int] | None:
-    """Return where a column first holds NaN, as (name, row); None if it does not."""
+def _first(is_so: Any, column: Any, name: str) -> tuple[str, int] | None:
+    """Return the first row with a number of which this holds, as (name, row); None if none is."""
     if isinstance(column, Batch | dict):
         entries = vars(column) if isinstance(column, Batch) else column
-        found = (_first_nan(value, f"{name}.{key}") for key, value in entries.items())
+        found = (_first(is_so, value, f"{name}.{key}") for key, value in entries.items())
         return next((place for place in found if place is not None), None)
     if isinstance(column, Tensor):
-        column = column.detach() if column.is_floating_point() else None
-        is_nan = None if column is None else torch.isnan(column)
-    else:
-        is_float = isinstance(column, np.ndarray) and column.dtype.kind == "f"
-        is_nan = np.isnan(column) if is_float else None
-    if is_nan is None or not is_nan.any():
+        column = column.detach().double().numpy(force=True) if column.is_floating_point() else None
+    if not isinstance(column, np.ndarray) or column.dtype.kind != "f":
         return None
-    return name, int(to_numpy(is_nan).reshape(len(is_nan), -1).any(axis=1).argmax())
+    holds = is_so(column)
+    if not holds.any():
+        return None
+    return name, int(holds.reshape(len(holds), -1).any(axis=1).argmax())
 
 
 # Rows to learn from
@@ -160,6 +159,26 @@ def check_draws_vectors(dist: Distribution, space: gym.Space[Any]) -> None:
             f"{type(dist).__name__} draws the number of a choice. Write dist_fn=lambda loc_scale: "
             "Independent(Normal(*loc_scale), 1) for an actor that returns ((loc, scale), state), "
             "or override map_action to turn the number into an action."
+        )
+
+
+def check_drawn(act: Tensor, dist: Distribution, space: gym.Space[Any]) -> None:
+    """Reject a choice that the space does not have, of a distribution that may draw any number.
+
+    How many choices a Categorical has is known, and is checked before it draws a wrong one.
+    """
+    if isinstance(space, Box) or isinstance(base_of(dist), Categorical):
+        return
+    choices = torch.as_tensor(choices_of(space), device=act.device)
+    if act.ndim == 0 or math.prod(act.shape[1:]) != choices.numel():
+        return  # the shape is checked elsewhere
+    drawn = act.reshape(len(act), -1)
+    illegal = (drawn < 0) | (drawn >= choices.reshape(1, -1))
+    if illegal.any():
+        raise ValueError(
+            f"action_space is {space}, but the policy's {type(dist).__name__} drew "
+            f"{drawn[illegal][0].item():g}. It must draw whole numbers from 0 to "
+            f"{int(choices.max()) - 1} (`map_action` adds the start of the space)."
         )
 
 
@@ -245,14 +264,15 @@ def _advice_on_components(space: Any) -> str:
 
 def cause_of_nan(actor: nn.Module, obs: Any) -> str:
     """Return a sentence about what makes an actor's output NaN; empty if that is not known."""
-    found = _first_nan(obs, "obs")
+    found = _first(np.isnan, obs, "obs")
     if found is not None:
         name, row = found
         return f"{name} holds NaN in row {row} (environment {row}, if this is while collecting)."
     for name, parameter in actor.named_parameters():
         if not is_lazy(parameter) and not torch.isfinite(parameter).all():
             return f"The actor's parameter {name} is not finite."
-    return ""
+    found = _first(np.isinf, obs, "obs")
+    return "" if found is None else f"{found[0]} holds infinity in row {found[1]}."
 
 
 @contextmanager

@@ -52,10 +52,10 @@ def check_state(state: Any, rows: int, of: str = "environments") -> None:
     """Raise ValueError unless every leaf is a tensor or an array with `rows` rows on axis 0.
 
     Example:
-        >>> check_state(torch.zeros(1, 4, 8), rows=4)
+        >>> check_state(torch.zeros(1, 4, 8), rows=4)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        ValueError: the policy's state must have the 4 environments on axis 0, got shape [1, 4, 8].
+        ValueError: ... the 4 environments on axis 0, got shape [1, 4, 8]. Write ...transpose(0, 1)...
     """
     for leaf in leaves(state):
         if not isinstance(leaf, torch.Tensor | np.ndarray):
@@ -66,8 +66,13 @@ def check_state(state: Any, rows: int, of: str = "environments") -> None:
         if leaf.shape[:1] != (rows,):
             raise ValueError(
                 f"the policy's state must have the {rows} {of} on axis 0, "
-                f"got shape {list(leaf.shape)}."
+                f"got shape {list(leaf.shape)}.{_advice(leaf, rows)}"
             )
+
+
+def _advice(leaf: Any, rows: int) -> str:
+    """Return what to write if a state has the rows on axis 1, as torch's LSTM and GRU have them."""
+    return " Write state.transpose(0, 1) for it." if leaf.shape[1:2] == (rows,) else ""
 
 
 def reset_rows(state: Any, where: Flags) -> Any:

@@ -27,6 +27,7 @@ from pg_edu.types import AnyArray, Flags
 Info = dict[str, Any]
 
 OF_AUTORESET = {"final_obs", "final_info"}  # what SAME_STEP adds; it belongs to the episode before
+OF_VECTOR_WRAPPERS = {"episode", "_episode"}  # of the episode that ended, outside of final_info
 
 CHANGED = object()  # stands for rows that no longer make one array
 
@@ -184,7 +185,7 @@ def for_acting(info: Info, counts: Flags) -> Batch:
         counts: whether the action of each environment counts, bool [N]. Where it does, a key must
             be there, or reading it is an error.
     """
-    return _readable(_as_batch(info), ~counts, _as_it_is)
+    return _readable(_as_batch(info), ~counts, _lists_joined)
 
 
 def for_learning(info: Batch) -> Batch:
@@ -220,12 +221,30 @@ def _readable(info: Batch, idle: Flags | None, read: Any) -> Batch:
     return PartlyKnown.refusing(unknown, values) if unknown else Batch.of(values)
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _lists_joined(value: Any) -> Any:
+    """Return rows that are lists of numbers as one array, if they are alike; others as they are."""
+    if not isinstance(value, np.ndarray) or value.dtype != object or value.ndim != 1:
+        return value
+    if not any(isinstance(row, list | tuple) for row in value):
+        return value
+    joined = _joined([_array_of_list(row) for row in value])
+    return value if joined.dtype == object else joined
+
+
+def _array_of_list(row: Any) -> Any:
+    """Return a list of numbers as an array, and anything else as it is."""
+    if not isinstance(row, list | tuple):
+        return row
+    try:
+        array = np.asarray(row)
+    except (ValueError, TypeError, RuntimeError):  # its members have different shapes
+        return row
+    return array if _is_numeric(array) else row
 
 
 def _rejoined(value: Any) -> Any:
     """Return stored rows as the array that they were, or CHANGED if they do not make one."""
+    value = _lists_joined(value)
     if not isinstance(value, np.ndarray) or value.dtype != object:
         return value
     joined = _joined(list(value))
@@ -239,7 +258,9 @@ def _keys(info: Info) -> list[str]:
     """Return the keys that are not flags of other keys."""
     for key in info:
         if not isinstance(key, str):
-            raise ValueError(f"the keys of info must be strings, got {key!r}.")
+            raise ValueError(
+                f"the keys of info must be strings, got {key!r}. Rename it in a gymnasium.Wrapper."
+            )
     return [key for key in info if not (key.startswith("_") and key[1:] in info)]
 
 

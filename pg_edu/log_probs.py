@@ -25,7 +25,8 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
         act: the actions, batch_shape + event_shape; [B, ...] if `dist` declares no shapes.
 
     Returns:
-        The log-probabilities, batch_shape; [B, ...] if `dist` declares no shapes.
+        The log-probabilities, batch_shape; [B] if an own class sums them over the dimensions of an
+        action; [B, ...] if `dist` declares no shapes.
 
     Raises:
         ValueError: a shape does not fit (the message names the shapes and the likely cause), or the
@@ -54,7 +55,8 @@ def checked_log_prob(dist: Distribution, act: Tensor) -> Tensor:
             f"shape {list(expected)}. {_likely_cause(act.shape, batch_shape, event_shape)}"
         )
     log_prob = _log_prob(dist, act)
-    if log_prob.shape != batch_shape:
+    is_one_per_row = log_prob.shape == batch_shape[:1]  # where an own class sums the dimensions
+    if log_prob.shape != batch_shape and not is_one_per_row:
         raise ValueError(
             f"log_prob of {type(dist).__name__} has shape {list(log_prob.shape)}, "
             f"but its batch_shape is {list(batch_shape)}."

@@ -31,9 +31,10 @@ from pg_edu.base_policy import (
 from pg_edu.batch import Batch, to_numpy
 from pg_edu.buffer import ReplayBuffer
 from pg_edu.checks import refuses_older_arguments, warn
-from pg_edu.distributions import check_distribution, make_distribution
+from pg_edu.distributions import check_distribution, make_distribution, mode_of
 from pg_edu.examine import (
     cause_of_nan,
+    check_drawn,
     check_draws_vectors,
     check_fits_space,
     check_learnable,
@@ -192,15 +193,19 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         if self.examines_outputs or greedy:  # unlike `sample`, `mode` accepts NaN
             check_distribution(dist, dist_input, self.dist_fn, rows, self._warn_once)
         try:
-            return dist, dist.mode if greedy else dist.sample()
+            return dist, mode_of(dist) if greedy else dist.sample()
         except RuntimeError:  # torch cannot sample, for example from NaN; say why
             check_distribution(dist, dist_input, self.dist_fn, rows, self._warn_once)
             raise
 
     def _check_fits_space(self, act: Tensor, dist: Distribution) -> None:
-        if type(self).map_action is BasePolicy.map_action:  # another one may map choices to vectors
+        # Another map_action may map choices to vectors, or numbers to choices.
+        is_mapped_as_here = type(self).map_action is BasePolicy.map_action
+        if is_mapped_as_here:
             check_draws_vectors(dist, self.action_space)
         check_fits_space(act, dist, self.action_space)
+        if is_mapped_as_here:
+            check_drawn(act, dist, self.action_space)
 
     def process_fn(
         self, batch: types.RolloutBatchProtocol, buffer: ReplayBuffer, indices: Ints
@@ -302,9 +307,19 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 f"the loss is {value}: look for actions of probability 0, observations or "
                 f"parameters that are not finite. {cause_of_nan(self.actor, minibatch.obs)}".strip()
             )
+        if not loss.requires_grad:
+            raise ValueError(
+                "the loss does not depend on a parameter that could learn. Look in actor and dist_fn "
+                "for torch.no_grad, .detach() and .numpy(), and for parameters that are all frozen "
+                "(requires_grad=False)."
+            )
         self.optim.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optim.step()
+        try:
+            self.optim.step()
+        except TypeError:
+            _check_steps_alone(self.optim)
+            raise
         return value
 
     def _loss(self, minibatch: types.BatchWithReturnsProtocol) -> Tensor:
@@ -409,6 +424,17 @@ def _check_optimizer(actor: nn.Module, optim: torch.optim.Optimizer) -> None:
             "optim holds none of the actor's parameters, so nothing would be learned. "
             "Write e.g. torch.optim.Adam(actor.parameters())."
         )
+
+
+def _check_steps_alone(optim: torch.optim.Optimizer) -> None:
+    """Require an optimizer that steps without an argument."""
+    try:
+        inspect.signature(optim.step).bind()
+    except TypeError as error:
+        raise TypeError(
+            f"learn steps the optimizer without an argument, but step of {type(optim).__name__} "
+            f"needs one ({error}). Write e.g. torch.optim.Adam(actor.parameters())."
+        ) from error
 
 
 def _warn_of_double_bounding(actor: nn.Module, scaling: bool, bound_method: BoundMethod) -> None:

@@ -12,7 +12,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.distributions import Categorical, Distribution, Independent, Normal, Uniform
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Independent,
+    Normal,
+    TanhTransform,
+    TransformedDistribution,
+    Uniform,
+)
 
 from pg_edu import Batch, Collector, VectorReplayBuffer
 from pg_edu.distributions import (
@@ -241,3 +249,19 @@ def test_what_depends_on_another_parameter_is_not_checked():
     scale = Independent(Normal(torch.zeros(3, 1), -torch.ones(3, 1), validate_args=False), 1)
     with pytest.raises(ValueError, match="scale of Normal must satisfy"):
         check_distribution(scale, None, lambda x: scale, rows=3)
+
+
+def test_a_distribution_without_a_mode_is_an_error_that_names_the_argument():
+    """Torch has no mode for a TransformedDistribution."""
+
+    def squashed(loc):
+        return TransformedDistribution(Independent(Normal(loc, 1.0), 1), [TanhTransform()])
+
+    policy = make_policy(
+        ConstantLogits(np.zeros(2)),
+        gym.spaces.Box(-1, 1, (2,)),
+        dist_fn=squashed,
+        deterministic_eval=True,
+    )
+    with pytest.raises(ValueError, match=r"deterministic_eval=True .* TransformedDistribution has"):
+        policy(Batch(obs=np.zeros((3, 1))))

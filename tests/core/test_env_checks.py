@@ -359,3 +359,26 @@ def test_another_collector_is_noticed_although_environments_show_nothing() -> No
     assert not mine.is_broken()
     other.leave()
     assert mine.is_broken() and not other.is_broken()
+
+
+class Diverges(Counter):
+    """A simulation that breaks down: its final observation is NaN."""
+
+    def step(self, action: Any) -> Any:
+        obs, rew, terminated, truncated, info = super().step(action)
+        return obs * (np.nan if terminated else 1.0), rew, terminated, truncated, info
+
+
+@pytest.mark.parametrize("mode", AutoresetMode, ids=lambda mode: mode.name)
+def test_a_final_observation_of_nan_stops_nobody_because_no_action_follows_it(mode: Any) -> None:
+    class Reads(ConstantLogits):
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> Any:
+            return self.logits + torch.as_tensor(obs[:, :1]), state
+
+    envs = SyncVectorEnv([partial(Diverges, n, [2 + n]) for n in (0, 1)], autoreset_mode=mode)
+    policy = make_policy(Reads(np.zeros(2)), envs.single_action_space)
+    collector = Collector(policy, envs, VectorReplayBuffer(40, 2))
+    collector.collect(n_episode=6)
+    rows = collector.buffer[:]
+    assert not np.isnan(rows.obs).any()
+    assert (np.isnan(rows.obs_next).reshape(len(rows), -1).any(axis=1) == rows.done).all()

@@ -14,7 +14,16 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from torch import nn
-from torch.distributions import Bernoulli, Categorical, Independent, Normal, OneHotCategorical
+from torch.distributions import (
+    Bernoulli,
+    Binomial,
+    Categorical,
+    Geometric,
+    Independent,
+    MixtureSameFamily,
+    Normal,
+    OneHotCategorical,
+)
 
 from pg_edu import (
     Actor,
@@ -513,3 +522,70 @@ def test_the_space_of_all_environments_together_is_told_to_be_that_of_one():
     policy = outputs(3, MultiDiscrete([3, 3]), categorical)  # of two environments with Discrete(3)
     with pytest.raises(ValueError, match="give its single_action_space"):
         policy(Batch(obs=np.zeros(4)))
+
+
+# Draws of distributions that are no Categorical
+
+
+@pytest.mark.parametrize(
+    ("make", "drew"),
+    [
+        (lambda x: Geometric(torch.full((len(x),), 1e-6)), ".+"),
+        (lambda x: MixtureSameFamily(mixture(x, 1), Categorical(logits=peak(x, 5, at=4))), "4"),
+        (lambda x: Binomial(9, torch.ones(len(x))), "9"),
+    ],
+)
+def test_a_choice_that_the_space_does_not_have_is_an_error(make: Any, drew: str) -> None:
+    policy = outputs(1, Discrete(4), make)
+    with pytest.raises(ValueError, match=rf"Discrete\(4\), but .* drew {drew}. It must .* 0 to 3"):
+        policy(Batch(obs=np.zeros((3, 1))))
+
+
+def mixture(rows: torch.Tensor, parts: int) -> Categorical:
+    return Categorical(torch.ones(len(rows), parts))
+
+
+def peak(rows: torch.Tensor, width: int, at: int) -> torch.Tensor:
+    return (torch.arange(width) == at).float().expand(len(rows), 1, width) * 1e4
+
+
+@pytest.mark.parametrize("space", [Discrete(2), Discrete(2, start=5)])
+def test_a_choice_drawn_as_a_float_reaches_the_environment_as_an_integer(space: Any) -> None:
+    """A Bernoulli draws 1.0, which Discrete(2) does not contain."""
+    policy = outputs(1, space, lambda x: Bernoulli(logits=x.squeeze(-1) + 100.0))
+    action = policy.map_action(policy(Batch(obs=np.zeros((3, 1)))).act)
+    assert action.dtype == space.dtype
+    assert action.tolist() == [space.start + 1] * 3
+
+
+def test_a_choice_that_is_not_whole_is_an_error() -> None:
+    with pytest.raises(ValueError, match="must be whole numbers, got"):
+        outputs(2, Discrete(2), categorical).map_action(np.array([0.0, 0.5]))
+
+
+# What cannot be learned
+
+
+def test_an_actor_of_which_no_parameter_can_learn_is_an_error_that_says_where_to_look() -> None:
+    policy = outputs(2, Discrete(2), categorical)
+    policy.actor.requires_grad_(False)
+    with pytest.raises(ValueError, match="does not depend on a parameter .* frozen"):
+        policy.learn(learnable([0, 1]), batch_size=None, repeat=1)
+
+
+def test_an_optimizer_that_needs_a_closure_is_an_error_that_names_it() -> None:
+    policy = outputs(2, Discrete(2), categorical)
+    policy.optim = torch.optim.LBFGS(policy.actor.parameters())
+    with pytest.raises(TypeError, match="without an argument, but step of LBFGS needs one"):
+        policy.learn(learnable([0, 1]), batch_size=None, repeat=1)
+
+
+def test_infinite_observations_are_named_where_they_make_the_output_nan() -> None:
+    class Difference(ConstantLogits):
+        def forward(self, obs: Any, state: Any = None, info: Any = None) -> Any:
+            x = torch.as_tensor(obs)
+            return self.logits + x - x, state
+
+    policy = make_policy(Difference(np.zeros(2)), Discrete(2))
+    with pytest.raises(ValueError, match=r"obs holds infinity in row 1\.$"):
+        policy(Batch(obs=np.array([[0.0, 1.0], [0.0, np.inf]])))

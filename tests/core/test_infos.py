@@ -8,6 +8,7 @@ import copy
 import itertools
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -616,3 +617,43 @@ def test_the_info_of_a_step_does_not_stay_where_a_reset_has_none(mode: Any) -> N
     _, buffer = collected(telling(lambda t: {"t": t} if t else {}), mode, 2, 3)
     rows: Any = buffer[:]
     assert rows.obs_info._t.tolist() == (rows.obs[:, 2] > 0).tolist() and rows.info._t.all()
+
+
+class Lists(Masked):
+    """The masked world, which gives its mask as a list of numbers."""
+
+    def told(self) -> tuple[int, dict[str, Any]]:
+        return self.state, {"action_mask": MASKS[self.state].tolist()}
+
+
+@MODES
+def test_lists_of_numbers_reach_the_actor_as_one_array_like_those_of_arrays(mode: Any) -> None:
+    """Gymnasium makes an array of objects of them, v1.1.0 an array of numbers."""
+    policies = []
+    for world in Masked, Lists:
+        torch.manual_seed(0)
+        np.random.seed(0)
+        policy = make_policy(MaskedTable(LOGITS), world.action_space)
+        envs = SyncVectorEnv([world] * 2, autoreset_mode=mode)
+        collector = Collector(policy, envs, VectorReplayBuffer(20, 2))
+        collector.collect(n_episode=4)
+        with policy_within_training_step(policy):
+            policy.update(0, collector.buffer, batch_size=None, repeat=1)
+        policies.append(policy)
+    assert torch.equal(policies[0].actor.logits, policies[1].actor.logits)
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_the_statistics_of_a_vector_wrapper_are_in_the_row_that_ends_the_episode(
+    mode: Any,
+) -> None:
+    """In DISABLED mode Gymnasium 1.4's wrapper starts anew in every environment at each reset."""
+    envs = gym.wrappers.vector.RecordEpisodeStatistics(
+        SyncVectorEnv([partial(Counter, n, [2 + n]) for n in (0, 1)], autoreset_mode=mode)
+    )
+    policy = make_policy(ConstantLogits(np.zeros(2)), envs.single_action_space)
+    collector = Collector(policy, envs, VectorReplayBuffer(40, 2))
+    collector.collect(n_episode=4)
+    rows = collector.buffer[:]
+    assert rows.info.episode.l[rows.done].tolist() == [2, 2, 3, 3]
+    assert rows.info["_episode"].tolist() == rows.done.tolist()

@@ -116,3 +116,16 @@ def test_the_gradient_flows_through_a_checked_log_probability():
     loc = torch.zeros(3, requires_grad=True)
     checked_log_prob(Normal(loc, 1.0), torch.tensor([1.0, 2.0, 3.0])).sum().backward()
     assert loc.grad is not None and loc.grad.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_an_own_class_may_sum_its_log_probabilities_over_the_dimensions():
+    """Independent does the same; many scripts write it as below, and v1.1.0 learns from it."""
+
+    class Summed(Normal):
+        def log_prob(self, value):
+            return super().log_prob(value).sum(-1)
+
+    act = torch.tensor([[0.5, -1.0], [2.0, 0.0], [0.3, 0.1]])
+    joint = Independent(Normal(torch.zeros(3, 2), torch.ones(3, 2)), 1)
+    scores = checked_log_prob(Summed(torch.zeros(3, 2), torch.ones(3, 2)), act)
+    assert torch.equal(scores, joint.log_prob(act))
