@@ -131,9 +131,11 @@ def check_fits_space(act: Tensor, dist: Distribution, space: gym.Space[Any]) -> 
 
     Of a distribution of your own, only the shape of its actions is known.
     """
-    is_categorical = isinstance(space, Discrete) and type(dist) is Categorical
-    if is_categorical and act.ndim == 1 and dist.param_shape[-1] == space.n:
-        return  # the usual case, decided quickly, because each step of `learn` asks
+    # The usual case comes first and is decided quickly, because each step of `learn` asks.
+    if isinstance(space, Discrete) and isinstance(dist, Categorical):
+        is_usual = act.ndim == 1 and dist.param_shape[-1] == space.n
+        if is_usual:
+            return
     support = support_of(dist)
     if not isinstance(space, Box) and support is not None and not support.is_discrete:
         raise ValueError(
