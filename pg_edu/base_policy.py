@@ -290,7 +290,7 @@ class BasePolicy(nn.Module, ABC, Generic[TTrainingStats]):
         array = _action_to_numpy(act)
         if isinstance(self.action_space, Box):
             return to_box(array, self.action_space, self.action_bound_method, self.action_scaling)
-        if array.dtype.kind == "f" and isinstance(self.action_space, Discrete | MultiDiscrete):
+        if array.dtype.kind == "f":
             array = _whole_numbers(array, self.action_space)
         return array if self._start is None else array + self._start
 
@@ -480,7 +480,7 @@ def _whole_numbers(act: AnyArray, space: Any) -> AnyArray:
     whole = np.rint(act)
     if not np.array_equal(act, whole):
         raise ValueError(f"actions of {space} must be whole numbers, got {act}.")
-    return cast(AnyArray, whole.astype(space.dtype))
+    return whole.astype(space.dtype)
 
 
 def _with_batch_axis(obs: Any) -> Any:

@@ -83,8 +83,9 @@ def mode_of(dist: Distribution) -> torch.Tensor:
         return dist.mode
     except (AttributeError, NotImplementedError) as error:
         raise ValueError(
-            f"deterministic_eval=True takes the mode of the distribution, but {type(dist).__name__} "
-            "has none. Write deterministic_eval=False, or a subclass with a property `mode`."
+            "deterministic_eval=True takes the mode of the distribution, but "
+            f"{type(dist).__name__} has none. Write deterministic_eval=False, or a subclass with a "
+            "property `mode`."
         ) from error
 
 

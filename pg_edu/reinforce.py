@@ -309,9 +309,9 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             )
         if not loss.requires_grad:
             raise ValueError(
-                "the loss does not depend on a parameter that could learn. Look in actor and dist_fn "
-                "for torch.no_grad, .detach() and .numpy(), and for parameters that are all frozen "
-                "(requires_grad=False)."
+                "the loss does not depend on a parameter that could learn. Look in actor and "
+                "dist_fn for torch.no_grad, .detach() and .numpy(), and for parameters that are "
+                "all frozen (requires_grad=False)."
             )
         self.optim.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -379,6 +379,6 @@ def test_a_final_observation_of_nan_stops_nobody_because_no_action_follows_it(mo
     policy = make_policy(Reads(np.zeros(2)), envs.single_action_space)
     collector = Collector(policy, envs, VectorReplayBuffer(40, 2))
     collector.collect(n_episode=6)
-    rows = collector.buffer[:]
+    rows: Any = collector.buffer[:]
     assert not np.isnan(rows.obs).any()
     assert (np.isnan(rows.obs_next).reshape(len(rows), -1).any(axis=1) == rows.done).all()

@@ -549,13 +549,13 @@ def peak(rows: torch.Tensor, width: int, at: int) -> torch.Tensor:
     return (torch.arange(width) == at).float().expand(len(rows), 1, width) * 1e4
 
 
-@pytest.mark.parametrize("space", [Discrete(2), Discrete(2, start=5)])
+@pytest.mark.parametrize("space", [Discrete(2), Discrete(2, start=5), MultiBinary(1)])
 def test_a_choice_drawn_as_a_float_reaches_the_environment_as_an_integer(space: Any) -> None:
     """A Bernoulli draws 1.0, which Discrete(2) does not contain."""
     policy = outputs(1, space, lambda x: Bernoulli(logits=x.squeeze(-1) + 100.0))
     action = policy.map_action(policy(Batch(obs=np.zeros((3, 1)))).act)
     assert action.dtype == space.dtype
-    assert action.tolist() == [space.start + 1] * 3
+    assert action.tolist() == [getattr(space, "start", 0) + 1] * 3
 
 
 def test_a_choice_that_is_not_whole_is_an_error() -> None:
@@ -569,7 +569,7 @@ def test_a_choice_that_is_not_whole_is_an_error() -> None:
 def test_an_actor_of_which_no_parameter_can_learn_is_an_error_that_says_where_to_look() -> None:
     policy = outputs(2, Discrete(2), categorical)
     policy.actor.requires_grad_(False)
-    with pytest.raises(ValueError, match="does not depend on a parameter .* frozen"):
+    with pytest.raises(ValueError, match=r"does not depend on a parameter .* frozen"):
         policy.learn(learnable([0, 1]), batch_size=None, repeat=1)
 
 
