@@ -253,8 +253,11 @@ def test_rewards_are_stored_with_the_digits_of_float64() -> None:
     assert stats.returns.tolist() == [3 + 3 * 2.0**-40]
 
 
+@pytest.mark.parametrize("amount", [{"n_step": 2}, {"n_episode": 2}], ids=str)
 @pytest.mark.parametrize("mode", MODES)
-def test_a_collector_goes_on_from_its_own_reset_without_a_warning(mode: AutoresetMode) -> None:
+def test_a_collector_goes_on_from_its_own_reset_without_a_warning(
+    mode: AutoresetMode, amount: Any
+) -> None:
     """The episodes that begin with reset_env are the first ones, and no others."""
     envs = two_environments(mode)
     collector = collector_of(envs)
@@ -262,8 +265,8 @@ def test_a_collector_goes_on_from_its_own_reset_without_a_warning(mode: Autorese
     first, _ = collector.reset_env({"seed": 4})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        collector.collect(n_step=2)
-    assert asked(envs)[-1][0] == 4
+        collector.collect(**amount)
+    assert [seed for seed, _ in asked(envs) if seed is not None] == [4]
     np.testing.assert_array_equal(collector.buffer[[1, 51]].obs, first)
 
 

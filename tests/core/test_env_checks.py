@@ -359,3 +359,18 @@ def test_another_collector_is_noticed_although_environments_show_nothing() -> No
     assert not mine.is_broken()
     other.leave()
     assert mine.is_broken() and not other.is_broken()
+
+
+@pytest.mark.parametrize("call", ["reset", "step"])
+def test_an_error_of_the_vector_itself_blames_no_environment(
+    call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Own(SyncVectorEnv):
+        def fail(self, *_: Any, **__: Any) -> Any:
+            raise OSError("bus gone")
+
+    monkeypatch.setattr(Own, call, Own.fail)
+    envs = Own([Counter, Counter], autoreset_mode=SAME_STEP)
+    with pytest.raises(OSError, match="bus gone") as caught:
+        collector_of(envs).collect(n_step=2)
+    assert not hasattr(caught.value, "__notes__")
