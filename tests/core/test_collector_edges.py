@@ -273,7 +273,9 @@ def test_a_collector_goes_on_from_its_own_reset_without_a_warning(
 def test_options_reach_each_reset_that_the_collector_makes() -> None:
     """Of one environment or of both: they end together at step 6."""
     envs = two_environments(AutoresetMode.DISABLED)
-    collector_of(envs).collect(n_step=14, gym_reset_kwargs={"options": {"a": 1}})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # none of them resets itself without options
+        collector_of(envs).collect(n_step=14, gym_reset_kwargs={"options": {"a": 1}})
     assert asked(envs, 0) == [(None, {"a": 1})] * 4
     assert asked(envs, 1) == [(None, {"a": 1})] * 3
 
@@ -295,3 +297,18 @@ def test_episodes_that_an_error_cuts_off_end_as_truncated(error: Any) -> None:
     rows: Any = collector.buffer[:]
     assert rows.truncated.tolist() == [True, False]
     assert rows.obs[:, 1:].tolist() == [[0, 0], [1, 0]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_options_reset_environments_at_the_start_of_an_episode_but_cut_none_off(
+    mode: AutoresetMode,
+) -> None:
+    envs = counters(mode, [(9,), (9,)], Resets)
+    collector = collector_of(envs)
+    options = {"options": {"a": 1}}
+    collector.reset_env()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        collector.collect(n_step=2, gym_reset_kwargs=options)
+        collector.collect(n_step=2, gym_reset_kwargs=options)
+    assert asked(envs) == [(None, None), (None, {"a": 1})]
