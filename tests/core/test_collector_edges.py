@@ -253,8 +253,11 @@ def test_rewards_are_stored_with_the_digits_of_float64() -> None:
     assert stats.returns.tolist() == [3 + 3 * 2.0**-40]
 
 
+@pytest.mark.parametrize("amount", [{"n_step": 2}, {"n_episode": 2}], ids=str)
 @pytest.mark.parametrize("mode", MODES)
-def test_a_collector_goes_on_from_its_own_reset_without_a_warning(mode: AutoresetMode) -> None:
+def test_a_collector_goes_on_from_its_own_reset_without_a_warning(
+    mode: AutoresetMode, amount: Any
+) -> None:
     """The episodes that begin with reset_env are the first ones, and no others."""
     envs = two_environments(mode)
     collector = collector_of(envs)
@@ -262,15 +265,17 @@ def test_a_collector_goes_on_from_its_own_reset_without_a_warning(mode: Autorese
     first, _ = collector.reset_env({"seed": 4})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        collector.collect(n_step=2)
-    assert asked(envs)[-1][0] == 4
+        collector.collect(**amount)
+    assert [seed for seed, _ in asked(envs) if seed is not None] == [4]
     np.testing.assert_array_equal(collector.buffer[[1, 51]].obs, first)
 
 
 def test_options_reach_each_reset_that_the_collector_makes() -> None:
     """Of one environment or of both: they end together at step 6."""
     envs = two_environments(AutoresetMode.DISABLED)
-    collector_of(envs).collect(n_step=14, gym_reset_kwargs={"options": {"a": 1}})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # none of them resets itself without options
+        collector_of(envs).collect(n_step=14, gym_reset_kwargs={"options": {"a": 1}})
     assert asked(envs, 0) == [(None, {"a": 1})] * 4
     assert asked(envs, 1) == [(None, {"a": 1})] * 3
 
@@ -292,3 +297,18 @@ def test_episodes_that_an_error_cuts_off_end_as_truncated(error: Any) -> None:
     rows: Any = collector.buffer[:]
     assert rows.truncated.tolist() == [True, False]
     assert rows.obs[:, 1:].tolist() == [[0, 0], [1, 0]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_options_reset_environments_at_the_start_of_an_episode_but_cut_none_off(
+    mode: AutoresetMode,
+) -> None:
+    envs = counters(mode, [(9,), (9,)], Resets)
+    collector = collector_of(envs)
+    options = {"options": {"a": 1}}
+    collector.reset_env()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        collector.collect(n_step=2, gym_reset_kwargs=options)
+        collector.collect(n_step=2, gym_reset_kwargs=options)
+    assert asked(envs) == [(None, None), (None, {"a": 1})]

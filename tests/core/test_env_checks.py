@@ -382,3 +382,18 @@ def test_a_final_observation_of_nan_stops_nobody_because_no_action_follows_it(mo
     rows: Any = collector.buffer[:]
     assert not np.isnan(rows.obs).any()
     assert (np.isnan(rows.obs_next).reshape(len(rows), -1).any(axis=1) == rows.done).all()
+
+
+@pytest.mark.parametrize("call", ["reset", "step"])
+def test_an_error_of_the_vector_itself_blames_no_environment(
+    call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Own(SyncVectorEnv):
+        def fail(self, *_: Any, **__: Any) -> Any:
+            raise OSError("bus gone")
+
+    monkeypatch.setattr(Own, call, Own.fail)
+    envs = Own([Counter, Counter], autoreset_mode=SAME_STEP)
+    with pytest.raises(OSError, match="bus gone") as caught:
+        collector_of(envs).collect(n_step=2)
+    assert not hasattr(caught.value, "__notes__")
