@@ -148,7 +148,8 @@ def blame(error: Exception, env: AnyVectorEnv, call: Literal["reset", "step"]) -
         _blame_ended_process(error, base)
     number = _number_in_traceback(error, base)
     if number is None:
-        _blame_shape(error, base)
+        if isinstance(error, ValueError):  # NumPy's error for it; others have said their own.
+            _blame_shape(error, base)
         raise error
     _blame_number_of_values(error, call, _name(number, base))
     error.add_note(f"It was raised in {call} of {_name(number, base)}.")

@@ -7,7 +7,8 @@ Box of shape [A]                          ActorProb    Gaussian over [A]
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
 
@@ -25,7 +26,14 @@ from pg_edu.leave_one_out import LeaveOneOut
 from pg_edu.nets import ActorProb, Net
 from pg_edu.reinforce import PGPolicy
 from pg_edu.runs.config import Config
-from pg_edu.runs.environment_errors import VectorEnv, Watched, described, place
+from pg_edu.runs.environment_errors import (
+    VectorEnv,
+    Watched,
+    closed_at_the_end,
+    described,
+    place,
+    working_folder_kept,
+)
 
 AnyActor = Net | ActorProb
 DistFn = Callable[[Any], Distribution]
@@ -54,11 +62,16 @@ def make_policy(
             standard deviation does not depend on the observation.
 
     Raises:
-        ValueError: the action space is none of these, or the device cannot be used.
+        ValueError: the action space is none of these, the device cannot be used, or the network is
+            too large for the memory.
     """
     _check_device(config.device)
-    actor, dist_fn = _make_actor(config, observation_space, action_space)
-    _initialize(actor)
+    try:
+        actor, dist_fn = _make_actor(config, observation_space, action_space)
+        _initialize(actor)
+    except (RuntimeError, TypeError) as error:  # Torch raises these for a size it cannot hold.
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"hidden_sizes {config.hidden_sizes} make no network: {reason}") from error
 
     betas = (config.momentum, 0.999)
     optim = torch.optim.Adam(actor.parameters(), lr=config.learning_rate, betas=betas)
@@ -100,12 +113,33 @@ def make_env(config: Config, **kwargs: Any) -> gym.Env[Any, Any]:
         env = gym.make(config.env_id, max_episode_steps=limit, **kwargs)
         if env.spec is not None and env.spec.max_episode_steps is None:
             env = gym.make(config.env_id, max_episode_steps=LONGEST_EPISODE, **kwargs)
-    except (Exception, SystemExit) as error:  # The code of an environment may fail in any way.
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # The code of an environment may fail in any way.
         raise ValueError(_why_not_made(config.env_id, error)) from error
 
     if isinstance(env.observation_space, Box):
         return env
+    if not env.observation_space.is_np_flattenable:
+        raise ValueError(
+            f"{config.env_id} has the observation space {env.observation_space}; expected a space "
+            "that can be flattened into a Box, which those of variable size cannot"
+        )
     return FlattenObservation(env)
+
+
+@contextmanager
+def open_env(config: Config, **kwargs: Any) -> Iterator[gym.Env[Any, Any]]:
+    """Make one environment by `make_env` for the block, and close it at its end.
+
+    Raises:
+        ValueError: as in `make_env`.
+        EnvironmentFailed: the environment raises an error when it is closed.
+    """
+    with working_folder_kept():
+        env = make_env(config, **kwargs)
+        with closed_at_the_end(env, config.env_id):
+            yield env
 
 
 def make_envs(config: Config, num_envs: int) -> VectorEnv:
@@ -117,9 +151,8 @@ def make_envs(config: Config, num_envs: int) -> VectorEnv:
     Raises:
         ValueError: as in `make_env`.
     """
-    env = make_env(config)
-    env.close()
-    spec = cast(EnvSpec, env.spec)
+    with open_env(config) as env:
+        spec = cast(EnvSpec, env.spec)
     if spec.vector_entry_point is None or spec.additional_wrappers:
         envs: VectorEnv = gym.vector.SyncVectorEnv([lambda: make_env(config)] * num_envs)
     else:
@@ -133,9 +166,8 @@ def env_spec(config: Config) -> EnvSpec:
     Raises:
         ValueError: as in `make_env`.
     """
-    env = make_env(config)
-    env.close()
-    return cast(EnvSpec, env.spec)
+    with open_env(config) as env:
+        return cast(EnvSpec, env.spec)
 
 
 def _why_not_made(env_id: str, error: BaseException) -> str:

@@ -76,7 +76,9 @@ class Watched(gym.vector.VectorWrapper):
                 return getattr(self.env, method)(*args, **given)
             finally:
                 _stop_clock()
-        except (Exception, SystemExit) as error:  # The code of an environment may fail in any way.
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # The code of an environment may fail in any way.
             self._has_failed = True
             raise self._failure(method, error, self._advice(error)) from error
 
@@ -121,11 +123,53 @@ def environment_named(env_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         if isinstance(error, ValueError) or type(error).__module__.startswith("pg_edu."):
             raise
         text = f"{env_id} failed while it was drawn{place(error)}: {described(error)}"
         raise EnvironmentFailed(text) from error
+
+
+@contextmanager
+def closed_at_the_end(env: gym.Env[Any, Any], env_id: str) -> Iterator[None]:
+    """Close the environment at the end of the block.
+
+    Raises:
+        EnvironmentFailed: its `close` raises an error, and the block has not raised any.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # The error of the block may be the reason for this one.
+            env.close()
+        raise
+    try:
+        env.close()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        where = f"close{place(error, type(env.unwrapped), 'close')}"
+        raise EnvironmentFailed(f"{env_id} failed in {where}: {described(error)}") from error
+
+
+@contextmanager
+def working_folder_kept() -> Iterator[None]:
+    """Go back to the working folder at the end of the block.
+
+    An environment may go to another one, and the paths of the program are relative to this one.
+    """
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:  # Somebody has deleted it.
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.chdir(folder)
 
 
 def described(error: BaseException) -> str:

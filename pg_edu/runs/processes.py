@@ -69,12 +69,13 @@ class Processes:
     @staticmethod
     def _new_pool() -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
+        with _stops_delayed():  # The first pool starts the process that tracks its semaphores.
+            return ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
 
     @staticmethod
     def _start_process(pool: ProcessPoolExecutor) -> Future[int]:
         """Start the pool's process, by giving it its first call."""
-        with _ctrl_c_delayed():
+        with _stops_delayed():
             return pool.submit(os.getpid)
 
 
@@ -92,15 +93,16 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _ctrl_c_delayed() -> Iterator[None]:
-    """Delay Ctrl-C until the end of the block.
+def _stops_delayed() -> Iterator[None]:
+    """Delay Ctrl-C, and the signal of a closed terminal, until the end of the block.
 
-    A process that starts in the block inherits the mask, so that Ctrl-C never reaches it.
+    A process that starts in the block inherits the mask, so that these signals never reach it. It
+    ends with its parent.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows has no signal masks.
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:

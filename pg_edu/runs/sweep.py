@@ -37,7 +37,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from pg_edu.runs.agents import make_env, make_policy
+from pg_edu.runs.agents import make_policy, open_env
 from pg_edu.runs.checkpoint import load_checkpoint, save_checkpoint
 from pg_edu.runs.config import Config, good_config
 from pg_edu.runs.environment_errors import (
@@ -218,7 +218,7 @@ def _check_arguments(backend: str, workers: int | None, step_seconds: float) -> 
 def _check_configs(configs: Iterable[Config]) -> None:
     """Make the agent of each config once, so that impossible configs raise before the first run."""
     for config in dict.fromkeys(configs):
-        with make_env(config) as env, torch.random.fork_rng(devices=[]):
+        with open_env(config) as env, torch.random.fork_rng(devices=[]):
             make_policy(config, env.observation_space, env.action_space)
 
 
@@ -279,7 +279,7 @@ def _work(run: Run, step_seconds: float = STEP_SECONDS) -> Result | str:
             return train(run.seed, run.config)
     except EnvironmentFailed as error:
         return _first_line(str(error))
-    except (Exception, SystemExit) as error:  # The code of an environment may fail in any way.
+    except BaseException as error:  # The code of an environment may fail in any way.
         return _first_line(described(error))
 
 

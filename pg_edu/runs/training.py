@@ -32,9 +32,9 @@ from pg_edu.base_policy import policy_within_training_step
 from pg_edu.buffer import VectorReplayBuffer
 from pg_edu.collector import Collector, CollectStats
 from pg_edu.reinforce import PGPolicy
-from pg_edu.runs.agents import env_spec, make_env, make_envs, make_policy
+from pg_edu.runs.agents import env_spec, make_envs, make_policy, open_env
 from pg_edu.runs.config import Config
-from pg_edu.runs.environment_errors import VectorEnv
+from pg_edu.runs.environment_errors import VectorEnv, working_folder_kept
 from pg_edu.trainer import collect_and_update
 from pg_edu.types import Floats
 
@@ -167,7 +167,7 @@ def train(
         # target may now be higher.
         history = [iteration for iteration in resume.history if iteration.loss is not None]
 
-    with closing(make_envs(config, config.num_envs)) as envs:
+    with working_folder_kept(), closing(make_envs(config, config.num_envs)) as envs:
         return _train_further(seed, config, policy, envs, history, on_iteration)
 
 
@@ -254,6 +254,7 @@ class _HasSolved:
         return float(returns.mean())
 
 
+@working_folder_kept()
 def evaluate(
     policy: PGPolicy,
     config: Config,
@@ -305,10 +306,10 @@ def initial_policy(seed: int, config: Config) -> PGPolicy:
     Raises:
         ValueError: the environment or the device cannot be used.
     """
-    env = make_env(config)
-    env.close()
+    with open_env(config) as env:
+        spaces = (env.observation_space, env.action_space)
     seed_generators(seed, 0)
-    return make_policy(config, env.observation_space, env.action_space)
+    return make_policy(config, *spaces)
 
 
 def trained_policy(result: Result) -> PGPolicy:
@@ -404,6 +405,8 @@ def _why_stopped(config: Config, history: Sequence[Iteration]) -> str:
 def _check_seed(seed: int) -> None:
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed must be a whole number of at least 0, got {seed}")
+    if seed >= 2**64:  # Torch's generators take no larger ones.
+        raise ValueError(f"seed must be less than 2**64, got {seed}")
 
 
 def _check_same_run(seed: int, config: Config, resume: Result) -> None:

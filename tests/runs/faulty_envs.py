@@ -5,6 +5,7 @@ Those that fail only once leave a mark in the folder that FAULTY_ENVS names.
 
 import os
 import time
+from asyncio import CancelledError  # no Exception, only a BaseException
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,12 @@ class Faulty(gym.Env[Any, Any]):
             return np.zeros(2, np.float32), 1.0, True, {}  # type: ignore[return-value]
         if self.fault == "wide":
             return np.zeros(3, np.float32), 1.0, True, False, {}
+        if self.fault == "cancelled":
+            raise CancelledError("by the simulator")
+        if self.fault == "interrupts":
+            raise KeyboardInterrupt
+        if self.fault == "moves":
+            os.chdir(os.sep)
         if self.fault == "no_sensor":
             raise OSError("sensor gone")
         if self.fault == "hangs":
@@ -60,6 +67,10 @@ class Faulty(gym.Env[Any, Any]):
             mark("part").rename(mark("pid"))
             time.sleep(600)
         return np.zeros(2, np.float32), 1.0, True, False, {}
+
+    def close(self) -> None:
+        if self.fault == "cannot_close":
+            raise OSError("valve stuck")
 
 
 def mark(name: str) -> Path:
@@ -79,6 +90,7 @@ def make(**kwargs: Any) -> Faulty:
 
 FAULTS = (
     *("raises", "leaves", "no_sensor", "old", "wide", "blind", "infinite", "huge"),
+    *("cancelled", "interrupts", "moves", "cannot_close"),
     *("dies", "dies_once", "hangs", "hangs_once"),
 )
 for name in FAULTS:

@@ -17,6 +17,7 @@ from pg_edu.distributions import IndependentCategoricals
 from pg_edu.runs.agents import make_env, make_envs, make_policy
 from pg_edu.runs.config import Config
 from pg_edu.runs.training import initial_policy, train
+from tests.runs.faulty_envs import Faulty
 from tests.runs.helpers import SMALL, leaves
 
 
@@ -132,6 +133,18 @@ def test_an_environment_or_device_that_cannot_be_used_is_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         train(0, Config(**changes))
+
+
+def test_observations_of_variable_size_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def entry_point(**given: Any) -> Any:
+        env = Faulty("fine")
+        env.observation_space = gym.spaces.Sequence(Discrete(2))  # type: ignore[assignment]
+        return env
+
+    spec = gym.envs.registration.EnvSpec("Words-v0", entry_point=entry_point)
+    monkeypatch.setitem(gym.registry, "Words-v0", spec)
+    with pytest.raises(ValueError, match=r"Words-v0 has the observation space Sequence"):
+        make_env(replace(SMALL, env_id="Words-v0"))
 
 
 def test_observations_other_than_a_box_are_flattened_into_one() -> None:

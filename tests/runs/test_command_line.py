@@ -289,6 +289,9 @@ def test_a_broken_pipe_is_not_reported_as_a_wrong_folder() -> None:
         ("sweep --out run", "run is the folder of one run. Give another one with --out"),
         ("train --seed one", "--seed: invalid int value: 'one'"),
         ("train --seed -1", "seed must be a whole number of at least 0, got -1"),
+        (f"train --seed {2**64}", f"seed must be less than 2**64, got {2**64}"),
+        ("train --hidden-sizes 99999999999", "hidden_sizes (99999999999,) make no network: "),
+        ("train --episodes-per-env 999999999999", "there is not enough memory. Unable to allocate"),
         ("train --learning-rate 0", "learning_rate must be a positive number, got 0.0"),
         ("train --discount 2", "discount_factor must be in [0, 1], got 2.0"),
         ("train --num-envs 0", "num_envs must be a whole number of at least 1, got 0"),
@@ -378,7 +381,8 @@ def test_training_that_diverges_is_reported_and_saved_up_to_the_last_iteration(
     monkeypatch.setattr(training, "collect_and_update", diverging)
     assert run("train", "--out", "here", *SMALL) == 2
     *_, last = capsys.readouterr().err.splitlines()
-    assert last == "pg_edu: the loss is nan"
+    assert last.startswith("pg_edu: CartPole-v1: the loss is nan. The run is saved after 2 updates")
+    assert last.endswith("train --resume here")
     assert len(saved("here").history) == 2
 
 

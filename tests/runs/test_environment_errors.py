@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AsyncVectorEnv
 
-from pg_edu.runs.agents import make_env, make_envs
+from pg_edu.runs.agents import make_env, make_envs, open_env
 from pg_edu.runs.config import Config
 from pg_edu.runs.environment_errors import (
     EnvironmentFailed,
@@ -47,6 +47,7 @@ def faulty(name: str) -> Config:
         ("no_sensor", 'OSError("sensor gone")', "OSError: sensor gone"),
         ("raises", 'Unpicklable("this", "that")', "Unpicklable: this and that"),
         ("leaves", "SystemExit(3)", "SystemExit: 3. An environment must not end the process."),
+        ("cancelled", "raise CancelledError", "CancelledError: by the simulator"),
         ("old", "def step", "(expected 5, got 4). step must return (observation, reward, "),
         ("wide", "def step", "Environment 0 returned an observation of shape [3], but its"),
         ("blind", "def step", "environment 0 returned the observation [nan nan]"),
@@ -95,6 +96,30 @@ def test_an_environment_that_leaves_while_it_is_made_is_an_error(
     with pytest.raises(ValueError) as caught:
         make_env(replace(SMALL, env_id="Leaves-v0"))
     assert str(caught.value) == f"environment 'Leaves-v0' cannot be made: SystemExit: 0 ({place})"
+
+
+def test_an_environment_that_cannot_be_closed_is_named_with_its_line() -> None:
+    place = f"{HERE}:{line_of('valve stuck')}"
+    with pytest.raises(EnvironmentFailed) as caught:
+        train(0, faulty("cannot_close"))
+    begin = "tests.runs.faulty_envs:cannot_close-v0 failed in close"
+    assert str(caught.value) == f"{begin} ({place}): OSError: valve stuck"
+
+
+def test_an_error_in_closing_does_not_hide_an_earlier_one() -> None:
+    with pytest.raises(KeyError, match="earlier"), open_env(faulty("cannot_close")):
+        raise KeyError("earlier")
+
+
+def test_an_environment_that_leaves_the_working_folder_does_not_take_the_program_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = faulty("moves")
+    train(0, config)
+    assert Path.cwd() == tmp_path
+    evaluate(initial_policy(0, config), config, greedy=True)
+    assert Path.cwd() == tmp_path
 
 
 def test_an_error_while_drawing_names_the_environment_and_our_own_errors_stay() -> None:

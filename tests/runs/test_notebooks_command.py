@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pg_edu.runs.commands import main, notebooks
+from pg_edu.runs.files import write_file
 
 SOURCE = Path(__file__).parents[2] / "notebooks"
 COPIED = [*SOURCE.glob("*.ipynb"), *SOURCE.glob("pictures/*")]
@@ -41,6 +42,20 @@ def test_a_file_in_place_of_the_folder_is_named(
     assert main(["notebooks", str(tmp_path / "file")]) == 2
     message = capsys.readouterr().err
     assert str(tmp_path / "file") in message and "Name another folder." in message
+
+
+def test_a_disk_that_is_full_in_the_middle_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full_at_the_third(path: Path, data: bytes) -> None:
+        if path.name.startswith("02"):
+            raise OSError(28, "No space left on device", str(path))
+        write_file(path, data)
+
+    monkeypatch.setattr(notebooks, "write_file", full_at_the_third)
+    assert main(["notebooks", str(tmp_path)]) == 2
+    assert files(tmp_path) == {}
+    assert "02_returns.ipynb: No space left on device." in capsys.readouterr().err
 
 
 def test_the_notebooks_in_the_package_come_before_those_beside_it(

@@ -1,5 +1,6 @@
 """Runs that are stopped, that share a folder, or whose disk, output or environment fails."""
 
+import io
 import math
 import os
 import shutil
@@ -22,6 +23,7 @@ from pg_edu.runs import sweep as sweep_module
 from pg_edu.runs.checkpoint import save_checkpoint
 from pg_edu.runs.commands import folders
 from pg_edu.runs.commands.folders import dated_folder, folder_for_run
+from pg_edu.runs.commands.messages import reason
 from pg_edu.runs.config import good_config
 from pg_edu.runs.environment_errors import EnvironmentFailed
 from pg_edu.runs.files import claimed
@@ -322,6 +324,18 @@ def test_a_full_stdout_is_an_error_after_the_run_has_been_saved(
     assert len(saved("here").history) == 2
 
 
+def test_letters_that_the_output_lacks_cost_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
+    assert run("train", "--max-updates", "1", "--out", "d\u00e9j\u00e0", *SMALL) == 0
+    sys.stdout.flush()
+    assert rb"d\xe9j\xe0" in out.getvalue()
+
+
+def test_an_error_without_a_file_is_not_called_one_of_the_output() -> None:
+    assert reason(OSError(24, "Too many open files")) == "the system says: Too many open files"
+
+
 # The environment and the numbers.
 
 
@@ -337,6 +351,22 @@ def test_an_error_of_the_environment_ends_in_one_line_with_the_saved_updates(
     begin = "pg_edu: Mine-v0 failed in step (mine.py:3): OSError: sensor gone. The run is saved "
     assert last.startswith(begin + "after 2 updates, ")
     assert len(saved("here").history) == 2
+
+
+def test_an_error_of_torch_ends_in_one_line_with_the_saved_updates(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("train", "--learning-rate", "1e300", "--out", "here", *SMALL) == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("pg_edu: RuntimeError: value cannot be converted to type float without")
+    assert "The run is saved after 0 updates" in last
+    assert len(saved("here").history) == 0
+
+
+def test_all_files_of_a_run_are_in_its_folder_although_the_environment_leaves_it() -> None:
+    assert run("train", "tests.runs.faulty_envs:moves-v0", "--max-updates=1", *SMALL) == 0
+    (folder,) = Path("runs").iterdir()
+    assert {path.name for path in folder.iterdir()} == {"checkpoint.pt", "run.csv"}
 
 
 def test_an_environment_that_calls_sys_exit_with_0_is_an_error(

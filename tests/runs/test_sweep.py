@@ -210,6 +210,15 @@ def test_a_failed_run_leaves_no_file_and_the_next_call_tries_it_again(
     assert in_this_process.begun == [RUNS[1]]
 
 
+@pytest.mark.parametrize("name", ["interrupts", "cancelled"])
+def test_an_environment_cannot_stop_a_sweep(name: str, in_this_process: Any) -> None:
+    """Ctrl-C never reaches a worker, so a KeyboardInterrupt there is one of the environment."""
+    config = replace(SMALL, env_id=f"tests.runs.faulty_envs:{name}-v0")
+    (outcome,) = sweep([Run(0, config)], "out")
+    assert outcome.result is None
+    assert name in outcome.failure.lower() or "KeyboardInterrupt" in outcome.failure
+
+
 @pytest.mark.parametrize(
     ("losses", "begun", "failure"),
     [

@@ -122,7 +122,10 @@ def test_ctrl_c_keeps_the_finished_runs_and_prints_the_command_that_continues(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal like Ctrl-C")
-def test_sigint_to_all_processes_ends_with_one_line_and_status_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_a_signal_to_all_processes_ends_with_one_line_and_status_130(
+    name: str, tmp_path: Path
+) -> None:
     """A terminal sends it to the workers too, which end with the command, during a run."""
     command = [sys.executable, "-m", "pg_edu", "sweep", "--seeds=3", "--workers=2", "--out=out"]
     endless = ["--max-env-steps=1000000000", "--target=inf"]
@@ -136,7 +139,7 @@ def test_sigint_to_all_processes_ends_with_one_line_and_status_130(tmp_path: Pat
     ) as process:
         assert process.stderr is not None
         begun = process.stderr.read(5)  # The bar appears when the workers have started.
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, getattr(signal, name))
         said = (
             begun + process.communicate(timeout=60)[1]
         )  # It ends when all processes have closed stderr.

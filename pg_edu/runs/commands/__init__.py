@@ -39,7 +39,14 @@ import torch
 
 from pg_edu.runs.commands import evaluate, notebooks, probe, sweep, train
 from pg_edu.runs.commands.interrupts import stopped_by_signals
-from pg_edu.runs.commands.messages import fail, flush_stdout, program, reason, silence
+from pg_edu.runs.commands.messages import (
+    fail,
+    flush_stdout,
+    program,
+    reason,
+    silence,
+    spell_what_cannot_be_encoded,
+)
 from pg_edu.runs.environment_errors import EnvironmentFailed
 from pg_edu.runs.starting import INTERRUPTED, open_closed_streams
 
@@ -54,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: an argument is wrong (status 2), or --help was asked for (status 0).
     """
     open_closed_streams()
+    spell_what_cannot_be_encoded()
     try:
         with stopped_by_signals():
             return _run(sys.argv[1:] if argv is None else argv)
@@ -81,6 +89,8 @@ def _run(argv: Sequence[str]) -> int:
         return fail(f"{reason(error)}. {advice}")
     except (ValueError, EnvironmentFailed) as error:
         return fail(str(error))
+    except MemoryError as error:
+        return fail(reason(error))
 
 
 def make_parser() -> argparse.ArgumentParser:

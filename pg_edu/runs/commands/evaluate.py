@@ -68,6 +68,8 @@ def _check_ranges(arguments: argparse.Namespace) -> None:
         raise ValueError(f"--episodes must be at least 2, got {arguments.episodes}")
     if arguments.seed < 0:
         raise ValueError(f"--seed must be at least 0, got {arguments.seed}")
+    if arguments.seed >= 2**64:
+        raise ValueError(f"--seed must be less than 2**64, got {arguments.seed}")
 
 
 def _result_to_evaluate(arguments: argparse.Namespace) -> Result:

@@ -1,5 +1,7 @@
 """Make what the commands print: their own name, errors, progress bars, lists of files."""
 
+import errno
+import io
 import os
 import shlex
 import shutil
@@ -9,7 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from pg_edu.runs.environment_errors import EnvironmentFailed, described
 from pg_edu.runs.training import Result
+
+PRINTING = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE)
+"""The errors of an output that cannot be written: its disk is full, or its terminal is gone."""
 
 
 def program() -> str:
@@ -53,6 +59,12 @@ def fail(message: str, status: int = 2) -> int:
     return status
 
 
+def spell_what_cannot_be_encoded() -> None:
+    """Let stdout print a letter that its encoding lacks as an escape sequence, as stderr does."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def flush_stdout() -> None:
     """Write what stdout still holds; let it disappear if that is impossible."""
     try:
@@ -75,10 +87,15 @@ def silence(stream: TextIO) -> None:
 def reason(error: Exception) -> str:
     """Return what the error says; that of a file with the file's name.
 
-    The commands write to files, whose errors have names, and print.
+    The commands write to files, whose errors have names, print, and start processes.
     """
     if isinstance(error, OSError) and error.strerror is not None:
-        return f"{error.filename or 'the output cannot be printed'}: {error.strerror}"
+        subject = "the output cannot be printed" if error.errno in PRINTING else "the system says"
+        return f"{error.filename or subject}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory. {error}".rstrip(". ")
+    if isinstance(error, RuntimeError) and not isinstance(error, EnvironmentFailed):
+        return described(error).split("\n")[0]  # Torch appends the lines of its own code.
     return str(error).rstrip(". ") or type(error).__name__
 
 

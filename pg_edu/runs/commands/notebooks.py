@@ -2,12 +2,14 @@
 
 import argparse
 import importlib.util
-import shutil
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pg_edu.runs
 from pg_edu.runs.commands.messages import quoted
+from pg_edu.runs.files import write_file
 
 
 def add_parser(commands: Any) -> None:
@@ -39,20 +41,32 @@ def copy_notebooks(folder: Path) -> int:
     """Copy the notebooks and their pictures into a folder; return the number of notebooks.
 
     Raises:
-        ValueError: a file of that name is there already. Then nothing is copied.
+        ValueError: a file of that name is there already.
+        OSError: a file cannot be written. In both cases nothing is copied.
     """
     source = find_notebooks()
     files = [path.relative_to(source) for path in sorted(source.glob("*.ipynb"))]
     pictures = [path.relative_to(source) for path in sorted(source.glob("pictures/*"))]
-    taken = [file for file in files + pictures if (folder / file).exists()]
+    taken = [file for file in files + pictures if os.path.lexists(folder / file)]
     if taken:
         raise ValueError(
             f"{folder / taken[0]} exists already and may hold your work. Name another folder."
         )
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
-    for file in files + pictures:
-        shutil.copyfile(source / file, folder / file)
+    _copy_all_or_none(source, folder, files + pictures)
     return len(files)
+
+
+def _copy_all_or_none(source: Path, folder: Path, files: Sequence[Path]) -> None:
+    copied: list[Path] = []
+    try:
+        for file in files:
+            copied.append(folder / file)
+            write_file(folder / file, (source / file).read_bytes())
+    except BaseException:  # The next call would take the copies for the user's work.
+        for path in copied:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def find_notebooks() -> Path:

@@ -12,7 +12,7 @@ from gymnasium.spaces import Box
 from torch.distributions import Distribution
 
 from pg_edu.reinforce import PGPolicy
-from pg_edu.runs.agents import DistFn, make_env
+from pg_edu.runs.agents import DistFn, open_env
 from pg_edu.runs.checkpoint import save_checkpoint
 from pg_edu.runs.commands.folders import CHECKPOINT, folder_for_run, load_run
 from pg_edu.runs.commands.messages import (
@@ -111,7 +111,9 @@ def _train(seed: int, config: Config, resume: Result | None, folder: Path) -> in
         return fail(_interrupted(recorder.result, folder), INTERRUPTED)
     except BrokenPipeError:
         raise
-    except (OSError, EnvironmentFailed) as error:
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        if recorder.result is None and not isinstance(error, OSError):
+            raise  # Nothing has begun, so there is nothing to say about it.
         return fail(_failed(error, recorder, folder))
     finally:
         recorder.close()
@@ -299,7 +301,7 @@ def _draw_agent(result: Result, path: Path) -> None:
     is_drawn_here = config.env_id in figures.DRAWN_HERE
     rendering = {} if is_drawn_here else {"render_mode": "rgb_array"}
     films = []
-    with make_env(config, **rendering) as env:
+    with open_env(config, **rendering) as env:
         for policy in (initial_policy(result.seed, config), trained_policy(result)):
             torch.manual_seed(result.seed)
             with environment_named(config.env_id):
@@ -330,7 +332,7 @@ def _what_next(result: Result, folder: Path) -> str:
 
 
 def _failed(error: Exception, recorder: _Recorder, folder: Path) -> str:
-    """Return the message after an error of the disk or of the environment."""
+    """Return the message after an error of the disk, of the environment or of the training."""
     try:
         recorder.close()
     except OSError as second:
@@ -338,9 +340,11 @@ def _failed(error: Exception, recorder: _Recorder, folder: Path) -> str:
     if recorder.saved is None:
         advice = "Choose another place with --out." if isinstance(error, OSError) else ""
         return f"{reason(error)}. Nothing was saved. {advice}"
-    command = _resume_command(recorder.saved.config.env_id, folder)
+    env_id = recorder.saved.config.env_id
+    command = _resume_command(env_id, folder)
     saved = progress(recorder.saved)
-    return f"{reason(error)}. The run is saved after {saved}. To continue: {command}"
+    subject = f"{env_id}: " if isinstance(error, ValueError) and env_id not in str(error) else ""
+    return f"{subject}{reason(error)}. The run is saved after {saved}. To continue: {command}"
 
 
 def _interrupted(result: Result | None, folder: Path) -> str:
