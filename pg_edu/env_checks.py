@@ -152,6 +152,7 @@ def blame(error: Exception, env: AnyVectorEnv, call: Literal["reset", "step"]) -
             _blame_shape(error, base)
         raise error
     _blame_number_of_values(error, call, _name(number, base))
+    _blame_reward(error, base, _name(number, base))
     error.add_note(f"It was raised in {call} of {_name(number, base)}.")
     raise error
 
@@ -179,6 +180,17 @@ def _blame_number_of_values(error: Exception, call: Literal["reset", "step"], na
     text, values = expected[call]
     if isinstance(error, ValueError) and text in str(error):
         raise ValueError(f"{name}: {call} must return {values}, but {error}.") from error
+
+
+def _blame_reward(error: Exception, base: Any, name: str) -> None:
+    """Raise a sentence if a reward is an array that a SyncVectorEnv cannot store as a number."""
+    *_, (innermost, _) = walk_tb(error.__traceback__)
+    is_of_storing = innermost.f_locals.get("self") is base
+    if is_of_storing and "setting an array element" in str(error):
+        raise ValueError(
+            f"{name}: step must return a number as the reward, and True or False for terminated "
+            f"and truncated, but one of them is no single value ({error}). Write float(reward)."
+        ) from error
 
 
 def _blame_shape(error: Exception, base: Any) -> None:

@@ -307,12 +307,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
                 f"the loss is {value}: look for actions of probability 0, observations or "
                 f"parameters that are not finite. {cause_of_nan(self.actor, minibatch.obs)}".strip()
             )
-        if not loss.requires_grad:
-            raise ValueError(
-                "the loss does not depend on a parameter that could learn. Look in actor and "
-                "dist_fn for torch.no_grad, .detach() and .numpy(), and for parameters that are "
-                "all frozen (requires_grad=False)."
-            )
+        _check_can_learn(loss)
         self.optim.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         try:
@@ -423,6 +418,16 @@ def _check_optimizer(actor: nn.Module, optim: torch.optim.Optimizer) -> None:
         raise ValueError(
             "optim holds none of the actor's parameters, so nothing would be learned. "
             "Write e.g. torch.optim.Adam(actor.parameters())."
+        )
+
+
+def _check_can_learn(loss: Tensor) -> None:
+    """Require a loss that depends on a parameter with a gradient."""
+    if not loss.requires_grad:
+        raise ValueError(
+            "the loss does not depend on a parameter that could learn. Look in actor and "
+            "dist_fn for torch.no_grad, .detach() and .numpy(), and for parameters that are "
+            "all frozen (requires_grad=False)."
         )
 
 

@@ -219,6 +219,14 @@ class Grows(Counter):
         return np.zeros(3 if self.t < 2 else 4, np.float32)
 
 
+class RewardsByArray(Counter):
+    """An environment whose reward is an array of two numbers."""
+
+    def step(self, action: Any) -> Any:
+        obs, rew, *others = super().step(action)
+        return obs, np.array([rew, rew]), *others
+
+
 class Breaks(Counter):
     """An environment that raises in step 2."""
 
@@ -237,6 +245,7 @@ class Breaks(Counter):
         ),
         (OldReset, r"environment 1 of 3 \(OldReset\): reset must return obs, info, but too many"),
         (Grows, r"environment 1 of 3 \(Grows\) gave an observation of shape \(4,\).*shape \(3,\)"),
+        (RewardsByArray, r"environment 1 of 3 \(RewardsByArray\): step must .* float\(reward\)"),
     ],
 )
 def test_what_an_environment_returns_amiss_is_said_with_its_number(env: Any, sentence: str) -> None:
