@@ -168,3 +168,20 @@ def test_rows_of_a_categorical_are_made_from_the_parameter_that_it_was_made_from
 def test_no_rows_of_a_distribution_are_a_distribution() -> None:
     found = select_rows(Categorical(logits=torch.zeros(3, 2)), np.zeros(0, int))
     assert found.batch_shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("dist_fn", "output"),
+    [
+        (lambda x: Categorical(x.softmax(-1)), [[2.0, 2.0]]),  # x / Σx is the same
+        (lambda x: Categorical(x**2), [[-1.0, 2.0]]),
+    ],
+    ids=["softmax", "squares"],
+)
+def test_what_a_dist_fn_makes_into_probabilities_itself_need_not_sum_to_1(
+    dist_fn: Any, output: Any
+) -> None:
+    warned: list[str] = []
+    x = torch.tensor(output)
+    check_distribution(dist_fn(x), x, dist_fn, 1, warned.append)
+    assert warned == []

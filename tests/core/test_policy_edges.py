@@ -497,3 +497,18 @@ def test_learning_hands_the_forward_what_the_policy_stored_beside_its_actions() 
     batch: Any = Batch(obs=np.zeros(2), act=[0, 1], returns=[1.0, 1.0], policy={"note": [7, 7]})
     policy.learn(batch, batch_size=None, repeat=1)
     assert seen == [[7, 7]]
+
+
+def test_learn_gets_the_batch_that_process_fn_returns_and_the_update_says_how_long_it_took() -> (
+    None
+):
+    class Prepares(PGPolicy[Any]):
+        def process_fn(self, batch: Any, buffer: Any, indices: Any) -> Any:
+            super().process_fn(batch, buffer, indices)
+            return Batch(obs=np.zeros(1), act=[0], returns=[4.0])
+
+    policy = make_policy(ConstantLogits(), kind=Prepares)
+    with policy_within_training_step(policy):
+        stats = policy.update(0, buffer_of_episodes([[1.0, 2.0]]), batch_size=None, repeat=1)
+    assert stats.loss.mean == pytest.approx(4 * math.log(2))
+    assert stats.train_time > 0

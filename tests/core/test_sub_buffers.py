@@ -248,3 +248,17 @@ def test_a_buffer_can_take_its_own_rows_again() -> None:
     buffer = counted(size=4, steps=6, done=(3,))
     buffer.update(buffer)
     assert flags_of(buffer) == [(2, False), (3, False), (4, True), (5, False)]
+
+
+def test_a_reward_of_nan_in_a_row_that_is_not_stored_counts_for_nothing() -> None:
+    """The reset step of an environment (NEXT_STEP) may come with any reward; 0 * NaN is NaN."""
+    buffer = ReplayBuffer(4)
+    block = Batch(
+        obs=np.zeros((3, 1)),
+        act=np.zeros((3, 1), int),
+        rew=np.array([[1.0], [np.nan], [2.0]]),
+        terminated=np.array([[False], [False], [True]]),
+        truncated=np.zeros((3, 1), bool),
+    )
+    _, episode_return, episode_length, _ = buffer.extend(block, np.array([[True], [False], [True]]))
+    assert (episode_return.tolist(), episode_length.tolist()) == ([0.0, 3.0], [0, 2])
