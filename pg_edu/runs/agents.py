@@ -66,12 +66,9 @@ def make_policy(
             too large for the memory.
     """
     _check_device(config.device)
-    try:
+    with _sizes_named(config.hidden_sizes):
         actor, dist_fn = _make_actor(config, observation_space, action_space)
         _initialize(actor)
-    except (RuntimeError, TypeError) as error:  # Torch raises these for a size it cannot hold.
-        reason = str(error).split("\n")[0]
-        raise ValueError(f"hidden_sizes {config.hidden_sizes} make no network: {reason}") from error
 
     betas = (config.momentum, 0.999)
     optim = torch.optim.Adam(actor.parameters(), lr=config.learning_rate, betas=betas)
@@ -186,6 +183,16 @@ def _check_device(device: str) -> None:
     except Exception as error:  # torch raises errors of many types for devices.
         reason = str(error).split("\n")[0]
         raise ValueError(f"device {device!r} cannot be used: {reason}") from error
+
+
+@contextmanager
+def _sizes_named(hidden_sizes: tuple[int, ...]) -> Iterator[None]:
+    """Name the hidden sizes if the network in the block is too large."""
+    try:
+        yield
+    except (RuntimeError, TypeError) as error:  # Torch raises these for a size it cannot hold.
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"hidden_sizes {hidden_sizes} make no network: {reason}") from error
 
 
 def _make_actor(
