@@ -38,6 +38,11 @@ from pg_edu.distributions import IndependentCategoricals
 from tests.helpers import ConstantLogits, bandit_policy, categorical, joint_normal, make_policy
 
 
+def readable(value: Any) -> str:
+    """Return an id without an address, which differs from one test process to the other."""
+    return str(getattr(value, "__name__", value))
+
+
 def bernoulli(logits: torch.Tensor) -> Independent:
     return Independent(Bernoulli(logits=logits), 1)
 
@@ -103,7 +108,7 @@ def test_an_actor_made_with_the_shape_of_a_discrete_space_is_told_to_take_its_n(
         (MultiBinary(2), (2, 3), False),
         (MultiBinary((2, 2)), (2, 2, 2, 2), True),
     ],
-    ids=str,
+    ids=readable,
 )
 def test_each_component_must_have_the_choices_of_its_space(space, sizes, fits):
     """The dist_fn itself tells its sizes; inside a lambda only the distribution tells them.
@@ -168,7 +173,7 @@ def test_a_distribution_that_does_not_fit_its_space_is_an_error(space, number, d
         (Box(0, 255, (1,), np.uint8), 256, categorical),
         (Box(-1, 1, (2, 3)), 6, normal),
     ],
-    ids=str,
+    ids=readable,
 )
 def test_a_distribution_that_fits_its_space_is_used(space, number, dist_fn):
     outputs(number, space, dist_fn)(Batch(obs=np.zeros(4)))
