@@ -262,3 +262,17 @@ def test_a_reward_of_nan_in_a_row_that_is_not_stored_counts_for_nothing() -> Non
     )
     _, episode_return, episode_length, _ = buffer.extend(block, np.array([[True], [False], [True]]))
     assert (episode_return.tolist(), episode_length.tolist()) == ([0.0, 3.0], [0, 2])
+
+
+def test_an_episode_that_a_view_marks_as_truncated_is_the_one_of_its_own_sub_buffer() -> None:
+    buffer = VectorReplayBuffer(8, 2)
+
+    def add(terminated: bool) -> list[float]:
+        both = Batch(obs=np.zeros(2), act=[0, 0], rew=[1.0, 1.0], truncated=[False, False])
+        both.terminated = [terminated, terminated]
+        returns: list[float] = buffer.add(both, buffer_ids=[0, 1])[1].tolist()
+        return returns
+
+    add(terminated=False)
+    buffer.buffers[1].mark_truncated(np.array([0]))
+    assert add(terminated=True) == [2.0, 1.0]
