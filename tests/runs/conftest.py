@@ -1,6 +1,7 @@
-"""Fixtures for the tests of sweeps."""
+"""Fixtures for the tests of runs and commands."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,18 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[InT
     monkeypatch.setattr(InThisProcess, "begun", [], raising=False)
     monkeypatch.setattr(sweep_module, "Processes", InThisProcess)
     return InThisProcess
+
+
+@pytest.fixture(autouse=True, scope="session")
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """Let SIGINT and SIGHUP arrive: `nohup`, or `&` in a script, ignores them in every child."""
+    before = {}
+    for name in ("SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            before[number] = signal.SIG_IGN
+            usual = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+            signal.signal(number, usual)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
