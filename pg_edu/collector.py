@@ -464,14 +464,15 @@ class Collector:
             env_act = self.env.action_space.sample()
             return {"act": np.asarray(self.policy.map_action_inverse(env_act))}, env_act
         seen = self._obs
-        if self._is_reset_step.any():
+        if np.count_nonzero(self._is_reset_step):  # faster than any()
             seen = without_nan(seen, self._is_reset_step)  # a final observation; no action follows
         obs = Batch(seen) if isinstance(seen, dict) else seen
         info = for_acting(self._info, ~self._is_reset_step) if self._info else Batch()
         batch = cast(ObsBatchProtocol, Batch.of({"obs": obs, "info": info}))
         result = self.policy.forward(batch, self._state)
         state = result.get("state")
-        check_state(state, self.env_num)
+        if state is not None:
+            check_state(state, self.env_num)
         self._state = state
         act = to_numpy(result.act)
         if self.exploration_noise:

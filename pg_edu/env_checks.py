@@ -103,7 +103,7 @@ def without_nan(obs: Any, where: AnyArray) -> Any:
     """
     if isinstance(obs, dict):
         return {key: without_nan(inner, where) for key, inner in obs.items()}
-    if obs.dtype.kind != "f" or not np.isnan(obs[where]).any():
+    if obs.dtype.kind != "f" or not np.count_nonzero(np.isnan(obs)):
         return obs
     return np.where(np.isnan(obs) & where.reshape(-1, *[1] * (obs.ndim - 1)), 0, obs)
 

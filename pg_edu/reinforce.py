@@ -167,7 +167,7 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
         """
         dist_input, hidden = self._call_actor(batch, state)
         try:
-            dist, act = self._distribution_and_draw(dist_input, rows=len(batch.obs))
+            dist, act = self._distribution_and_draw(dist_input, batch.obs)
         except ValueError as error:
             raise ValueError(f"{error} {cause_of_nan(self.actor, batch.obs)}".strip()) from error
         if self.examines_outputs:
@@ -186,16 +186,16 @@ class PGPolicy(BasePolicy[TPGTrainingStats], Generic[TPGTrainingStats]):
             raise
         return _checked_output(output)
 
-    def _distribution_and_draw(self, dist_input: Any, rows: int) -> tuple[Distribution, Tensor]:
+    def _distribution_and_draw(self, dist_input: Any, obs: Any) -> tuple[Distribution, Tensor]:
         """Return dist_fn(dist_input), and its mode (if the policy is greedy) or a draw from it."""
         dist = make_distribution(self.dist_fn, dist_input)
         greedy = self.deterministic_eval and not self.is_within_training_step
         if self.examines_outputs or greedy:  # unlike `sample`, `mode` accepts NaN
-            check_distribution(dist, dist_input, self.dist_fn, rows, self._warn_once)
+            check_distribution(dist, dist_input, self.dist_fn, len(obs), self._warn_once)
         try:
             return dist, mode_of(dist) if greedy else dist.sample()
         except RuntimeError:  # torch cannot sample, for example from NaN; say why
-            check_distribution(dist, dist_input, self.dist_fn, rows, self._warn_once)
+            check_distribution(dist, dist_input, self.dist_fn, len(obs), self._warn_once)
             raise
 
     def _check_fits_space(self, act: Tensor, dist: Distribution) -> None:

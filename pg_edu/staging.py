@@ -93,8 +93,9 @@ def _copy(columns: Columns, t: int, length: int, row: Columns) -> None:
             continue
         column = columns.get(key)
         if column is None or column.dtype != value.dtype or column.shape[1:] != value.shape:
-            columns[key] = _column_for(key, value, column, length)
-        columns[key][t] = value
+            column = _column_for(key, value, column, length)
+            columns[key] = column
+        column[t] = value
 
 
 def _column_for(key: str, value: Any, column: Any, length: int) -> Any:
