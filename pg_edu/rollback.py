@@ -88,7 +88,10 @@ def _settings(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tensors_of(kept: dict[str, Any]) -> dict[int, Tensor]:
-    """Return the tensors among these values by id; copy each other value in place of itself."""
+    """Return the tensors among these values, by their id.
+
+    Each other value that could change is replaced by a copy of itself.
+    """
     tensors = {}
     for name, value in kept.items():
         if isinstance(value, Tensor):

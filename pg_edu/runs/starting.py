@@ -19,7 +19,11 @@ STOPS = [
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     if hasattr(signal, name)
 ]
-"""Ctrl-C; the request of Slurm, Docker and `kill`; a closed terminal; Ctrl-Break on Windows."""
+"""The signals that stop a command, as far as this system has them.
+
+Ctrl-C sends SIGINT; Slurm, Docker and `kill` send SIGTERM; a terminal that is closed sends SIGHUP;
+Ctrl-Break on Windows sends SIGBREAK.
+"""
 
 
 def _is_command() -> bool:

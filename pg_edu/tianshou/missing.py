@@ -1,4 +1,4 @@
-"""Say what to use instead when a script asks for a name of Tianshou's that is not here.
+"""Tell a script what to use instead of a Tianshou name that pg_edu lacks.
 
 A name is asked for in one of two ways:
 

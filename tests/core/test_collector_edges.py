@@ -16,7 +16,7 @@ MODES = list(AutoresetMode)
 
 
 class Resets(Counter):
-    """A counter that notes with which seed and options it is reset."""
+    """A counter that records the seed and the options of each reset."""
 
     def __init__(self, n: int = 0, lengths: Any = (3,)) -> None:
         super().__init__(n, lengths)

@@ -206,7 +206,7 @@ class Old(Counter):
 
 
 class OldReset(Counter):
-    """An environment whose reset returns an observation only."""
+    """An environment whose reset returns an observation without an info."""
 
     def reset(self, **kwargs: Any) -> Any:
         return super().reset(**kwargs)[0]

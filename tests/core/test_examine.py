@@ -1,6 +1,6 @@
-"""Examining: what is refused before it trains the wrong thing, and the place that a message names.
+"""Test what is refused before it trains the wrong thing.
 
-The faults are put in by hand, so the right environment, row or parameter is known.
+Each fault is put in by hand, so we know which environment, row or parameter the message must name.
 """
 
 import itertools
@@ -198,7 +198,7 @@ def test_a_policy_that_maps_choices_to_vectors_itself_may_use_a_categorical_for_
 
 
 def test_a_class_that_lists_only_the_legal_actions_may_hold_fewer():
-    """As torchrl's MaskedCategorical does when it is given the indices of the legal actions."""
+    """torchrl's MaskedCategorical is such a class, if it is given the indices of legal actions."""
 
     class Legal(Categorical):
         def sample(self, sample_shape=torch.Size()):  # noqa: B008

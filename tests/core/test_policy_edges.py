@@ -196,7 +196,10 @@ def test_a_value_behind_a_termination_may_be_nan() -> None:
 
 
 def test_values_that_are_not_given_are_those_of_the_row_before() -> None:
-    """v_s is v_s_ one row further down; the first row gets the last value, 0 at a termination."""
+    """Without v_s, the value of a row is the next value of the row before it.
+
+    The first row has none before it, and gets the one of the last row: 0, where it is terminated.
+    """
     buffer = buffer_of_episodes([[1.0, 2.0, 4.0]])
     rows, indices = buffer.sample(0)
     settings: dict[str, Any] = {"v_s_": np.array([8.0, 16.0, 99.0]), "gamma": 0.5}

@@ -358,7 +358,7 @@ class Recall(gym.Env[Any, Any]):
 
 
 def learn_to_recall(kind: type[PGPolicy[Any]], seed: int) -> float:
-    """Return the share of right answers in the last 5 of 40 updates from 64 episodes each."""
+    """Train for 40 updates of 64 episodes; return the share of right answers in the last 5."""
     torch.manual_seed(seed)
     np.random.seed(seed)
     actor = Recurrent(1, 1, 2, hidden_layer_size=8)
@@ -386,7 +386,7 @@ def test_a_task_that_needs_memory_is_solved_with_it_and_not_without() -> None:
 
 
 class Recorder(RecurrentPGPolicy):
-    """A policy that notes which rows each of its minibatches holds, by their observations."""
+    """A policy that records the observations in each of its minibatches."""
 
     def _loss(self, minibatch: Any) -> Tensor:
         self.__dict__.setdefault("seen", []).append(sorted(minibatch.obs[:, 0].tolist()))

@@ -39,7 +39,10 @@ def test_forward_leaves_its_input_alone_and_returns_the_state():
 
 @pytest.mark.parametrize("greedy", [False, True])
 def test_an_output_that_cannot_be_used_is_an_error_even_where_outputs_are_not_examined(greedy):
-    """A draw from NaN fails in torch, which names no parameter; the mode of NaN does not fail."""
+    """Drawing from NaN fails inside torch, with a message that names no parameter.
+
+    Taking the mode of NaN does not fail at all.
+    """
     policy = bandit_policy((0.0, float("nan")), deterministic_eval=greedy)
     policy.dist_fn = lambda logits: Categorical(logits=logits, validate_args=False)
     with outputs_unexamined(policy), pytest.raises(ValueError, match="logits of Categorical must"):

@@ -1347,7 +1347,10 @@ class Listening(Same):
 
 @MODES
 def test_the_actor_learns_from_the_info_on_which_it_acted(mode: AutoresetMode) -> None:
-    """v1.1.0 acts on 10, 11 | 10, 11, 12 and learns from 11, 12 | 11, 12, 13, the next states'."""
+    """v1.1.0 learns from the info of the next state.
+
+    In two episodes it acts on 10, 11 and on 10, 11, 12, but learns from 11, 12 and from 11, 12, 13.
+    """
     actor = Listening("t")
     policy = discrete(actor)
     buffer = VectorReplayBuffer(100, 2)

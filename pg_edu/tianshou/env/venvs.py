@@ -124,7 +124,7 @@ class ShmemVectorEnv(SubprocVectorEnv):
 
 
 def seed_all(envs: AnyVectorEnv, seed: Seeds) -> list[int | None]:
-    """Do with a vector environment what `TianshouMethods.seed` says."""
+    """Reset all environments with these seeds, and return them; see `TianshouMethods.seed`."""
     if seed is None or isinstance(seed, int):
         seeds = [None if seed is None else seed + i for i in range(envs.num_envs)]
     else:
