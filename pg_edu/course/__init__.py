@@ -2,13 +2,35 @@
 
 Notebooks import `claim` and `check` from here; the rest supports these two. In reading order:
 
-    claims.py        `claim` prints a sentence and whether it holds, and stops the notebook if not
-    exercises.py     `Exercise`, and `check`, which prints one line about an answer
-    ex01_... ex11_   the exercises of notebooks 01 to 11: answers, cases, and known mistakes
-    shared.py        functions that several of these modules share
+    claims.py           `claim` prints a sentence and whether it holds, and stops the page if not
+    checking.py         `check` prints one line about an answer and returns a `Verdict`
+    cards.py            `exercise` and `exercises`: what is asked for, without the answers
+    verdicts.py         `Verdict`: status, points, what was found, and the diagnosis
+    judge.py            from an answer to its verdict
+    outcomes.py         calls an answer so that nothing it does can stop the check
+    time_limit.py       stops code of others when its time is up
+    plain.py            lists, tensors and fractions become arrays
+    comparing.py        whether two results are equal, up to rounding
+    diagnoses.py        which known mistake gives the results that an answer gave
+    common_mistakes.py  mistakes that can be made in any exercise: signs, factors, axes, shifts
+    showing.py          arguments and results as short text
+    records.py          `Exercise`: the key, the cases and the misconceptions of an exercise
+    ex01_... ex11_      the records of notebooks 01 to 11
+    shared.py           functions that several of these modules share
 """
 
+from pg_edu.course.cards import Card, exercise, exercises
+from pg_edu.course.checking import NotCorrect, check
 from pg_edu.course.claims import ClaimError, claim
-from pg_edu.course.exercises import Exercise, check, exercise, exercises
+from pg_edu.course.verdicts import Verdict
 
-__all__ = ["ClaimError", "Exercise", "check", "claim", "exercise", "exercises"]
+__all__ = [
+    "Card",
+    "ClaimError",
+    "NotCorrect",
+    "Verdict",
+    "check",
+    "claim",
+    "exercise",
+    "exercises",
+]

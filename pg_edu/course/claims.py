@@ -1,12 +1,25 @@
 """Claims: sentences, each next to the computation that verifies it.
 
 A notebook does not only say that something is true; it shows the reader the check. Each claim
-prints one line, the same for a reader and for `pytest --nbval`. A false claim stops the notebook.
+prints one line, the same for a reader and for `pytest --nbval`. A false claim stops the notebook,
+and shows the numbers from which its truth value was computed.
 """
 
+import ast
+import linecache
 import numbers
+import sys
+from types import CodeType, FrameType
+from typing import Any
 
 import numpy as np
+import torch
+
+CAUSE = (
+    "If you edited this page, or ran a cell twice, that may be the cause: restart the kernel and "
+    "run all cells."
+)
+MOST = 8  # numbers of an array that are written out
 
 
 class ClaimError(AssertionError):
@@ -15,6 +28,9 @@ class ClaimError(AssertionError):
 
 def claim(sentence: str, holds: bool | np.bool_, **values: object) -> None:
     """Print a sentence with a check mark if it holds; otherwise print it with a cross and raise.
+
+    A false claim also shows the variables in the expression for `holds`, and says that an edit
+    may be the cause.
 
     Args:
         sentence: the claim, in plain words.
@@ -37,16 +53,80 @@ def claim(sentence: str, holds: bool | np.bool_, **values: object) -> None:
             f"holds is {holds!r} of type {type(holds).__name__}, but must be True or False. "
             "Compare the value with something, and write .all() or .any() for an array."
         )
-    mark = "✓" if holds else "✗"
-    shown = ", ".join(f"{name} = {_short(value)}" for name, value in values.items())
-    line = f"{mark} {sentence} ({shown})" if shown else f"{mark} {sentence}"
+    shown = {name: _short(value) for name, value in values.items()}
+    if holds:
+        print(_line("✓", sentence, shown))
+        return
+    line = _line("✗", sentence, shown | _variables_of_the_call(sys._getframe(1), shown))
     print(line)
-    if not holds:
-        raise ClaimError(line)
+    raise ClaimError(f"{line}. {CAUSE}")
+
+
+def _line(mark: str, sentence: str, shown: dict[str, str]) -> str:
+    values = ", ".join(f"{name} = {value}" for name, value in shown.items())
+    return f"{mark} {sentence} ({values})" if values else f"{mark} {sentence}"
+
+
+def _variables_of_the_call(caller: FrameType, known: dict[str, str]) -> dict[str, str]:
+    """Return the numbers among the variables that the second argument of the call names.
+
+    Nothing is evaluated again, since that could change something; so what the expression calls
+    is not shown, only the variables that it uses.
+    """
+    try:
+        call = ast.parse(_source_of_the_call(caller).strip(), mode="eval").body
+        condition = _second_argument(call)
+    except (SyntaxError, ValueError):
+        return {}  # The source is not available, as in code that was made by exec.
+    names = [node.id for node in ast.walk(condition) if isinstance(node, ast.Name)]
+    variables = caller.f_globals | caller.f_locals
+    return {
+        name: _short(variables[name])
+        for name in dict.fromkeys(sorted(names, key=names.index))
+        if name in variables and name not in known and _is_shown(variables[name])
+    }
+
+
+def _second_argument(call: ast.expr) -> ast.expr:
+    """Return the expression for `holds` in a call of `claim`."""
+    if not isinstance(call, ast.Call):
+        raise ValueError("this is not a call")
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    return named["holds"] if "holds" in named else call.args[1]
+
+
+def _source_of_the_call(caller: FrameType) -> str:
+    """Return the text of the call that a frame is at, or "" if it is not known."""
+    first, last, start, end = _position(caller.f_code, caller.f_lasti)
+    if None in (first, last, start, end):
+        return ""
+    lines = [linecache.getline(caller.f_code.co_filename, n) for n in range(first, last + 1)]
+    text = [line.encode() for line in lines]  # Columns are counted in bytes.
+    text[-1] = text[-1][:end]
+    text[0] = text[0][start:]
+    return b"".join(text).decode()
+
+
+def _position(code: CodeType, instruction: int) -> Any:
+    return list(code.co_positions())[instruction // 2]
+
+
+def _is_shown(value: object) -> bool:
+    """Return whether a variable holds numbers: flags, numbers, arrays and tensors."""
+    return isinstance(value, numbers.Number | np.ndarray | np.bool_ | torch.Tensor)
 
 
 def _short(value: object) -> str:
-    """Return a value as text, with real numbers rounded to four digits."""
+    """Return a value as text, with real numbers rounded to four digits and large arrays cut."""
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return _short_array(value)
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Rational):
         return f"{float(value) + 0.0:.4g}"  # Adding 0.0 turns -0 into 0.
     return str(value)
+
+
+def _short_array(value: Any) -> str:
+    array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+    if array.size > MOST:
+        return f"array of shape {list(array.shape)}"
+    return np.array2string(array, precision=4, separator=", ").replace("\n", "")

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pg_edu.course import Exercise
+from pg_edu.course.records import Exercise, Misconception
 from pg_edu.course.shared import flags, normalized_by_earlier_batches
 from pg_edu.returns import discounted_returns
 from pg_edu.stats import RunningMeanStd
@@ -61,78 +61,113 @@ def _as_dtype_of_rewards(returns: Floats, rew: ArrayLike) -> Floats:
 EXERCISES = [
     Exercise(
         "02.1",
-        hint="Start with the last reward and go backwards: the return of a step is its reward "
-        "plus gamma times the return of the next step.",
         key=_of_one_episode,
+        points=1,
         cases=[
             (np.array([1.0]), 0.5),
             (np.array([2.0, 0.0, 4.0]), 0.5),
             (np.array([1, 1, 1]), 0.5),
             (np.arange(5.0), 1.0),
         ],
-        mistakes={
-            "The step's own reward is missing: it came after the action of that step.": (
-                lambda rew, gamma: np.append(_of_one_episode(rew, gamma)[1:], 0.0)
+        misconceptions=[
+            Misconception(
+                ("The step's own reward is missing: it came after the action of that step."),
+                lambda rew, gamma: np.append(_of_one_episode(rew, gamma)[1:], 0.0),
+                "02 Exercises",
             ),
-            "The step's own reward counts in full; the discount begins with the next one.": (
-                lambda rew, gamma: gamma * _of_one_episode(rew, gamma)
+            Misconception(
+                ("The step's own reward counts in full; the discount begins with the next one."),
+                lambda rew, gamma: gamma * _of_one_episode(rew, gamma),
+                "02 Exercises",
             ),
-            "These are sums of the rewards before each step, not of those after it.": (
-                lambda rew, gamma: _of_one_episode(rew[::-1], gamma)[::-1]
+            Misconception(
+                ("These are sums of the rewards before each step, not of those after it."),
+                lambda rew, gamma: _of_one_episode(rew[::-1], gamma)[::-1],
+                "02 Exercises",
             ),
-            "The rewards are added without a discount.": (
-                lambda rew, gamma: _of_one_episode(rew, 1.0)
+            Misconception(
+                ("The rewards are added without a discount."),
+                lambda rew, gamma: _of_one_episode(rew, 1.0),
+                "02 Exercises",
             ),
-            "The discount counts from the start of the episode; it must count from step t.": (
-                lambda rew, gamma: gamma ** np.arange(len(rew)) * _of_one_episode(rew, gamma)
+            Misconception(
+                ("The discount counts from the start of the episode; it must count from step t."),
+                lambda rew, gamma: gamma ** np.arange(len(rew)) * _of_one_episode(rew, gamma),
+                "02 Exercises",
             ),
-            "Every step got the return of the first one; the sum of each step begins at that "
-            "step.": (lambda rew, gamma: np.full(len(rew), _of_one_episode(rew, gamma)[0])),
-            "Discounted integer rewards are not integers: give the result a float dtype.": (
-                lambda rew, gamma: _as_dtype_of_rewards(_of_one_episode(rew, gamma), rew)
+            Misconception(
+                (
+                    "Every step got the return of the first one; the sum of each step begins at that "
+                    "step."
+                ),
+                lambda rew, gamma: np.full(len(rew), _of_one_episode(rew, gamma)[0]),
+                "02 Exercises",
             ),
-        },
+            Misconception(
+                ("Discounted integer rewards are not integers: give the result a float dtype."),
+                lambda rew, gamma: _as_dtype_of_rewards(_of_one_episode(rew, gamma), rew),
+                "02 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "02.2",
-        hint="Go backwards as before. Where end[t] is True, nothing follows step t, so reset "
-        "the running return to 0 before you use it.",
         key=discounted_returns,
+        points=1,
         cases=[
             (np.array([1.0, 1.0, 1.0]), flags(0, 0, 1), 0.5),
             (np.array([1.0, 0.0, 4.0, 1.0, 1.0]), flags(0, 0, 1, 0, 1), 0.5),
             (np.array([1, 1, 1]), flags(0, 0, 1), 0.5),
             (np.array([1.0, 2.0, 4.0, 4.0]), flags(0, 1, 0, 0), 0.5),
         ],
-        mistakes={
-            "The second episode leaks into the first: the flags are not used.": (
-                lambda rew, end, gamma: _of_one_episode(rew, gamma)
+        misconceptions=[
+            Misconception(
+                ("The second episode leaks into the first: the flags are not used."),
+                lambda rew, end, gamma: _of_one_episode(rew, gamma),
+                "02 Exercises",
             ),
-            "The flag is read one step too late: reset the running return before you compute the "
-            "last step of an episode, not after it.": (
-                lambda rew, end, gamma: discounted_returns(rew, np.append(end[1:], True), gamma)
+            Misconception(
+                (
+                    "The flag is read one step too late: reset the running return before you compute the "
+                    "last step of an episode, not after it."
+                ),
+                lambda rew, end, gamma: discounted_returns(rew, np.append(end[1:], True), gamma),
+                "02 Exercises",
             ),
-            "The flag of step t - 1 is used for step t, so the first reward of an episode "
-            "goes to the episode before it.": (
-                lambda rew, end, gamma: discounted_returns(rew, np.append(False, end[:-1]), gamma)
+            Misconception(
+                (
+                    "The flag of step t - 1 is used for step t, so the first reward of an episode "
+                    "goes to the episode before it."
+                ),
+                lambda rew, end, gamma: discounted_returns(rew, np.append(False, end[:-1]), gamma),
+                "02 Exercises",
             ),
-            "The last reward of an episode is lost: the flag stops what comes after the "
-            "step, not the step's own reward.": _last_reward_dropped,
-            "Discounted integer rewards are not integers: give the result a float dtype.": (
+            Misconception(
+                (
+                    "The last reward of an episode is lost: the flag stops what comes after the "
+                    "step, not the step's own reward."
+                ),
+                _last_reward_dropped,
+                "02 Exercises",
+            ),
+            Misconception(
+                ("Discounted integer rewards are not integers: give the result a float dtype."),
                 lambda rew, end, gamma: _as_dtype_of_rewards(
                     discounted_returns(rew, end, gamma), rew
-                )
+                ),
+                "02 Exercises",
             ),
-            "The rows after the last flag are an episode, too, one that is still unfinished.": (
-                _without_the_unfinished
+            Misconception(
+                ("The rows after the last flag are an episode, too, one that is still unfinished."),
+                _without_the_unfinished,
+                "02 Exercises",
             ),
-        },
+        ],
     ),
     Exercise(
         "02.3",
-        hint="What follows an episode that has terminated, and what would have followed one "
-        "that was only truncated? The two flags must be treated differently.",
         key=_truncated_or_terminated,
+        points=2,
         cases=[
             (np.ones(4), flags(0, 1, 0, 0), flags(0, 0, 0, 1), np.full(4, 8.0), 0.5),
             (np.ones(2), flags(0, 1), flags(0, 1), np.full(2, 8.0), 0.5),
@@ -144,93 +179,159 @@ EXERCISES = [
                 0.5,
             ),
         ],
-        mistakes={
-            "Both flags are set: the time limit was reached at the very step that terminated "
-            "the episode. It is over, and nothing follows.": (
+        misconceptions=[
+            Misconception(
+                (
+                    "Both flags are set: the time limit was reached at the very step that terminated "
+                    "the episode. It is over, and nothing follows."
+                ),
                 lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
                     rew, terminated | truncated, gamma, np.where(truncated, next_value, 0.0)
-                )
+                ),
+                "02 Exercises",
             ),
-            "That is the suspect, unchanged: a terminated episode still gets a value for "
-            "what follows, but nothing follows.": (
+            Misconception(
+                (
+                    "That is the suspect, unchanged: a terminated episode still gets a value for "
+                    "what follows, but nothing follows."
+                ),
                 lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
                     rew, terminated | truncated, gamma, next_value
-                )
+                ),
+                "02 Exercises",
             ),
-            "Now no episode gets a value, not even the truncated one, which would have gone on.": (
+            Misconception(
+                (
+                    "Now no episode gets a value, not even the truncated one, which would have gone on."
+                ),
                 lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
                     rew, terminated | truncated, gamma
-                )
+                ),
+                "02 Exercises",
             ),
-            "The value comes one step after the last reward, so it is discounted once: gamma "
-            "times next_value.": (
+            Misconception(
+                (
+                    "The value comes one step after the last reward, so it is discounted once: gamma "
+                    "times next_value."
+                ),
                 lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
                     rew + np.where(truncated & ~terminated, next_value, 0.0),
                     terminated | truncated,
                     gamma,
-                )
+                ),
+                "02 Exercises",
             ),
-            "The value is in the wrong place: it belongs to the truncated episode, not to "
-            "the terminated one.": (
+            Misconception(
+                (
+                    "The value is in the wrong place: it belongs to the truncated episode, not to "
+                    "the terminated one."
+                ),
                 lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
                     rew, terminated | truncated, gamma, np.where(terminated, next_value, 0.0)
-                )
+                ),
+                "02 Exercises",
             ),
-            "Nothing follows a terminated episode, not even the next episode in the array.": (
+            Misconception(
+                ("Nothing follows a terminated episode, not even the next episode in the array."),
                 lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
                     rew, truncated & ~terminated, gamma, next_value
-                )
+                ),
+                "02 Exercises",
             ),
-            "After a truncation another episode begins; its rewards are not part of this one.": (
+            Misconception(
+                (
+                    "After a truncation another episode begins; its rewards are not part of this one."
+                ),
                 lambda rew, terminated, truncated, next_value, gamma: discounted_returns(
                     rew + gamma * np.where(truncated & ~terminated, next_value, 0.0),
                     terminated,
                     gamma,
-                )
+                ),
+                "02 Exercises",
             ),
-        },
+        ],
     ),
     Exercise(
         "02.4",
-        hint="The smallest positive float32 is 2 to the power of -149. What is half of it?",
         key=150,
-        mistakes={
-            "Nearly: 2 to the power of -149 is the smallest positive float32, so it is not "
-            "yet 0.": 149,
-            "That is where the normal numbers end. Smaller ones, with fewer digits, go on to "
-            "2 to the power of -149.": 127,
-            "That is the smallest normal number, but smaller ones, with fewer digits, go on to "
-            "2 to the power of -149.": 126,
-            "That is the answer for float64.": 1075,
-            "That is float64, and 2 to the power of -1074 is its smallest positive number, "
-            "so it is not yet 0.": 1074,
-            "24 binary digits say how precise a float32 is, not how small it can be.": 24,
-        },
+        points=1,
+        misconceptions=[
+            Misconception(
+                (
+                    "Nearly: 2 to the power of -149 is the smallest positive float32, so it is not "
+                    "yet 0."
+                ),
+                149,
+                "02 Exercises",
+            ),
+            Misconception(
+                (
+                    "That is where the normal numbers end. Smaller ones, with fewer digits, go on to "
+                    "2 to the power of -149."
+                ),
+                127,
+                "02 Exercises",
+            ),
+            Misconception(
+                (
+                    "That is the smallest normal number, but smaller ones, with fewer digits, go on to "
+                    "2 to the power of -149."
+                ),
+                126,
+                "02 Exercises",
+            ),
+            Misconception(("That is the answer for float64."), 1075, "02 Exercises"),
+            Misconception(
+                (
+                    "That is float64, and 2 to the power of -1074 is its smallest positive number, "
+                    "so it is not yet 0."
+                ),
+                1074,
+                "02 Exercises",
+            ),
+            Misconception(
+                ("24 binary digits say how precise a float32 is, not how small it can be."),
+                24,
+                "02 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "02.5",
-        hint="Keep a list of all earlier returns. Normalize first, by the mean and the "
-        "variance of that list (0 and 1 while it is empty), and append the new returns "
-        "afterwards.",
         key=normalized_by_earlier_batches,
+        points=3,
         cases=[
             ([np.array([1.0, 3.0, 8.0]), np.array([5.0, 6.0])],),
             ([np.array([1.0, 3.0, 8.0]), np.array([6.0]), np.array([2.0, 4.0])],),
         ],
-        mistakes={
-            "A batch is normalized by what was seen before it; it joins the statistics "
-            "afterwards.": _with_this_batch_in_the_statistics,
-            "The first batch is normalized by its own mean and standard deviation, but "
-            "before it there are only mean 0 and variance 1.": (
-                lambda batches: [(G - G.mean()) / np.sqrt(G.var() + 1e-8) for G in batches]
+        misconceptions=[
+            Misconception(
+                (
+                    "A batch is normalized by what was seen before it; it joins the statistics "
+                    "afterwards."
+                ),
+                _with_this_batch_in_the_statistics,
+                "02 Exercises",
             ),
-            "Divide by the standard deviation, the square root of the variance.": (
-                _divided_by_the_variance
+            Misconception(
+                (
+                    "The first batch is normalized by its own mean and standard deviation, but "
+                    "before it there are only mean 0 and variance 1."
+                ),
+                lambda batches: [(G - G.mean()) / np.sqrt(G.var() + 1e-8) for G in batches],
+                "02 Exercises",
             ),
-            "The statistics are those of all earlier batches together, not of the last one.": (
-                _with_the_last_batch_alone
+            Misconception(
+                ("Divide by the standard deviation, the square root of the variance."),
+                _divided_by_the_variance,
+                "02 Exercises",
             ),
-            "Nothing was normalized.": lambda batches: batches,
-        },
+            Misconception(
+                ("The statistics are those of all earlier batches together, not of the last one."),
+                _with_the_last_batch_alone,
+                "02 Exercises",
+            ),
+            Misconception(("Nothing was normalized."), lambda batches: batches, "02 Exercises"),
+        ],
     ),
 ]

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from pg_edu.actions import from_box, to_box
-from pg_edu.course import Exercise
+from pg_edu.course.records import Exercise, Misconception
 from pg_edu.types import Floats
 
 
@@ -72,136 +72,219 @@ PUSH = 1.0 / (0.5 * math.sqrt(2.0 * math.pi))
 EXERCISES = [
     Exercise(
         "05.1",
-        hint="First np.tanh, then the straight line that takes -1 to low and 1 to high; u = 0 "
-        "must give the middle of the range.",
         key=_to_motor,
+        points=1,
         cases=[
             (np.array([[0.5, -1.5], [0.0, 0.0]]), LOW, HIGH),
             (np.array([[3.0, -0.2]]), np.array([-1.0, 4.0]), np.array([1.0, 5.0])),
         ],
-        mistakes={
-            "This clips, but the exercise asks for tanh.": (
-                lambda u, low, high: _line(np.clip(u, -1, 1), low, high)
+        misconceptions=[
+            Misconception(
+                ("This clips, but the exercise asks for tanh."),
+                lambda u, low, high: _line(np.clip(u, -1, 1), low, high),
+                "05 Exercises",
             ),
-            "The raw action is scaled but not bounded: a large one leaves the range.": _line,
-            "The bounded action lies in [-1, 1], but it has not been scaled.": (
-                lambda u, low, high: np.tanh(u)
+            Misconception(
+                ("The raw action is scaled but not bounded: a large one leaves the range."),
+                _line,
+                "05 Exercises",
             ),
-            "The range is not symmetric: its middle, (low + high) / 2, is missing.": (
-                lambda u, low, high: (high - low) / 2 * np.tanh(u)
+            Misconception(
+                ("The bounded action lies in [-1, 1], but it has not been scaled."),
+                lambda u, low, high: np.tanh(u),
+                "05 Exercises",
             ),
-            "tanh ranges from -1 to 1, a width of 2: here -1 falls below low.": (
-                lambda u, low, high: low + (high - low) * np.tanh(u)
+            Misconception(
+                ("The range is not symmetric: its middle, (low + high) / 2, is missing."),
+                lambda u, low, high: (high - low) / 2 * np.tanh(u),
+                "05 Exercises",
             ),
-            "Bound first, then scale: here tanh came after the scaling.": (
-                lambda u, low, high: _line(np.tanh(_line(u, low, high)), low, high)
+            Misconception(
+                ("tanh ranges from -1 to 1, a width of 2: here -1 falls below low."),
+                lambda u, low, high: low + (high - low) * np.tanh(u),
+                "05 Exercises",
             ),
-            "low and high are swapped: the motor turns the other way.": (
-                lambda u, low, high: _to_motor(-u, low, high)
+            Misconception(
+                ("Bound first, then scale: here tanh came after the scaling."),
+                lambda u, low, high: _line(np.tanh(_line(u, low, high)), low, high),
+                "05 Exercises",
             ),
-        },
+            Misconception(
+                ("low and high are swapped: the motor turns the other way."),
+                lambda u, low, high: _to_motor(-u, low, high),
+                "05 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "05.2",
-        hint="Undo the last operation first: back to [-1, 1], then np.arctanh.",
         key=_from_motor,
+        points=1,
         cases=[
             (np.array([[7.5, -1.0], [5.0, 0.0]]), LOW, HIGH),
             (np.array([[0.9, 4.1]]), np.array([-1.0, 4.0]), np.array([1.0, 5.0])),
         ],
-        mistakes={
-            "It is back in [-1, 1], but tanh has not been undone.": _line_inverse,
-            "The inverse of tanh is np.arctanh (arctan belongs to tan, and 1 / tanh is not "
-            "the inverse).": (lambda a, low, high: np.arctan(_line_inverse(a, low, high))),
-            "This applies tanh once more, but its inverse np.arctanh is needed.": (
-                lambda a, low, high: np.tanh(_line_inverse(a, low, high))
+        misconceptions=[
+            Misconception(
+                ("It is back in [-1, 1], but tanh has not been undone."),
+                _line_inverse,
+                "05 Exercises",
             ),
-            "This unscales to [0, 1], but tanh ranges from -1 to 1.": (
-                lambda a, low, high: np.arctanh((a - low) / (high - low))
+            Misconception(
+                (
+                    "The inverse of tanh is np.arctanh (arctan belongs to tan, and 1 / tanh is not "
+                    "the inverse)."
+                ),
+                lambda a, low, high: np.arctan(_line_inverse(a, low, high)),
+                "05 Exercises",
             ),
-            "low and high are swapped: the sign is wrong.": (
-                lambda a, low, high: -_from_motor(a, low, high)
+            Misconception(
+                ("This applies tanh once more, but its inverse np.arctanh is needed."),
+                lambda a, low, high: np.tanh(_line_inverse(a, low, high)),
+                "05 Exercises",
             ),
-        },
+            Misconception(
+                ("This unscales to [0, 1], but tanh ranges from -1 to 1."),
+                lambda a, low, high: np.arctanh((a - low) / (high - low)),
+                "05 Exercises",
+            ),
+            Misconception(
+                ("low and high are swapped: the sign is wrong."),
+                lambda a, low, high: -_from_motor(a, low, high),
+                "05 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "05.3",
-        hint="Which of the two actions was drawn from the Gaussian with mean mu?",
         key=_gradient(scored=lambda u: u),
+        points=2,
         cases=[
             (np.array([0.3, 1.7, -2.2, 0.9]), 0.4, 0.5, _pay_near_a_fifth),
             (np.array([1.2, 2.5]), 1.0, 2.0, _pay_strength),
         ],
-        mistakes={
-            "That is the original line: it scores what the motor received.": (
-                _gradient(scored=lambda u: 2.0 * np.clip(u, -1.0, 1.0))
+        misconceptions=[
+            Misconception(
+                ("That is the original line: it scores what the motor received."),
+                _gradient(scored=lambda u: 2.0 * np.clip(u, -1.0, 1.0)),
+                "05 Exercises",
             ),
-            "Not scaled, but still clipped: the Gaussian drew the raw action.": (
-                _gradient(scored=lambda u: np.clip(u, -1.0, 1.0))
+            Misconception(
+                ("Not scaled, but still clipped: the Gaussian drew the raw action."),
+                _gradient(scored=lambda u: np.clip(u, -1.0, 1.0)),
+                "05 Exercises",
             ),
-            "The raw action is scored, but it is also sent: the motor accepts only -2 to 2.": (
-                _gradient(scored=lambda u: u, sent=lambda u: u)
+            Misconception(
+                ("The raw action is scored, but it is also sent: the motor accepts only -2 to 2."),
+                _gradient(scored=lambda u: u, sent=lambda u: u),
+                "05 Exercises",
             ),
-            "The motor gets the bounded action without its scale.": (
-                _gradient(scored=lambda u: u, sent=lambda u: np.clip(u, -1.0, 1.0))
+            Misconception(
+                ("The motor gets the bounded action without its scale."),
+                _gradient(scored=lambda u: u, sent=lambda u: np.clip(u, -1.0, 1.0)),
+                "05 Exercises",
             ),
-            "This divides by sigma; the derivative in mu divides by the variance, sigma**2.": (
+            Misconception(
+                ("This divides by sigma; the derivative in mu divides by the variance, sigma**2."),
                 lambda u, mu, sigma, motor: (
                     sigma * _gradient(scored=lambda u: u)(u, mu, sigma, motor)
-                )
+                ),
+                "05 Exercises",
             ),
-            "That is the sum over the batch, but the exercise asks for the mean.": (
+            Misconception(
+                ("That is the sum over the batch, but the exercise asks for the mean."),
                 lambda u, mu, sigma, motor: (
                     len(u) * _gradient(scored=lambda u: u)(u, mu, sigma, motor)
-                )
+                ),
+                "05 Exercises",
             ),
-        },
+        ],
     ),
     Exercise(
         "05.4",
-        hint="(a) is the lemma of notebook 01; for (b), E[(u + 1)⁺] = sigma / sqrt(2 pi).",
         key=(0.0, PUSH),
-        tolerance=0.01,
-        mistakes={
-            "The lemma holds for what the Gaussian drew, not for the clipped number.": (0.0, 0.0),
-            "(b) has the wrong sign: below the lower bound, clipping moves actions up.": (
-                0.0,
-                -PUSH,
+        points=2,
+        decimals=2,
+        misconceptions=[
+            Misconception(
+                ("The lemma holds for what the Gaussian drew, not for the clipped number."),
+                (0.0, 0.0),
+                "05 Exercises",
             ),
-            "In (b) the factor 1 / sigma^2 of the score is missing.": (0.0, PUSH / 4.0),
-            "In (b) divide by the variance, not by the standard deviation.": (0.0, PUSH / 2.0),
-            "The two are in the wrong order: (a) is raw, (b) is clipped.": (PUSH, 0.0),
-        },
+            Misconception(
+                ("(b) has the wrong sign: below the lower bound, clipping moves actions up."),
+                (
+                    0.0,
+                    -PUSH,
+                ),
+                "05 Exercises",
+            ),
+            Misconception(
+                ("In (b) the factor 1 / sigma^2 of the score is missing."),
+                (0.0, PUSH / 4.0),
+                "05 Exercises",
+            ),
+            Misconception(
+                ("In (b) divide by the variance, not by the standard deviation."),
+                (0.0, PUSH / 2.0),
+                "05 Exercises",
+            ),
+            Misconception(
+                ("The two are in the wrong order: (a) is raw, (b) is clipped."),
+                (PUSH, 0.0),
+                "05 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "05.5",
-        hint="Where the valve is closed, take the derivative of log P(u <= 0) with respect to mu.",
         key=_valve_score(lambda z, sigma: -_density(z) / (sigma * _probability_above(z))),
+        points=3,
         cases=[
             (np.array([-2.0, -0.1, 0.4, 3.0]), 0.5, 0.6),
             (np.array([-1.0, 1.0]), -0.3, 2.0),
         ],
-        mistakes={
-            "This scores u. That is unbiased, but a closed valve is the same action for every u "
-            "and needs the same score.": (lambda u, mu, sigma: (u - mu) / sigma**2),
-            "This scores max(u, 0) under the Gaussian, which is biased.": (
-                _valve_score(lambda z, sigma: -z / sigma)
+        misconceptions=[
+            Misconception(
+                (
+                    "This scores u. That is unbiased, but a closed valve is the same action for every u "
+                    "and needs the same score."
+                ),
+                lambda u, mu, sigma: (u - mu) / sigma**2,
+                "05 Exercises",
             ),
-            "A closed valve needs a score, too: 0 would be biased.": (
-                _valve_score(lambda z, sigma: 0.0)
+            Misconception(
+                ("This scores max(u, 0) under the Gaussian, which is biased."),
+                _valve_score(lambda z, sigma: -z / sigma),
+                "05 Exercises",
             ),
-            "The sign is wrong: the higher the mean, the less often the valve is closed.": (
-                _valve_score(lambda z, sigma: _density(z) / (sigma * _probability_above(z)))
+            Misconception(
+                ("A closed valve needs a score, too: 0 would be biased."),
+                _valve_score(lambda z, sigma: 0.0),
+                "05 Exercises",
             ),
-            "That is the derivative of the probability; for its logarithm, divide by P(u <= 0).": (
-                _valve_score(lambda z, sigma: -_density(z) / sigma)
+            Misconception(
+                ("The sign is wrong: the higher the mean, the less often the valve is closed."),
+                _valve_score(lambda z, sigma: _density(z) / (sigma * _probability_above(z))),
+                "05 Exercises",
             ),
-            "The inner derivative, 1 / sigma, is missing.": (
-                _valve_score(lambda z, sigma: -_density(z) / _probability_above(z))
+            Misconception(
+                (
+                    "That is the derivative of the probability; for its logarithm, divide by P(u <= 0)."
+                ),
+                _valve_score(lambda z, sigma: -_density(z) / sigma),
+                "05 Exercises",
             ),
-            "You divided by the probability that the valve is open, but it is closed.": (
-                _valve_score(lambda z, sigma: -_density(z) / (sigma * _probability_above(-z)))
+            Misconception(
+                ("The inner derivative, 1 / sigma, is missing."),
+                _valve_score(lambda z, sigma: -_density(z) / _probability_above(z)),
+                "05 Exercises",
             ),
-        },
+            Misconception(
+                ("You divided by the probability that the valve is open, but it is closed."),
+                _valve_score(lambda z, sigma: -_density(z) / (sigma * _probability_above(-z))),
+                "05 Exercises",
+            ),
+        ],
     ),
 ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pg_edu.course import Exercise
+from pg_edu.course.records import Exercise, Misconception
 from pg_edu.course.shared import normalized_by_earlier_batches
 from pg_edu.stats import RunningMeanStd
 from pg_edu.types import Floats, Ints
@@ -43,36 +43,67 @@ def _normalized_with_an_offset_to_the_deviation(batches: list[Floats]) -> list[F
 EXERCISES = [
     Exercise(
         "06.1",
-        hint="Count the minibatches of one pass; no minibatch is smaller than batch_size.",
         key=6,
-        mistakes={
-            "A pass has two steps, not three: the two remaining rows join the minibatch "
-            "before them.": 9,
-            "That is the number for one pass, and there are three passes.": 2,
-            "That is the number of passes; each of them takes several steps.": 3,
-            "Each pass is split on its own; the thirty rows are not joined.": 7,
-        },
+        points=1,
+        misconceptions=[
+            Misconception(
+                (
+                    "A pass has two steps, not three: the two remaining rows join the minibatch "
+                    "before them."
+                ),
+                9,
+                "06 Exercises",
+            ),
+            Misconception(
+                ("That is the number for one pass, and there are three passes."), 2, "06 Exercises"
+            ),
+            Misconception(
+                ("That is the number of passes; each of them takes several steps."),
+                3,
+                "06 Exercises",
+            ),
+            Misconception(
+                ("Each pass is split on its own; the thirty rows are not joined."),
+                7,
+                "06 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "06.2",
-        hint="Where nothing moves, the mean of r(a) (e_a - pi) over the batch is 0: solve for pi.",
         key=(2 / 7, 0.0, 5 / 7),
-        mistakes={
-            "That is where the true gradient leads, but these steps know nothing except this "
-            "batch.": (0.0, 0.0, 1.0),
-            "These are the frequencies in the batch, but the rewards of the arms count, too.": (
-                (0.5, 0.25, 0.25)
+        points=2,
+        decimals=2,
+        misconceptions=[
+            Misconception(
+                (
+                    "That is where the true gradient leads, but these steps know nothing except this "
+                    "batch."
+                ),
+                (0.0, 0.0, 1.0),
+                "06 Exercises",
             ),
-            "Arm 0 was drawn twice: both of its rewards count.": (1 / 6, 0.0, 5 / 6),
-            "That is the policy before the first step if all logits are equal.": (1 / 3,) * 3,
-        },
-        tolerance=0.01,
+            Misconception(
+                ("These are the frequencies in the batch, but the rewards of the arms count, too."),
+                (0.5, 0.25, 0.25),
+                "06 Exercises",
+            ),
+            Misconception(
+                ("Arm 0 was drawn twice: both of its rewards count."),
+                (1 / 6, 0.0, 5 / 6),
+                "06 Exercises",
+            ),
+            Misconception(
+                ("That is the policy before the first step if all logits are equal."),
+                (1 / 3,) * 3,
+                "06 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "06.3",
-        hint="For each row compute the ratio new/old of its arm, times its reward, times "
-        "(one-hot - new); then take the mean over the rows.",
         key=_weighted_step,
+        points=2,
         cases=[
             (
                 np.array([2, 0, 2, 1]),
@@ -82,51 +113,72 @@ EXERCISES = [
             ),
             (np.array([0]), np.array([2.0]), np.array([0.5, 0.5]), np.array([0.25, 0.75])),
         ],
-        mistakes={
-            "The ratio is inverted: what the new policy would do more often must count more.": (
-                lambda arms, rewards, old, new: _step(old[arms] / new[arms] * rewards, arms, new)
+        misconceptions=[
+            Misconception(
+                ("The ratio is inverted: what the new policy would do more often must count more."),
+                lambda arms, rewards, old, new: _step(old[arms] / new[arms] * rewards, arms, new),
+                "06 Exercises",
             ),
-            "The weights are missing: that is the plain second step.": (
-                lambda arms, rewards, old, new: _step(rewards, arms, new)
+            Misconception(
+                ("The weights are missing: that is the plain second step."),
+                lambda arms, rewards, old, new: _step(rewards, arms, new),
+                "06 Exercises",
             ),
-            "The score must be that of the new policy, one-hot minus new.": (
-                lambda arms, rewards, old, new: _step(new[arms] / old[arms] * rewards, arms, old)
+            Misconception(
+                ("The score must be that of the new policy, one-hot minus new."),
+                lambda arms, rewards, old, new: _step(new[arms] / old[arms] * rewards, arms, old),
+                "06 Exercises",
             ),
-            "That is the gradient of the loss: the gradient of J has the other sign.": (
-                lambda arms, rewards, old, new: -_weighted_step(arms, rewards, old, new)
+            Misconception(
+                ("That is the gradient of the loss: the gradient of J has the other sign."),
+                lambda arms, rewards, old, new: -_weighted_step(arms, rewards, old, new),
+                "06 Exercises",
             ),
-            "That is the sum over the rows; take their mean.": (
-                lambda arms, rewards, old, new: len(arms) * _weighted_step(arms, rewards, old, new)
+            Misconception(
+                ("That is the sum over the rows; take their mean."),
+                lambda arms, rewards, old, new: len(arms) * _weighted_step(arms, rewards, old, new),
+                "06 Exercises",
             ),
-            "The weights are divided by their sum, which makes the estimate biased.": (
+            Misconception(
+                ("The weights are divided by their sum, which makes the estimate biased."),
                 lambda arms, rewards, old, new: (
                     len(arms)
                     * _weighted_step(arms, rewards, old, new)
                     / (new[arms] / old[arms]).sum()
-                )
+                ),
+                "06 Exercises",
             ),
-        },
+        ],
     ),
     Exercise(
         "06.4",
-        hint="Normalize first, and update the statistics with the batch afterwards; divide by "
-        "sqrt(variance + 1e-8).",
         key=normalized_by_earlier_batches,
+        points=2,
         cases=[
             ([np.array([3.0, 1.0]), np.array([6.0]), np.array([2.0, 4.0])],),
             ([np.array([1.0, 1.0]), np.array([1.0, 1.001])],),
         ],
-        mistakes={
-            "The batch is part of the statistics by which it is normalized.": _normalized_too_late,
-            "Each batch is normalized by itself, but the earlier returns should be used.": (
-                _normalized_each_by_itself
+        misconceptions=[
+            Misconception(
+                ("The batch is part of the statistics by which it is normalized."),
+                _normalized_too_late,
+                "06 Exercises",
             ),
-            "All earlier returns count, not only those of the last batch.": (
-                _normalized_by_the_last_batch
+            Misconception(
+                ("Each batch is normalized by itself, but the earlier returns should be used."),
+                _normalized_each_by_itself,
+                "06 Exercises",
             ),
-            "Add 1e-8 to the variance, under the square root, not to the standard deviation.": (
-                _normalized_with_an_offset_to_the_deviation
+            Misconception(
+                ("All earlier returns count, not only those of the last batch."),
+                _normalized_by_the_last_batch,
+                "06 Exercises",
             ),
-        },
+            Misconception(
+                ("Add 1e-8 to the variance, under the square root, not to the standard deviation."),
+                _normalized_with_an_offset_to_the_deviation,
+                "06 Exercises",
+            ),
+        ],
     ),
 ]

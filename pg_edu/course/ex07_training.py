@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pg_edu.course import Exercise
+from pg_edu.course.records import Exercise, Misconception
 from pg_edu.types import Flags, Floats, Ints
 
 
@@ -74,95 +74,173 @@ def _flags(*rows: str) -> Flags:
 EXERCISES = [
     Exercise(
         "07.1",
-        hint="After the step that ends an episode, the next step in that environment is ignored.",
         key=_steps,
+        points=1,
         cases=[
             (_flags("..", "x.", ".x", "..", "x."),),
             (_flags("...", "x.x", "...", "x.."),),
         ],
-        mistakes={
-            "The step that ends an episode is one of its steps; the one after it is not.": (
-                lambda done: ~done
+        misconceptions=[
+            Misconception(
+                ("The step that ends an episode is one of its steps; the one after it is not."),
+                lambda done: ~done,
+                "07 Exercises",
             ),
-            "You dropped the step before the end. The step after the end is the one that is "
-            "ignored.": _steps_without_the_one_before_an_end,
-            "np.roll is circular: an end in the last row removes the first row.": (
-                lambda done: ~np.roll(done, 1, axis=0)
+            Misconception(
+                (
+                    "You dropped the step before the end. The step after the end is the one that is "
+                    "ignored."
+                ),
+                _steps_without_the_one_before_an_end,
+                "07 Exercises",
             ),
-            "Every row was kept, including those in which the action was ignored.": np.ones_like,
-            "Those are the ignored rows. The exercise asks for the others.": lambda done: (
-                ~_steps(done)
+            Misconception(
+                ("np.roll is circular: an end in the last row removes the first row."),
+                lambda done: ~np.roll(done, 1, axis=0),
+                "07 Exercises",
             ),
-            "The ignored rows are gone, but so is the last step of each episode.": (
-                lambda done: _steps(done) & ~done
+            Misconception(
+                ("Every row was kept, including those in which the action was ignored."),
+                np.ones_like,
+                "07 Exercises",
             ),
-        },
+            Misconception(
+                ("Those are the ignored rows. The exercise asks for the others."),
+                lambda done: ~_steps(done),
+                "07 Exercises",
+            ),
+            Misconception(
+                ("The ignored rows are gone, but so is the last step of each episode."),
+                lambda done: _steps(done) & ~done,
+                "07 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "07.2",
-        hint="If both are short: 1. If both are long: 3. If there is one of each: the first is "
-        "over at step 1, and the next episode of its environment may or may not be over before "
-        "step 3.",
         key=7 / 4,
-        mistakes={
-            "That is the mean over all episodes, but these two were the first to end.": 2,
-            "If one of each begins, the second to end is not always a short one.": 1.5,
-            "That is the sum of the two lengths, but the question is about their mean.": 3.5,
-            "Long episodes count, too, if both environments begin with one.": 1,
-        },
+        points=1,
+        misconceptions=[
+            Misconception(
+                ("That is the mean over all episodes, but these two were the first to end."),
+                2,
+                "07 Exercises",
+            ),
+            Misconception(
+                ("If one of each begins, the second to end is not always a short one."),
+                1.5,
+                "07 Exercises",
+            ),
+            Misconception(
+                ("That is the sum of the two lengths, but the question is about their mean."),
+                3.5,
+                "07 Exercises",
+            ),
+            Misconception(
+                ("Long episodes count, too, if both environments begin with one."),
+                1,
+                "07 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "07.3",
-        hint="Episode k belongs to environment k % N, where it is number k // N.",
         key=_fair,
+        points=2,
         cases=[
             (np.array([[10, 10, 90, 10], [100, 20, 10, 30], [30, 70, 10, 10]]), 3),
             (np.array([[10, 10, 90, 10], [100, 20, 10, 30], [30, 70, 10, 10]]), 5),
             (np.array([[7, 1, 5], [2, 2, 2]]), 5),
         ],
-        mistakes={
-            "Those are the first to end: the winners of a race.": _first_to_end,
-            "Episode k belongs to environment k % N; you took all episodes of the first "
-            "environments.": (lambda lengths, n: float(lengths.ravel()[:n].mean())),
-            "Those are the shortest episodes.": lambda lengths, n: float(
-                np.sort(lengths, axis=None)[:n].mean()
+        misconceptions=[
+            Misconception(
+                ("Those are the first to end: the winners of a race."),
+                _first_to_end,
+                "07 Exercises",
             ),
-            "That is the total length; divide by the number of episodes.": (
-                lambda lengths, n: n * _fair(lengths, n)
+            Misconception(
+                (
+                    "Episode k belongs to environment k % N; you took all episodes of the first "
+                    "environments."
+                ),
+                lambda lengths, n: float(lengths.ravel()[:n].mean()),
+                "07 Exercises",
             ),
-            "Those are the first episodes of all environments, whatever n is.": (
-                lambda lengths, n: float(lengths[:, 0].mean())
+            Misconception(
+                ("Those are the shortest episodes."),
+                lambda lengths, n: float(np.sort(lengths, axis=None)[:n].mean()),
+                "07 Exercises",
             ),
-            "Those are all episodes, whatever n is.": (lambda lengths, n: float(lengths.mean())),
-            "Those are too many: if n is not a multiple of N, some environments give one "
-            "episode fewer.": (
-                lambda lengths, n: float(lengths[:, : -(-n // len(lengths))].mean())
+            Misconception(
+                ("That is the total length; divide by the number of episodes."),
+                lambda lengths, n: n * _fair(lengths, n),
+                "07 Exercises",
             ),
-        },
+            Misconception(
+                ("Those are the first episodes of all environments, whatever n is."),
+                lambda lengths, n: float(lengths[:, 0].mean()),
+                "07 Exercises",
+            ),
+            Misconception(
+                ("Those are all episodes, whatever n is."),
+                lambda lengths, n: float(lengths.mean()),
+                "07 Exercises",
+            ),
+            Misconception(
+                (
+                    "Those are too many: if n is not a multiple of N, some environments give one "
+                    "episode fewer."
+                ),
+                lambda lengths, n: float(lengths[:, : -(-n // len(lengths))].mean()),
+                "07 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "07.4",
-        hint="Only the environments whose episode is over may start again at 0.",
         key=_returns,
+        points=2,
         cases=[
             (np.array([[1.0, 10], [2, 20], [3, 30], [4, 40]]), _flags("..", "x.", ".x", "x.")),
             (np.ones((5, 3)), _flags("...", "x.x", ".x.", "...", "x..")),
         ],
-        mistakes={
-            "That is the suspect, unchanged: one end resets the sums of all environments.": (
-                _returns_that_begin_together
+        misconceptions=[
+            Misconception(
+                ("That is the suspect, unchanged: one end resets the sums of all environments."),
+                _returns_that_begin_together,
+                "07 Exercises",
             ),
-            "An episode begins with a sum of 0, but the rewards of the one before are still "
-            "in it.": (lambda rew, done: _returns(rew, done, kept=1.0)),
-            "The reward of the last step belongs to the episode, too.": _without_the_last_reward,
-            "The numbers are right, but the order is wrong: they must come in the order in "
-            "which episodes end.": _returns_environment_by_environment,
-            "Those are the rewards of the last steps only; earlier steps were rewarded, too.": (
-                lambda rew, done: rew[done].tolist()
+            Misconception(
+                (
+                    "An episode begins with a sum of 0, but the rewards of the one before are still "
+                    "in it."
+                ),
+                lambda rew, done: _returns(rew, done, kept=1.0),
+                "07 Exercises",
             ),
-            "Episodes that are not over have no return yet.": (
-                lambda rew, done: _returns(rew, np.vstack([done[:-1], np.ones_like(done[-1:])]))
+            Misconception(
+                ("The reward of the last step belongs to the episode, too."),
+                _without_the_last_reward,
+                "07 Exercises",
             ),
-        },
+            Misconception(
+                (
+                    "The numbers are right, but the order is wrong: they must come in the order in "
+                    "which episodes end."
+                ),
+                _returns_environment_by_environment,
+                "07 Exercises",
+            ),
+            Misconception(
+                ("Those are the rewards of the last steps only; earlier steps were rewarded, too."),
+                lambda rew, done: rew[done].tolist(),
+                "07 Exercises",
+            ),
+            Misconception(
+                ("Episodes that are not over have no return yet."),
+                lambda rew, done: _returns(rew, np.vstack([done[:-1], np.ones_like(done[-1:])])),
+                "07 Exercises",
+            ),
+        ],
     ),
 ]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pg_edu.course import Exercise
+from pg_edu.course.records import Exercise, Misconception
 from pg_edu.returns import discounted_returns
 from pg_edu.types import Flags, Floats, Ints
 
@@ -95,54 +95,89 @@ def _bugs_left() -> dict[str, Callable[..., Tensor]]:
 EXERCISES = [
     Exercise(
         "10.1",
-        hint="Count the successes that end before all three copies are in a failure, up to "
-        "three of them.",
         key=11 / 16,
-        mistakes={
-            "That is the true share, and also the probability that all three are successes; "
-            "cases with one or two successes add to it.": 0.5,
-            "Failures are reported, too, if all copies are in one.": 1.0,
-            "That is for the first episode to end. The second and the third are successes less "
-            "often.": 7 / 8,
-            "That is the share with two copies. With three the race is worse.": 5 / 8,
-            "That is the number of successes; give their share among three.": 33 / 16,
-            "That is the share of failures.": 5 / 16,
-            "That is a percentage; give a share.": 68.75,
-        },
+        points=2,
+        misconceptions=[
+            Misconception(
+                (
+                    "That is the true share, and also the probability that all three are successes; "
+                    "cases with one or two successes add to it."
+                ),
+                0.5,
+                "10 Exercises",
+            ),
+            Misconception(
+                ("Failures are reported, too, if all copies are in one."), 1.0, "10 Exercises"
+            ),
+            Misconception(
+                (
+                    "That is for the first episode to end. The second and the third are successes less "
+                    "often."
+                ),
+                7 / 8,
+                "10 Exercises",
+            ),
+            Misconception(
+                ("That is the share with two copies. With three the race is worse."),
+                5 / 8,
+                "10 Exercises",
+            ),
+            Misconception(
+                ("That is the number of successes; give their share among three."),
+                33 / 16,
+                "10 Exercises",
+            ),
+            Misconception(("That is the share of failures."), 5 / 16, "10 Exercises"),
+            Misconception(("That is a percentage; give a share."), 68.75, "10 Exercises"),
+        ],
     ),
     Exercise(
         "10.2",
-        hint="The derivative of component i with respect to coordinate j is a difference quotient; "
-        "make a matrix of them, and compare it with its transpose.",
         key=_asymmetry,
+        points=2,
         cases=[
             (bowl, np.array([0.3, -0.2])),
             (product, np.array([1.0, 2.0, -5.0])),
             (whirl, np.array([0.3, -0.2])),
         ],
-        mistakes={
-            "That is the largest entry of the Jacobian; compare it with its transpose.": (
-                lambda field, x: float(abs(_jacobian(field, x)).max())
-            ),
-            "The sign does not matter: take the absolute value, then the largest entry.": (
-                lambda field, x: float((np.triu(_jacobian(field, x) - _jacobian(field, x).T)).min())
-            ),
-            "That is twice as much: divide the difference by the whole distance, 2 h.": (
-                lambda field, x: 2 * _asymmetry(field, x)
-            ),
-            "That is half of it, as in (J - Jᵀ) / 2; the exercise asks for the difference "
-            "itself.": (lambda field, x: _asymmetry(field, x) / 2),
-            "That is the sum of all differences; the exercise asks for the largest.": (
-                lambda field, x: float(abs(_jacobian(field, x) - _jacobian(field, x).T).sum())
-            ),
-        },
         tolerance=1e-4,
+        misconceptions=[
+            Misconception(
+                ("That is the largest entry of the Jacobian; compare it with its transpose."),
+                lambda field, x: float(abs(_jacobian(field, x)).max()),
+                "10 Exercises",
+            ),
+            Misconception(
+                ("The sign does not matter: take the absolute value, then the largest entry."),
+                lambda field, x: float(
+                    (np.triu(_jacobian(field, x) - _jacobian(field, x).T)).min()
+                ),
+                "10 Exercises",
+            ),
+            Misconception(
+                ("That is twice as much: divide the difference by the whole distance, 2 h."),
+                lambda field, x: 2 * _asymmetry(field, x),
+                "10 Exercises",
+            ),
+            Misconception(
+                (
+                    "That is half of it, as in (J - Jᵀ) / 2; the exercise asks for the difference "
+                    "itself."
+                ),
+                lambda field, x: _asymmetry(field, x) / 2,
+                "10 Exercises",
+            ),
+            Misconception(
+                ("That is the sum of all differences; the exercise asks for the largest."),
+                lambda field, x: float(abs(_jacobian(field, x) - _jacobian(field, x).T).sum()),
+                "10 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "10.3",
-        hint="Look at the array for G, at what follows the last step of an episode, and at "
-        "what each .mean() divides by.",
         key=lambda log_prob, rewards, end, gamma: _loss(log_prob, rewards, end, gamma),
+        points=3,
         cases=[
             (
                 torch.tensor([[-0.5, -1.0], [-2.0, -0.25], [-1.0, -3.0]]),
@@ -157,12 +192,18 @@ EXERCISES = [
                 0.9,
             ),
         ],
-        mistakes={
-            "That is still the suspect, with all four bugs.": _bug(**dict.fromkeys(BUGS, False)),
-            **_bugs_left(),
-            "The minus sign is missing: the optimizer minimizes, and we want to maximize.": (
-                lambda *given: -_loss(*given)
+        misconceptions=[
+            Misconception(
+                ("That is still the suspect, with all four bugs."),
+                _bug(**dict.fromkeys(BUGS, False)),
+                "10 Exercises",
             ),
-        },
+            *[Misconception(text, loss, "10 Exercises") for text, loss in _bugs_left().items()],
+            Misconception(
+                ("The minus sign is missing: the optimizer minimizes, and we want to maximize."),
+                lambda *given: -_loss(*given),
+                "10 Exercises",
+            ),
+        ],
     ),
 ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pg_edu.course import Exercise
+from pg_edu.course.records import Exercise, Misconception
 from pg_edu.course.shared import flags
 from pg_edu.types import Flags, Floats, Ints
 
@@ -44,59 +44,92 @@ def _weight(ratio: Floats, A: Floats, eps: float) -> Floats:
 EXERCISES = [
     Exercise(
         "11.1",
-        hint="Number the steps of each episode; np.bincount(t, weights=G) adds up the returns "
-        "at each number.",
         key=_baseline,
+        points=2,
         cases=[
             (np.array([3.0, 2.0, 1.0, 1.0]), flags(0, 0, 1, 1)),
             (np.array([4.0, 2.0, 6.0, 5.0, 5.0, 8.0]), flags(0, 1, 1, 0, 0, 1)),
             (np.array([1.0, 2.0, 6.0]), flags(1, 1, 1)),
         ],
-        mistakes={
-            "An episode that is over counts as 0, but you took the mean of those that are "
-            "still going on. That is unbiased, too, if no step is dropped, but it is another "
-            "baseline.": _mean_of_running_episodes,
-            "That is the mean of all episodes, including the step's own: the estimate is too "
-            "short by the factor 1 - 1/N.": (
-                lambda G, end: np.bincount(_time(end), weights=G)[_time(end)] / end.sum()
+        misconceptions=[
+            Misconception(
+                (
+                    "An episode that is over counts as 0, but you took the mean of those that are "
+                    "still going on. That is unbiased, too, if no step is dropped, but it is another "
+                    "baseline."
+                ),
+                _mean_of_running_episodes,
+                "11 Exercises",
             ),
-            "That is the sum of the others; divide by their number.": (
-                lambda G, end: _baseline(G, end) * (end.sum() - 1)
+            Misconception(
+                (
+                    "That is the mean of all episodes, including the step's own: the estimate is too "
+                    "short by the factor 1 - 1/N."
+                ),
+                lambda G, end: np.bincount(_time(end), weights=G)[_time(end)] / end.sum(),
+                "11 Exercises",
             ),
-            "You divided by N, but there are N - 1 others.": (
-                lambda G, end: _baseline(G, end) * (end.sum() - 1) / end.sum()
+            Misconception(
+                ("That is the sum of the others; divide by their number."),
+                lambda G, end: _baseline(G, end) * (end.sum() - 1),
+                "11 Exercises",
             ),
-            "Those are the returns after subtraction; the exercise asks for what is subtracted.": (
-                lambda G, end: G - _baseline(G, end)
+            Misconception(
+                ("You divided by N, but there are N - 1 others."),
+                lambda G, end: _baseline(G, end) * (end.sum() - 1) / end.sum(),
+                "11 Exercises",
             ),
-            "That is one number for all steps: compare with the others at the same t.": (
-                lambda G, end: np.full(len(G), G.mean())
+            Misconception(
+                (
+                    "Those are the returns after subtraction; the exercise asks for what is subtracted."
+                ),
+                lambda G, end: G - _baseline(G, end),
+                "11 Exercises",
             ),
-        },
+            Misconception(
+                ("That is one number for all steps: compare with the others at the same t."),
+                lambda G, end: np.full(len(G), G.mean()),
+                "11 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "11.2",
-        hint="E[sigma] / (p (1 - p)): which groups have a standard deviation that is not 0, "
-        "how often, and how large is it?",
         key=3.0,
-        mistakes={
-            "That is for infinite groups and p = 1/2.": 2.0,
-            "With one right answer in ten, sigma is 0.3, not 1.": 10.0,
-            "Nearly: sigma, with the divisor G, is the square root of 1/10 times 9/10.": (
-                np.sqrt(10.0)
+        points=2,
+        decimals=2,
+        misconceptions=[
+            Misconception(("That is for infinite groups and p = 1/2."), 2.0, "11 Exercises"),
+            Misconception(
+                ("With one right answer in ten, sigma is 0.3, not 1."), 10.0, "11 Exercises"
             ),
-            "That is sigma itself, for one right answer in ten; how often is there one, compared "
-            "with p?": 0.3,
-            "Take the square root: the update is divided by the standard deviation, not by the "
-            "variance.": 9.0,
-        },
-        tolerance=1e-3,
+            Misconception(
+                ("Nearly: sigma, with the divisor G, is the square root of 1/10 times 9/10."),
+                np.sqrt(10.0),
+                "11 Exercises",
+            ),
+            Misconception(
+                (
+                    "That is sigma itself, for one right answer in ten; how often is there one, compared "
+                    "with p?"
+                ),
+                0.3,
+                "11 Exercises",
+            ),
+            Misconception(
+                (
+                    "Take the square root: the update is divided by the standard deviation, not by the "
+                    "variance."
+                ),
+                9.0,
+                "11 Exercises",
+            ),
+        ],
     ),
     Exercise(
         "11.3",
-        hint="Take the sum over the tokens of an answer and the mean over the answers; compare "
-        "each answer with the others.",
         key=_loss,
+        points=2,
         cases=[
             (
                 np.array([[-1.0, -2.0, 0.0], [-0.5, -0.5, -1.0]]),
@@ -109,63 +142,95 @@ EXERCISES = [
                 np.array([0.0, 1.0, 0.0, 0.0]),
             ),
         ],
-        mistakes={
-            "That is the loss with both bugs still in it.": (
+        misconceptions=[
+            Misconception(
+                ("That is the loss with both bugs still in it."),
                 lambda log_prob, mask, reward: (
                     -((reward - reward.mean())[:, None] * log_prob * mask).sum() / mask.sum()
-                )
+                ),
+                "11 Exercises",
             ),
-            "The baseline is right, but the sum is still divided by the number of tokens, "
-            "which depends on the answers.": (
+            Misconception(
+                (
+                    "The baseline is right, but the sum is still divided by the number of tokens, "
+                    "which depends on the answers."
+                ),
                 lambda log_prob, mask, reward: (
                     _loss(log_prob, mask, reward) * len(reward) / mask.sum()
-                )
+                ),
+                "11 Exercises",
             ),
-            "The denominator is right, but the answer's own reward is still in its baseline.": (
-                lambda log_prob, mask, reward: _loss(log_prob, mask, reward) * (1 - 1 / len(reward))
+            Misconception(
+                ("The denominator is right, but the answer's own reward is still in its baseline."),
+                lambda log_prob, mask, reward: (
+                    _loss(log_prob, mask, reward) * (1 - 1 / len(reward))
+                ),
+                "11 Exercises",
             ),
-            "That is the average over the tokens of each answer: it favors short right "
-            "answers and long wrong ones.": (
+            Misconception(
+                (
+                    "That is the average over the tokens of each answer: it favors short right "
+                    "answers and long wrong ones."
+                ),
                 lambda log_prob, mask, reward: _loss(
                     log_prob / mask.sum(axis=1, keepdims=True), mask, reward
-                )
+                ),
+                "11 Exercises",
             ),
-            "The padding must not count: multiply by the mask.": (
-                lambda log_prob, mask, reward: _loss(log_prob, np.ones_like(mask), reward)
+            Misconception(
+                ("The padding must not count: multiply by the mask."),
+                lambda log_prob, mask, reward: _loss(log_prob, np.ones_like(mask), reward),
+                "11 Exercises",
             ),
-            "The sign is wrong: a loss should fall, and the reward should rise.": (
-                lambda log_prob, mask, reward: -_loss(log_prob, mask, reward)
+            Misconception(
+                ("The sign is wrong: a loss should fall, and the reward should rise."),
+                lambda log_prob, mask, reward: -_loss(log_prob, mask, reward),
+                "11 Exercises",
             ),
-            "Divide the sum over the answers by their number.": (
-                lambda log_prob, mask, reward: _loss(log_prob, mask, reward) * len(reward)
+            Misconception(
+                ("Divide the sum over the answers by their number."),
+                lambda log_prob, mask, reward: _loss(log_prob, mask, reward) * len(reward),
+                "11 Exercises",
             ),
-        },
+        ],
     ),
     Exercise(
         "11.4",
-        hint="Where the minimum is the clipped term, which is a constant, the weight is 0.",
         key=_weight,
+        points=2,
         cases=[
             (np.array([1.0, 1.5, 0.5]), np.array([2.0, 2.0, 2.0]), 0.2),
             (np.array([1.1, 1.5, 0.5]), np.array([-1.0, -2.0, -2.0]), 0.2),
         ],
-        mistakes={
-            "That is the objective; its gradient is 0 where the clip is active.": (
-                lambda ratio, A, eps: np.minimum(ratio * A, ratio.clip(1 - eps, 1 + eps) * A)
+        misconceptions=[
+            Misconception(
+                ("That is the objective; its gradient is 0 where the clip is active."),
+                lambda ratio, A, eps: np.minimum(ratio * A, ratio.clip(1 - eps, 1 + eps) * A),
+                "11 Exercises",
             ),
-            "That cuts on both sides, whatever the sign: a step in the wrong direction could "
-            "then never be undone.": (
-                lambda ratio, A, eps: np.where(np.abs(ratio - 1) > eps, 0.0, ratio * A)
+            Misconception(
+                (
+                    "That cuts on both sides, whatever the sign: a step in the wrong direction could "
+                    "then never be undone."
+                ),
+                lambda ratio, A, eps: np.where(np.abs(ratio - 1) > eps, 0.0, ratio * A),
+                "11 Exercises",
             ),
-            "The clip is missing: this is the importance ratio times the advantage.": (
-                lambda ratio, A, eps: ratio * A
+            Misconception(
+                ("The clip is missing: this is the importance ratio times the advantage."),
+                lambda ratio, A, eps: ratio * A,
+                "11 Exercises",
             ),
-            "The ratio is missing: its gradient is the ratio times that of its logarithm.": (
-                lambda ratio, A, eps: _weight(ratio, A, eps) / ratio
+            Misconception(
+                ("The ratio is missing: its gradient is the ratio times that of its logarithm."),
+                lambda ratio, A, eps: _weight(ratio, A, eps) / ratio,
+                "11 Exercises",
             ),
-            "The two cases are swapped: the clip stops what the batch wants more of.": (
-                lambda ratio, A, eps: _weight(ratio, -A, eps) * -1
+            Misconception(
+                ("The two cases are swapped: the clip stops what the batch wants more of."),
+                lambda ratio, A, eps: _weight(ratio, -A, eps) * -1,
+                "11 Exercises",
             ),
-        },
+        ],
     ),
 ]

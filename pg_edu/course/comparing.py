@@ -1,0 +1,67 @@
+"""Whether two plain results are equal, up to rounding."""
+
+from typing import Any
+
+import numpy as np
+
+from pg_edu.course.plain import Unreadable
+from pg_edu.types import Floats
+
+# A number that is small only because larger ones cancel is compared with a thousandth of them.
+CANCELLED = 1e-3
+
+
+def same(found: Any, expected: Any, tolerance: float) -> bool:
+    """Return whether a result is the expected one: the same shape and nearly the same numbers.
+
+    Args:
+        found: what `plain` made of an answer.
+        expected: what `plain` made of the right answer. Where it is a single number, the answer
+            may also be an array that holds a single number.
+        tolerance: the largest accepted error, relative to the expected number.
+    """
+    if isinstance(found, Unreadable) or isinstance(expected, Unreadable):
+        return False
+    if isinstance(expected, list):
+        if len(found) != len(expected):
+            return False
+        return all(same(f, e, tolerance) for f, e in zip(found, expected, strict=True))
+    if isinstance(found, list):
+        return False
+    if expected.ndim == 0 and found.size == 1:
+        found = found.reshape(())
+    return found.shape == expected.shape and bool(near(found, expected, tolerance).all())
+
+
+def same_value(found: Any, expected: Any, decimals: int | None) -> bool:
+    """Return whether a predicted value is another, to the decimals that the task asks for.
+
+    Args:
+        found: a plain value.
+        expected: the other plain value.
+        decimals: how many are asked for; None if the values must be equal.
+    """
+    if decimals is None or not (isinstance(found, np.ndarray) and isinstance(expected, np.ndarray)):
+        return same(found, expected, 1e-9)
+    if expected.ndim == 0 and found.size == 1:
+        found = found.reshape(())
+    if found.shape != expected.shape:
+        return False
+    half_a_digit = 0.5 * 10.0**-decimals * (1 + 1e-6)
+    return bool((abs(np.float64(found) - expected) <= half_a_digit).all())
+
+
+def near(found: Floats, expected: Floats, tolerance: float) -> Any:
+    """Return which numbers of two arrays of one shape are nearly equal, as a bool array.
+
+    NaN equals NaN, and infinity equals infinity: a mistake may lead to either.
+    """
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    finite = np.abs(expected[np.isfinite(expected)])
+    largest = finite.max(initial=0.0)
+    scale = np.maximum(np.abs(expected), CANCELLED * largest if largest > 0 else 1.0)
+    with np.errstate(invalid="ignore"):
+        close = np.abs(found - expected) <= tolerance * scale
+    equal = found == expected
+    both_nan = np.isnan(found) & np.isnan(expected)
+    return np.where(np.isfinite(expected) & np.isfinite(found), close, equal | both_nan)

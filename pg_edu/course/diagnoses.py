@@ -1,0 +1,131 @@
+"""Diagnoses by behavior: which known mistake gives the results that an answer gave?
+
+A mistake is named only if it gives the same results in every ordinary case, fixed and random. First
+come the misconceptions of the exercise, then mistakes that can be made anywhere: a sign, a factor,
+an axis, a shift. What they say is true of the results, whatever the reader's code looks like.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from pg_edu.course.common_mistakes import (
+    Results,
+    changed,
+    mistakes_by_a_factor,
+    mistakes_in_an_argument,
+    mistakes_in_the_result,
+)
+from pg_edu.course.comparing import same, same_value
+from pg_edu.course.outcomes import Outcome, expected_outcomes
+from pg_edu.course.plain import plain
+from pg_edu.course.records import Case, Exercise
+from pg_edu.course.showing import parameters
+
+
+def diagnosis(
+    exercise: Exercise, cases: list[Case], found: list[Outcome], expected: list[Outcome], first: int
+) -> str:
+    """Return what the mistake is, or "" if it is not known.
+
+    Args:
+        exercise: the record of the exercise.
+        cases: all cases in their order.
+        found: the outcomes of the answer.
+        expected: those of the key.
+        first: the first case that failed.
+    """
+    ordinary = len(cases) - len(exercise.extremes)
+    if first >= ordinary:
+        extreme = exercise.extremes[first - ordinary]
+        return _with_page(extreme.diagnosis, extreme.page)
+    results = [outcome.observed for outcome in found[:ordinary] if not outcome.problem]
+    right = [outcome.observed for outcome in expected[: len(results)]]
+    tried = cases[: len(results)]
+    if _same_numbers(results, right, exercise.tolerance):
+        return "The numbers are right, but the shape is not."
+    for text, wrong in _known_mistakes(exercise, tried, right):
+        if _agree(results, wrong, exercise.tolerance):
+            return text
+    return ""
+
+
+def diagnosis_of_a_value(exercise: Exercise, found: Any) -> str:
+    """Return what the mistake in a plain value is, or "" if it is not known."""
+    for misconception in exercise.misconceptions:
+        if same_value(found, plain(misconception.answer), exercise.decimals):
+            return _with_page(misconception.diagnosis, misconception.page)
+    if _rounded_too_soon(exercise, found):
+        return f"That is rounded too soon: give {exercise.decimals} decimals."
+    return ""
+
+
+def _rounded_too_soon(exercise: Exercise, found: Any) -> bool:
+    """Return whether a value is right with fewer decimals than asked for, but at least one."""
+    if exercise.decimals is None:
+        return False
+    right = plain(exercise.key)
+    return any(same_value(found, np.round(right, n), None) for n in range(1, exercise.decimals))
+
+
+def _with_page(text: str, page: str) -> str:
+    """Return a diagnosis with the place that explains it: "02 Backwards" is a heading of 02."""
+    notebook, heading = page.split(" ", maxsplit=1)
+    return f"{text} (notebook {notebook}, “{heading}”)"
+
+
+def _agree(found: Results, wrong: Results | None, tolerance: float) -> bool:
+    """Return whether all results of an answer are those of a mistake."""
+    if wrong is None or len(wrong) != len(found):
+        return False
+    for one, other in zip(found, wrong, strict=True):
+        if not all(same(one.get(name), value, tolerance) for name, value in other.items()):
+            return False
+    return True
+
+
+def _same_numbers(found: Results, right: Results, tolerance: float) -> bool:
+    """Return whether all results have the right numbers in another shape."""
+    for one, other in zip(found, right, strict=True):
+        for name, value in other.items():
+            given = one.get(name)
+            if not isinstance(given, np.ndarray) or not isinstance(value, np.ndarray):
+                return False
+            if not same(given.ravel(), value.ravel(), tolerance):
+                return False
+    return True
+
+
+def _known_mistakes(
+    exercise: Exercise, cases: list[Case], right: Results
+) -> Iterator[tuple[str, Results | None]]:
+    """Yield diagnoses with the results of the mistake, the most specific mistakes first."""
+    own = [
+        (_with_page(m.diagnosis, m.page), _results(exercise, m.answer, cases))
+        for m in exercise.misconceptions
+    ]
+    yield from own
+    names = parameters(exercise.key)
+
+    def key(other: list[Case]) -> Results | None:
+        return _results(exercise, exercise.key, other)
+
+    yield from mistakes_in_the_result(right)
+    yield from mistakes_by_a_factor(names, cases, right)
+    yield from mistakes_in_an_argument(names, cases, key)
+    for text, wrong in own:
+        if wrong is not None:
+            yield f"Two things. The sign is reversed. {text}", changed(wrong, np.negative)
+            for factor, results in mistakes_by_a_factor(names, cases, wrong):
+                what = factor.removeprefix("This is the right result ").rstrip(".")
+                yield f"Two things. The result is taken {what}. {text}", results
+
+
+def _results(exercise: Exercise, function: Callable[..., Any], cases: list[Case]) -> Results | None:
+    """Return the results of a function, or None if it cannot handle one of the cases."""
+    try:
+        found = expected_outcomes(function, cases, exercise.observe)
+    except Exception:  # A wrong answer may index too far, or divide by zero.
+        return None
+    return [outcome.observed for outcome in found]

@@ -1,0 +1,131 @@
+"""From an answer to its verdict: call it, compare it, and say what went wrong."""
+
+from typing import Any
+
+import numpy as np
+
+from pg_edu.course.comparing import same, same_value
+from pg_edu.course.diagnoses import diagnosis, diagnosis_of_a_value
+from pg_edu.course.outcomes import Outcome, expected_outcomes, outcomes
+from pg_edu.course.plain import Unreadable, plain
+from pg_edu.course.records import Case, Exercise, Expectation
+from pg_edu.course.showing import arguments, difference, parameters, short
+from pg_edu.course.verdicts import CORRECT, NOT_ATTEMPTED, WRONG, Verdict
+
+RANDOM_CASES = 6
+
+
+def judge(exercise: Exercise, answer: Any, seed: int = 0) -> Verdict:
+    """Return the verdict on an answer.
+
+    Args:
+        exercise: the record of the exercise.
+        answer: the reader's function or value; None or `...` if there is none yet.
+        seed: decides the random cases.
+    """
+    if answer is None or answer is Ellipsis:
+        return _verdict(exercise, NOT_ATTEMPTED)
+    if not exercise.asks_for_a_function:
+        return _judge_value(exercise, answer)
+    if not callable(answer):
+        return _verdict(exercise, WRONG, _not_a_function(exercise, answer))
+    return _judge_function(exercise, answer, cases(exercise, seed))
+
+
+def cases(exercise: Exercise, seed: int) -> list[Case]:
+    """Return the cases of an exercise in their order: fixed, random, extreme."""
+    rng = np.random.default_rng(seed)
+    drawn = [exercise.random(rng) for _ in range(RANDOM_CASES)] if exercise.random else []
+    return [*exercise.cases, *drawn, *(extreme.case for extreme in exercise.extremes)]
+
+
+def _verdict(exercise: Exercise, status: str, found: str = "", diagnosis: str = "") -> Verdict:
+    return Verdict(exercise.number, status, exercise.points, found, diagnosis)
+
+
+def _judge_value(exercise: Exercise, answer: Any) -> Verdict:
+    """Return the verdict on a predicted value, without showing the expected one."""
+    if callable(answer):
+        return _verdict(exercise, WRONG, "asks for a value, not for a function.")
+    outcome = _read(answer)
+    if outcome.problem:
+        return _verdict(exercise, WRONG, outcome.problem)
+    found = outcome.observed[""]
+    if isinstance(found, Unreadable):
+        asked = f"asks for a number, not for {found.what}. {found.advice}".rstrip()
+        return _verdict(exercise, WRONG, asked)
+    if same_value(found, plain(exercise.key), exercise.decimals):
+        return _verdict(exercise, CORRECT)
+    shown = f"{short(found)} is not the answer."
+    return _verdict(exercise, WRONG, shown, diagnosis_of_a_value(exercise, found))
+
+
+def _not_a_function(exercise: Exercise, answer: Any) -> str:
+    """Return what to say about an answer that cannot be called."""
+    wanted = ", ".join(parameters(exercise.key))
+    given = _read(answer).observed.get("", Unreadable(f"a {type(answer).__name__}"))
+    what = given.what if isinstance(given, Unreadable) else short(given)
+    return f"asks for a function of ({wanted}), not for {what}. Pass your function by its name."
+
+
+def _read(value: Any) -> Outcome:
+    """Return a value as an outcome; reading it is limited, since it may be of any class."""
+    return outcomes(lambda: value, [()])[0]
+
+
+def _judge_function(exercise: Exercise, answer: Any, tried: list[Case]) -> Verdict:
+    # What the key imports is imported now, and does not count against the time of the answer.
+    expected_outcomes(exercise.key, tried[:1], exercise.observe)
+    found = outcomes(answer, tried, exercise.observe)
+    if not found[0].attempted:
+        return _verdict(exercise, NOT_ATTEMPTED)
+    expected = expected_outcomes(exercise.key, tried, exercise.observe)
+    failed = _first_failure(exercise, found, expected)
+    if failed is None:
+        return _verdict(exercise, CORRECT)
+    if not any(outcome.problem for outcome in found) and _is_unbiased(exercise, answer):
+        return _verdict(exercise, CORRECT, "(another unbiased estimate than ours)")
+    given = f"for ({arguments(exercise.key, tried[failed])}): "
+    if found[failed].problem:
+        return _verdict(exercise, WRONG, given + found[failed].problem)
+    shown = _difference(exercise, found[failed], expected[failed])
+    named = diagnosis(exercise, tried, found, expected, failed)
+    return _verdict(exercise, WRONG, given + shown, named)
+
+
+def _first_failure(exercise: Exercise, found: list[Outcome], expected: list[Outcome]) -> int | None:
+    """Return the first case in which an answer does not give what the key gives, or None."""
+    for number, outcome in enumerate(found):
+        if outcome.problem or not outcome.attempted:
+            return number
+        if _differing(exercise, outcome, expected[number]):
+            return number
+    return None
+
+
+def _differing(exercise: Exercise, found: Outcome, expected: Outcome) -> list[str]:
+    """Return the names of the observed things that are not as expected."""
+    pairs = ((name, found.observed.get(name), right) for name, right in expected.observed.items())
+    return [name for name, one, right in pairs if not same(one, right, exercise.tolerance)]
+
+
+def _difference(exercise: Exercise, found: Outcome, expected: Outcome) -> str:
+    name = _differing(exercise, found, expected)[0]
+    return difference(name, found.observed[name], expected.observed[name], exercise.tolerance)
+
+
+def _is_unbiased(exercise: Exercise, answer: Any) -> bool:
+    """Return whether an answer has all expectations of an unbiased estimate."""
+    if not exercise.expectations:
+        return False
+    return all(_has_expectation(answer, e, exercise.tolerance) for e in exercise.expectations)
+
+
+def _has_expectation(answer: Any, expectation: Expectation, tolerance: float) -> bool:
+    found = outcomes(answer, expectation.cases)
+    results = [outcome.observed.get("") for outcome in found]
+    arrays = [np.float64(result) for result in results if isinstance(result, np.ndarray)]
+    if len(arrays) < len(expectation.cases) or len({array.shape for array in arrays}) > 1:
+        return False
+    mean = np.tensordot(np.asarray(expectation.weights), np.array(arrays), axes=1)
+    return same(mean, plain(expectation.value), tolerance)

@@ -1,0 +1,178 @@
+"""Calling a reader's answer so that nothing it does can stop the check.
+
+An answer may raise, print, change its arguments, call sys.exit, or never end. It is called in a
+thread of its own, with copies of the arguments, within a time limit. The expected results are
+computed elsewhere, so they are in no frame that the answer can see.
+"""
+
+import contextlib
+import dis
+import inspect
+import linecache
+import os
+import random
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from pg_edu.course.plain import plain
+from pg_edu.course.time_limit import TimeIsUp, finishes_within
+
+SECONDS = 1.5  # for all cases of one answer together
+
+Observe = Callable[[tuple[Any, ...], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an answer gave for one case.
+
+    Args:
+        observed: what is compared, by name, as plain arrays.
+        problem: what went wrong if there is nothing to compare; empty otherwise.
+        attempted: False if the answer is still the stub.
+    """
+
+    observed: dict[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    attempted: bool = True
+
+
+def the_result(arguments: tuple[Any, ...], result: Any) -> dict[str, Any]:
+    """Return what most exercises compare: the result alone."""
+    return {"": result}
+
+
+def loss_and_gradient(arguments: tuple[Any, ...], result: Any) -> dict[str, Any]:
+    """Return a loss and its gradient with respect to the first argument, which requires one."""
+    gradient = None
+    if isinstance(result, torch.Tensor) and result.requires_grad and result.numel() == 1:
+        gradient = torch.autograd.grad(result.sum(), arguments[0], allow_unused=True)[0]
+    return {"the loss": result, "its gradient": gradient}
+
+
+def outcomes(
+    answer: Callable[..., Any], cases: Sequence[tuple[Any, ...]], observe: Observe = the_result
+) -> list[Outcome]:
+    """Call an answer with copies of all cases, and return its outcomes up to the first problem."""
+    copies = [deepcopy(tuple(case)) for case in cases]
+    found: list[Outcome] = []
+
+    def work() -> None:
+        for arguments in copies:
+            found.append(_outcome(answer, arguments, observe))
+            if found[-1].problem or not found[-1].attempted:
+                return
+
+    with undisturbed():
+        finished = finishes_within(SECONDS, work)
+    seen = found[: len(cases)]
+    if not finished:
+        seen.append(Outcome(problem=f"it has not finished after {SECONDS} seconds."))
+    return seen
+
+
+def expected_outcomes(
+    key: Callable[..., Any], cases: Sequence[tuple[Any, ...]], observe: Observe = the_result
+) -> list[Outcome]:
+    """Call a function of ours with copies of all cases, without a limit; return its outcomes."""
+    found = []
+    with undisturbed(), torch.inference_mode(False), torch.enable_grad():
+        for case in cases:
+            arguments = deepcopy(tuple(case))
+            observed = observe(arguments, key(*arguments))
+            found.append(Outcome({name: plain(value) for name, value in observed.items()}))
+    return found
+
+
+def _outcome(answer: Callable[..., Any], arguments: tuple[Any, ...], observe: Observe) -> Outcome:
+    try:
+        result = answer(*arguments)
+        if result is None:
+            return _nothing_returned(answer)
+        return Outcome({name: plain(v) for name, v in observe(arguments, result).items()})
+    except NotImplementedError:
+        return Outcome(attempted=False)
+    except TimeIsUp:
+        raise
+    except BaseException as error:  # sys.exit and KeyboardInterrupt, too, are the answer's own.
+        return _raised(error, answer)
+
+
+def _raised(error: BaseException, answer: Callable[..., Any]) -> Outcome:
+    try:
+        if isinstance(error, TypeError) and _comes_from_the_call(error):
+            return Outcome(problem=f"the call itself failed: {_words(error)}")
+        return Outcome(problem=_described(error, answer))
+    except Exception:  # The error or the answer is of a class whose own methods raise.
+        return Outcome(problem=type(error).__name__)
+
+
+def _nothing_returned(answer: Callable[..., Any]) -> Outcome:
+    if _is_empty(answer):
+        return Outcome(attempted=False)
+    return Outcome(problem="your function returned None. Is its `return` missing?")
+
+
+def _is_empty(answer: Callable[..., Any]) -> bool:
+    """Return whether the body of a function is only `pass`, `...` or a docstring."""
+    if not inspect.isfunction(answer):
+        return False
+    done = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+    return all(instruction.opname in done for instruction in dis.get_instructions(answer))
+
+
+def _comes_from_the_call(error: BaseException) -> bool:
+    """Return whether no line of the answer was reached: it was called with other arguments."""
+    trace = error.__traceback__
+    return trace is not None and trace.tb_next is None
+
+
+def _described(error: BaseException, answer: Callable[..., Any]) -> str:
+    """Return an exception as text in one line, with the line of the answer that raised it."""
+    text = f"{type(error).__name__}: {_words(error)}".removesuffix(": ")
+    line = _line_of(error, answer)
+    return f"{text} (in the line `{line}`)" if line else text
+
+
+def _words(error: BaseException) -> str:
+    """Return the first line of an exception's message, shortened."""
+    words = (str(error).splitlines() or [""])[0]
+    return words if len(words) <= 160 else words[:157] + "..."
+
+
+def _line_of(error: BaseException, answer: Callable[..., Any]) -> str:
+    """Return the innermost line in the file of the answer, or "" if it is not known."""
+    code = getattr(answer, "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if code is not None and f.filename == code.co_filename]
+    if not own or own[-1].lineno is None:
+        return ""
+    return linecache.getline(own[-1].filename, own[-1].lineno).strip()[:100]
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Show nothing that an answer prints, and put back the global settings that it may change."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    dtype = torch.get_default_dtype()
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            torch.set_rng_state(states[2])
+            torch.set_default_dtype(dtype)

@@ -1,0 +1,135 @@
+"""Answers as plain arrays, whatever type they have.
+
+A reader may return a list, a tuple, a tensor, fractions or an array of any dtype. All of them
+become arrays here, and everything else becomes `Unreadable`, with the reason in words.
+"""
+
+import inspect
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+LARGEST = 100_000  # numbers; no exercise asks for more, and converting 200 MB takes seconds
+DEEPEST = 8  # axes
+CONTAINS = "a list that contains "
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A result that is neither a number nor an array of numbers.
+
+    Args:
+        what: what it is, as a noun with its article.
+        advice: what to write instead; may be empty.
+    """
+
+    what: str
+    advice: str = ""
+
+
+def plain(value: Any) -> Any:
+    """Return numbers as an array, arrays of unequal shapes as a list, or else Unreadable.
+
+    Booleans and integers keep their kind; all other numbers become float64.
+    """
+    try:
+        return _plain(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError, RecursionError) as error:
+        return Unreadable(f"{_article(value)} that cannot be read as numbers ({_first(error)})")
+
+
+def _plain(value: Any) -> Any:
+    unreadable = _unreadable(value)
+    if unreadable is not None:
+        return unreadable
+    if isinstance(value, torch.Tensor):
+        return _array(value.detach().cpu().resolve_conj().numpy())
+    if isinstance(value, list | tuple | deque):
+        return _plain_sequence(list(value))
+    return _array(value)
+
+
+def _plain_sequence(items: list[Any]) -> Any:
+    """Return the items as one array if their shapes are equal, or else as a list of arrays."""
+    arrays = [_plain(item) for item in items]
+    for array in arrays:
+        if isinstance(array, Unreadable):
+            innermost = array.what.removeprefix(CONTAINS)
+            return Unreadable(CONTAINS + innermost, array.advice)
+    if any(isinstance(array, list) for array in arrays):
+        return arrays
+    if len({array.shape for array in arrays}) > 1:
+        return arrays
+    return np.array(arrays)
+
+
+def _array(value: Any) -> Any:
+    array = np.asarray(value)
+    if array.dtype.kind in "bif":
+        return array
+    if array.dtype.kind == "u":
+        return array.astype(np.int64 if array.dtype.itemsize < 8 else np.float64)
+    if array.dtype.kind == "c":
+        return Unreadable("a complex number")
+    return array.astype(np.float64)  # Fractions and decimals arrive as objects.
+
+
+def _unreadable(value: Any) -> Unreadable | None:
+    """Return why a value must not even be converted, or None."""
+    if value is None:
+        return Unreadable("None")
+    if value is Ellipsis:
+        return Unreadable("`...`")
+    if isinstance(value, str | bytes):
+        return Unreadable(f"the text {_first(repr(value))}", "Write numbers without quotes.")
+    if inspect.iscoroutine(value):
+        value.close()  # Python would warn that it was never awaited.
+        return Unreadable("a coroutine", "Write `def` instead of `async def`.")
+    if isinstance(value, Iterator):
+        return Unreadable(f"{_article(value)}", "Make a list of it: list(...).")
+    if isinstance(value, set | frozenset | dict):
+        return Unreadable(f"{_article(value)}", "Return an array or a list, in order.")
+    if callable(value):
+        return Unreadable(f"{_article(value)}", "Return its value: call it.")
+    size = _size(value, DEEPEST)
+    if size > LARGEST:
+        return Unreadable(f"{_article(value)} with more than {LARGEST:,} numbers")
+    return None
+
+
+def _size(value: Any, depth: int) -> float:
+    """Return how many numbers a value holds; stop counting when they are too many."""
+    if isinstance(value, torch.Tensor):
+        return value.numel()
+    if isinstance(value, np.ndarray):
+        return value.size
+    if not isinstance(value, list | tuple | deque | range):
+        return 1
+    if depth == 0:
+        return float("inf")  # A list that contains itself has no end.
+    if len(value) > LARGEST:
+        return len(value)
+    total = 0.0
+    for item in value:
+        total += _size(item, depth - 1)
+        if total > LARGEST:
+            break
+    return total
+
+
+def _article(value: Any) -> str:
+    """Return "a list" or "an array": the name of the type with its article."""
+    if isinstance(value, np.ndarray):
+        return "an array"
+    name = "tensor" if isinstance(value, torch.Tensor) else type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _first(text: Any) -> str:
+    """Return the first line of a text, shortened."""
+    line = (str(text).splitlines() or [""])[0]
+    return line if len(line) <= 80 else line[:77] + "..."

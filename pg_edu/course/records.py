@@ -1,0 +1,135 @@
+"""The half of an exercise that the package holds: its key, its cases, and known mistakes.
+
+The other half is in the page: the task, the stub, hints and a solution (`notebooks/src`). The
+number of the exercise joins the two. A reader need not look in here, and sees the answer to every
+exercise if they do; marking is the job of another program, which runs away from the reader.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+import numpy as np
+
+from pg_edu.course.outcomes import Observe, the_result
+
+Case = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong answer that readers give, and what to tell them.
+
+    Args:
+        diagnosis: what is wrong, in one or two sentences that are true of every answer with the
+            same results.
+        answer: a wrong answer, a function or a value.
+        page: the heading that explains it, after the number of its notebook: "02 Backwards".
+    """
+
+    diagnosis: str
+    answer: Any
+    page: str
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """A long or extreme input, where numbers are the point: right elsewhere is not enough.
+
+    Args:
+        case: the arguments.
+        diagnosis: what to tell a reader whose answer is right except here.
+        page: the heading that explains it, as in `Misconception`.
+    """
+
+    case: Case
+    diagnosis: str
+    page: str
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An expectation of the answer, exact: a weighted sum of its results over all outcomes.
+
+    An exercise that asks for an unbiased estimate is solved by every answer with these
+    expectations, whether or not its results are those of the key.
+
+    Args:
+        cases: the arguments for each outcome.
+        weights: the probability of each outcome, `[len(cases)]`; they sum to 1.
+        value: the exact expectation that an unbiased answer has.
+    """
+
+    cases: Sequence[Case]
+    weights: Sequence[float]
+    value: Any
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise, whose answer is a function or a value that the reader predicts.
+
+    Args:
+        number: "02.1" is the first exercise of notebook 02.
+        key: the right answer, a function or a value.
+        misconceptions: wrong answers with their diagnoses.
+        points: 1 for an easy exercise, 2 for a medium one, 3 for a hard one.
+        cases: argument tuples with which an answer is called; none if the answer is a value. A
+            failing case is printed with the parameter names of the key.
+        random: draws one more case from a generator; it is called several times.
+        extremes: cases that come last, each with its own diagnosis.
+        observe: what is compared, by name, from the arguments and the result.
+        expectations: for an unbiased estimate, at least two that differ in everything.
+        tolerance: the largest accepted error of a function, relative to the expected number.
+        decimals: for a value: how many the task asks for. None if the value is exact.
+    """
+
+    number: str
+    key: Any
+    misconceptions: Sequence[Misconception]
+    points: int = 1
+    cases: Sequence[Case] = ()
+    random: Callable[[np.random.Generator], Case] | None = None
+    extremes: Sequence[Extreme] = ()
+    observe: Observe = the_result
+    expectations: Sequence[Expectation] = ()
+    tolerance: float = 1e-5
+    decimals: int | None = None
+
+    @property
+    def asks_for_a_function(self) -> bool:
+        """Return whether the answer is a function."""
+        return bool(self.cases)
+
+
+def record(number: str) -> Exercise:
+    """Return the record of the exercise with this number.
+
+    Raises:
+        ValueError: there is none; the message lists the numbers of all exercises.
+    """
+    found = {known.number: known for known in records()}
+    if number not in found:
+        raise ValueError(f"there is no exercise {number!r}; there are: {', '.join(found)}.")
+    return found[number]
+
+
+@cache
+def records() -> tuple[Exercise, ...]:
+    """Return the records of all exercises, in the order of the notebooks."""
+    found: list[Exercise] = []
+    for module in iter_modules([str(Path(__file__).parent)]):
+        if re.match(r"ex\d\d_", module.name):
+            found += import_module(f"pg_edu.course.{module.name}").EXERCISES
+    return tuple(sorted(found, key=lambda exercise: exercise.number))
+
+
+def all_draws(outcomes: int, times: int) -> list[tuple[int, ...]]:
+    """Return every sequence of `times` draws from `outcomes` possible ones."""
+    return list(product(range(outcomes), repeat=times))

@@ -1,0 +1,65 @@
+"""A time limit for code of others that runs in this process.
+
+The code runs in a thread of its own. When its time is up, an exception is raised in that thread,
+which stops loops in Python on every operating system. A single call that never returns to Python,
+such as `time.sleep(10**9)`, cannot be stopped from within the process; it is left behind.
+"""
+
+import contextlib
+import ctypes
+import threading
+from collections.abc import Callable
+
+STACK = 64 * 2**20  # bytes; macOS gives threads so little that a deep recursion would crash
+ATTEMPTS = 20
+PAUSE = 0.01  # seconds
+
+
+class TimeIsUp(BaseException):
+    """Raised in a thread whose time is up.
+
+    It is no Exception, so `except Exception` does not catch it.
+    """
+
+
+def finishes_within(seconds: float, work: Callable[[], None]) -> bool:
+    """Run `work` in a thread, stop it when its time is up, and return whether it has finished.
+
+    Args:
+        seconds: the time limit in seconds.
+        work: a function without arguments; it must handle its own exceptions.
+    """
+    worker = _thread(work)
+    try:
+        worker.join(seconds)
+        return not worker.is_alive()
+    finally:
+        # Reached by Ctrl-C, too: then nothing is left running.
+        _stop(worker)
+
+
+def _thread(work: Callable[[], None]) -> threading.Thread:
+    """Start a thread with a large stack that does not keep the process alive."""
+
+    def run() -> None:
+        with contextlib.suppress(TimeIsUp):
+            work()
+
+    before = threading.stack_size(STACK)
+    try:
+        worker = threading.Thread(target=run, daemon=True)
+        worker.start()
+    finally:
+        threading.stack_size(before)
+    return worker
+
+
+def _stop(worker: threading.Thread) -> None:
+    """Raise TimeIsUp in a thread until it ends, at most a few times: the code may catch it."""
+    for _ in range(ATTEMPTS):
+        if not worker.is_alive():
+            return
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(worker.ident or 0), ctypes.py_object(TimeIsUp)
+        )
+        worker.join(PAUSE)
