@@ -227,7 +227,7 @@ def _(batches):
     return result
 
 
-@wrong("06.4", "what is remembered has been normalised in place")
+@wrong("06.4", "what is remembered has been normalized in place")
 def _(batches):
     seen, result = np.zeros(0), []
     for returns in batches:
@@ -242,12 +242,11 @@ def _(batches):
 
 @wrong("06.4", "the mean of the batches' means and variances: right for one batch before only")
 def _(batches):
-    means, variances, result = [], [], []
-    for returns in batches:
-        mean, var = (np.mean(means), np.mean(variances)) if means else (0.0, 1.0)
+    result = []
+    for k, returns in enumerate(batches):
+        mean = np.mean([before.mean() for before in batches[:k]]) if k else 0.0
+        var = np.mean([before.var() for before in batches[:k]]) if k else 1.0
         result.append((returns - mean) / np.sqrt(var + 1e-8))
-        means.append(returns.mean())
-        variances.append(returns.var())
     return result
 
 

@@ -178,7 +178,7 @@ def _(lengths, n):
     return np.ravel(np.transpose(lengths))[:n].sum()
 
 
-@wrong("07.3", "rounded down to whole steps")
+@wrong("07.3", "the mean is rounded down to whole steps")
 def _(lengths, n):
     return np.ravel(np.transpose(lengths))[:n].sum() // n
 
@@ -371,11 +371,11 @@ def _(rew, done):
 @right("07.4", "differences of the running sums, an array")
 def _(rew, done):
     sums, steps = np.cumsum(rew, axis=0, dtype=np.float64), np.arange(len(rew))
-    games = []
+    returns = np.zeros(rew.shape)
     for n in range(rew.shape[1]):
         at = steps[done[:, n]]
-        games += zip(at, [n] * len(at), np.diff(sums[at, n], prepend=0.0), strict=True)
-    return np.array([game[2] for game in sorted(games)])
+        returns[at, n] = np.diff(sums[at, n], prepend=0.0)
+    return returns[done]
 
 
 @right("07.4", "a product with the flags in place of an assignment, and a tuple")
@@ -393,7 +393,7 @@ def _(rew, done):
     games = []
     for n in range(rew.shape[1]):
         G, start = discounted_returns(rew[:, n], done[:, n], 1.0), 0
-        for t in np.flatnonzero(done[:, n]):
+        for t in np.flatnonzero(done[:, n]).tolist():
             games.append((t, n, float(G[start])))
             start = t + 1
     return [value for _, _, value in sorted(games)]
