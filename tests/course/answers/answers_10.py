@@ -195,7 +195,7 @@ def _(log_prob, rewards, end, gamma):
         rows = slice(first, last + 1)
         G = _returns(rewards[rows], end[rows], gamma)
         losses.append(-(log_prob[rows].T @ G.to(log_prob)).sum())
-        first = last + 1
+        first = int(last) + 1
     return torch.stack(losses).mean()
 
 
