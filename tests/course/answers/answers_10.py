@@ -16,7 +16,7 @@ wrong("10.1", "the successes in proportion to how fast they end, 10 / 11", 0.909
 wrong("10.1", "as if only successes finish in time", 1)
 wrong("10.1", "the chance that there is a success at all", 0.875)
 wrong("10.1", "the share of time that goes into successes, 1 / 11", 0.0909)
-wrong("10.1", "two successes count as one: 1/2 + 1/3 (3/16 + 3/16)", 0.625)
+wrong("10.1", "that is for two copies and the first two episodes to end", 0.625)
 right("10.1", "a fraction", Fraction(11, 16))
 right("10.1", "a float32", np.float32(0.6875))
 right("10.1", "a tensor that requires grad", torch.tensor(0.6875, requires_grad=True))
@@ -177,6 +177,19 @@ def _(log_prob, rewards, end, gamma):
 def _(log_prob, rewards, end, gamma):
     G = _returns(rewards, end, gamma)
     return -(log_prob.sum(dim=1) * (G - G.mean())).sum() / int(end.sum())
+
+
+@wrong("10.3", "the number is right, but detached: nothing is learned")
+def _(log_prob, rewards, end, gamma):
+    weighed = log_prob.detach().sum(dim=1) * _returns(rewards, end, gamma)
+    return (-weighed.sum() / int(end.sum())).requires_grad_()
+
+
+@right("10.3", "ratios that are all 1: the gradient is right, though the number is another one")
+def _(log_prob, rewards, end, gamma):
+    log = log_prob.sum(dim=1)
+    ratio = (log - log.detach()).exp()
+    return -(ratio * _returns(rewards, end, gamma)).sum() / int(end.sum())
 
 
 @right("10.3", "a matrix of discounts, and an einsum")

@@ -149,13 +149,13 @@ def _(log_prob, mask, reward):
 
 @wrong("11.3", "averaged over the tokens of each answer")
 def _(log_prob, mask, reward):
-    per_answer = (log_prob * mask).sum(dim=1) / mask.sum(dim=1)
+    per_answer = (log_prob * mask).sum(1) / mask.sum(1)
     return -(_compared(reward) * per_answer).mean()
 
 
 @wrong("11.3", "the padding is scored as well")
 def _(log_prob, mask, reward):
-    return -(_compared(reward) * log_prob.sum(dim=1)).mean()
+    return -(_compared(reward) * log_prob.sum(1)).mean()
 
 
 @wrong("11.3", "summed over the answers, not averaged")
@@ -194,7 +194,7 @@ def _(log_prob, mask, reward):
 
 @right("11.3", "all pairs of answers, by their differences")
 def _(log_prob, mask, reward):
-    answer = log_prob.masked_fill(~mask, 0).sum(dim=1)
+    answer = (log_prob * mask).sum(1)
     pairs = (reward[:, None] - reward) * (answer[:, None] - answer)
     N = len(reward)
     return -pairs.sum() / (2 * N * (N - 1))
@@ -202,13 +202,20 @@ def _(log_prob, mask, reward):
 
 @right("11.3", "minus the covariance of rewards and log-probabilities")
 def _(log_prob, mask, reward):
-    answer = torch.where(mask, log_prob, 0).sum(dim=1)
-    return -torch.cov(torch.stack([reward.to(answer), answer]))[0, 1]
+    answer = torch.where(torch.as_tensor(mask), torch.as_tensor(log_prob), 0).sum(dim=1)
+    return -torch.cov(torch.stack([torch.as_tensor(reward).to(answer), answer]))[0, 1]
+
+
+@right("11.3", "with methods that only tensors have")
+def _(log_prob, mask, reward):
+    answer = log_prob.masked_fill(~mask, 0).sum(dim=1)
+    others = (reward.sum().unsqueeze(0) - reward) / (reward.numel() - 1)
+    return (others - reward).dot(answer).div(reward.numel())
 
 
 @right("11.3", "no comparison at all: unbiased, only noisier")
 def _(log_prob, mask, reward):
-    return -(reward * (log_prob * mask).sum(dim=1)).mean()
+    return -(reward * (log_prob * mask).sum(1)).mean()
 
 
 @wrong("11.4", "the advantage alone: the gradient of the ratio has a ratio in it")
