@@ -43,14 +43,12 @@ def _(logits, arm):
     return score
 
 
-@wrong("01.1", "the log-probabilities themselves, and no derivative")
+@wrong("01.1", "the other arms share the loss equally: right for two arms only")
 def _(logits, arm):
-    return np.log(softmax(logits))
-
-
-@wrong("01.1", "1 - pi for every arm, whichever was pulled")
-def _(logits, arm):
-    return 1 - softmax(logits)
+    pi = softmax(logits)
+    score = np.full(len(pi), -(1 - pi[arm]) / (len(pi) - 1))
+    score[arm] = 1 - pi[arm]
+    return score
 
 
 @wrong("01.1", "an array of integers cuts the probabilities off")
@@ -169,10 +167,10 @@ def _(pi, rewards):
     return (pi * rewards) @ square / (pi @ square)
 
 
-@wrong("01.3", "the probability counts twice")
+@wrong("01.3", "three arms, as on the page")
 def _(pi, rewards):
-    weight = pi**2 * ((np.eye(len(pi)) - pi) ** 2).sum(axis=1)
-    return weight @ rewards / weight.sum()
+    length2 = ((np.eye(3) - pi) ** 2).sum(axis=1)
+    return (pi * length2) @ rewards / (pi @ length2)
 
 
 @wrong("01.3", "the best of a grid from -5 to 15, as on the page: not exact, and too narrow")
@@ -245,19 +243,22 @@ def _(pi, arms, rewards):
     return ((rewards - rewards.mean())[:, None] * (np.eye(len(pi))[arms] - pi)).mean(axis=0)
 
 
-@wrong("01.4", "differentiated by the probability of the pulled arm, not by the logits")
-def _(pi, arms, rewards):
-    return (rewards[:, None] * np.eye(len(pi))[arms] / pi[arms][:, None]).mean(axis=0)
-
-
 @wrong("01.4", "the probabilities are not subtracted, so no arm can lose")
 def _(pi, arms, rewards):
     return (rewards[:, None] * np.eye(len(pi))[arms]).mean(axis=0)
 
 
-@wrong("01.4", "one mean over pulls and coordinates together")
+@wrong("01.4", "`+=` at an array of places: an arm that was pulled twice is praised once")
 def _(pi, arms, rewards):
-    return (rewards[:, None] * (np.eye(len(pi))[arms] - pi)).mean()
+    total = np.zeros(len(pi))
+    total[arms] += rewards
+    return total / len(arms) - pi * rewards.mean()
+
+
+@wrong("01.4", "divided by the mean probability of the pulled arms: right for one arm at a time")
+def _(pi, arms, rewards):
+    gradient = pi[arms][:, None] * (np.eye(len(pi))[arms] - pi)
+    return (rewards[:, None] * gradient).mean(axis=0) / pi[arms].mean()
 
 
 @right("01.4", "the lines of the bug, and the forgotten division after them")
@@ -278,7 +279,7 @@ def _(pi, arms, rewards):
     return torch.autograd.grad((log_prob * torch.tensor(rewards)).mean(), logits)[0]
 
 
-@right("01.4", "another unbiased one: with the mean of the other pulls as a baseline, if any")
+@right("01.4", "a vector times a table, and the rewards are overwritten")
 def _(pi, arms, rewards):
-    others = (rewards.sum() - rewards) / max(len(rewards) - 1, 1)
-    return (rewards - others) @ (np.eye(len(pi))[arms] - pi) / len(arms)
+    rewards /= len(arms)
+    return rewards @ (np.eye(len(pi))[arms] - pi)

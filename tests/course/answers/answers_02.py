@@ -55,20 +55,19 @@ def _(rew, gamma):
     return G
 
 
-@wrong("02.1", "each step gets the return of the step behind it, without its own reward")
-def _(rew, gamma):
-    G, following = np.zeros(len(rew)), 0.0
-    for t in reversed(range(len(rew))):
-        G[t] = following
-        following = rew[t] + gamma * following
-    return G
-
-
 @wrong("02.1", "divided by gamma**t, which underflows: NaN in long games, and for gamma = 0")
 def _(rew, gamma):
     with np.errstate(all="ignore"):
         weight = gamma ** np.arange(len(rew))
         return np.cumsum((rew * weight)[::-1])[::-1] / weight
+
+
+@wrong("02.1", "the total minus what came before: late steps hear nothing but themselves, or NaN")
+def _(rew, gamma):
+    with np.errstate(all="ignore"):
+        weighted = rew * gamma ** np.arange(len(rew))
+        seen = np.cumsum(weighted)
+        return (seen[-1] - seen + weighted) / gamma ** np.arange(len(rew))
 
 
 @wrong("02.1", "discounted from the start of the game: gamma**t G_t")
@@ -141,15 +140,6 @@ def _(rew, end, gamma):
     return G
 
 
-@wrong("02.2", "the flag is turned round: only ends hear what follows")
-def _(rew, end, gamma):
-    G, following = np.zeros(len(rew)), 0.0
-    for t in reversed(range(len(rew))):
-        following = rew[t] + gamma * following * end[t]
-        G[t] = following
-    return G
-
-
 @wrong("02.2", "cut in front of the last step of each game, not behind it")
 def _(rew, end, gamma):
     games = np.split(np.asarray(rew, float), np.flatnonzero(end))
@@ -165,6 +155,22 @@ def _(rew, end, gamma):
         )
         start = last + 1
     return G
+
+
+@wrong("02.2", "cut into pieces as long as the first game: right for games of one length only")
+def _(rew, end, gamma):
+    same = np.arange(len(rew)) % (np.argmax(end) + 1) == np.argmax(end)
+    return discounted_returns(rew, same if np.any(end) else end, gamma)
+
+
+@wrong("02.2", "divided by gamma**t, which underflows: NaN in long arrays, and for gamma = 0")
+def _(rew, end, gamma):
+    with np.errstate(all="ignore"):
+        weight = gamma ** np.arange(len(rew))
+        behind = np.append(np.cumsum((rew * weight)[::-1])[::-1], 0.0)
+        ends = np.append(np.flatnonzero(end), len(rew) - 1)
+        own_end = ends[np.searchsorted(ends, np.arange(len(rew)))]
+        return (behind[:-1] - behind[own_end + 1]) / weight
 
 
 @wrong("02.2", "right for two games only: cut at the first end alone")
@@ -267,6 +273,19 @@ def _(rew, terminated, truncated, next_value, gamma):
     return recursion(rew, gamma, what_follows)
 
 
+@wrong("02.3", "the value behind the last row stands in at every cut")
+def _(rew, terminated, truncated, next_value, gamma):
+    end = np.logical_or(terminated, truncated)
+    return discounted_returns(rew, end, gamma, np.where(terminated, 0.0, next_value[-1]))
+
+
+@wrong("02.3", "the value in front of the cut, one row too early")
+def _(rew, terminated, truncated, next_value, gamma):
+    end = np.logical_or(terminated, truncated)
+    early = np.append(0.0, next_value[:-1])
+    return discounted_returns(rew, end, gamma, np.where(terminated, 0.0, early))
+
+
 @wrong("02.3", "the value behind the cut is not discounted")
 def _(rew, terminated, truncated, next_value, gamma):
     cut = np.logical_and(truncated, np.logical_not(terminated))
@@ -294,11 +313,6 @@ def _(rew, terminated, truncated, next_value, gamma):
         following = 0.0 if terminated[t] else rew[t] + gamma * what_follows(t, following)
         G[t] = following
     return G
-
-
-@wrong("02.3", "the value is used at every step, not only at the cuts")
-def _(rew, terminated, truncated, next_value, gamma):
-    return np.where(terminated, rew, np.asarray(rew) + gamma * np.asarray(next_value))
 
 
 @right("02.3", "one call of the package's function, with a bootstrap of 0 where terminated")
@@ -430,16 +444,6 @@ def _(batches):
     return normalized
 
 
-@wrong("02.5", "divided by the variance, not by its root")
-def _(batches):
-    seen, normalized = [], []
-    for returns in batches:
-        mean, variance = (np.mean(seen), np.var(seen)) if seen else (0.0, 1.0)
-        normalized.append((returns - mean) / (variance + 1e-8))
-        seen.extend(returns)
-    return normalized
-
-
 @wrong("02.5", "the 1e-8 stands outside the root: after equal returns 10,000 times too large")
 def _(batches):
     seen, normalized = [], []
@@ -448,6 +452,21 @@ def _(batches):
         normalized.append((returns - mean) / (np.sqrt(variance) + 1e-8))
         seen.extend(returns)
     return normalized
+
+
+@wrong("02.5", "the statistics of the first batch for ever after")
+def _(batches):
+    normalized = [np.asarray(batches[0]) / np.sqrt(1 + 1e-8)]
+    scale = np.sqrt(np.var(batches[0]) + 1e-8)
+    return normalized + [(returns - np.mean(batches[0])) / scale for returns in batches[1:]]
+
+
+@wrong("02.5", "what lies more than ten deviations off is clipped")
+def _(batches):
+    def statistics(seen, returns):
+        return (np.mean(seen), np.var(seen)) if seen else (0.0, 1.0)
+
+    return [np.clip(returns, -10, 10) for returns in normalize(batches, statistics)]
 
 
 @right("02.5", "the package's running statistics, and lists of floats")

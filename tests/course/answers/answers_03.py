@@ -38,16 +38,6 @@ def _(rew, end, gamma):
     return w
 
 
-@wrong("03.1", "set back before the last step, which is weighed as if it were the first")
-def _(rew, end, gamma):
-    t, w = 0, discounted_returns(rew, end, gamma)
-    for i in range(len(rew)):
-        t = 0 if end[i] else t
-        w[i] *= gamma**t
-        t += 1
-    return w
-
-
 @wrong("03.1", "the clock runs backwards: gamma to the steps that are left")
 def _(rew, end, gamma):
     left = discounted_returns(np.ones(len(rew)), end, 1.0) - 1
@@ -59,12 +49,6 @@ def _(rew, end, gamma):
     return gamma ** (clock(end) + 1) * discounted_returns(rew, end, gamma)
 
 
-@wrong("03.1", "the factor is divided out, not multiplied in")
-def _(rew, end, gamma):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return discounted_returns(rew, end, gamma) / gamma ** clock(end)
-
-
 @wrong("03.1", "each step's own discounted reward, and nothing that came after it")
 def _(rew, end, gamma):
     return gamma ** clock(end) * rew
@@ -73,6 +57,19 @@ def _(rew, end, gamma):
 @wrong("03.1", "the flags are not used in the sum: the games leak into one another")
 def _(rew, end, gamma):
     return gamma ** clock(end) * discounted_returns(rew, np.zeros(len(rew), bool), gamma)
+
+
+@wrong("03.1", "right for two games only: the clock is set back once")
+def _(rew, end, gamma):
+    t = np.arange(len(rew))
+    t[np.argmax(end) + 1 :] -= np.argmax(end) + 1
+    return gamma**t * discounted_returns(rew, end, gamma)
+
+
+@wrong("03.1", "the time modulo the first length: right for games of one length only")
+def _(rew, end, gamma):
+    t = np.arange(len(rew)) % (np.argmax(end) + 1)
+    return gamma**t * discounted_returns(rew, end, gamma)
 
 
 @wrong("03.1", "the number of the game is taken for the time in it")
@@ -152,13 +149,6 @@ def _(log_prob, returns, end):
     return -(log_prob * returns).sum() / (end.sum() + 1)
 
 
-@wrong("03.3", "multiplied by the lengths in place of divided: long episodes count more")
-def _(log_prob, returns, end):
-    episode = np.append(0, end.cumsum()[:-1])
-    length = np.bincount(episode)[episode]
-    return -(log_prob * returns * length).sum() / end.sum()
-
-
 @wrong("03.3", "the first step of each episode alone")
 def _(log_prob, returns, end):
     first = np.append(True, end[:-1])
@@ -171,6 +161,16 @@ def _(log_prob, returns, end):
     return -(np.bincount(episode, log_prob) * np.bincount(episode, returns)).mean()
 
 
+@wrong("03.3", "multiplied back by the first length: right for episodes of one length only")
+def _(log_prob, returns, end):
+    return -(log_prob * returns).mean() * (np.argmax(end) + 1)
+
+
+@wrong("03.3", "the last step of each episode alone")
+def _(log_prob, returns, end):
+    return -(log_prob * returns)[end].mean()
+
+
 @wrong("03.3", "the mean return of all steps as a baseline, which knows the actions")
 def _(log_prob, returns, end):
     return -(log_prob * (returns - returns.mean())).sum() / end.sum()
@@ -179,6 +179,11 @@ def _(log_prob, returns, end):
 @wrong("03.3", "every log-probability meets every return: a table, not a list")
 def _(log_prob, returns, end):
     return -(log_prob * returns[:, None]).sum() / end.sum()
+
+
+@wrong("03.3", "the returns' standard deviation is divided out: coins or cents, all the same")
+def _(log_prob, returns, end):
+    return -(log_prob * returns).sum() / end.sum() / (returns.std() + 1e-8)
 
 
 @right("03.3", "one product of vectors")
@@ -204,6 +209,11 @@ def _(log_prob, returns, end):
 def _(log_prob, returns, end):
     log_prob *= returns
     return -np.diff(log_prob.cumsum()[end], prepend=0.0).mean()
+
+
+@right("03.3", "a baseline of 2, settled before any action: another unbiased estimate")
+def _(log_prob, returns, end):
+    return -(log_prob * (returns - 2)).sum() / end.sum()
 
 
 # 03.4: a value that is settled too late

@@ -62,11 +62,6 @@ def _(loc, scale, act):
     return each(loc, scale, act).sum(axis=0)
 
 
-@wrong("04.2", "one number for the whole batch")
-def _(loc, scale, act):
-    return each(loc, scale, act).sum()
-
-
 @wrong("04.2", "a column: the summed axis is kept")
 def _(loc, scale, act):
     return each(loc, scale, act).sum(axis=1, keepdims=True)
@@ -85,6 +80,23 @@ def _(loc, scale, act):
 @wrong("04.2", "the term log sigma is missing")
 def _(loc, scale, act):
     return (-0.5 * ((act - loc) / scale) ** 2 - HALF_LOG_2PI).sum(axis=1)
+
+
+@wrong("04.2", "the first dimension's log sigma counts for all of them")
+def _(loc, scale, act):
+    squares = -0.5 * ((act - loc) ** 2 / scale**2).sum(axis=1)
+    return squares - act.shape[1] * (np.log(scale[:, 0]) + HALF_LOG_2PI)
+
+
+@wrong("04.2", "the standard deviations of the first row are used for all rows")
+def _(loc, scale, act):
+    return each(loc, scale[0], act).sum(axis=1)
+
+
+@wrong("04.2", "the deviations are summed first and squared then")
+def _(loc, scale, act):
+    square = ((act - loc) / scale).sum(axis=1) ** 2
+    return -0.5 * square - np.log(scale).sum(axis=1) - act.shape[1] * HALF_LOG_2PI
 
 
 @wrong("04.2", "the logarithm of a density that underflows: -inf far from the mean")
@@ -146,6 +158,11 @@ def _(k, gamma):
 def _(k, gamma):
     with np.errstate(invalid="ignore"):
         return np.divide(1 - gamma ** (k + 1), np.float64(1 - gamma))
+
+
+@wrong("04.3", "a discount of 0.99 or more is taken for 1, to keep away from 0/0")
+def _(k, gamma):
+    return k + 1 if gamma > 0.985 else (1 - gamma ** (k + 1)) / (1 - gamma)
 
 
 @wrong("04.3", "the closed form with a sum for gamma = 1 that has one term too few")
@@ -212,6 +229,16 @@ def _(logits, act, returns):
     return -(Categorical(logits=logits).log_prob(act).squeeze(-1) * returns).mean()
 
 
+@wrong("04.4", "the actions lie flat, as a row, and the returns stand: again a table")
+def _(logits, act, returns):
+    return -(Categorical(logits=logits).log_prob(act.T) * returns).mean()
+
+
+@wrong("04.4", "the mean log-probability times the mean return")
+def _(logits, act, returns):
+    return -Categorical(logits=logits).log_prob(act[:, 0]).mean() * returns.mean()
+
+
 @wrong("04.4", "the sum over the steps, not the mean")
 def _(logits, act, returns):
     return -(Categorical(logits=logits).log_prob(act[:, 0]) * returns[:, 0]).sum()
@@ -227,11 +254,6 @@ def _(logits, act, returns):
     return -(logits.gather(1, act) * returns).mean()
 
 
-@wrong("04.4", "the logits are taken for probabilities")
-def _(logits, act, returns):
-    return -(Categorical(logits, validate_args=False).log_prob(act[:, 0]) * returns[:, 0]).mean()
-
-
 @wrong("04.4", "the value is right, but the log-probabilities are detached: no gradient")
 def _(logits, act, returns):
     return -(Categorical(logits=logits.detach()).log_prob(act[:, 0]) * returns[:, 0]).mean()
@@ -240,11 +262,6 @@ def _(logits, act, returns):
 @wrong("04.4", "the logarithm of a softmax that underflows: infinite for large logits")
 def _(logits, act, returns):
     return -(torch.log(torch.softmax(logits, dim=1)).gather(1, act) * returns).mean()
-
-
-@wrong("04.4", "the softmax is taken over the batch, not over the actions")
-def _(logits, act, returns):
-    return -(torch.log_softmax(logits, dim=0).gather(1, act) * returns).mean()
 
 
 @right("04.4", "both stay columns: the log-probabilities are gathered as one")
