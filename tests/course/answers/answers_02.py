@@ -153,7 +153,7 @@ def _(rew, end, gamma):
         G[start : last + 1] = discounted_returns(
             rew[start : last + 1], end[start : last + 1], gamma
         )
-        start = last + 1
+        start = int(last) + 1
     return G
 
 
@@ -331,7 +331,8 @@ def _(rew, terminated, truncated, next_value, gamma):
 
 @right("02.3", "the arithmetic of the flags in place of questions, as a tuple")
 def _(rew, terminated, truncated, next_value, gamma):
-    G, following = [], 0.0
+    G: list[float] = []
+    following = 0.0
     rows = zip(rew, terminated, truncated, next_value, strict=True)
     for r, over, cut, value in reversed(list(rows)):
         following = r + gamma * (1 - int(over)) * (int(cut) * value + (1 - int(cut)) * following)
@@ -371,7 +372,8 @@ right("02.4", "a tensor without axes", torch.tensor(150))
 
 def normalize(batches, statistics):
     """Normalize each batch by the mean and variance that `statistics(seen, batch)` gives."""
-    seen, normalized = [], []
+    seen: list[float] = []
+    normalized = []
     for returns in batches:
         mean, variance = statistics(seen, returns)
         normalized.append((returns - mean) / np.sqrt(variance + 1e-8))
@@ -390,7 +392,8 @@ def _(batches):
 
 @wrong("02.5", "what is counted in are the normalized returns")
 def _(batches):
-    seen, normalized = [], []
+    seen: list[float] = []
+    normalized = []
     for returns in batches:
         mean, variance = (np.mean(seen), np.var(seen)) if seen else (0.0, 1.0)
         normalized.append((returns - mean) / np.sqrt(variance + 1e-8))
@@ -435,7 +438,9 @@ def _(batches):
 
 @wrong("02.5", "the batches' means and variances are averaged: within-batch spread only")
 def _(batches):
-    means, variances, normalized = [], [], []
+    means: list[float] = []
+    variances: list[float] = []
+    normalized = []
     for returns in batches:
         mean, variance = (np.mean(means), np.mean(variances)) if means else (0.0, 1.0)
         normalized.append((returns - mean) / np.sqrt(variance + 1e-8))
@@ -446,7 +451,8 @@ def _(batches):
 
 @wrong("02.5", "the 1e-8 stands outside the root: after equal returns 10,000 times too large")
 def _(batches):
-    seen, normalized = [], []
+    seen: list[float] = []
+    normalized = []
     for returns in batches:
         mean, variance = (np.mean(seen), np.var(seen)) if seen else (0.0, 1.0)
         normalized.append((returns - mean) / (np.sqrt(variance) + 1e-8))

@@ -161,9 +161,9 @@ def _(log_prob, returns, end):
     return -(np.bincount(episode, log_prob) * np.bincount(episode, returns)).mean()
 
 
-@wrong("03.3", "multiplied back by the first length: right for episodes of one length only")
+@wrong("03.3", "multiplied back by the longest length: right for episodes of one length only")
 def _(log_prob, returns, end):
-    return -(log_prob * returns).mean() * (np.argmax(end) + 1)
+    return -(log_prob * returns).mean() * (clock(end).max() + 1)
 
 
 @wrong("03.3", "the last step of each episode alone")
