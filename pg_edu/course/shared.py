@@ -3,12 +3,24 @@
 import numpy as np
 
 from pg_edu.stats import RunningMeanStd
-from pg_edu.types import Flags, Floats
+from pg_edu.types import Flags, Floats, Ints
 
 
 def flags(*values: int) -> Flags:
     """Return zeros and ones as a bool array."""
     return np.array(values, bool)
+
+
+def tenths(rng: np.random.Generator, size: int) -> Floats:
+    """Return random numbers of both signs with one decimal, none of them 0, `[size]`."""
+    return np.round(rng.uniform(0.3, 6.0, size), 1) * rng.choice([-1.0, 1.0], size)
+
+
+def whole_episodes(rng: np.random.Generator) -> Flags:
+    """Return the flags of two or three episodes of unequal lengths, two to six rows in all."""
+    lengths: Ints = rng.permutation(3)[: rng.integers(2, 4)] + 1
+    rows = np.arange(lengths.sum()) + 1
+    return np.isin(rows, lengths.cumsum())
 
 
 def normalized_by_earlier_batches(batches: list[Floats]) -> list[Floats]:
