@@ -34,7 +34,8 @@ def _one(logits: Floats, arm: int) -> Floats:
 
 
 def _gradient_of_the_probability(logits: Floats, arm: int) -> Floats:
-    return softmax(logits)[arm] * _score(logits, arm)
+    gradient: Floats = softmax(logits)[arm] * _score(logits, arm)
+    return gradient
 
 
 def _others_rise_too(logits: Floats, arm: int) -> Floats:

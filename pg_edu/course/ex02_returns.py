@@ -37,7 +37,8 @@ def _whole_at_every_step(rew: AnyArray, end: Flags, gamma: float) -> AnyArray:
 
 
 def _end_of_one(rew: AnyArray) -> Flags:
-    return np.arange(len(rew)) == len(rew) - 1
+    end: Flags = np.arange(len(rew)) == len(rew) - 1
+    return end
 
 
 def _of_one_episode(rew: AnyArray, gamma: float) -> Floats:
@@ -210,7 +211,8 @@ def _steps(end: Flags) -> Ints:
 
 def _finished(end: Flags) -> Flags:
     """Return for each row whether the end of its episode is in the array, `[B]`."""
-    return np.arange(len(end)) <= np.flatnonzero(end).max(initial=-1)
+    finished: Flags = np.arange(len(end)) <= np.flatnonzero(end).max(initial=-1)
+    return finished
 
 
 def _without_the_unfinished(rew: AnyArray, end: Flags, gamma: float) -> Floats:

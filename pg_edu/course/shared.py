@@ -13,7 +13,8 @@ def flags(*values: int) -> Flags:
 
 def tenths(rng: np.random.Generator, size: int) -> Floats:
     """Return random numbers of both signs with one decimal, none of them 0, `[size]`."""
-    return np.round(rng.uniform(0.3, 6.0, size), 1) * rng.choice([-1.0, 1.0], size)
+    numbers: Floats = np.round(rng.uniform(0.3, 6.0, size), 1) * rng.choice([-1.0, 1.0], size)
+    return numbers
 
 
 def whole_episodes(rng: np.random.Generator) -> Flags:
