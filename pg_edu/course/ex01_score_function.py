@@ -3,7 +3,7 @@
 import numpy as np
 
 from pg_edu.course.records import Case, Exercise, Extreme, Misconception
-from pg_edu.course.shared import tenths
+from pg_edu.course.shared import clear_of_zero, tenths
 from pg_edu.lab.exact.mdp import softmax
 from pg_edu.types import Floats, Ints
 
@@ -266,7 +266,7 @@ BEST_BASELINE = Exercise(
         (np.array([0.2, 0.8]), np.array([4.0, -3.0])),
         (np.array([0.6, 0.3, 0.1]), np.array([2.5, 2.5, 2.5])),
     ],
-    random=_random_machine,
+    random=clear_of_zero(_random_machine, _best_baseline),
     misconceptions=[
         Misconception(
             "That is V: the squared lengths of the scores are missing from the weights.",
@@ -400,7 +400,7 @@ ESTIMATE = Exercise(
         ),
         (np.array([0.1, 0.2, 0.4, 0.3]), np.array([3, 1]), np.array([2.0, 5.0])),
     ],
-    random=_random_pulls,
+    random=clear_of_zero(_random_pulls, _estimate),
     extremes=[
         Extreme(
             (np.array([0.2, 0.3, 0.5]), np.array([1]), np.array([4.0])),

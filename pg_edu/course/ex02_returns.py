@@ -4,6 +4,7 @@ import numpy as np
 
 from pg_edu.course.records import Case, Exercise, Extreme, Misconception
 from pg_edu.course.shared import (
+    clear_of_zero,
     flags,
     normalized_by_earlier_batches,
     tenths,
@@ -76,7 +77,7 @@ BACKWARDS = Exercise(
         (np.array([3, 1, 2, 5]), 0.9),
         (np.array([1.0, -3.0, 2.0, 4.0]), 1.0),
     ],
-    random=_random_episode,
+    random=clear_of_zero(_random_episode, _of_one_episode),
     extremes=[
         Extreme(
             (np.array([2.0, -1.0, 4.0]), 0.0),
@@ -261,7 +262,7 @@ SEVERAL = Exercise(
         (np.array([1.0, -3.0, 2.0]), flags(0, 1, 1), 1.0),
         (np.array([6.0, -2.0]), flags(0, 0), 0.9),
     ],
-    random=_random_episodes,
+    random=clear_of_zero(_random_episodes, discounted_returns),
     extremes=[
         Extreme(
             (np.array([2.0, -1.0, 4.0]), flags(0, 1, 1), 0.0),
@@ -514,7 +515,7 @@ TWO_ENDS = Exercise(
             1.0,
         ),
     ],
-    random=_random_ends,
+    random=clear_of_zero(_random_ends, _truncated_or_terminated),
     extremes=[
         Extreme(
             (
@@ -813,7 +814,7 @@ RUNNING = Exercise(
         ([np.array([-2.0, 1.5]), np.array([2.5, 4.0]), np.array([-3.0, 0.5])],),
         ([np.array([4.0, 7.0, -2.0])],),
     ],
-    random=_random_batches,
+    random=clear_of_zero(_random_batches, normalized_by_earlier_batches),
     extremes=[
         Extreme(
             ([np.array([2.0, 2.0]), np.array([5.0, 1.0])],),

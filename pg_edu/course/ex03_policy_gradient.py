@@ -3,7 +3,7 @@
 import numpy as np
 
 from pg_edu.course.records import Case, Exercise, Extreme, Misconception
-from pg_edu.course.shared import flags, tenths, whole_episodes
+from pg_edu.course.shared import clear_of_zero, flags, tenths, whole_episodes
 from pg_edu.returns import discounted_returns
 from pg_edu.types import Flags, Floats, Ints
 
@@ -85,7 +85,7 @@ MISSING_FACTOR = Exercise(
         (np.array([-6.0]), flags(1), 0.9),
         (np.array([1.0, -3.0, 2.0]), flags(0, 0, 1), 1.0),
     ],
-    random=_random_rewards,
+    random=clear_of_zero(_random_rewards, _weights),
     extremes=[
         Extreme(
             (np.array([2.0, -1.0, 4.0]), flags(0, 1, 1), 0.0),
@@ -322,7 +322,7 @@ LOSS = Exercise(
         (np.array([-1.5, -0.3]), np.array([2.0, -4.0]), flags(0, 1)),
         (np.array([-0.7]), np.array([3.0]), flags(1)),
     ],
-    random=_random_log_probs,
+    random=clear_of_zero(_random_log_probs, _loss),
     misconceptions=[
         Misconception(
             "That is the loss with its bug: it averages over the steps of each episode, so the "
@@ -364,8 +364,8 @@ LOSS = Exercise(
             page="01 The loss is not a loss",
         ),
         Misconception(
-            "That is a product of two means, or of a sum and a mean. Each return must stay with the "
-            "log-probability of its own step.",
+            "That is a product of two means, or of a sum and a mean. Each return must stay with "
+            "the log-probability of its own step.",
             lambda log_prob, returns, end: -log_prob.sum() * returns.mean() / end.sum(),
             page="03 The past drops out",
         ),
@@ -450,7 +450,7 @@ ADVANTAGE = Exercise(
         (np.array([2.0]), np.array([-0.5])),
         (np.array([-1.0, 2.0, 3.0, -0.5]), np.array([1.0, -3.0, 2.2, 0.7])),
     ],
-    random=_random_values,
+    random=clear_of_zero(_random_values, _advantage),
     misconceptions=[
         Misconception(
             "That is the bug, unchanged: the value of the next place is subtracted. It is not "

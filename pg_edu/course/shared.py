@@ -1,5 +1,8 @@
 """Functions that the exercises of several notebooks share."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from pg_edu.stats import RunningMeanStd
@@ -15,6 +18,26 @@ def tenths(rng: np.random.Generator, size: int) -> Floats:
     """Return random numbers of both signs with one decimal, none of them 0, `[size]`."""
     numbers: Floats = np.round(rng.uniform(0.3, 6.0, size), 1) * rng.choice([-1.0, 1.0], size)
     return numbers
+
+
+def clear_of_zero(
+    draw: Callable[[np.random.Generator], tuple[Any, ...]], key: Callable[..., Any]
+) -> Callable[[np.random.Generator], tuple[Any, ...]]:
+    """Return a function that draws cases until no number of the right result is near 0.
+
+    Where larger numbers cancel, rounding decides: a right answer that adds in another order, or in
+    float32, would fail there.
+    """
+
+    def draw_until_clear(rng: np.random.Generator) -> tuple[Any, ...]:
+        while True:
+            case = draw(rng)
+            result = key(*case)
+            numbers = np.hstack(result if isinstance(result, list) else [result])
+            if np.abs(numbers).min() >= 0.2:
+                return case
+
+    return draw_until_clear
 
 
 def whole_episodes(rng: np.random.Generator) -> Flags:
