@@ -151,6 +151,28 @@ SCORE = Exercise(
             lambda logits, arm: np.eye(len(logits)) - softmax(logits),
             page="01 The trick",
         ),
+        Misconception(
+            "These are the log-probabilities of all arms. The score is the gradient of one of "
+            "them.",
+            lambda logits, arm: np.log(softmax(logits)),
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is the score of the arm before this one. Arms are counted from 0, as rows are.",
+            lambda logits, arm: _score(logits, arm - 1),
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is one coordinate, the pulled arm's own. The score has one for each logit.",
+            lambda logits, arm: 1 - softmax(logits)[arm],
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is the gradient of the sum of all log-probabilities. Take that of the pulled "
+            "arm alone.",
+            lambda logits, arm: 1 - len(logits) * softmax(logits),
+            page="01 The trick",
+        ),
     ],
 )
 
@@ -489,6 +511,24 @@ ESTIMATE = Exercise(
             "That is the loss, not its gradient: the gradient has one coordinate for each logit.",
             lambda pi, arms, rewards: -(rewards * np.log(pi[arms])).mean(),
             page="01 The loss is not a loss",
+        ),
+        Misconception(
+            "These are the estimates of the single pulls, one in each row. Take their mean.",
+            lambda pi, arms, rewards: rewards[:, None] * _scores(pi, arms),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The probabilities went through a softmax once more. They are no logits.",
+            lambda pi, arms, rewards: (
+                _estimate(pi, arms, rewards) + rewards.mean() * (pi - softmax(pi))
+            ),
+            page="01 What is there to differentiate?",
+        ),
+        Misconception(
+            "That is the gradient with respect to the probabilities. The chain goes on, to the "
+            "logits.",
+            lambda pi, arms, rewards: _without_the_normalizer(pi, arms, rewards) / pi,
+            page="01 The trick",
         ),
     ],
 )

@@ -80,15 +80,15 @@ BACKWARDS = Exercise(
     random=clear_of_zero(_random_episode, _of_one_episode),
     extremes=[
         Extreme(
-            (np.array([2.0, -1.0, 4.0]), 0.0),
-            "Right, but not for gamma = 0, where the return is the step's own reward alone. Mind "
-            "that nothing may be divided by gamma.",
-            page="02 The elegant one-liner",
-        ),
-        Extreme(
             (np.tile([1.0, -2.0, 0.5, 4.0], 100), 0.1),
             "Right, but not for a long episode: gamma**t becomes too small to be stored. The "
             "recursion G_t = r_t + gamma * G_(t+1) needs no such power and no division.",
+            page="02 The elegant one-liner",
+        ),
+        Extreme(
+            (np.array([2.0, -1.0, 4.0]), 0.0),
+            "Right, but not for gamma = 0, where the return is the step's own reward alone. Mind "
+            "that nothing may be divided by gamma.",
             page="02 The elegant one-liner",
         ),
     ],
@@ -186,6 +186,12 @@ BACKWARDS = Exercise(
             lambda rew, gamma: _whole_at_every_step(rew, _end_of_one(rew), gamma),
             page="02 Whole numbers",
         ),
+        Misconception(
+            "Two things. These sums look back, to the rewards before each step, and nothing is "
+            "discounted.",
+            lambda rew, gamma: rew.cumsum(),
+            page="02 By hand",
+        ),
     ],
 )
 
@@ -265,15 +271,15 @@ SEVERAL = Exercise(
     random=clear_of_zero(_random_episodes, discounted_returns),
     extremes=[
         Extreme(
-            (np.array([2.0, -1.0, 4.0]), flags(0, 1, 1), 0.0),
-            "Right, but not for gamma = 0, where the return is the step's own reward alone. Mind "
-            "that nothing may be divided by gamma.",
-            page="02 The elegant one-liner",
-        ),
-        Extreme(
             (np.tile([1.0, -2.0, 0.5, 4.0], 100), LONG_END, 0.1),
             "Right, but not for a long episode: gamma**t becomes too small to be stored. The "
             "recursion needs no such power and no division.",
+            page="02 The elegant one-liner",
+        ),
+        Extreme(
+            (np.array([2.0, -1.0, 4.0]), flags(0, 1, 1), 0.0),
+            "Right, but not for gamma = 0, where the return is the step's own reward alone. Mind "
+            "that nothing may be divided by gamma.",
             page="02 The elegant one-liner",
         ),
     ],
@@ -372,6 +378,12 @@ SEVERAL = Exercise(
             "The returns are right, but each episode has an array of its own. Put them behind one "
             "another in one array, as the rewards are.",
             _one_array_each,
+            page="02 Sixteen games in one array",
+        ),
+        Misconception(
+            "Two things. Each episode hears the rewards of the next one, and nothing is "
+            "discounted.",
+            lambda rew, end, gamma: _of_one_episode(rew, 1.0),
             page="02 Sixteen games in one array",
         ),
     ],
@@ -487,6 +499,21 @@ def _random_ends(rng: np.random.Generator) -> Case:
     return tenths(rng, len(end)), end & (kind != 1), end & (kind != 0), values, _gamma(rng)
 
 
+def _own_reward_lost(
+    rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
+) -> Floats:
+    kept = np.where(terminated, 0.0, rew)
+    return _value_in_place_of_the_return(kept, terminated, truncated, next_value, gamma)
+
+
+def _reset_too_late(
+    rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
+) -> Floats:
+    """Return the returns of a loop that asks about the flags after the sum, not before it."""
+    over = np.append(terminated[1:], True)
+    return _truncated_or_terminated(rew, over, _next(truncated), _next(next_value), gamma)
+
+
 TWO_ENDS = Exercise(
     "02.3",
     key=_truncated_or_terminated,
@@ -519,18 +546,6 @@ TWO_ENDS = Exercise(
     extremes=[
         Extreme(
             (
-                np.array([2.0, -1.0, 4.0]),
-                flags(0, 1, 0),
-                flags(0, 0, 1),
-                np.array([6.0, 5.0, 7.0]),
-                0.0,
-            ),
-            "Right, but not for gamma = 0, where the return is the step's own reward alone. Mind "
-            "that nothing may be divided by gamma.",
-            page="02 The elegant one-liner",
-        ),
-        Extreme(
-            (
                 np.tile([1.0, -2.0, 0.5, 4.0], 100),
                 np.arange(400) == 29,
                 np.arange(400) == 399,
@@ -539,6 +554,18 @@ TWO_ENDS = Exercise(
             ),
             "Right, but not for a long episode: gamma**t becomes too small to be stored. The "
             "recursion needs no such power and no division.",
+            page="02 The elegant one-liner",
+        ),
+        Extreme(
+            (
+                np.array([2.0, -1.0, 4.0]),
+                flags(0, 1, 0),
+                flags(0, 0, 1),
+                np.array([6.0, 5.0, 7.0]),
+                0.0,
+            ),
+            "Right, but not for gamma = 0, where the return is the step's own reward alone. Mind "
+            "that nothing may be divided by gamma.",
             page="02 The elegant one-liner",
         ),
     ],
@@ -626,6 +653,18 @@ TWO_ENDS = Exercise(
             _value_in_place_of_the_return,
             page="02 When the clock strikes",
         ),
+        Misconception(
+            "At each end the step's own reward is lost, and 0 or the value takes the place of "
+            "its return. What follows stands behind that step: the reward still counts.",
+            _own_reward_lost,
+            page="02 When the clock strikes",
+        ),
+        Misconception(
+            "The flags act one step too early in the array: the last step of an episode still "
+            "hears the next episode. Ask about the flags before the sum, not after it.",
+            _reset_too_late,
+            page="02 Sixteen games in one array",
+        ),
     ],
 )
 
@@ -700,6 +739,22 @@ UNDERFLOW = Exercise(
             "The smallest normal float32 is about 10 to the power of -38. But the question counts "
             "halvings, and each power of ten is more than three of them.",
             38,
+            page="02 The elegant one-liner",
+        ),
+        Misconception(
+            "The 23 stored digits say how precise a float32 is, not how small it can be.",
+            23,
+            page="02 Single precision",
+        ),
+        Misconception(
+            "That belongs to float64: its normal numbers end at 2 to the power of -1022. The "
+            "task asks for float32.",
+            1022,
+            page="02 The elegant one-liner",
+        ),
+        Misconception(
+            "The task asks for t, and gamma is 1/2: t itself is positive.",
+            -150,
             page="02 The elegant one-liner",
         ),
     ],
@@ -804,6 +859,15 @@ def _random_batches(rng: np.random.Generator) -> Case:
     return (batches,)
 
 
+def _first_is_zero(batches: Batches) -> Batches:
+    return [0.0 * batches[0], *normalized_by_earlier_batches(batches)[1:]]
+
+
+def _first_by_itself_with_n_minus_1(batches: Batches) -> Batches:
+    variance = float(batches[0].var(ddof=1))
+    return [_scaled(batches[0], float(batches[0].mean()), variance), *_with_n_minus_1(batches)[1:]]
+
+
 RUNNING = Exercise(
     "02.5",
     key=normalized_by_earlier_batches,
@@ -825,9 +889,9 @@ RUNNING = Exercise(
         Extreme(
             (
                 [
-                    np.array([1e7 + 1, 1e7 + 4, 1e7 - 2]),
-                    np.array([1e7 + 5, 1e7 - 3]),
-                    np.array([1e7 + 2]),
+                    np.array([1e8 + 1.5, 1e8 + 4, 1e8 - 2.5]),
+                    np.array([1e8 + 5, 1e8 - 3]),
+                    np.array([1e8 + 2]),
                 ],
             ),
             "Right, but not for large returns that lie close together. The mean of the squares "
@@ -925,6 +989,18 @@ RUNNING = Exercise(
             "The numbers are right, but they stand in one array. The result is a list with one "
             "array for each batch.",
             lambda batches: np.concatenate(normalized_by_earlier_batches(batches)),
+            page="02 process_fn",
+        ),
+        Misconception(
+            "The later batches are right. But the first one has become 0; with mean 0 and "
+            "variance 1 it stays nearly as it is.",
+            _first_is_zero,
+            page="02 process_fn",
+        ),
+        Misconception(
+            "Two things. The first batch is normalized by its own statistics, not by mean 0 and "
+            "variance 1, and the divisor of the variance is n - 1 in place of n.",
+            _first_by_itself_with_n_minus_1,
             page="02 process_fn",
         ),
     ],

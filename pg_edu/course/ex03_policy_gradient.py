@@ -75,6 +75,16 @@ def _random_rewards(rng: np.random.Generator) -> Case:
     return tenths(rng, len(end)), end, float(rng.choice([0.5, 0.8, 0.9]))
 
 
+def _episodes_counted(rew: Floats, end: Flags, gamma: float) -> Floats:
+    episode = end.cumsum() - end
+    weights: Floats = gamma**episode * discounted_returns(rew, end, gamma)
+    return weights
+
+
+def _discounted_again(rew: Floats, end: Flags, gamma: float) -> Floats:
+    return discounted_returns(_gamma_t(end, gamma) * rew, end, gamma)
+
+
 MISSING_FACTOR = Exercise(
     "03.1",
     key=_weights,
@@ -88,16 +98,16 @@ MISSING_FACTOR = Exercise(
     random=clear_of_zero(_random_rewards, _weights),
     extremes=[
         Extreme(
-            (np.array([2.0, -1.0, 4.0]), flags(0, 1, 1), 0.0),
-            "Right, but not for gamma = 0. There the first step of each episode has its own reward "
-            "as its weight and all other steps have 0. Mind that nothing may be divided by gamma.",
-            page=GAMMA_T,
-        ),
-        Extreme(
             (np.tile([1.0, -2.0, 0.5, 4.0], 100), np.isin(np.arange(400), [29, 399]), 0.1),
             "Right, but not for a long episode: gamma**t becomes too small to be stored. It may "
             "multiply a return, but nothing may be divided by it.",
             page="02 The elegant one-liner",
+        ),
+        Extreme(
+            (np.array([2.0, -1.0, 4.0]), flags(0, 1, 1), 0.0),
+            "Right, but not for gamma = 0. There the first step of each episode has its own reward "
+            "as its weight and all other steps have 0. Mind that nothing may be divided by gamma.",
+            page=GAMMA_T,
         ),
     ],
     misconceptions=[
@@ -182,6 +192,17 @@ MISSING_FACTOR = Exercise(
             "in the step count.",
             _leak_and_counter_runs_on,
             page="02 Sixteen games in one array",
+        ),
+        Misconception(
+            "The exponent counts the episodes. It should count the steps within each of them.",
+            _episodes_counted,
+            page=GAMMA_T,
+        ),
+        Misconception(
+            "The rewards carry their factors gamma^k already, and then the sums discount them "
+            "once more. One of the two is enough.",
+            _discounted_again,
+            page=GAMMA_T,
         ),
     ],
 )
@@ -268,6 +289,11 @@ HARMLESS = Exercise(
             0.68,
             page="03 What does the mean divide by?",
         ),
+        Misconception(
+            "That is the factor of b in the expected update, 1 - 1/4. Which b makes the update 0?",
+            0.75,
+            page="03 What does the mean divide by?",
+        ),
     ],
 )
 
@@ -306,6 +332,12 @@ def _random_log_probs(rng: np.random.Generator) -> Case:
     end = whole_episodes(rng)
     log_prob = -np.round(rng.uniform(0.1, 2.5, len(end)), 1)
     return log_prob, tenths(rng, len(end)), end
+
+
+def _sums_multiplied_in_each_episode(log_prob: Floats, returns: Floats, end: Flags) -> float:
+    first = np.unique(_first(end))
+    products = np.add.reduceat(log_prob, first) * np.add.reduceat(returns, first)
+    return -float(products.mean())
 
 
 LOSS = Exercise(
@@ -419,6 +451,19 @@ LOSS = Exercise(
             "These are the sums of the episodes, one number for each. The loss is their mean.",
             _each_episode,
             page="03 Cures",
+        ),
+        Misconception(
+            "Only the first step of each episode is left: sum over all steps of it.",
+            lambda log_prob, returns, end: _loss(
+                log_prob * np.append(True, end[:-1]), returns, end
+            ),
+            page="03 A gradient through time",
+        ),
+        Misconception(
+            "Within each episode the sum of the log-probabilities meets the sum of the returns. "
+            "Each return must stay with the log-probability of its own step.",
+            _sums_multiplied_in_each_episode,
+            page="03 The past drops out",
         ),
     ],
 )
@@ -537,6 +582,25 @@ ADVANTAGE = Exercise(
             "contains what followed, so it counts twice.",
             lambda rew, V: _to_go(rew) + np.append(V[1:], 0.0) - V,
             page="03 The past drops out",
+        ),
+        Misconception(
+            "The value of the next place is subtracted, and at the last step that of the first "
+            "place: np.roll is circular. What may be subtracted is the value of the step's own "
+            "place.",
+            lambda rew, V: _to_go(rew) - np.roll(V, -1),
+            page="03 The past drops out",
+        ),
+        Misconception(
+            "The sums of the rewards stand in reverse order: they were added up from the end, "
+            "and then must be turned around.",
+            lambda rew, V: _to_go(rew)[::-1] - V,
+            page="02 Backwards",
+        ),
+        Misconception(
+            "The values are subtracted from the rewards, so each return loses the values of all "
+            "later places as well. Subtract after the sum.",
+            lambda rew, V: _to_go(rew - V),
+            page="08 Subtracting from rewards is not subtracting from returns",
         ),
     ],
 )
