@@ -2,9 +2,20 @@
 
 import numpy as np
 
-from pg_edu.course.records import Exercise, Misconception
+from pg_edu.course.records import Case, Exercise, Extreme, Misconception
+from pg_edu.course.shared import clear_of_zero, tenths
 from pg_edu.lab.exact.mdp import softmax
 from pg_edu.types import Floats, Ints
+
+
+def _probabilities(rng: np.random.Generator, arms: int) -> Floats:
+    """Return random positive tenths that sum to 1, `[arms]`."""
+    cuts = np.sort(rng.permutation(np.arange(1, 10))[: arms - 1])
+    parts: Floats = np.diff(cuts, prepend=0, append=10) / 10
+    return parts
+
+
+# 01.1: the score
 
 
 def _score(logits: Floats, arm: int) -> Floats:
@@ -12,13 +23,234 @@ def _score(logits: Floats, arm: int) -> Floats:
     return score
 
 
-def _scores(pi: Floats, arms: Ints) -> Floats:
-    scores: Floats = np.eye(len(pi))[arms] - pi
-    return scores
+def _random_logits(rng: np.random.Generator) -> Case:
+    arms = int(rng.integers(2, 6))
+    return np.round(rng.uniform(-2.0, 2.0, arms), 1), int(rng.integers(arms))
+
+
+def _one(logits: Floats, arm: int) -> Floats:
+    one: Floats = np.eye(len(logits))[arm]
+    return one
+
+
+def _gradient_of_the_probability(logits: Floats, arm: int) -> Floats:
+    gradient: Floats = softmax(logits)[arm] * _score(logits, arm)
+    return gradient
+
+
+def _others_rise_too(logits: Floats, arm: int) -> Floats:
+    return np.where(_one(logits, arm), 1 - softmax(logits), softmax(logits))
+
+
+SCORE = Exercise(
+    "01.1",
+    key=_score,
+    points=1,
+    cases=[
+        (np.array([0.4, -0.3, 1.0]), 1),
+        (np.array([0.7, -0.5]), 0),
+        (np.array([-1.2, 0.6, 0.1, 1.5]), 3),
+        (np.array([0.3, 0.3, 0.3]), 2),
+    ],
+    random=_random_logits,
+    extremes=[
+        Extreme(
+            (np.array([1000.0, 998.5, -20.0]), 1),
+            "Right, but not for large logits: exp(1000) is too large for a float. Subtract the "
+            "largest logit from all of them first; the probabilities stay as they are.",
+            page="01 What is there to differentiate?",
+        ),
+        Extreme(
+            (np.array([0.5, -900.0, 1.5]), 1),
+            "Right, but not for an arm whose probability is so small that it is stored as 0. The "
+            "score of such an arm is harmless, as long as nobody divides by 0 or takes its "
+            "logarithm.",
+            page="01 The trick",
+        ),
+    ],
+    misconceptions=[
+        Misconception(
+            "The sign is reversed: a step along this vector makes the arm less likely.",
+            lambda logits, arm: -_score(logits, arm),
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is the gradient of the probability, not of its logarithm.",
+            _gradient_of_the_probability,
+            page="01 The trick",
+        ),
+        Misconception(
+            "The normalizer is missing: the logarithm of the sum of the exponentials depends on "
+            "every logit.",
+            _one,
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is the gradient of the normalizer alone, with its minus sign. The arm's own "
+            "logit adds 1 in the arm's place.",
+            lambda logits, arm: -softmax(logits),
+            page="01 The trick",
+        ),
+        Misconception(
+            "These are the probabilities, not the gradient of a log-probability.",
+            lambda logits, arm: softmax(logits),
+            page="01 The trick",
+        ),
+        Misconception(
+            "This is the score divided by the probability once too often: the logarithm has "
+            "already done that.",
+            lambda logits, arm: _score(logits, arm) / softmax(logits)[arm],
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is the derivative of the logarithm with respect to the probability. The chain "
+            "goes on: how does the probability depend on each logit?",
+            lambda logits, arm: _one(logits, arm) / softmax(logits)[arm],
+            page="01 The trick",
+        ),
+        Misconception(
+            "Subtract from each coordinate the probability of its own arm, not that of the "
+            "pulled arm.",
+            lambda logits, arm: _one(logits, arm) - softmax(logits)[arm],
+            page="01 The trick",
+        ),
+        Misconception(
+            "The coordinate of the pulled arm is right and all others are 0. But the other logits "
+            "are in the normalizer, so they have a derivative as well.",
+            lambda logits, arm: _one(logits, arm) * _score(logits, arm),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The 1 belongs in the place of the pulled arm only.",
+            lambda logits, arm: 1 - softmax(logits),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The coordinates of the other arms have the wrong sign: a larger logit elsewhere makes "
+            "this arm less likely.",
+            _others_rise_too,
+            page="01 Does a low reward make an arm less likely?",
+        ),
+        Misconception(
+            "These are logits, not probabilities: the softmax is missing.",
+            lambda logits, arm: _one(logits, arm) - logits,
+            page="01 What is there to differentiate?",
+        ),
+        Misconception(
+            "The exponentials are not divided by their sum, so they are not probabilities.",
+            lambda logits, arm: _one(logits, arm) - np.exp(logits),
+            page="01 What is there to differentiate?",
+        ),
+        Misconception(
+            "That is the log-probability itself. Its gradient has one coordinate for each logit.",
+            lambda logits, arm: np.log(softmax(logits))[arm],
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is a table with the scores of all arms. The score of the pulled arm is one row.",
+            lambda logits, arm: np.eye(len(logits)) - softmax(logits),
+            page="01 The trick",
+        ),
+        Misconception(
+            "These are the log-probabilities of all arms. The score is the gradient of one of "
+            "them.",
+            lambda logits, arm: np.log(softmax(logits)),
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is the score of the arm before this one. Arms are counted from 0, as rows are.",
+            lambda logits, arm: _score(logits, arm - 1),
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is one coordinate, the pulled arm's own. The score has one for each logit.",
+            lambda logits, arm: 1 - softmax(logits)[arm],
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is the gradient of the sum of all log-probabilities. Take that of the pulled "
+            "arm alone.",
+            lambda logits, arm: 1 - len(logits) * softmax(logits),
+            page="01 The trick",
+        ),
+    ],
+)
+
+
+# 01.2: no noise at all
+
+NO_NOISE = Exercise(
+    "01.2",
+    key=0.1,
+    points=2,
+    decimals=2,
+    misconceptions=[
+        Misconception(
+            "That is V, the average reward. It is settled before the pull, so it is unbiased. But "
+            "the estimate after arm 0 is then 81 times as long as the one after arm 1.",
+            0.9,
+            page="01 The noise",
+        ),
+        Misconception(
+            "At 0.5 the factors r - b are equally large, but the two scores are not equally long: "
+            "what you write down is 0.45 after arm 0 and 0.05 after arm 1.",
+            0.5,
+            page="01 The trick",
+        ),
+        Misconception(
+            "Without a baseline you write down zeros after arm 0, and something else after arm 1.",
+            0.0,
+            page="01 The lemma",
+        ),
+        Misconception(
+            "That is the reward of arm 1. You write down zeros after arm 1, and something else "
+            "after arm 0.",
+            1.0,
+            page="01 The lemma",
+        ),
+        Misconception(
+            "That is the length of one coordinate of the true gradient. Which b makes both "
+            "estimates equal to the gradient?",
+            0.09,
+            page="01 The noise",
+        ),
+        Misconception(
+            "b is subtracted from the reward of arm 1 as well, not only from that of arm 0.",
+            1 / 9,
+            page="01 The lemma",
+        ),
+        Misconception(
+            "A sign got lost. Check it: what do you write down with this b after each arm? The "
+            "factor is r - b, so -b after arm 0 and 1 - b after arm 1.",
+            0.125,
+            page="01 The lemma",
+        ),
+        Misconception(
+            "A sign got lost. With a negative b both factors r - b are positive, and the two "
+            "scores point in opposite directions, so the two estimates cannot be equal.",
+            -0.125,
+            page="01 The trick",
+        ),
+        Misconception(
+            "The sign is reversed. With a negative b both factors r - b are positive, and the two "
+            "scores point in opposite directions, so the two estimates cannot be equal.",
+            -0.1,
+            page="01 The trick",
+        ),
+    ],
+)
+
+
+# 01.3: the best baseline
 
 
 def _weighted_mean(weights: Floats, rewards: Floats) -> float:
     return float(weights @ rewards / weights.sum())
+
+
+def _scores(pi: Floats, arms: Ints) -> Floats:
+    scores: Floats = np.eye(len(pi))[arms] - pi
+    return scores
 
 
 def _length2(pi: Floats) -> Floats:
@@ -26,179 +258,279 @@ def _length2(pi: Floats) -> Floats:
     return length2
 
 
+def _best_baseline(pi: Floats, rewards: Floats) -> float:
+    return _weighted_mean(pi * _length2(pi), rewards)
+
+
+def _lengths_over_the_wrong_axis(pi: Floats, rewards: Floats) -> float:
+    column2 = (_scores(pi, np.arange(len(pi))) ** 2).sum(axis=0)
+    return _weighted_mean(pi * column2, rewards)
+
+
+def _for_each_coordinate(pi: Floats, rewards: Floats) -> Floats:
+    squares = _scores(pi, np.arange(len(pi))) ** 2
+    baselines: Floats = (pi * rewards) @ squares / (pi @ squares)
+    return baselines
+
+
+def _random_machine(rng: np.random.Generator) -> Case:
+    arms = int(rng.integers(2, 6))
+    return _probabilities(rng, arms), tenths(rng, arms)
+
+
+BEST_BASELINE = Exercise(
+    "01.3",
+    key=_best_baseline,
+    points=2,
+    cases=[
+        (np.array([0.5, 0.2, 0.3]), np.array([3.0, -1.0, 4.0])),
+        (np.array([0.7, 0.1, 0.05, 0.15]), np.array([-2.0, 3.0, 5.0, 1.0])),
+        (np.array([0.2, 0.8]), np.array([4.0, -3.0])),
+        (np.array([0.6, 0.3, 0.1]), np.array([2.5, 2.5, 2.5])),
+    ],
+    random=clear_of_zero(_random_machine, _best_baseline),
+    misconceptions=[
+        Misconception(
+            "That is V: the squared lengths of the scores are missing from the weights.",
+            _weighted_mean,
+            page="01 The noise",
+        ),
+        Misconception(
+            "Each arm counts as if it were pulled equally often: the probabilities are missing "
+            "from the weights.",
+            lambda pi, rewards: _weighted_mean(_length2(pi), rewards),
+            page="01 The noise",
+        ),
+        Misconception(
+            "The weights contain the lengths of the scores. They must be squared.",
+            lambda pi, rewards: _weighted_mean(pi * np.sqrt(_length2(pi)), rewards),
+            page="01 The noise",
+        ),
+        Misconception(
+            "So far this is only the numerator, E[r |score|²]. Divide it by E[|score|²].",
+            lambda pi, rewards: float(pi * _length2(pi) @ rewards),
+            page="01 The noise",
+        ),
+        Misconception(
+            "So far this is only the denominator, E[|score|²]: no reward is in it.",
+            lambda pi, rewards: float(pi @ _length2(pi)),
+            page="01 The noise",
+        ),
+        Misconception(
+            "The denominator is the sum of the squared lengths without the probabilities. It is "
+            "an expectation, too.",
+            lambda pi, rewards: pi * _length2(pi) @ rewards / _length2(pi).sum(),
+            page="01 The noise",
+        ),
+        Misconception(
+            "The numerator leaves out the probabilities. It is an expectation, too.",
+            lambda pi, rewards: _length2(pi) @ rewards / (pi @ _length2(pi)),
+            page="01 The noise",
+        ),
+        Misconception(
+            "The numerator leaves out the squared lengths: this is V / E[|score|²].",
+            lambda pi, rewards: pi @ rewards / (pi @ _length2(pi)),
+            page="01 The noise",
+        ),
+        Misconception(
+            "The probabilities count twice. The expectation already brings one factor, and the "
+            "squared length is the other weight.",
+            lambda pi, rewards: _weighted_mean(pi**2 * _length2(pi), rewards),
+            page="01 The noise",
+        ),
+        Misconception(
+            "A score has one coordinate for each logit, and all of them belong to its length, not "
+            "only that of the pulled arm.",
+            lambda pi, rewards: _weighted_mean(pi * (1 - pi) ** 2, rewards),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The squares are summed over the arms. The length of a score is a sum over its own "
+            "coordinates.",
+            _lengths_over_the_wrong_axis,
+            page="01 The noise",
+        ),
+        Misconception(
+            "That is a baseline for each coordinate. It is even less noisy, but the task asks for "
+            "the best single number.",
+            _for_each_coordinate,
+            page="01 The noise",
+        ),
+        Misconception(
+            "That is the plain mean of the rewards: neither the probabilities nor the scores are "
+            "in it.",
+            lambda pi, rewards: float(rewards.mean()),
+            page="01 The noise",
+        ),
+    ],
+)
+
+
+# 01.4: find the bug
+
+
 def _estimate(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
     estimate: Floats = (rewards[:, None] * _scores(pi, arms)).mean(axis=0)
     return estimate
 
 
-EXERCISES = [
-    Exercise(
-        "01.1",
-        key=_score,
-        points=1,
-        cases=[
-            (np.array([0.0, np.log(3.0)]), 0),
-            (np.array([0.5, -0.3, 0.1]), 2),
-            (np.array([2.0, 0.0, 0.0, -1.0]), 0),
-        ],
-        misconceptions=[
-            Misconception(
-                ("The sign is reversed: this direction makes the arm less likely."),
-                lambda logits, arm: -_score(logits, arm),
-                "01 Exercises",
+def _minus_the_others(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
+    others = (rewards.sum() - rewards) / (len(rewards) - 1)
+    return _estimate(pi, arms, rewards - others)
+
+
+def _standardized(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
+    spread = rewards.std()
+    if spread == 0:
+        return np.zeros(len(pi))
+    return _estimate(pi, arms, (rewards - rewards.mean()) / spread)
+
+
+def _without_the_normalizer(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
+    estimate: Floats = (rewards[:, None] * np.eye(len(pi))[arms]).mean(axis=0)
+    return estimate
+
+
+def _minus_the_pulled_probability(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
+    scores = np.eye(len(pi))[arms] - pi[arms][:, None]
+    estimate: Floats = (rewards[:, None] * scores).mean(axis=0)
+    return estimate
+
+
+def _product_of_means(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
+    product: Floats = rewards.mean() * _scores(pi, arms).mean(axis=0)
+    return product
+
+
+def _random_pulls(rng: np.random.Generator) -> Case:
+    """Return probabilities, arms and rewards of a batch of another size than there are arms."""
+    arms = int(rng.integers(2, 5))
+    pulls = int(rng.choice([n for n in range(2, 6) if n != arms]))
+    return _probabilities(rng, arms), rng.integers(arms, size=pulls), tenths(rng, pulls)
+
+
+ESTIMATE = Exercise(
+    "01.4",
+    key=_estimate,
+    points=2,
+    cases=[
+        (np.array([0.5, 0.2, 0.3]), np.array([2, 0]), np.array([3.0, -1.0])),
+        (
+            np.array([0.6, 0.4]),
+            np.array([0, 1, 1, 0, 0]),
+            np.array([1.5, -2.0, 4.0, 0.5, -3.0]),
+        ),
+        (np.array([0.1, 0.2, 0.4, 0.3]), np.array([3, 1]), np.array([2.0, 5.0])),
+    ],
+    random=clear_of_zero(_random_pulls, _estimate),
+    extremes=[
+        Extreme(
+            (np.array([0.2, 0.3, 0.5]), np.array([1]), np.array([4.0])),
+            "Right, but not for a batch of a single pull: then the mean is the estimate of that "
+            "pull, a vector with one coordinate for each arm.",
+            page="01 The trick",
+        ),
+    ],
+    misconceptions=[
+        Misconception(
+            "That is the original estimator, with its bug: it uses the gradient of the probability "
+            "where that of the log-probability belongs.",
+            lambda pi, arms, rewards: _estimate(pi, arms, rewards * pi[arms]),
+            page="01 The trick",
+        ),
+        Misconception(
+            "Now each score is divided by the probability of its arm once too often, so rare arms "
+            "count too much.",
+            lambda pi, arms, rewards: _estimate(pi, arms, rewards / pi[arms]),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The sign is reversed: minus the estimate is the gradient of the loss.",
+            lambda pi, arms, rewards: -_estimate(pi, arms, rewards),
+            page="01 The loss is not a loss",
+        ),
+        Misconception(
+            "The bug is gone, but this is the sum over the batch: it grows with the number of "
+            "pulls.",
+            lambda pi, arms, rewards: len(arms) * _estimate(pi, arms, rewards),
+            page="01 The noise",
+        ),
+        Misconception(
+            "The mean is over the pulls: divide by their number, not by that of the arms.",
+            lambda pi, arms, rewards: len(arms) / len(pi) * _estimate(pi, arms, rewards),
+            page="01 The noise",
+        ),
+        Misconception(
+            "Subtracting the mean of the batch's own rewards shrinks the estimate, on average by "
+            "the factor 1 - 1/N. That was not the bug, and the task asks for no baseline.",
+            lambda pi, arms, rewards: _estimate(pi, arms, rewards - rewards.mean()),
+            page="01 A baseline out of the pulls themselves",
+        ),
+        Misconception(
+            "That is unbiased as well, and often less noisy: the mean of the other rewards is a "
+            "fair baseline. But the task asks for the estimator without one.",
+            _minus_the_others,
+            page="01 A baseline out of the pulls themselves",
+        ),
+        Misconception(
+            "The rewards are standardized. To divide by the spread of the same batch changes the "
+            "expectation again, and that was not the bug.",
+            _standardized,
+            page="01 A baseline out of the pulls themselves",
+        ),
+        Misconception(
+            "The part - pi is missing from the scores: the normalizer depends on every logit.",
+            _without_the_normalizer,
+            page="01 The trick",
+        ),
+        Misconception(
+            "Everywhere the probability of the pulled arm is subtracted, or each coordinate is "
+            "divided by its own probability, which comes to the same. The score is the gradient "
+            "of the pulled arm's probability, divided by that probability.",
+            _minus_the_pulled_probability,
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is a product of two means. Each reward must stay with the score of its own pull.",
+            _product_of_means,
+            page="01 The trick",
+        ),
+        Misconception(
+            "The coordinates of each score have been added up, and a score sums to 0. Take the "
+            "mean over the pulls, axis 0.",
+            lambda pi, arms, rewards: np.zeros(len(arms)),
+            page="01 Does a low reward make an arm less likely?",
+        ),
+        Misconception(
+            "That is one number, the mean over everything, and it is 0 since a score sums to 0. "
+            "Take the mean over the pulls only, axis 0.",
+            lambda pi, arms, rewards: 0.0,
+            page="01 Does a low reward make an arm less likely?",
+        ),
+        Misconception(
+            "That is the loss, not its gradient: the gradient has one coordinate for each logit.",
+            lambda pi, arms, rewards: -(rewards * np.log(pi[arms])).mean(),
+            page="01 The loss is not a loss",
+        ),
+        Misconception(
+            "These are the estimates of the single pulls, one in each row. Take their mean.",
+            lambda pi, arms, rewards: rewards[:, None] * _scores(pi, arms),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The probabilities went through a softmax once more. They are no logits.",
+            lambda pi, arms, rewards: (
+                _estimate(pi, arms, rewards) + rewards.mean() * (pi - softmax(pi))
             ),
-            Misconception(
-                ("That is the gradient of the probability, not of its logarithm."),
-                lambda logits, arm: softmax(logits)[arm] * _score(logits, arm),
-                "01 Exercises",
-            ),
-            Misconception(
-                ("The normalizer is missing: the logarithm of the sum depends on every logit."),
-                lambda logits, arm: np.eye(len(logits))[arm],
-                "01 Exercises",
-            ),
-            Misconception(
-                (
-                    "You divided by the probability once too often: the logarithm has already done it."
-                ),
-                lambda logits, arm: _score(logits, arm) / softmax(logits)[arm],
-                "01 Exercises",
-            ),
-            Misconception(
-                (
-                    "Subtract from each coordinate the probability of its own arm, not that of the "
-                    "pulled arm."
-                ),
-                lambda logits, arm: np.eye(len(logits))[arm] - softmax(logits)[arm],
-                "01 Exercises",
-            ),
-            Misconception(
-                ("These are logits, not probabilities: the softmax is missing."),
-                lambda logits, arm: np.eye(len(logits))[arm] - logits,
-                "01 Exercises",
-            ),
-        ],
-    ),
-    Exercise(
-        "01.2",
-        key=0.1,
-        points=1,
-        misconceptions=[
-            Misconception(
-                (
-                    "That is V, the average reward. It is fixed before the pull, so it is "
-                    "unbiased, but is the estimate the same after either "
-                    "arm?"
-                ),
-                0.9,
-                "01 Exercises",
-            ),
-            Misconception(
-                ("That is halfway between the two rewards; it would be right for a fair coin."),
-                0.5,
-                "01 Exercises",
-            ),
-            Misconception(
-                ("Without a baseline arm 0 gives a vector of zeros, and arm 1 does not."),
-                0.0,
-                "01 Exercises",
-            ),
-            Misconception(
-                (
-                    "That is the reward of arm 1: now arm 1 gives a vector of zeros, and arm 0 does not."
-                ),
-                1.0,
-                "01 Exercises",
-            ),
-            Misconception(
-                (
-                    "That is a coordinate of the gradient itself. Which b makes both estimates equal "
-                    "to it?"
-                ),
-                0.09,
-                "01 Exercises",
-            ),
-        ],
-    ),
-    Exercise(
-        "01.3",
-        key=lambda pi, rewards: _weighted_mean(pi * _length2(pi), rewards),
-        points=2,
-        cases=[
-            (np.array([0.5, 0.2, 0.3]), np.array([1.0, 0.0, 4.0])),
-            (np.array([0.7, 0.1, 0.1, 0.1]), np.array([-2.0, 3.0, 0.0, 1.0])),
-            (np.array([0.1, 0.9]), np.array([0.0, 1.0])),
-        ],
-        misconceptions=[
-            Misconception(
-                ("That is V: the squared lengths of the scores are missing."),
-                _weighted_mean,
-                "01 Exercises",
-            ),
-            Misconception(
-                (
-                    "Each arm counts as if it were pulled equally often: the probabilities are missing."
-                ),
-                lambda pi, rewards: _weighted_mean(_length2(pi), rewards),
-                "01 Exercises",
-            ),
-            Misconception(
-                ("Square the lengths."),
-                lambda pi, rewards: _weighted_mean(pi * np.sqrt(_length2(pi)), rewards),
-                "01 Exercises",
-            ),
-            Misconception(
-                ("So far this is only E[R |score|²]: divide it by E[|score|²]."),
-                lambda pi, rewards: float(pi * _length2(pi) @ rewards),
-                "01 Exercises",
-            ),
-            Misconception(
-                ("That is the plain mean of the rewards."),
-                lambda pi, rewards: float(rewards.mean()),
-                "01 Exercises",
-            ),
-        ],
-    ),
-    Exercise(
-        "01.4",
-        key=_estimate,
-        points=2,
-        cases=[
-            (np.array([0.25, 0.75]), np.array([1]), np.array([2.0])),
-            (np.array([0.5, 0.2, 0.3]), np.array([0, 2, 2, 1]), np.array([1.0, 5.0, 5.0, 0.0])),
-        ],
-        misconceptions=[
-            Misconception(
-                (
-                    "That is the original estimator, with its bug: it uses the gradient of the probability "
-                    "where that of the log-probability belongs."
-                ),
-                lambda pi, arms, rewards: _estimate(pi, arms, rewards * pi[arms]),
-                "01 Exercises",
-            ),
-            Misconception(
-                ("You divided by the probability once too often: now rare arms count too much."),
-                lambda pi, arms, rewards: _estimate(pi, arms, rewards / pi[arms]),
-                "01 Exercises",
-            ),
-            Misconception(
-                ("The sign is reversed: minus the estimate is the gradient of the loss."),
-                lambda pi, arms, rewards: -_estimate(pi, arms, rewards),
-                "01 Exercises",
-            ),
-            Misconception(
-                ("The bug is gone, but this is the sum over the batch: it grows with N."),
-                lambda pi, arms, rewards: len(arms) * _estimate(pi, arms, rewards),
-                "01 Exercises",
-            ),
-            Misconception(
-                (
-                    "Subtracting the mean of the batch's own rewards shrinks the estimate by "
-                    "the factor 1 - 1/N; that was not the bug."
-                ),
-                lambda pi, arms, rewards: _estimate(pi, arms, rewards - rewards.mean()),
-                "01 Exercises",
-            ),
-        ],
-    ),
-]
+            page="01 What is there to differentiate?",
+        ),
+        Misconception(
+            "That is the gradient with respect to the probabilities. The chain goes on, to the "
+            "logits.",
+            lambda pi, arms, rewards: _without_the_normalizer(pi, arms, rewards) / pi,
+            page="01 The trick",
+        ),
+    ],
+)
+
+EXERCISES = [SCORE, NO_NOISE, BEST_BASELINE, ESTIMATE]
