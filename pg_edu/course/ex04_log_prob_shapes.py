@@ -269,7 +269,7 @@ EXERCISES = [
                 page="04 One number for each decision",
             ),
             Misconception(
-                "That is one number for the whole batch: the sum must be over the dimensions alone.",
+                "That is one number for the whole batch: sum over the dimensions alone.",
                 lambda loc, scale, act: _each_dimension(loc, scale, act).sum(),
                 page="04 One number for each decision",
             ),
@@ -430,8 +430,8 @@ EXERCISES = [
                 page="04 What it learns from longer games",
             ),
             Misconception(
-                "That is the factor between the weight and 1: 1 - γ^(k + 1). The closed form "
-                "divides it by 1 - γ.",
+                "That is 1 - γ^(k + 1), which is the numerator of the closed form; the denominator is "
+                "missing.",
                 lambda k, gamma: 1.0 - gamma ** (k + 1),
                 page="04 What it learns from longer games",
             ),
@@ -446,14 +446,19 @@ EXERCISES = [
                 page="04 What it learns from longer games",
             ),
             Misconception(
-                "Right for γ < 1. For γ = 1 the closed form is 0 divided by 0, and a small number "
-                "added below makes it 0.",
+                "Right for γ < 1. For γ = 1 the weight is not 0: all k + 1 powers are 1.",
                 _without_discount(lambda k: 0.0),
                 page="04 What it learns from longer games",
             ),
             Misconception(
                 "Right for γ < 1. For γ = 1 the closed form is 0 divided by 0, which is NaN.",
                 _without_discount(lambda k: float("nan")),
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "Right for γ = 1. For γ < 1 the last power is missing: the closed form has γ^(k + 1) "
+                "in it, not γ^k.",
+                lambda k, gamma: k + 1.0 if gamma == 1.0 else _weight(k - 1, gamma),
                 page="04 What it learns from longer games",
             ),
             Misconception(
