@@ -430,8 +430,7 @@ EXERCISES = [
                 page="04 What it learns from longer games",
             ),
             Misconception(
-                "That is 1 - γ^(k + 1), which is the numerator of the closed form; the denominator is "
-                "missing.",
+                "That is 1 - γ^(k + 1), the numerator of the closed form: divide it by 1 - γ.",
                 lambda k, gamma: 1.0 - gamma ** (k + 1),
                 page="04 What it learns from longer games",
             ),
@@ -456,8 +455,8 @@ EXERCISES = [
                 page="04 What it learns from longer games",
             ),
             Misconception(
-                "Right for γ = 1. For γ < 1 the last power is missing: the closed form has γ^(k + 1) "
-                "in it, not γ^k.",
+                "Right for γ = 1. For γ < 1 the last power is missing: the closed form has "
+                "γ^(k + 1) in it, not γ^k.",
                 lambda k, gamma: k + 1.0 if gamma == 1.0 else _weight(k - 1, gamma),
                 page="04 What it learns from longer games",
             ),

@@ -302,11 +302,6 @@ EXERCISES = [
                 page="05 Scale",
             ),
             Misconception(
-                "Half of the difference was taken for the middle: that is (low + high) / 2.",
-                lambda u, low, high: (high - low) / 2.0 * (1.0 + np.tanh(u)) - low,
-                page="05 Scale",
-            ),
-            Misconception(
                 "Bound first, then scale: here tanh came after the scaling.",
                 lambda u, low, high: np.tanh(_line(u, low, high)),
                 page="05 Scale",
@@ -405,7 +400,8 @@ EXERCISES = [
                 page="05 And back",
             ),
             Misconception(
-                "This is twice the raw action: it undoes a sigmoid, and tanh(u) = 2 sigmoid(2u) - 1.",
+                "This is twice the raw action: it undoes the sigmoid, and tanh(u) is "
+                "2 sigmoid(2u) - 1.",
                 lambda a, low, high: 2.0 * _from_motor(a, low, high),
                 page="05 And back",
             ),
@@ -433,7 +429,7 @@ EXERCISES = [
         cases=[
             (np.array([0.3, 1.7, -2.2]), 0.4, 0.6, _linear_motor(-0.5, 3.5)),
             (np.array([0.3, 1.7, -2.2, 0.9]), 0.4, 0.5, _motor_with_aim(0.2)),
-            (np.array([1.2, 2.5]), -0.7, 2.0, _linear_motor(1.0, 0.0)),
+            (np.array([1.2, 2.5]), -0.7, 2.0, _linear_motor(1.5, 2.0)),
         ],
         random=_random_draws,
         misconceptions=[
@@ -455,8 +451,8 @@ EXERCISES = [
                 page="05 Which log-probability?",
             ),
             Misconception(
-                "The raw action is scored, as it should be, but it is also sent: the motor must get "
-                "it clipped and scaled.",
+                "The raw action is scored, as it should be, but it is also sent: the motor must "
+                "get it clipped and scaled.",
                 _sent(lambda u: u),
                 page="05 What the buffer holds",
             ),
@@ -530,8 +526,8 @@ EXERCISES = [
                 page="01 A baseline out of the pulls themselves",
             ),
             Misconception(
-                "Unbiased as well, with the mean of the score over each tail; but the task asks for "
-                "the plain estimate.",
+                "Unbiased as well, with the mean of the score over each tail; but the task asks "
+                "for the plain estimate.",
                 _estimate(_score_with_tails),
                 page="05 A better score, for free",
             ),
@@ -571,7 +567,7 @@ EXERCISES = [
                 page="05 Which log-probability?",
             ),
             Misconception(
-                "(b) is half of what it should be: divide E[clip(u) - mu] by the variance, sigma^2.",
+                "(b) is half of what it should be: divide E[clip(u) - mu] by sigma^2, the variance.",
                 (0.0, _ABOVE_MU / 0.5),
                 page="05 Which log-probability?",
             ),
@@ -602,7 +598,7 @@ EXERCISES = [
                 page="05 Where the bias comes from",
             ),
             Misconception(
-                "(b) is right, but (a) is not the same: the raw action was drawn from the Gaussian.",
+                "(b) is right, but (a) is another number: the Gaussian did draw the raw action.",
                 (_PUSH, _PUSH),
                 page="01 The lemma",
             ),
@@ -661,8 +657,8 @@ EXERCISES = [
                 page="05 A better score, for free",
             ),
             Misconception(
-                "This scores max(u, 0) under the Gaussian, which is biased: closed, the valve needs "
-                "the mean over the tail and not the value at its edge.",
+                "This scores max(u, 0) under the Gaussian, which is biased: a closed valve needs "
+                "the mean over the tail, not the value at its edge.",
                 _valve_score(lambda z, sigma: -z / sigma),
                 page="05 A better score, for free",
             ),
@@ -672,7 +668,7 @@ EXERCISES = [
                 page="05 A better score, for free",
             ),
             Misconception(
-                "Closed, the sign is wrong: the higher the mean, the less often the valve is closed.",
+                "Closed, the sign is wrong: the higher the mean, the less often it is closed.",
                 _valve_score(lambda z, sigma: _density(z) / (sigma * _probability_above(z))),
                 page="05 A better score, for free",
             ),
