@@ -567,7 +567,7 @@ EXERCISES = [
                 page="05 Which log-probability?",
             ),
             Misconception(
-                "(b) is half of what it should be: divide E[clip(u) - mu] by sigma^2, the variance.",
+                "(b) is half of what it should be: divide E[clip(u) - mu] by the square of sigma.",
                 (0.0, _ABOVE_MU / 0.5),
                 page="05 Which log-probability?",
             ),
