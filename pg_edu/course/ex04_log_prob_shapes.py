@@ -11,7 +11,6 @@ from torch.distributions import Categorical
 
 from pg_edu.course.outcomes import loss_and_gradient
 from pg_edu.course.records import Case, Exercise, Extreme, Misconception
-from pg_edu.log_probs import checked_log_prob
 from pg_edu.types import Floats
 
 # 04.1: six shapes
@@ -194,8 +193,8 @@ def _loss_and_its_gradient(arguments: Case, result: Any) -> dict[str, Any]:
 
 
 def _loss(logits: Tensor, act: Tensor, returns: Tensor) -> Tensor:
-    log_prob = checked_log_prob(Categorical(logits=logits), act.squeeze(-1))
-    return -(log_prob * returns.squeeze(-1)).mean()
+    log_prob = logits.log_softmax(dim=1).gather(1, act)  # [B, 1], as the returns
+    return -(log_prob * returns).mean()
 
 
 def _scored(logits: Tensor, act: Tensor) -> Tensor:
