@@ -1,17 +1,119 @@
 """The exercises of notebook 04, shapes of log-probabilities: answers, cases, and known mistakes."""
 
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from pg_edu.course.records import Exercise, Misconception
-from pg_edu.log_probs import checked_log_prob
+from pg_edu.course.outcomes import loss_and_gradient
+from pg_edu.course.records import Case, Exercise, Extreme, Misconception
 from pg_edu.types import Floats
+
+# 04.1: six shapes
+
+_RIGHT_SHAPES = [[5], [5, 5], [5, 3], [5], [5, 5], [5]]
+
+# Line, wrong shape, and why; each sentence is true whatever the other lines say.
+_WRONG_SHAPES: list[tuple[int, list[int], str]] = [
+    (1, [5, 3], "logits [5, 3] are five distributions; the three belong to their actions."),
+    (2, [5], "torch does not drop the last axis of [5, 1]; the column meets batch_shape [5]."),
+    (2, [5, 1], "the result need not have the shape of the actions: torch stretches them, too."),
+    (2, [5, 3], "the 3 of the logits is not in the batch_shape, which is [5]."),
+    (3, [5], "a Normal has one log-probability for each number; only Independent sums them."),
+    (4, [5, 3], "Independent(..., 1) sums over the last axis."),
+    (5, [5], "torch lines shapes up at their right ends, so a row [5] meets a column [5, 1]."),
+    (5, [5, 1], "torch stretches the distributions, too: a row [5] meets a column [5, 1]."),
+    (6, [5, 5], "Independent(..., 1) sums over the last axis, and one axis remains."),
+    (
+        6,
+        [5, 1],
+        "Independent(..., 1) sums over the last axis and leaves nothing of it, not even 1.",
+    ),
+    (6, [], "Independent(..., 1) sums over the last axis alone; one number a row remains."),
+]
+
+
+def _with_shapes(*wrong: tuple[int, list[int], str]) -> list[list[int]]:
+    """Return the six shapes with some lines replaced by wrong ones."""
+    shapes = list(_RIGHT_SHAPES)
+    for line, shape, _ in wrong:
+        shapes[line - 1] = shape
+    return shapes
+
+
+_SHAPES_WITH_A_REASON = [
+    Misconception(
+        "These are the shapes you would want, but in lines 2 and 5 torch broadcasts.",
+        [[5], [5], [5, 3], [5], [5], [5]],
+        page="04 One number for each decision",
+    ),
+    Misconception(
+        "Not every log-probability is [5]: a Normal does not sum, and in lines 2 and 5 torch "
+        "broadcasts.",
+        [[5], [5], [5], [5], [5], [5]],
+        page="04 One number for each decision",
+    ),
+    Misconception(
+        "Lines 3 and 4 are swapped: a Normal has one log-probability for each number, and "
+        "Independent sums them.",
+        [[5], [5, 5], [5], [5, 3], [5, 5], [5]],
+        page="04 One number for each decision",
+    ),
+    Misconception(
+        "In lines 2, 5 and 6 neither of the two shapes wins: torch stretches both, and "
+        "Independent then sums over the last axis.",
+        [[5], [5, 1], [5, 3], [5], [5, 1], [5, 1]],
+        page="04 One number for each decision",
+    ),
+    Misconception(
+        "These are the numbers of elements. A shape lists the length of each axis.",
+        [5, 25, 15, 5, 25, 5],
+        page="04 One number for each decision",
+    ),
+    Misconception(
+        "The shape of an array with one axis is a list, too: write [5], not 5.",
+        [5, [5, 5], [5, 3], 5, [5, 5], 5],
+        page="04 One number for each decision",
+    ),
+]
+
+
+def _one_line_wrong() -> list[Misconception]:
+    return [
+        Misconception(
+            f"Line {wrong[0]}: {wrong[2]}",
+            _with_shapes(wrong),
+            page="04 One number for each decision",
+        )
+        for wrong in _WRONG_SHAPES
+    ]
+
+
+def _two_lines_wrong() -> list[Misconception]:
+    """Return every pair of wrong lines, save the pairs that have a sentence of their own."""
+    own = [misconception.answer for misconception in _SHAPES_WITH_A_REASON]
+    return [
+        Misconception(
+            f"Two lines. Line {one[0]}: {one[2]} Line {other[0]}: {other[2]}",
+            _with_shapes(one, other),
+            page="04 One number for each decision",
+        )
+        for one, other in combinations(_WRONG_SHAPES, 2)
+        if one[0] != other[0] and _with_shapes(one, other) not in own
+    ]
+
+
+# 04.2: a Gaussian
+
+_LOG_ROOT_2_PI = 0.5 * np.log(2.0 * np.pi)
 
 
 def _each_dimension(loc: Floats, scale: Floats, act: Floats) -> Floats:
-    log_prob: Floats = -0.5 * ((act - loc) / scale) ** 2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
+    log_prob: Floats = -0.5 * ((act - loc) / scale) ** 2 - np.log(scale) - _LOG_ROOT_2_PI
     return log_prob
 
 
@@ -20,13 +122,79 @@ def _whole_action(loc: Floats, scale: Floats, act: Floats) -> Floats:
     return log_prob
 
 
+def _summed(each: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Return a function that sums each(z, scale) over the dimensions; z = (act - loc) / scale."""
+
+    def log_prob(loc: Floats, scale: Floats, act: Floats) -> Any:
+        return each((act - loc) / scale, scale).sum(axis=1)
+
+    return log_prob
+
+
+def _constant_once(loc: Floats, scale: Floats, act: Floats) -> Any:
+    each = -0.5 * ((act - loc) / scale) ** 2 - np.log(scale)
+    return each.sum(axis=1) - _LOG_ROOT_2_PI
+
+
+def _random_actions(rng: np.random.Generator) -> Case:
+    rows, dimensions = rng.choice([(2, 3), (3, 2), (4, 2), (2, 4)])
+    loc, act = np.round(rng.normal(0.0, 2.0, size=(2, rows, dimensions)), 1)
+    return loc, rng.choice([0.4, 0.7, 1.5, 2.5], size=(rows, dimensions)), act
+
+
+# 04.3: a weight
+
+
 def _weight(k: int, gamma: float) -> float:
     return sum(gamma**i for i in range(k + 1))
 
 
+def _without_discount(instead: Callable[[int], float]) -> Callable[..., float]:
+    """Return a weight that is right for gamma < 1, and instead(k) for gamma = 1."""
+
+    def weight(k: int, gamma: float) -> float:
+        return instead(k) if gamma == 1.0 else _weight(k, gamma)
+
+    return weight
+
+
+def _random_reward(rng: np.random.Generator) -> Case:
+    return int(rng.integers(0, 7)), float(rng.choice([0.1, 0.3, 0.4, 0.7, 0.8, 0.95]))
+
+
+# 04.4: a loss
+
+
+def _steps(logits: list[list[float]], act: list[int], returns: list[float]) -> Case:
+    """Return logits [B, A] that require a gradient, and columns [B, 1] of actions and returns."""
+    columns = torch.tensor(act)[:, None], torch.tensor(returns)[:, None]
+    return torch.tensor(logits, requires_grad=True), *columns
+
+
+def _random_steps(rng: np.random.Generator) -> Case:
+    """Return two to four steps whose loss does not cancel: single precision must be enough."""
+    while True:
+        rows, actions = rng.choice([(2, 3), (3, 2), (4, 3), (3, 4)])
+        logits = np.round(rng.normal(0.0, 1.5, size=(rows, actions)), 1)
+        act = rng.integers(0, actions, size=rows)
+        returns = rng.choice([-3.5, -1.5, -0.5, 2.0, 4.0, 6.0], size=rows)
+        case = _steps(logits.tolist(), act.tolist(), returns.tolist())
+        if abs(_loss(*case).item()) > 0.2:
+            return case
+
+
+def _loss_and_its_gradient(arguments: Case, result: Any) -> dict[str, Any]:
+    """Return a loss and its gradient, which is empty if the loss has none.
+
+    Two losses without a gradient then count as equal, so a detached loss can be told.
+    """
+    observed = loss_and_gradient(arguments, result)
+    return {name: [] if value is None else value for name, value in observed.items()}
+
+
 def _loss(logits: Tensor, act: Tensor, returns: Tensor) -> Tensor:
-    log_prob = checked_log_prob(Categorical(logits=logits), act.squeeze(-1))
-    return -(log_prob * returns.squeeze(-1)).mean()
+    log_prob = logits.log_softmax(dim=1).gather(1, act)  # [B, 1], as the returns
+    return -(log_prob * returns).mean()
 
 
 def _scored(logits: Tensor, act: Tensor) -> Tensor:
@@ -34,93 +202,176 @@ def _scored(logits: Tensor, act: Tensor) -> Tensor:
     return log_prob
 
 
+def _weighed(log_prob: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Return the loss with another function of the logits for their log-probabilities, [B, A]."""
+
+    def loss(logits: Tensor, act: Tensor, returns: Tensor) -> Tensor:
+        return -(log_prob(logits).gather(1, act) * returns).mean()
+
+    return loss
+
+
 EXERCISES = [
     Exercise(
         "04.1",
-        key=[[5], [5, 5], [5, 3], [5], [5, 5], [5]],
+        key=_RIGHT_SHAPES,
         points=2,
-        misconceptions=[
-            Misconception(
-                (
-                    "Actions of shape [5, 1] are not scored row by row: each is looked up in all five rows "
-                    "of the logits."
-                ),
-                [[5], [5, 1], [5, 3], [5], [5, 5], [5]],
-                "04 Exercises",
-            ),
-            Misconception(
-                ("[5, 1] with [5] does not give [5]: the column is expanded to five columns."),
-                [[5], [5, 5], [5, 3], [5], [5], [5]],
-                "04 Exercises",
-            ),
-            Misconception(
-                ("In the last line the table [5, 5] is summed over its last axis."),
-                [[5], [5, 5], [5, 3], [5], [5, 5], [5, 5]],
-                "04 Exercises",
-            ),
-            Misconception(
-                ("A Normal has one log-probability for each number; only Independent sums them."),
-                [[5], [5, 5], [5], [5], [5, 5], [5]],
-                "04 Exercises",
-            ),
-            Misconception(
-                ("Independent(..., 1) sums over the last axis."),
-                [[5], [5, 5], [5, 3], [5, 3], [5, 5], [5]],
-                "04 Exercises",
-            ),
-            Misconception(
-                ("These are the shapes you would want, but torch broadcasts in lines 2, 5 and 6."),
-                [[5], [5], [5, 3], [5], [5], [5]],
-                "04 Exercises",
-            ),
-        ],
+        misconceptions=[*_SHAPES_WITH_A_REASON, *_one_line_wrong(), *_two_lines_wrong()],
     ),
     Exercise(
         "04.2",
         key=_whole_action,
         points=1,
         cases=[
-            (np.zeros((2, 1)), np.ones((2, 1)), np.array([[0.0], [1.0]])),
-            (np.zeros((2, 3)), np.full((2, 3), 2.0), np.arange(6.0).reshape(2, 3)),
+            (
+                np.array([[0.5, -1.0, 2.0], [1.5, 0.3, -0.6]]),
+                np.array([[0.5, 2.0, 3.0], [0.8, 1.5, 0.4]]),
+                np.array([[1.2, 0.7, -2.5], [-0.4, 1.8, 0.5]]),
+            ),
+            (
+                np.array([[0.4], [-1.5], [2.0]]),
+                np.full((3, 1), 0.5),
+                np.array([[1.3], [0.2], [2.0]]),
+            ),
             (np.array([[1.0, -1.0]]), np.array([[0.5, 3.0]]), np.array([[0.0, 2.0]])),
+            (np.zeros((2, 4)), np.ones((2, 4)), np.arange(8.0).reshape(2, 4)),
+        ],
+        random=_random_actions,
+        extremes=[
+            Extreme(
+                (np.array([[0.0, 1.0]]), np.array([[0.5, 2.0]]), np.array([[60.0, -90.0]])),
+                "Far from the mean the density underflows to 0, and its logarithm is minus "
+                "infinity. Do not go by the density: add logarithms.",
+                page="10 Room 5: numerical",
+            ),
+            Extreme(
+                (np.zeros((2, 300)), np.full((2, 300), 0.01), np.full((2, 300), 0.005)),
+                "With many dimensions the product of the densities overflows. Do not multiply "
+                "them: add their logarithms.",
+                page="10 Room 5: numerical",
+            ),
         ],
         misconceptions=[
             Misconception(
-                ("That is one number for each dimension: the sum over the last axis is missing."),
+                "That is one number for each dimension: the sum over the last axis is missing.",
                 _each_dimension,
-                "04 Exercises",
+                page="04 One number for each decision",
             ),
             Misconception(
-                ("That is the mean over the dimensions; the logarithm of a product is a sum."),
+                "That is the mean over the dimensions; the logarithm of a product is a sum.",
                 lambda loc, scale, act: _each_dimension(loc, scale, act).mean(axis=1),
-                "04 Exercises",
+                page="04 Two mistakes that no shape shows",
             ),
             Misconception(
-                ("You summed over the rows: axis 0 is the batch."),
+                "The sum is over axis 0, the batch; it must be over the dimensions of an action.",
                 lambda loc, scale, act: _each_dimension(loc, scale, act).sum(axis=0),
-                "04 Exercises",
+                page="04 One number for each decision",
             ),
             Misconception(
-                ("The scale is the standard deviation, not the variance: square it."),
-                lambda loc, scale, act: _whole_action(loc, np.sqrt(scale), act),
-                "04 Exercises",
+                "That is one number for the whole batch: sum over the dimensions alone.",
+                lambda loc, scale, act: _each_dimension(loc, scale, act).sum(),
+                page="04 One number for each decision",
             ),
             Misconception(
-                ("That is the density itself: the logarithm is missing."),
+                "The log-probabilities of the dimensions are multiplied. The densities are "
+                "multiplied, so their logarithms are added.",
+                lambda loc, scale, act: _each_dimension(loc, scale, act).prod(axis=1),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "That is the density itself: the logarithm is missing.",
                 lambda loc, scale, act: np.exp(_whole_action(loc, scale, act)),
-                "04 Exercises",
+                page="04 One number for each decision",
             ),
             Misconception(
-                ("The term -log σ is missing: a wide Gaussian has a low density."),
-                lambda loc, scale, act: _whole_action(loc, scale, act) + np.log(scale).sum(axis=1),
-                "04 Exercises",
-            ),
-            Misconception(
-                ("The term -½ log 2π is missing, once for each dimension."),
-                lambda loc, scale, act: (
-                    _whole_action(loc, scale, act) + 0.5 * np.log(2 * np.pi) * loc.shape[1]
+                "The densities of the dimensions are added before the logarithm; the density of "
+                "the whole action is their product.",
+                lambda loc, scale, act: np.log(
+                    np.exp(_each_dimension(loc, scale, act)).sum(axis=1)
                 ),
-                "04 Exercises",
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The scale is taken for the variance, but it is the standard deviation.",
+                _summed(lambda z, s: -0.5 * z**2 * s - 0.5 * np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The squared distance is divided by σ, but it must be divided by σ².",
+                _summed(lambda z, s: -0.5 * z**2 * s - np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "This has -½ log σ, or -log of the square root of σ. It must be -log σ.",
+                _summed(lambda z, s: -0.5 * z**2 - 0.5 * np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "This has -2 log σ, or -log σ². It must be -log σ.",
+                _summed(lambda z, s: -0.5 * z**2 - 2.0 * np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The distance is not divided by σ: take the square of (a - μ) / σ.",
+                _summed(lambda z, s: -0.5 * (z * s) ** 2 - np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The term -log σ is missing: the wider a Gaussian, the lower its density.",
+                _summed(lambda z, s: -0.5 * z**2 - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The term log σ has the wrong sign: the wider a Gaussian, the lower its density.",
+                _summed(lambda z, s: -0.5 * z**2 + np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The term -½ log 2π is missing, once for each dimension.",
+                _summed(lambda z, s: -0.5 * z**2 - np.log(s)),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The term -½ log 2π is there once, but each dimension has one of its own.",
+                _constant_once,
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "This has -log 2π. It must be half of that for each dimension: the density has the "
+                "square root of 2π.",
+                _summed(lambda z, s: -0.5 * z**2 - np.log(s) - 2.0 * _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The term ½ log 2π has the wrong sign.",
+                _summed(lambda z, s: -0.5 * z**2 - np.log(s) + _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "This has -½ (log 2) π. The logarithm must be taken of 2π.",
+                _summed(lambda z, s: -0.5 * z**2 - np.log(s) - 0.5 * np.log(2.0) * np.pi),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The factor ½ before the squared distance is missing.",
+                _summed(lambda z, s: -(z**2) - np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The squared distance has the wrong sign, as if actions far from the mean were the "
+                "likely ones.",
+                _summed(lambda z, s: 0.5 * z**2 - np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The distance (a - μ) / σ is not squared.",
+                _summed(lambda z, s: -0.5 * z - np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The factor -½ is squared as well, so the sign is lost: square the distance alone.",
+                _summed(lambda z, s: (-0.5 * z) ** 2 - np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
             ),
         ],
     ),
@@ -128,29 +379,90 @@ EXERCISES = [
         "04.3",
         key=_weight,
         points=1,
-        cases=[(0, 0.5), (3, 0.5), (4, 1.0), (2, 0.0)],
+        cases=[(3, 0.6), (0, 0.7), (1, 0.2), (4, 1.0), (2, 0.0), (0, 1.0), (12, 0.9)],
+        random=_random_reward,
         misconceptions=[
             Misconception(
-                (
-                    "That is its weight in the first return alone; it occurs in those of steps 0 to k."
-                ),
+                "That is its weight in G_0 alone; the reward is in G_0 to G_k.",
                 lambda k, gamma: gamma**k,
-                "04 Exercises",
+                page="04 What it learns from longer games",
             ),
             Misconception(
-                ("One power too few: G_0 to G_k are k + 1 returns."),
+                "The last power is missing: from G_k back to G_0 there are k + 1 returns.",
                 lambda k, gamma: _weight(k - 1, gamma),
-                "04 Exercises",
+                page="04 What it learns from longer games",
             ),
             Misconception(
-                ("One power too many: G_0 to G_k are k + 1 returns."),
+                "One power is too many: from G_k back to G_0 there are k + 1 returns.",
                 lambda k, gamma: _weight(k + 1, gamma),
-                "04 Exercises",
+                page="04 What it learns from longer games",
             ),
             Misconception(
-                ("That is right only without a discount."),
-                lambda k, gamma: float(k + 1),
-                "04 Exercises",
+                "The 1 is missing: in G_k the reward is not discounted at all.",
+                lambda k, gamma: _weight(k, gamma) - 1.0,
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "Every power is one too high: in G_k the reward is not discounted at all.",
+                lambda k, gamma: gamma * _weight(k, gamma),
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "That counts the returns that hold the reward, but does not discount it.",
+                lambda k, gamma: k + 1.0,
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "The reward is in k + 1 returns, but only in G_0 is it discounted by γ^k.",
+                lambda k, gamma: (k + 1) * gamma**k,
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "The reward is discounted by the same γ in every return before G_k; two steps back "
+                "it must be γ².",
+                lambda k, gamma: 1.0 + k * gamma,
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "These are the weights in the single returns; the task asks for their sum.",
+                lambda k, gamma: [gamma**i for i in range(k + 1)],
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "That is 1 - γ^(k + 1), the numerator of the closed form: divide it by 1 - γ.",
+                lambda k, gamma: 1.0 - gamma ** (k + 1),
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "Right for γ < 1. For γ = 1 the powers are k + 1 ones, not k.",
+                _without_discount(lambda k: float(k)),
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "Right for γ < 1. For γ = 1 every one of the k + 1 returns counts, not one alone.",
+                _without_discount(lambda k: 1.0),
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "Right for γ < 1. For γ = 1 the weight is not 0: all k + 1 powers are 1.",
+                _without_discount(lambda k: 0.0),
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "Right for γ < 1. For γ = 1 the closed form is 0 divided by 0, which is NaN.",
+                _without_discount(lambda k: float("nan")),
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "Right for γ = 1. For γ < 1 the last power is missing: the closed form has "
+                "γ^(k + 1) in it, not γ^k.",
+                lambda k, gamma: k + 1.0 if gamma == 1.0 else _weight(k - 1, gamma),
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
+                "Wrong for γ = 0 alone: γ⁰ is 1, also for γ = 0, so r_k still counts in G_k.",
+                lambda k, gamma: _weight(k, gamma) if gamma > 0.0 else 0.0,
+                page="04 What it learns from longer games",
             ),
         ],
     ),
@@ -158,46 +470,94 @@ EXERCISES = [
         "04.4",
         key=_loss,
         points=2,
+        observe=_loss_and_its_gradient,
         cases=[
-            (
-                torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.5, 0.5]]),
-                torch.tensor([[0], [0], [1]]),
-                torch.tensor([[1.0], [2.0], [4.0]]),
-            ),
-            (torch.tensor([[0.0, 1.0, -1.0]]), torch.tensor([[2]]), torch.tensor([[3.0]])),
+            _steps([[0.5, -1.0, 2.0], [1.5, 0.3, -0.7]], [2, 0], [4.0, -1.5]),
+            _steps([[0.4, 1.1], [2.0, -0.6], [0.5, 0.9]], [0, 1, 1], [2.5, 3.0, -4.0]),
+            _steps([[0.2, 1.0, -1.3]], [2], [3.0]),
+            _steps([[0.7, -0.2], [-0.7, 0.6]], [1, 1], [3.0, 5.0]),
+        ],
+        random=_random_steps,
+        extremes=[
+            Extreme(
+                _steps([[150.0, 0.0, -20.0], [-40.0, 90.0, 0.5]], [1, 0], [2.0, 3.0]),
+                "Here a probability underflows to 0, and its logarithm is lost. Go by the logits: "
+                "Categorical(logits=...) or log_softmax.",
+                page="10 Room 5: numerical",
+            )
         ],
         misconceptions=[
             Misconception(
-                ("That is the original loss, with its bug: every action is scored in every state."),
+                "That is the original loss with its bug: every action is scored in every state.",
                 lambda logits, act, returns: -(_scored(logits, act) * returns).mean(),
-                "04 Exercises",
+                page="04 A column of actions",
             ),
             Misconception(
-                ("The actions are right now, but [B] times [B, 1] is still a table of all pairs."),
-                lambda logits, act, returns: -(_scored(logits, act.squeeze(-1)) * returns).mean(),
-                "04 Exercises",
+                "This is the mean of the log-probabilities times the mean of the returns: [B] met "
+                "[B, 1], and that is a table of all pairs.",
+                lambda logits, act, returns: -(_scored(logits, act[:, 0]) * returns).mean(),
+                page="04 A column of returns",
             ),
             Misconception(
-                ("The returns are right now, but the actions are still scored in every state."),
-                lambda logits, act, returns: -(_scored(logits, act) * returns.squeeze(-1)).mean(),
-                "04 Exercises",
+                "Every action is still scored in every state, and weighed by the return of that "
+                "state's own step.",
+                lambda logits, act, returns: -(_scored(logits, act) * returns[:, 0]).mean(),
+                page="04 A column of actions",
             ),
             Misconception(
-                ("The minus sign is missing: the optimizer minimizes, and we want to maximize."),
+                "The minus sign is missing: the optimizer minimizes, and we want to maximize.",
                 lambda logits, act, returns: -_loss(logits, act, returns),
-                "04 Exercises",
+                page="04 One number for each decision",
             ),
             Misconception(
-                ("That is the sum over the batch, not the mean."),
+                "That is the sum over the batch, not the mean.",
                 lambda logits, act, returns: len(act) * _loss(logits, act, returns),
-                "04 Exercises",
+                page="04 One number for each decision",
             ),
             Misconception(
-                ("That is one loss for each row: the mean is missing."),
-                lambda logits, act, returns: (
-                    -_scored(logits, act.squeeze(-1)) * returns.squeeze(-1)
-                ),
-                "04 Exercises",
+                "That is one loss for each step: the mean over the batch is missing.",
+                lambda logits, act, returns: -_scored(logits, act[:, 0]) * returns[:, 0],
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The loss is right, but it is cut off from the logits, so nothing can be learned "
+                "from it: .item(), .detach(), numpy and a new tensor do that.",
+                lambda logits, act, returns: _loss(logits, act, returns).detach(),
+                page="01 The loss is not a loss",
+            ),
+            Misconception(
+                "The mean return is subtracted as a baseline; the task asks for the loss without "
+                "one.",
+                lambda logits, act, returns: _loss(logits, act, returns - returns.mean()),
+                page="04 What it learns from games of one step",
+            ),
+            Misconception(
+                "The returns weigh the probabilities of the actions; the loss needs their "
+                "logarithms.",
+                _weighed(lambda logits: logits.softmax(dim=1)),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The returns weigh the logits; a log-probability is a logit minus the "
+                "log-sum-exp of its row.",
+                _weighed(lambda logits: logits),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The softmax is taken over the batch, axis 0; it must be over the actions.",
+                _weighed(lambda logits: logits.log_softmax(dim=0)),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "There are two softmaxes: probabilities are taken for logits.",
+                _weighed(lambda logits: logits.softmax(dim=1).log_softmax(dim=1)),
+                page="04 Two mistakes that no shape shows",
+            ),
+            Misconception(
+                "All actions of a state are weighed by the return, not only the one that was "
+                "taken.",
+                lambda logits, act, returns: -(logits.log_softmax(dim=1) * returns).mean(),
+                page="04 One number for each decision",
             ),
         ],
     ),

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box
 
 from pg_edu.actions import from_box, to_box
-from pg_edu.course.records import Exercise, Misconception
+from pg_edu.course.records import Case, Exercise, Extreme, Misconception
 from pg_edu.types import Floats
+
+# 05.1 and 05.2: to the motor, and back
 
 
 def _to_motor(u: Floats, low: Floats, high: Floats) -> Floats:
@@ -27,33 +30,137 @@ def _line_inverse(a: Floats, low: Floats, high: Floats) -> Floats:
     return 2.0 * (a - low) / (high - low) - 1.0
 
 
-def _gradient(
-    scored: Callable[[Floats], Floats],
-    sent: Callable[[Floats], Floats] = lambda u: 2.0 * np.clip(u, -1.0, 1.0),
+def _share(a: Floats, low: Floats, high: Floats) -> Floats:
+    return (a - low) / (high - low)
+
+
+def _sigmoid(u: Floats) -> Any:
+    return 1.0 / (1.0 + np.exp(-u))
+
+
+def _random_motors(rng: np.random.Generator) -> tuple[int, Floats, Floats]:
+    """Return a number of rows, and bounds [A] of two or three motors; no range is symmetric."""
+    rows, motors = rng.choice([(2, 3), (3, 2), (4, 2), (4, 3)])
+    low = rng.choice([-7.0, -3.5, -2.5, 0.5, 1.5, 3.0], size=motors)
+    return rows, low, low + rng.choice([2.0, 4.0, 6.0, 10.0], size=motors)
+
+
+def _random_raw_actions(rng: np.random.Generator) -> Case:
+    rows, low, high = _random_motors(rng)
+    return np.round(rng.normal(0.0, 1.5, size=(rows, len(low))), 1), low, high
+
+
+def _random_motor_actions(rng: np.random.Generator) -> Case:
+    """Return actions strictly inside of the bounds, none of them in the middle."""
+    rows, low, high = _random_motors(rng)
+    share = rng.choice([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9], size=(rows, len(low)))
+    return np.round(low + (high - low) * share, 1), low, high
+
+
+# 05.3: a gradient
+
+
+def _bounded(u: Floats) -> Floats:
+    return 2.0 * np.clip(u, -1.0, 1.0)
+
+
+def _score(x: Any, mu: float, sigma: float) -> Any:
+    return (x - mu) / sigma**2
+
+
+def _estimate(
+    score: Callable[[Floats, float, float], Any],
+    sent: Callable[[Floats], Floats] = _bounded,
 ) -> Callable[..., float]:
-    """Return an estimator that scores scored(u) and sends sent(u) to the motor."""
+    """Return an estimator that sends sent(u) to the motor and scores by score(u, mu, sigma)."""
 
     def gradient(u: Floats, mu: float, sigma: float, motor: Callable[[Floats], Floats]) -> float:
-        return float(np.mean(motor(sent(u)) * (scored(u) - mu) / sigma**2))
+        return float(np.mean(motor(sent(u)) * score(u, mu, sigma)))
 
     return gradient
 
 
-def _pay_near_a_fifth(action: Floats) -> Floats:
-    return -((action - 0.2) ** 2)
+def _scored(scored: Callable[[Floats], Floats]) -> Callable[..., float]:
+    """Return an estimator that scores scored(u) under the Gaussian."""
+    return _estimate(lambda u, mu, sigma: _score(scored(u), mu, sigma))
 
 
-def _pay_strength(action: Floats) -> Floats:
-    return 3.0 + action
+def _sent(sent: Callable[[Floats], Floats]) -> Callable[..., float]:
+    """Return an estimator that scores the raw action and sends sent(u) to the motor."""
+    return _estimate(_score, sent)
 
 
-def _valve_score(closed: Callable[[float, float], float]) -> Callable[..., Floats]:
-    """Return the score (u - mu) / sigma^2 if the valve is open, else closed(mu / sigma, sigma)."""
+def _weighed(weights: Callable[[Floats], Floats]) -> Callable[..., float]:
+    """Return an estimator that weighs the scores by weights(rewards)."""
 
-    def score(u: Floats, mu: float, sigma: float) -> Floats:
-        return np.where(u > 0.0, (u - mu) / sigma**2, closed(mu / sigma, sigma))
+    def gradient(u: Floats, mu: float, sigma: float, motor: Callable[[Floats], Floats]) -> float:
+        return float(np.mean(weights(motor(_bounded(u))) * _score(u, mu, sigma)))
 
-    return score
+    return gradient
+
+
+def _reward_without_the_others(rewards: Floats) -> Floats:
+    others: Floats = (rewards.sum() - rewards) / (len(rewards) - 1)
+    return rewards - others
+
+
+def _each_draw(u: Floats, mu: float, sigma: float, motor: Callable[[Floats], Floats]) -> Any:
+    return motor(_bounded(u)) * _score(u, mu, sigma)
+
+
+def _score_within_bounds(u: Floats, mu: float, sigma: float) -> Any:
+    return np.where(abs(u) < 1.0, _score(u, mu, sigma), 0.0)
+
+
+def _mean_within_bounds(
+    u: Floats, mu: float, sigma: float, motor: Callable[[Floats], Floats]
+) -> float:
+    inside = u[abs(u) < 1.0]
+    return float(np.mean(motor(2.0 * inside) * _score(inside, mu, sigma)))
+
+
+def _score_with_tails(u: Floats, mu: float, sigma: float) -> Any:
+    """Return the score of clip(u, -1, 1), which is its mean over the tail at either bound."""
+    z_low, z_high = (-1.0 - mu) / sigma, (1.0 - mu) / sigma
+    at_low = -_density(z_low) / (sigma * _probability_above(-z_low))
+    at_high = _density(z_high) / (sigma * _probability_above(z_high))
+    score = _score(u, mu, sigma)
+    return np.where(u >= 1.0, at_high, np.where(u <= -1.0, at_low, score))
+
+
+def _formula(text: str, motor: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    """Return the motor with its formula for a name, since a failing case prints the name."""
+    motor.__name__ = text
+    return motor
+
+
+def _linear_motor(slope: float, at_zero: float) -> Callable[[Floats], Floats]:
+    return _formula(f"lambda a: {slope} * a + {at_zero}", lambda a: slope * a + at_zero)
+
+
+def _motor_with_aim(aim: float) -> Callable[[Floats], Floats]:
+    return _formula(f"lambda a: -(a - {aim})**2", lambda a: -((a - aim) ** 2))
+
+
+def _random_draws(rng: np.random.Generator) -> Case:
+    """Return draws of which the first is clipped above, the second below, and the third not."""
+    u = np.round(rng.normal(0.0, 1.5, size=rng.integers(3, 6)), 1)
+    u[:3] = rng.choice([1.3, 1.7, 2.4]), rng.choice([-2.6, -1.8, -1.2]), rng.choice([-0.4, 0.7])
+    motors = [
+        _linear_motor(float(rng.choice([-2.0, -0.5, 1.5])), float(rng.choice([-3.5, 2.5, 4.5]))),
+        _motor_with_aim(float(rng.choice([-0.7, 0.3, 1.2]))),
+    ]
+    mu, sigma = rng.choice([-0.6, 0.2, 0.5]), rng.choice([0.5, 0.8, 1.5])
+    return u, float(mu), float(sigma), motors[rng.integers(2)]
+
+
+# 05.4: two expectations for mu = -1, sigma = 0.5 and a reward of 1
+
+# The mean of the clipped action is mu + sigma / √(2π).
+_ABOVE_MU = 0.5 / math.sqrt(2.0 * math.pi)
+_PUSH = _ABOVE_MU / 0.5**2
+
+# 05.5: a valve
 
 
 def _density(z: float) -> float:
@@ -64,10 +171,46 @@ def _probability_above(z: float) -> float:
     return math.erfc(z / math.sqrt(2.0)) / 2.0
 
 
-LOW = np.array([0.0, -2.0])
-HIGH = np.array([10.0, 2.0])
-# E[(u + 1)⁺] / sigma^2 for mu = -1, sigma = 0.5
-PUSH = 1.0 / (0.5 * math.sqrt(2.0 * math.pi))
+def _valve_score(closed: Callable[[float, float], float]) -> Callable[..., Floats]:
+    """Return the score (u - mu) / sigma^2 if the valve is open, else closed(mu / sigma, sigma)."""
+
+    def score(u: Floats, mu: float, sigma: float) -> Floats:
+        return np.where(u > 0.0, _score(u, mu, sigma), closed(mu / sigma, sigma))
+
+    return score
+
+
+def _score_of_closed(z: float, sigma: float) -> float:
+    return -_density(z) / (sigma * _probability_above(z))
+
+
+def _zero_counts_as_open(u: Floats, mu: float, sigma: float) -> Floats:
+    return np.where(u >= 0.0, _score(u, mu, sigma), _score_of_closed(mu / sigma, sigma))
+
+
+def _open_divided_by_sigma(u: Floats, mu: float, sigma: float) -> Floats:
+    return np.where(u > 0.0, (u - mu) / sigma, _score_of_closed(mu / sigma, sigma))
+
+
+def _density_at_each_draw(u: Floats, mu: float, sigma: float) -> Floats:
+    bell = np.exp(-(((u - mu) / sigma) ** 2) / 2.0) / math.sqrt(2.0 * math.pi)
+    closed = -bell / (sigma * _probability_above(mu / sigma))
+    return np.where(u > 0.0, _score(u, mu, sigma), closed)
+
+
+def _mean_over_closed_rows(u: Floats, mu: float, sigma: float) -> Floats:
+    score = _score(u, mu, sigma)
+    closed = score[u <= 0.0].mean() if (u <= 0.0).any() else 0.0
+    return np.where(u > 0.0, score, closed)
+
+
+def _random_valve(rng: np.random.Generator) -> Case:
+    """Return draws of which the first finds the valve open, and the next two find it closed."""
+    u = np.round(rng.normal(0.0, 1.5, size=rng.integers(3, 6)), 1)
+    u[:3] = rng.choice([0.3, 1.2, 2.5]), rng.choice([-1.9, -1.4]), rng.choice([-0.6, -0.2])
+    mu, sigma = rng.choice([-1.2, -0.4, 0.5, 0.9, 1.6]), rng.choice([0.6, 0.8, 1.5])
+    return u, float(mu), float(sigma)
+
 
 EXERCISES = [
     Exercise(
@@ -75,44 +218,108 @@ EXERCISES = [
         key=_to_motor,
         points=1,
         cases=[
-            (np.array([[0.5, -1.5], [0.0, 0.0]]), LOW, HIGH),
-            (np.array([[3.0, -0.2]]), np.array([-1.0, 4.0]), np.array([1.0, 5.0])),
+            (
+                np.array([[0.5, -1.5], [2.0, 0.3], [-0.8, 0.9]]),
+                np.array([4.0, -3.0]),
+                np.array([10.0, 2.0]),
+            ),
+            (np.array([[3.0], [-0.2]]), np.array([-2.0]), np.array([2.0])),
+            (
+                np.array([[0.0, -4.0, 1.0]]),
+                np.array([-9.0, 0.0, -1.0]),
+                np.array([-4.0, 255.0, 1.0]),
+            ),
+        ],
+        random=_random_raw_actions,
+        extremes=[
+            Extreme(
+                (np.array([[800.0, -800.0]]), np.array([4.0, -3.0]), np.array([10.0, 2.0])),
+                "For large raw actions the exponential overflows. np.tanh takes care of that.",
+                page="05 Bound",
+            )
         ],
         misconceptions=[
             Misconception(
-                ("This clips, but the exercise asks for tanh."),
+                "This clips, but the task asks for tanh.",
                 lambda u, low, high: _line(np.clip(u, -1, 1), low, high),
-                "05 Exercises",
+                page="05 Bound",
             ),
             Misconception(
-                ("The raw action is scaled but not bounded: a large one leaves the range."),
+                "This clips after scaling; the task asks for tanh, and before scaling.",
+                lambda u, low, high: np.clip(u, low, high),
+                page="05 Bound",
+            ),
+            Misconception(
+                "The raw action is scaled but not bounded: a large one leaves the range.",
                 _line,
-                "05 Exercises",
+                page="05 Bound",
             ),
             Misconception(
-                ("The bounded action lies in [-1, 1], but it has not been scaled."),
+                "This bounds by the sigmoid, which is another curve: tanh(u) = 2 sigmoid(2u) - 1.",
+                lambda u, low, high: low + (high - low) * _sigmoid(u),
+                page="05 Bound",
+            ),
+            Misconception(
+                "The bounded action lies in [-1, 1], but it has not been scaled.",
                 lambda u, low, high: np.tanh(u),
-                "05 Exercises",
+                page="05 Scale",
             ),
             Misconception(
-                ("The range is not symmetric: its middle, (low + high) / 2, is missing."),
-                lambda u, low, high: (high - low) / 2 * np.tanh(u),
-                "05 Exercises",
+                "The action lies in [0, 1]: it has not been stretched to the range.",
+                lambda u, low, high: (np.tanh(u) + 1.0) / 2.0,
+                page="05 Scale",
             ),
             Misconception(
-                ("tanh ranges from -1 to 1, a width of 2: here -1 falls below low."),
+                "The low end is missing: this starts at 0, not at low.",
+                lambda u, low, high: (high - low) * (np.tanh(u) + 1.0) / 2.0,
+                page="05 Scale",
+            ),
+            Misconception(
+                "The range is not symmetric: its middle, (low + high) / 2, is missing.",
+                lambda u, low, high: (high - low) / 2.0 * np.tanh(u),
+                page="05 Scale",
+            ),
+            Misconception(
+                "This is right only if low is -high: for u = 0 the motor must get the middle of "
+                "its range.",
+                lambda u, low, high: high * np.tanh(u),
+                page="05 Scale",
+            ),
+            Misconception(
+                "tanh ranges from -1 to 1, a width of 2: here -1 falls below low.",
                 lambda u, low, high: low + (high - low) * np.tanh(u),
-                "05 Exercises",
+                page="05 Scale",
             ),
             Misconception(
-                ("Bound first, then scale: here tanh came after the scaling."),
+                "The middle of the range is right, but this stretches twice as far as the range: "
+                "half of (high - low) to either side is enough.",
+                lambda u, low, high: (low + high) / 2.0 + (high - low) * np.tanh(u),
+                page="05 Scale",
+            ),
+            Misconception(
+                "For u = 0 this gives low; the motor must get the middle of its range.",
+                lambda u, low, high: low + (high - low) * np.tanh(u) / 2.0,
+                page="05 Scale",
+            ),
+            Misconception(
+                "Bound first, then scale: here tanh came after the scaling.",
+                lambda u, low, high: np.tanh(_line(u, low, high)),
+                page="05 Scale",
+            ),
+            Misconception(
+                "Bound first, then scale: here tanh came after a first scaling.",
                 lambda u, low, high: _line(np.tanh(_line(u, low, high)), low, high),
-                "05 Exercises",
+                page="05 Scale",
             ),
             Misconception(
-                ("low and high are swapped: the motor turns the other way."),
+                "low and high are swapped: the motor turns the other way.",
                 lambda u, low, high: _to_motor(-u, low, high),
-                "05 Exercises",
+                page="05 Scale",
+            ),
+            Misconception(
+                "All columns are scaled to the range of the first motor; each has its own.",
+                lambda u, low, high: _line(np.tanh(u), low[0], high[0]),
+                page="05 Scale",
             ),
         ],
     ),
@@ -121,169 +328,423 @@ EXERCISES = [
         key=_from_motor,
         points=1,
         cases=[
-            (np.array([[7.5, -1.0], [5.0, 0.0]]), LOW, HIGH),
-            (np.array([[0.9, 4.1]]), np.array([-1.0, 4.0]), np.array([1.0, 5.0])),
+            (
+                np.array([[8.2, -1.5], [5.5, 1.0], [6.4, -2.6]]),
+                np.array([4.0, -3.0]),
+                np.array([10.0, 2.0]),
+            ),
+            (np.array([[1.9], [-0.4]]), np.array([-2.0]), np.array([2.0])),
+            (
+                np.array([[-6.5, 250.0, 0.5]]),
+                np.array([-9.0, 0.0, -1.0]),
+                np.array([-4.0, 255.0, 1.0]),
+            ),
         ],
+        random=_random_motor_actions,
         misconceptions=[
             Misconception(
-                ("It is back in [-1, 1], but tanh has not been undone."),
+                "It is back in [-1, 1], but tanh has not been undone.",
                 _line_inverse,
-                "05 Exercises",
+                page="05 And back",
             ),
             Misconception(
-                (
-                    "The inverse of tanh is np.arctanh (arctan belongs to tan, and 1 / tanh is not "
-                    "the inverse)."
-                ),
+                "tanh is undone, but the scaling is not: what is outside of [-1, 1] becomes NaN.",
+                lambda a, low, high: np.arctanh(a),
+                page="05 And back",
+            ),
+            Misconception(
+                "This undoes tan: the inverse of tanh is np.arctanh.",
                 lambda a, low, high: np.arctan(_line_inverse(a, low, high)),
-                "05 Exercises",
+                page="05 And back",
             ),
             Misconception(
-                ("This applies tanh once more, but its inverse np.arctanh is needed."),
+                "This is 1 divided by tanh, which is not its inverse: that is np.arctanh.",
+                lambda a, low, high: 1.0 / np.tanh(_line_inverse(a, low, high)),
+                page="05 And back",
+            ),
+            Misconception(
+                "This applies tanh once more; its inverse, np.arctanh, is needed.",
                 lambda a, low, high: np.tanh(_line_inverse(a, low, high)),
-                "05 Exercises",
+                page="05 And back",
             ),
             Misconception(
-                ("This unscales to [0, 1], but tanh ranges from -1 to 1."),
-                lambda a, low, high: np.arctanh((a - low) / (high - low)),
-                "05 Exercises",
+                "This goes to the motor once more, instead of back.",
+                _to_motor,
+                page="05 And back",
             ),
             Misconception(
-                ("low and high are swapped: the sign is wrong."),
+                "This unscales to [0, 1], but tanh ranges from -1 to 1.",
+                lambda a, low, high: np.arctanh(_share(a, low, high)),
+                page="05 And back",
+            ),
+            Misconception(
+                "This unscales to [0, 2]: the -1 is missing, and beyond the middle of the range "
+                "the result is NaN.",
+                lambda a, low, high: np.arctanh(2.0 * _share(a, low, high)),
+                page="05 And back",
+            ),
+            Misconception(
+                "This unscales to [-½, ½]: divide by half of (high - low).",
+                lambda a, low, high: np.arctanh(_share(a, low, high) - 0.5),
+                page="05 And back",
+            ),
+            Misconception(
+                "This is right only if low is -high: the middle of the range must become 0.",
+                lambda a, low, high: np.arctanh(a / high),
+                page="05 And back",
+            ),
+            Misconception(
+                "This divides by half of the width, but does not subtract the middle of the range "
+                "first.",
+                lambda a, low, high: np.arctanh(2.0 * a / (high - low)),
+                page="05 And back",
+            ),
+            Misconception(
+                "This is twice the raw action: it undoes the sigmoid, and tanh(u) is "
+                "2 sigmoid(2u) - 1.",
+                lambda a, low, high: 2.0 * _from_motor(a, low, high),
+                page="05 And back",
+            ),
+            Misconception(
+                "The order is wrong: what was done last, the scaling, must be undone first.",
+                lambda a, low, high: _line_inverse(np.arctanh(a), low, high),
+                page="05 And back",
+            ),
+            Misconception(
+                "low and high are swapped: the sign is wrong.",
                 lambda a, low, high: -_from_motor(a, low, high),
-                "05 Exercises",
+                page="05 And back",
+            ),
+            Misconception(
+                "All columns are unscaled by the range of the first motor; each has its own.",
+                lambda a, low, high: np.arctanh(_line_inverse(a, low[0], high[0])),
+                page="05 And back",
             ),
         ],
     ),
     Exercise(
         "05.3",
-        key=_gradient(scored=lambda u: u),
+        key=_estimate(_score),
         points=2,
         cases=[
-            (np.array([0.3, 1.7, -2.2, 0.9]), 0.4, 0.5, _pay_near_a_fifth),
-            (np.array([1.2, 2.5]), 1.0, 2.0, _pay_strength),
+            (np.array([0.3, 1.7, -2.2]), 0.4, 0.6, _linear_motor(-0.5, 3.5)),
+            (np.array([0.3, 1.7, -2.2, 0.9]), 0.4, 0.5, _motor_with_aim(0.2)),
+            (np.array([1.2, 2.5]), -0.7, 2.0, _linear_motor(1.5, 2.0)),
         ],
+        random=_random_draws,
         misconceptions=[
             Misconception(
-                ("That is the original line: it scores what the motor received."),
-                _gradient(scored=lambda u: 2.0 * np.clip(u, -1.0, 1.0)),
-                "05 Exercises",
+                "That is the original line: it scores what the motor received.",
+                _scored(_bounded),
+                page="05 Which log-probability?",
             ),
             Misconception(
-                ("Not scaled, but still clipped: the Gaussian drew the raw action."),
-                _gradient(scored=lambda u: np.clip(u, -1.0, 1.0)),
-                "05 Exercises",
+                "The factor 2 is out of the score, but the clip is not: the Gaussian drew u, not "
+                "clip(u).",
+                _scored(lambda u: np.clip(u, -1.0, 1.0)),
+                page="05 Which log-probability?",
             ),
             Misconception(
-                ("The raw action is scored, but it is also sent: the motor accepts only -2 to 2."),
-                _gradient(scored=lambda u: u, sent=lambda u: u),
-                "05 Exercises",
+                "The clip is out of the score, but the factor 2 is not: the Gaussian drew u, not "
+                "2u.",
+                _scored(lambda u: 2.0 * u),
+                page="05 Which log-probability?",
             ),
             Misconception(
-                ("The motor gets the bounded action without its scale."),
-                _gradient(scored=lambda u: u, sent=lambda u: np.clip(u, -1.0, 1.0)),
-                "05 Exercises",
+                "The raw action is scored, as it should be, but it is also sent: the motor must "
+                "get it clipped and scaled.",
+                _sent(lambda u: u),
+                page="05 What the buffer holds",
             ),
             Misconception(
-                ("This divides by sigma; the derivative in mu divides by the variance, sigma**2."),
-                lambda u, mu, sigma, motor: (
-                    sigma * _gradient(scored=lambda u: u)(u, mu, sigma, motor)
-                ),
-                "05 Exercises",
+                "The motor gets the scaled action without the clip; it takes -2 to 2 only.",
+                _sent(lambda u: 2.0 * u),
+                page="05 What the buffer holds",
             ),
             Misconception(
-                ("That is the sum over the batch, but the exercise asks for the mean."),
-                lambda u, mu, sigma, motor: (
-                    len(u) * _gradient(scored=lambda u: u)(u, mu, sigma, motor)
-                ),
-                "05 Exercises",
+                "The motor gets the clipped action without the factor 2.",
+                _sent(lambda u: np.clip(u, -1.0, 1.0)),
+                page="05 What the buffer holds",
+            ),
+            Misconception(
+                "The motor gets clip(u, -2, 2). Clip to [-1, 1] first, then scale.",
+                _sent(lambda u: np.clip(u, -2.0, 2.0)),
+                page="05 Scale",
+            ),
+            Misconception(
+                "The motor gets tanh instead of the clip.",
+                _sent(lambda u: 2.0 * np.tanh(u)),
+                page="05 Bound",
+            ),
+            Misconception(
+                "This divides by sigma; the derivative in mu divides by the variance, sigma**2.",
+                _estimate(lambda u, mu, sigma: (u - mu) / sigma),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
+                "mu is missing from the score: it is (u - mu) / sigma**2.",
+                _estimate(lambda u, mu, sigma: u / sigma**2),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
+                "That is the derivative with respect to sigma; the task asks for the one with "
+                "respect to mu.",
+                _estimate(lambda u, mu, sigma: ((u - mu) ** 2 / sigma**2 - 1.0) / sigma),
+                page="05 Tanh and the Jacobian",
+            ),
+            Misconception(
+                "That is the derivative with respect to log sigma; the task asks for the one with "
+                "respect to mu.",
+                _estimate(lambda u, mu, sigma: (u - mu) ** 2 / sigma**2 - 1.0),
+                page="05 Tanh and the Jacobian",
+            ),
+            Misconception(
+                "That is the sum over the batch, but the task asks for the mean.",
+                lambda u, mu, sigma, motor: float(_each_draw(u, mu, sigma, motor).sum()),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
+                "That is one number for each draw: the mean over the batch is missing.",
+                _each_draw,
+                page="05 Which log-probability?",
+            ),
+            Misconception(
+                "That is the mean reward times the mean score: every reward meets every score.",
+                _weighed(lambda rewards: np.full_like(rewards, rewards.mean())),
+                page="04 A column of returns",
+            ),
+            Misconception(
+                "The mean reward of the batch is subtracted. The task asks for no baseline, and "
+                "with its own reward in its baseline each draw gets (B - 1) / B of its due.",
+                _weighed(lambda rewards: rewards - rewards.mean()),
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "Unbiased as well, with the mean of the other rewards as a baseline; but the task "
+                "asks for the plain estimate.",
+                _weighed(_reward_without_the_others),
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "Unbiased as well, with the mean of the score over each tail; but the task asks "
+                "for the plain estimate.",
+                _estimate(_score_with_tails),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "The clipped draws get no score. They must have one, or the estimate is biased.",
+                _estimate(_score_within_bounds),
+                page="05 Where the bias comes from",
+            ),
+            Misconception(
+                "The clipped draws are left out of the mean. They belong to the batch, or the "
+                "estimate is biased.",
+                _mean_within_bounds,
+                page="05 Where the bias comes from",
             ),
         ],
     ),
     Exercise(
         "05.4",
-        key=(0.0, PUSH),
+        key=(0.0, _PUSH),
         points=2,
         decimals=2,
         misconceptions=[
             Misconception(
-                ("The lemma holds for what the Gaussian drew, not for the clipped number."),
+                "(a) is right. For (b) the lemma does not hold: the Gaussian did not draw the "
+                "clipped number.",
                 (0.0, 0.0),
-                "05 Exercises",
+                page="05 Where the bias comes from",
             ),
             Misconception(
-                ("(b) has the wrong sign: below the lower bound, clipping moves actions up."),
-                (
-                    0.0,
-                    -PUSH,
-                ),
-                "05 Exercises",
+                "(b) has the wrong sign: below the lower bound, clipping moves actions up.",
+                (0.0, -_PUSH),
+                page="05 Where the bias comes from",
             ),
             Misconception(
-                ("In (b) the factor 1 / sigma^2 of the score is missing."),
-                (0.0, PUSH / 4.0),
-                "05 Exercises",
+                "In (b) the factor 1 / sigma^2 of the score is missing.",
+                (0.0, _ABOVE_MU),
+                page="05 Which log-probability?",
             ),
             Misconception(
-                ("In (b) divide by the variance, not by the standard deviation."),
-                (0.0, PUSH / 2.0),
-                "05 Exercises",
+                "(b) is half of what it should be: divide E[clip(u) - mu] by the square of sigma.",
+                (0.0, _ABOVE_MU / 0.5),
+                page="05 Which log-probability?",
             ),
             Misconception(
-                ("The two are in the wrong order: (a) is raw, (b) is clipped."),
-                (PUSH, 0.0),
-                "05 Exercises",
+                "(b) is twice too large: half of the draws are clipped. Their score is 0, but they "
+                "count in the mean.",
+                (0.0, 2.0 * _PUSH),
+                page="05 Where the bias comes from",
+            ),
+            Misconception(
+                "(b) is the probability of being clipped; the task asks for the mean of a score.",
+                (0.0, 0.5),
+                page="05 Where the bias comes from",
+            ),
+            Misconception(
+                "(b) is the reward, but the reward is multiplied by the score.",
+                (0.0, 1.0),
+                page="05 Where the bias comes from",
+            ),
+            Misconception(
+                "The second decimal of (b) is cut off, not rounded.",
+                (0.0, 0.79),
+                page="05 Where the bias comes from",
+            ),
+            Misconception(
+                "The two are in the wrong order: (a) is raw, (b) is clipped.",
+                (_PUSH, 0.0),
+                page="05 Where the bias comes from",
+            ),
+            Misconception(
+                "(b) is right, but (a) is another number: the Gaussian did draw the raw action.",
+                (_PUSH, _PUSH),
+                page="01 The lemma",
+            ),
+            Misconception(
+                "(b) is right. (a) is not the reward, but the mean of reward times score.",
+                (1.0, _PUSH),
+                page="01 The lemma",
+            ),
+            Misconception(
+                "(b) is right. (a) is not the mean action, but the mean of its score.",
+                (-1.0, _PUSH),
+                page="01 The lemma",
+            ),
+            Misconception(
+                "These are the mean actions, raw and clipped; the task asks for the mean scores.",
+                (-1.0, -1.0 + _ABOVE_MU),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
+                "mu is missing from the score: it is (x - mu) / sigma^2.",
+                (-4.0, (-1.0 + _ABOVE_MU) / 0.25),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
+                "That is (b) alone. Give a pair, with (a) first.",
+                _PUSH,
+                page="01 The lemma",
             ),
         ],
     ),
     Exercise(
         "05.5",
-        key=_valve_score(lambda z, sigma: -_density(z) / (sigma * _probability_above(z))),
+        key=_valve_score(_score_of_closed),
         points=3,
         cases=[
             (np.array([-2.0, -0.1, 0.4, 3.0]), 0.5, 0.6),
             (np.array([-1.0, 1.0]), -0.3, 2.0),
+            (np.array([0.0, 0.2, -0.7]), 0.9, 0.8),
+            (np.array([-0.4]), -1.6, 0.7),
+            (np.array([1.3, -1.1, 0.6]), 0.0, 1.5),
+        ],
+        random=_random_valve,
+        extremes=[
+            Extreme(
+                (np.array([3.5, -0.2]), 4.0, 0.5),
+                "Where the valve is hardly ever closed, 1 minus the probability of the rest has no "
+                "digits left. Take the tail itself, by erfc.",
+                page="05 A better score, for free",
+            )
         ],
         misconceptions=[
             Misconception(
-                (
-                    "This scores u. That is unbiased, but a closed valve is the same action for every u "
-                    "and needs the same score."
-                ),
-                lambda u, mu, sigma: (u - mu) / sigma**2,
-                "05 Exercises",
+                "This scores u, which is unbiased as well. But a closed valve is the same action "
+                "for every u, and only one score for all of them has the least variance.",
+                _score,
+                page="05 A better score, for free",
             ),
             Misconception(
-                ("This scores max(u, 0) under the Gaussian, which is biased."),
+                "This scores max(u, 0) under the Gaussian, which is biased: a closed valve needs "
+                "the mean over the tail, not the value at its edge.",
                 _valve_score(lambda z, sigma: -z / sigma),
-                "05 Exercises",
+                page="05 A better score, for free",
             ),
             Misconception(
-                ("A closed valve needs a score, too: 0 would be biased."),
+                "A closed valve needs a score, too: 0 is biased.",
                 _valve_score(lambda z, sigma: 0.0),
-                "05 Exercises",
+                page="05 A better score, for free",
             ),
             Misconception(
-                ("The sign is wrong: the higher the mean, the less often the valve is closed."),
+                "Closed, the sign is wrong: the higher the mean, the less often it is closed.",
                 _valve_score(lambda z, sigma: _density(z) / (sigma * _probability_above(z))),
-                "05 Exercises",
+                page="05 A better score, for free",
             ),
             Misconception(
-                (
-                    "That is the derivative of the probability; for its logarithm, divide by P(u <= 0)."
-                ),
+                "Closed, that is the derivative of the probability; for its logarithm, divide by "
+                "P(u <= 0).",
                 _valve_score(lambda z, sigma: -_density(z) / sigma),
-                "05 Exercises",
+                page="05 A better score, for free",
             ),
             Misconception(
-                ("The inner derivative, 1 / sigma, is missing."),
+                "Closed, that is the logarithm of the probability; the score is its derivative.",
+                _valve_score(lambda z, sigma: math.log(_probability_above(z))),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, the inner derivative, 1 / sigma, is missing.",
                 _valve_score(lambda z, sigma: -_density(z) / _probability_above(z)),
-                "05 Exercises",
+                page="05 A better score, for free",
             ),
             Misconception(
-                ("You divided by the probability that the valve is open, but it is closed."),
+                "Closed, this divides by sigma**2; the inner derivative is 1 / sigma.",
+                _valve_score(lambda z, sigma: _score_of_closed(z, sigma) / sigma),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, this divides by the probability that the valve is open.",
                 _valve_score(lambda z, sigma: -_density(z) / (sigma * _probability_above(-z))),
-                "05 Exercises",
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, that is the score of an open valve: the derivative of log P(u > 0).",
+                _valve_score(lambda z, sigma: _density(z) / (sigma * _probability_above(-z))),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, the factor 1 / √(2π) of the density is missing.",
+                _valve_score(lambda z, sigma: _score_of_closed(z, sigma) * math.sqrt(2 * math.pi)),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, that is the mean of u over the tail; the score needs mu subtracted and "
+                "a division by sigma**2.",
+                _valve_score(lambda z, s: z * s + s**2 * _score_of_closed(z, s)),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, the density and the probability are taken at mu; they must be at mu / "
+                "sigma.",
+                _valve_score(lambda z, sigma: _score_of_closed(z * sigma, sigma)),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, the density is taken at u; it must be at 0, the edge of the tail.",
+                _density_at_each_draw,
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, that is the mean over the closed rows of this batch; the task needs the "
+                "mean over the whole tail of the Gaussian.",
+                _mean_over_closed_rows,
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "At u = 0 the valve is closed, too.",
+                _zero_counts_as_open,
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, this is right. Open, divide by sigma**2, not by sigma.",
+                _open_divided_by_sigma,
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "That is the score for bounds at -1 and 1; the valve has one stop, at 0.",
+                _score_with_tails,
+                page="05 A better score, for free",
             ),
         ],
     ),
