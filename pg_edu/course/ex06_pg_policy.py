@@ -475,7 +475,7 @@ EXERCISES = [
         points=2,
         cases=[
             ([np.array([3.0, -1.0]), np.array([6.0]), np.array([2.0, 5.0])],),
-            ([np.array([1.0, 1.0]), np.array([1.0, 1.002])],),
+            ([np.array([1.0, 1.0]), np.array([1.0, 1.005])],),
             ([np.array([-2.0, 5.0, 4.0])],),
             ([np.array([2.0]), np.array([2.0, 2.0]), np.array([2.0])],),
         ],
