@@ -89,14 +89,15 @@ def _weights_by_column(arms: Ints, rewards: Floats, old: Floats, new: Floats) ->
 
 def _each_arm_once(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
     weights = new[arms] / old[arms] * rewards
-    step = -weights.sum() * new
+    step: Floats = -weights.sum() * new
     step[arms] += weights  # Of several rows with one arm, NumPy keeps the last.
     return step / len(arms)
 
 
 def _tenths(rng: np.random.Generator, arms: int) -> Floats:
     """Return probabilities, whole tenths and none of them 0, that sum to 1."""
-    return (1 + rng.multinomial(10 - arms, np.ones(arms) / arms)) / 10
+    probs: Floats = (1 + rng.multinomial(10 - arms, np.ones(arms) / arms)) / 10
+    return probs
 
 
 def _random_weighted_step(rng: np.random.Generator) -> Case:

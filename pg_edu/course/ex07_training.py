@@ -239,7 +239,7 @@ def _with_all_running(rew: Floats, done: Flags) -> list[float]:
 
 
 def _summed_over_environments(rew: Floats, done: Flags) -> list[float]:
-    return _returns(rew.sum(axis=1, keepdims=True), done.any(axis=1, keepdims=True))
+    return _returns(rew.sum(axis=1, keepdims=True), done.any(axis=1)[:, None])
 
 
 def _lengths(rew: Floats, done: Flags) -> list[float]:
@@ -247,12 +247,12 @@ def _lengths(rew: Floats, done: Flags) -> list[float]:
 
 
 def _means(rew: Floats, done: Flags) -> list[float]:
-    pairs = zip(_returns(rew, done), _lengths(rew, done), strict=True)
-    return [G / length for G, length in pairs]
+    returns, lengths = _returns(rew, done), _lengths(rew, done)
+    return [G / length for G, length in zip(returns, lengths, strict=True)]
 
 
 def _larger_number_first(rew: Floats, done: Flags) -> list[float]:
-    return _returns(rew[:, ::-1], done[:, ::-1])
+    return _returns(np.flip(rew, axis=1), np.flip(done, axis=1))
 
 
 def _random_rewards(rng: np.random.Generator) -> Case:
@@ -494,7 +494,7 @@ EXERCISES = [
         cases=[
             (
                 np.array([[1.0, 10], [2, 20], [-5, 30], [4, 40]]),
-                _flags("..", "x.", ".x", "x."),
+                _flags("x.", "..", "xx", "x."),
             ),
             (
                 np.array([[1.0, 2, 4], [-1, 3, 5], [2, 1, 1], [7, -3, 2], [3, 1, 6]]),
