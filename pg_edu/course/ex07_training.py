@@ -239,7 +239,8 @@ def _with_all_running(rew: Floats, done: Flags) -> list[float]:
 
 
 def _summed_over_environments(rew: Floats, done: Flags) -> list[float]:
-    return _returns(rew.sum(axis=1, keepdims=True), done.any(axis=1)[:, None])
+    over: Flags = np.logical_or.reduce(done, axis=1, keepdims=True)
+    return _returns(rew.sum(axis=1, keepdims=True), over)
 
 
 def _lengths(rew: Floats, done: Flags) -> list[float]:
