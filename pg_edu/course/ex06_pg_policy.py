@@ -66,6 +66,15 @@ def _with_a_baseline(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> F
     return _mean(rho * (rewards - rewards.mean()), _score(arms, new))
 
 
+def _leaving_one_out(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    others = (rewards.sum() - rewards) / (len(rewards) - 1)
+    return _mean(new[arms] / old[arms] * (rewards - others), _score(arms, new))
+
+
+def _one_weight_for_all(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(np.prod(new[arms] / old[arms]) * rewards, _score(arms, new))
+
+
 def _clipped(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
     rho = np.clip(new[arms] / old[arms], 0.8, 1.2)
     return _mean(rho * rewards, _score(arms, new))
@@ -143,6 +152,27 @@ def _both_bugs(batches: list[Floats]) -> list[Floats]:
     return [(G - s.mean()) / s.std() for G, s in zip(batches, seen, strict=True)]
 
 
+def _too_late_and_added_to_the_deviation(batches: list[Floats]) -> list[Floats]:
+    seen = [np.concatenate(batches[: k + 1]) for k in range(len(batches))]
+    return [(G - s.mean()) / (s.std() + 1e-8) for G, s in zip(batches, seen, strict=True)]
+
+
+def _by_all_batches(batches: list[Floats]) -> list[Floats]:
+    return _normalized(batches, lambda earlier, own: _of_all(batches))
+
+
+def _by_nothing_at_first(batches: list[Floats]) -> list[Floats]:
+    return [np.full(len(batches[0]), np.nan), *normalized_by_earlier_batches(batches)[1:]]
+
+
+def _only_the_order_changed(batches: list[Floats]) -> list[Floats]:
+    return [np.full(len(batches[0]), np.nan), *_without_the_small_number(batches)[1:]]
+
+
+def _one_array(batches: list[Floats]) -> Floats:
+    return np.concatenate(normalized_by_earlier_batches(batches))
+
+
 def _without_the_small_number(batches: list[Floats]) -> list[Floats]:
     earlier = [_of_all(batches[:k]) for k in range(len(batches))]
     return [(G - mean) / np.sqrt(var) for G, (mean, var) in zip(batches, earlier, strict=True)]
@@ -193,14 +223,6 @@ def _batches_count_alike(batches: list[Floats]) -> list[Floats]:
         return np.mean([G.mean() for G in earlier]), np.mean([G.var() for G in earlier])
 
     return _normalized(batches, statistics)
-
-
-def _mean_not_subtracted(batches: list[Floats]) -> list[Floats]:
-    return _normalized(batches, lambda earlier, own: (0.0, _of_all(earlier)[1]))
-
-
-def _not_divided(batches: list[Floats]) -> list[Floats]:
-    return [G - _of_all(batches[:k])[0] for k, G in enumerate(batches)]
 
 
 def _by_norm(batches: list[Floats]) -> list[Floats]:
@@ -274,6 +296,17 @@ EXERCISES = [
                 page="06 learn",
             ),
             Misconception(
+                "That is the number of rows. A step is taken for a whole minibatch, not for a row.",
+                10,
+                page="06 learn",
+            ),
+            Misconception(
+                "Minibatches and passes are multiplied, not added: each pass goes through all of "
+                "its minibatches.",
+                5,
+                page="06 learn",
+            ),
+            Misconception(
                 "The size of a minibatch times the number of passes is no number of steps. How "
                 "many minibatches does one pass have?",
                 12,
@@ -322,6 +355,18 @@ EXERCISES = [
                 page="06 Twice from the same games",
             ),
             Misconception(
+                "Arm 0 was drawn most often, but each row counts by what it paid, and arm 2 paid "
+                "more.",
+                (1.0, 0.0, 0.0),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "These are the rewards that the arms paid. Probabilities sum to 1, and a row that "
+                "occurs twice counts twice.",
+                (1.0, 0.0, 5.0),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
                 "These are the sums of the rewards of each arm. Probabilities sum to 1.",
                 (2.0, 0.0, 5.0),
                 page="06 Twice from the same games",
@@ -363,7 +408,12 @@ EXERCISES = [
                 np.array([0.6, 0.1, 0.3]),
                 np.array([0.3, 0.2, 0.5]),
             ),
-            (np.array([1]), np.array([3.0]), np.array([0.75, 0.25]), np.array([0.4, 0.6])),
+            (
+                np.array([1, 0, 1]),
+                np.array([3.0, -2.0, 1.0]),
+                np.array([0.75, 0.25]),
+                np.array([0.4, 0.6]),
+            ),
             (
                 np.array([3, 0, 1, 3]),
                 np.array([1.5, -2.0, 4.0, -0.5]),
@@ -433,6 +483,18 @@ EXERCISES = [
                 page="01 A baseline out of the pulls themselves",
             ),
             Misconception(
+                "The mean reward of the other rows is subtracted. That is unbiased as well, but "
+                "the task asks for the plain estimate, without a baseline.",
+                _leaving_one_out,
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "All rows have the same weight, the product of all ratios. But the rows are drawn "
+                "one by one, and each needs only the ratio of its own arm.",
+                _one_weight_for_all,
+                page="06 The door to PPO",
+            ),
+            Misconception(
                 "The weights are clipped, as in PPO. That keeps the reuse small, but does not "
                 "make it right: here each weight counts in full.",
                 _clipped,
@@ -483,7 +545,7 @@ EXERCISES = [
         random=_random_batches,
         extremes=[
             Extreme(
-                ([np.array([1e6, 1e6 + 0.25]), np.array([1e6 - 0.5, 1e6 + 0.75])],),
+                ([1e6 + np.array([0.1, 0.4, -0.3]), 1e6 + np.array([0.2, -0.6])],),
                 "These returns are large and close together. The variance is lost if it is the "
                 "mean of the squares minus the square of the mean, or in single precision.",
                 page="02 Single precision",
@@ -506,6 +568,36 @@ EXERCISES = [
                 "The first bug is gone, the second is not: if all returns so far are the same, "
                 "it divides by zero.",
                 _without_the_small_number,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "Before the first batch nothing was seen, and the mean of nothing is nan. Take a "
+                "mean of 0 and a variance of 1 there.",
+                _by_nothing_at_first,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The order is right now. Two things are left: before the first batch the mean is "
+                "0 and the variance 1, and equal returns must not lead to a division by zero.",
+                _only_the_order_changed,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The second bug is nearly gone: the small number belongs to the variance. The "
+                "first is not: a batch is still part of its own statistics.",
+                _too_late_and_added_to_the_deviation,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The statistics are those of all batches, also of the later ones. When a batch is "
+                "normalized, only the earlier ones are known.",
+                _by_all_batches,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The numbers are right, but all in one array. The task asks for a list with an "
+                "array for each batch.",
+                _one_array,
                 page="06 process_fn",
             ),
             Misconception(
@@ -552,17 +644,6 @@ EXERCISES = [
             Misconception(
                 "The variance has the divisor n - 1. The task asks for n.",
                 _divisor_one_less,
-                page="06 process_fn",
-            ),
-            Misconception(
-                "The returns are divided, but the mean of the earlier ones is not subtracted.",
-                _mean_not_subtracted,
-                page="06 process_fn",
-            ),
-            Misconception(
-                "The mean of the earlier returns is subtracted, but nothing is divided by their "
-                "standard deviation.",
-                _not_divided,
                 page="06 process_fn",
             ),
             Misconception(

@@ -48,6 +48,24 @@ def _rolled_through_all_columns(done: Flags) -> Flags:
     return ~np.roll(done, 1)
 
 
+def _rolled_through_all_columns_but_the_first_row(done: Flags) -> Flags:
+    steps = _rolled_through_all_columns(done)
+    steps[0] = True
+    return steps
+
+
+def _rolled_backwards(done: Flags) -> Flags:
+    return ~np.roll(done, -1, axis=0)
+
+
+def _overwritten(done: Flags) -> Flags:
+    steps = done.copy()
+    for t in range(1, len(steps)):
+        steps[t] = ~steps[t - 1]  # From the second time on, this reads what it has written.
+    steps[0] = True
+    return steps
+
+
 def _without_the_first_row(done: Flags) -> Flags:
     steps = np.zeros_like(done)
     steps[1:] = ~done[:-1]
@@ -89,6 +107,14 @@ def _random_ends(rng: np.random.Generator) -> Case:
 def _fair(lengths: Ints, n: int) -> float:
     rows = len(lengths)
     return float(np.mean([lengths[k % rows, k // rows] for k in range(n)]))
+
+
+def _not_averaged(lengths: Ints, n: int) -> Ints:
+    return lengths.ravel(order="F")[:n]
+
+
+def _cut_to_a_whole_number(lengths: Ints, n: int) -> float:
+    return float(np.floor(_fair(lengths, n)))
 
 
 def _first_to_end(lengths: Ints, n: int) -> float:
@@ -169,6 +195,24 @@ def _returns_by_step(rew: Floats, done: Flags, kept: float = 0.0) -> list[list[f
     return finished
 
 
+def _returns_by_step_with_an_end(rew: Floats, done: Flags) -> list[list[float]]:
+    return [step for step in _returns_by_step(rew, done) if step]
+
+
+def _first_episode_of_each(rew: Floats, done: Flags) -> list[float]:
+    return _returns(rew, done & (done.cumsum(axis=0) == 1))
+
+
+def _last_reward_counted_twice(rew: Floats, done: Flags) -> list[float]:
+    running = np.zeros(rew.shape[1])
+    finished: list[float] = []
+    for t in range(len(rew)):
+        running += rew[t]
+        finished += running[done[t]].tolist()
+        running = np.where(done[t], rew[t], running)
+    return finished
+
+
 def _all_begin_again(rew: Floats, done: Flags) -> list[float]:
     running = np.zeros(rew.shape[1])
     finished: list[float] = []
@@ -176,6 +220,16 @@ def _all_begin_again(rew: Floats, done: Flags) -> list[float]:
         running += rew[t]
         finished += running[done[t]].tolist()
         running = np.zeros_like(running) if done[t].any() else running
+    return finished
+
+
+def _the_others_begin_again(rew: Floats, done: Flags) -> list[float]:
+    running = np.zeros(rew.shape[1])
+    finished: list[float] = []
+    for t in range(len(rew)):
+        running += rew[t]
+        finished += running[done[t]].tolist()
+        running[~done[t]] = 0.0
     return finished
 
 
@@ -318,6 +372,24 @@ EXERCISES = [
                 page="07 The row in which nobody acted",
             ),
             Misconception(
+                "An end in one environment removes a row of the next one: np.roll without an axis "
+                "goes through the array number by number.",
+                _rolled_through_all_columns_but_the_first_row,
+                page="07 The row in which nobody acted",
+            ),
+            Misconception(
+                "The row before each end is dropped, and for an end in the first row the last one: "
+                "np.roll goes the wrong way, and is circular.",
+                _rolled_backwards,
+                page="07 The row in which nobody acted",
+            ),
+            Misconception(
+                "From the third row on, these are the opposites of results, not of flags. Read "
+                "from done, and write into another array.",
+                _overwritten,
+                page="07 The row in which nobody acted",
+            ),
+            Misconception(
                 "The first row is missing. After a fresh reset it is a step like any other.",
                 _without_the_first_row,
                 page="07 Many games, in lock-step",
@@ -393,6 +465,12 @@ EXERCISES = [
                 "If one short and one long begin, the second to end is not always a short one, "
                 "and this case has the probability 1/2, not 1/3.",
                 5 / 3,
+                page="07 Which games count?",
+            ),
+            Misconception(
+                "The case in which one short and one long episode begin has to be weighted, too: "
+                "its probability is 1/2.",
+                5 / 2,
                 page="07 Which games count?",
             ),
             Misconception(
@@ -476,6 +554,17 @@ EXERCISES = [
                 page="07 The fair rule",
             ),
             Misconception(
+                "The mean is cut to a whole number. The mean of whole numbers need not be one: "
+                "divide with / and not with //.",
+                _cut_to_a_whole_number,
+                page="07 Which games count?",
+            ),
+            Misconception(
+                "Those are the lengths of the right episodes. The task asks for their mean.",
+                _not_averaged,
+                page="07 The fair rule",
+            ),
+            Misconception(
                 "That is the total length of the right episodes. Divide it by their number, n.",
                 _total,
                 page="07 The fair rule",
@@ -498,8 +587,8 @@ EXERCISES = [
                 _flags("x.", "..", "xx", "x."),
             ),
             (
-                np.array([[1.0, 2, 4], [-1, 3, 5], [2, 1, 1], [7, -3, 2], [3, 1, 6]]),
-                _flags("...", "x.x", ".x.", "...", "xx."),
+                np.array([[1.0, 2, 4], [-1, 3, 5], [2, 1, 1], [7, -3, 2], [3, 1, 7]]),
+                _flags("...", "x.x", ".x.", "...", "xxx"),
             ),
             (np.array([[1.5], [-4], [3], [2]]), _flags(".", "x", "x", ".")),
             (np.array([[3.0, 7]]), _flags("xx")),
@@ -518,6 +607,12 @@ EXERCISES = [
                 "in it.",
                 _never_begins_again,
                 page="02 Sixteen games in one array",
+            ),
+            Misconception(
+                "The wrong sums are set to 0: those of the environments that are not done. It has "
+                "to be those that are.",
+                _the_others_begin_again,
+                page="07 Many games, in lock-step",
             ),
             Misconception(
                 "The sums begin again only when all environments end in the same step. Each of "
@@ -560,6 +655,24 @@ EXERCISES = [
                 "list of numbers.",
                 _returns_by_step,
                 page="07 Many games, in lock-step",
+            ),
+            Misconception(
+                "The sums are right, but each step has a list of its own. The task asks for one "
+                "list of numbers.",
+                _returns_by_step_with_an_end,
+                page="07 Many games, in lock-step",
+            ),
+            Misconception(
+                "Each environment has only its first episode in the list. The later ones have "
+                "returns, too.",
+                _first_episode_of_each,
+                page="07 Many games, in lock-step",
+            ),
+            Misconception(
+                "The reward of the step that ends an episode is counted twice, in this episode "
+                "and in the next. A new episode begins with a sum of 0.",
+                _last_reward_counted_twice,
+                page="02 By hand",
             ),
             Misconception(
                 "Of several episodes that end in the same step, that of the environment with the "
