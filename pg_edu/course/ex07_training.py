@@ -372,8 +372,8 @@ EXERCISES = [
                 page="07 The row in which nobody acted",
             ),
             Misconception(
-                "An end in one environment removes a row of the next one: np.roll without an axis "
-                "goes through the array number by number.",
+                "The first row is right, but below it an end in one environment removes a row of "
+                "the next one: np.roll needs axis=0.",
                 _rolled_through_all_columns_but_the_first_row,
                 page="07 The row in which nobody acted",
             ),
@@ -657,8 +657,8 @@ EXERCISES = [
                 page="07 Many games, in lock-step",
             ),
             Misconception(
-                "The sums are right, but each step has a list of its own. The task asks for one "
-                "list of numbers.",
+                "The sums are right, but each step with an end has a list of its own. The task "
+                "asks for one list of numbers.",
                 _returns_by_step_with_an_end,
                 page="07 Many games, in lock-step",
             ),
