@@ -1,43 +1,245 @@
 """The exercises of notebook 06, PGPolicy: answers, cases, and known mistakes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from pg_edu.course.records import Exercise, Misconception
+from pg_edu.course.records import Case, Exercise, Extreme, Misconception
 from pg_edu.course.shared import normalized_by_earlier_batches
 from pg_edu.stats import RunningMeanStd
 from pg_edu.types import Floats, Ints
 
-
-def _weighted_step(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
-    return _step(new[arms] / old[arms] * rewards, arms, new)
+Statistics = Callable[[list[Floats], Floats], tuple[Any, Any]]
 
 
-def _step(weights: Floats, arms: Ints, probs: Floats) -> Floats:
-    step: Floats = weights @ (np.eye(len(probs))[arms] - probs) / len(arms)
+# 06.3, the weighted step
+
+
+def _score(arms: Ints, probs: Floats) -> Floats:
+    """Return one-hot minus probabilities for each row, `[N, A]`."""
+    score: Floats = np.eye(len(probs))[arms] - probs
+    return score
+
+
+def _mean(weights: Floats, score: Floats) -> Floats:
+    """Return the mean over the rows of weights `[N]` times scores `[N, A]`."""
+    step: Floats = weights @ score / len(weights)
     return step
 
 
-def _normalized_too_late(batches: list[Floats]) -> list[Floats]:
+def _weighted_step(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(new[arms] / old[arms] * rewards, _score(arms, new))
+
+
+def _inverted(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(old[arms] / new[arms] * rewards, _score(arms, new))
+
+
+def _without_weights(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(rewards, _score(arms, new))
+
+
+def _with_the_old_score(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(new[arms] / old[arms] * rewards, _score(arms, old))
+
+
+def _first_step(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(rewards, _score(arms, old))
+
+
+def _descent(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return -_weighted_step(arms, rewards, old, new)
+
+
+def _sum_over_rows(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return len(arms) * _weighted_step(arms, rewards, old, new)
+
+
+def _self_normalized(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    rho = new[arms] / old[arms]
+    return _mean(rho / rho.mean() * rewards, _score(arms, new))
+
+
+def _with_a_baseline(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    rho = new[arms] / old[arms]
+    return _mean(rho * (rewards - rewards.mean()), _score(arms, new))
+
+
+def _leaving_one_out(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    others = (rewards.sum() - rewards) / (len(rewards) - 1)
+    return _mean(new[arms] / old[arms] * (rewards - others), _score(arms, new))
+
+
+def _one_weight_for_all(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(np.prod(new[arms] / old[arms]) * rewards, _score(arms, new))
+
+
+def _clipped(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    rho = np.clip(new[arms] / old[arms], 0.8, 1.2)
+    return _mean(rho * rewards, _score(arms, new))
+
+
+def _one_hot_alone(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(new[arms] / old[arms] * rewards, np.eye(len(new))[arms])
+
+
+def _own_logit_alone(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(new[arms] / old[arms] * rewards, np.eye(len(new))[arms] * (1 - new))
+
+
+def _by_the_probabilities(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return _mean(new[arms] / old[arms] * rewards, np.eye(len(new))[arms] / new)
+
+
+def _weights_by_column(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return new / old * _mean(rewards, _score(arms, new))
+
+
+def _each_arm_once(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    weights = new[arms] / old[arms] * rewards
+    step: Floats = -weights.sum() * new
+    step[arms] += weights  # Of several rows with one arm, NumPy keeps the last.
+    return step / len(arms)
+
+
+def _tenths(rng: np.random.Generator, arms: int) -> Floats:
+    """Return probabilities, whole tenths and none of them 0, that sum to 1."""
+    probs: Floats = (1 + rng.multinomial(10 - arms, np.ones(arms) / arms)) / 10
+    return probs
+
+
+def _random_weighted_step(rng: np.random.Generator) -> Case:
+    rows, arms = rng.integers(2, 6), int(rng.integers(2, 5))
+    rewards = rng.choice([-4.0, -2.5, -1.0, 0.5, 1.5, 3.0, 5.0], rows)
+    old = new = _tenths(rng, arms)
+    while np.array_equal(old, new):  # Between equal policies there is nothing to correct.
+        new = _tenths(rng, arms)
+    return rng.integers(arms, size=rows), rewards, old, new
+
+
+# 06.4, normalized by earlier batches
+
+
+def _normalized(batches: list[Floats], statistics: Statistics) -> list[Floats]:
+    """Return (G - mean) / sqrt(var + 1e-8) for each batch.
+
+    Args:
+        batches: arrays of returns.
+        statistics: the mean and the variance, from all earlier batches and the batch itself.
+    """
+    normalized = []
+    for k, returns in enumerate(batches):
+        mean, var = statistics(batches[:k], returns)
+        normalized.append((returns - mean) / np.sqrt(var + 1e-8))
+    return normalized
+
+
+def _of_all(batches: list[Floats]) -> tuple[Any, Any]:
+    """Return the mean and the variance of all returns, before the first one 0 and 1."""
+    if not batches:
+        return 0.0, 1.0
+    seen = np.concatenate(batches)
+    return seen.mean(), seen.var()
+
+
+def _too_late(batches: list[Floats]) -> list[Floats]:
+    return _normalized(batches, lambda earlier, own: _of_all([*earlier, own]))
+
+
+def _both_bugs(batches: list[Floats]) -> list[Floats]:
     seen = [np.concatenate(batches[: k + 1]) for k in range(len(batches))]
-    return [(G - s.mean()) / np.sqrt(s.var() + 1e-8) for G, s in zip(batches, seen, strict=True)]
+    return [(G - s.mean()) / s.std() for G, s in zip(batches, seen, strict=True)]
 
 
-def _normalized_by_the_last_batch(batches: list[Floats]) -> list[Floats]:
-    before = [np.array([-1.0, 1.0]), *batches]
-    return [(G - b.mean()) / np.sqrt(b.var() + 1e-8) for G, b in zip(batches, before, strict=False)]
+def _too_late_and_added_to_the_deviation(batches: list[Floats]) -> list[Floats]:
+    seen = [np.concatenate(batches[: k + 1]) for k in range(len(batches))]
+    return [(G - s.mean()) / (s.std() + 1e-8) for G, s in zip(batches, seen, strict=True)]
 
 
-def _normalized_each_by_itself(batches: list[Floats]) -> list[Floats]:
-    return [(G - G.mean()) / np.sqrt(G.var() + 1e-8) for G in batches]
+def _by_all_batches(batches: list[Floats]) -> list[Floats]:
+    return _normalized(batches, lambda earlier, own: _of_all(batches))
 
 
-def _normalized_with_an_offset_to_the_deviation(batches: list[Floats]) -> list[Floats]:
+def _by_nothing_at_first(batches: list[Floats]) -> list[Floats]:
+    return [np.full(len(batches[0]), np.nan), *normalized_by_earlier_batches(batches)[1:]]
+
+
+def _only_the_order_changed(batches: list[Floats]) -> list[Floats]:
+    return [np.full(len(batches[0]), np.nan), *_without_the_small_number(batches)[1:]]
+
+
+def _one_array(batches: list[Floats]) -> Floats:
+    return np.concatenate(normalized_by_earlier_batches(batches))
+
+
+def _without_the_small_number(batches: list[Floats]) -> list[Floats]:
+    earlier = [_of_all(batches[:k]) for k in range(len(batches))]
+    return [(G - mean) / np.sqrt(var) for G, (mean, var) in zip(batches, earlier, strict=True)]
+
+
+def _small_number_added_to_the_deviation(batches: list[Floats]) -> list[Floats]:
+    earlier = [_of_all(batches[:k]) for k in range(len(batches))]
+    return [(G - m) / (np.sqrt(var) + 1e-8) for G, (m, var) in zip(batches, earlier, strict=True)]
+
+
+def _divided_by_the_variance(batches: list[Floats]) -> list[Floats]:
+    earlier = [_of_all(batches[:k]) for k in range(len(batches))]
+    return [(G - mean) / (var + 1e-8) for G, (mean, var) in zip(batches, earlier, strict=True)]
+
+
+def _each_by_itself(batches: list[Floats]) -> list[Floats]:
+    return _normalized(batches, lambda earlier, own: _of_all([own]))
+
+
+def _by_the_last_batch(batches: list[Floats]) -> list[Floats]:
+    return _normalized(batches, lambda earlier, own: _of_all(earlier[-1:]))
+
+
+def _first_by_itself(batches: list[Floats]) -> list[Floats]:
+    return _normalized(batches, lambda earlier, own: _of_all(earlier or [own]))
+
+
+def _constant_counts_as_one(batches: list[Floats]) -> list[Floats]:
+    def statistics(earlier: list[Floats], own: Floats) -> tuple[Any, Any]:
+        mean, var = _of_all(earlier)
+        return mean, 1.0 if var == 0 else var
+
+    return _normalized(batches, statistics)
+
+
+def _divisor_one_less(batches: list[Floats]) -> list[Floats]:
+    def statistics(earlier: list[Floats], own: Floats) -> tuple[Any, Any]:
+        mean, var = _of_all(earlier)
+        return mean, np.concatenate(earlier).var(ddof=1) if earlier else var
+
+    return _normalized(batches, statistics)
+
+
+def _batches_count_alike(batches: list[Floats]) -> list[Floats]:
+    def statistics(earlier: list[Floats], own: Floats) -> tuple[Any, Any]:
+        if not earlier:
+            return 0.0, 1.0
+        return np.mean([G.mean() for G in earlier]), np.mean([G.var() for G in earlier])
+
+    return _normalized(batches, statistics)
+
+
+def _by_norm(batches: list[Floats]) -> list[Floats]:
     seen = RunningMeanStd()
     normalized = []
     for returns in batches:
-        normalized.append((returns - seen.mean) / (np.sqrt(seen.var) + 1e-8))
+        normalized.append(np.asarray(seen.norm(returns)))
         seen.update(returns)
     return normalized
+
+
+def _random_batches(rng: np.random.Generator) -> Case:
+    """Draw three batches; the first has two different returns, so that its variance is not 0."""
+    sizes = [2, *rng.integers(1, 4, size=2)]
+    batches = [np.round(rng.normal(1, 3, size), 1) for size in sizes]
+    batches[0][1] = batches[0][0] + rng.choice([-2.5, -1.5, 0.5, 3.0])
+    return (batches,)
 
 
 EXERCISES = [
@@ -47,25 +249,68 @@ EXERCISES = [
         points=1,
         misconceptions=[
             Misconception(
-                (
-                    "A pass has two steps, not three: the two remaining rows join the minibatch "
-                    "before them."
-                ),
+                "Ten rows make two minibatches, not three: the two rows that are left over join "
+                "the minibatch before them.",
                 9,
-                "06 Exercises",
+                page="06 learn",
             ),
             Misconception(
-                ("That is the number for one pass, and there are three passes."), 2, "06 Exercises"
+                "Two is the number of steps in one pass. There are three passes.",
+                2,
+                page="06 learn",
             ),
             Misconception(
-                ("That is the number of passes; each of them takes several steps."),
+                "Three is the number of passes. Each pass takes a step for each of its "
+                "minibatches, and there is more than one.",
                 3,
-                "06 Exercises",
+                page="06 learn",
             ),
             Misconception(
-                ("Each pass is split on its own; the thirty rows are not joined."),
+                "That would be thirty rows cut into fours. But each pass cuts its own ten rows, "
+                "and what is left over in it stays in it.",
                 7,
-                "06 Exercises",
+                page="06 learn",
+            ),
+            Misconception(
+                "That would be thirty rows cut into fours, with a smaller minibatch at the end. "
+                "But each pass cuts its own ten rows, and no minibatch has fewer than four.",
+                8,
+                page="06 learn",
+            ),
+            Misconception(
+                "That is 3 · 10 / 4. But there is no half a minibatch, so the number of steps in "
+                "a pass is a whole number.",
+                7.5,
+                page="06 learn",
+            ),
+            Misconception(
+                "It would be one step per update if all rows were in one minibatch and there were "
+                "one pass. It is the scheduler that moves once per update.",
+                1,
+                page="06 A learning rate that changes",
+            ),
+            Misconception(
+                "That many rows are looked at, counting each pass. A step is taken for a whole "
+                "minibatch, not for a row.",
+                30,
+                page="06 learn",
+            ),
+            Misconception(
+                "That is the number of rows. A step is taken for a whole minibatch, not for a row.",
+                10,
+                page="06 learn",
+            ),
+            Misconception(
+                "Minibatches and passes are multiplied, not added: each pass goes through all of "
+                "its minibatches.",
+                5,
+                page="06 learn",
+            ),
+            Misconception(
+                "The size of a minibatch times the number of passes is no number of steps. How "
+                "many minibatches does one pass have?",
+                12,
+                page="06 learn",
             ),
         ],
     ),
@@ -76,27 +321,73 @@ EXERCISES = [
         decimals=2,
         misconceptions=[
             Misconception(
-                (
-                    "That is where the true gradient leads, but these steps know nothing except this "
-                    "batch."
-                ),
+                "The true gradient leads to the best arm. These steps know only this batch, in "
+                "which arm 0 was paid, too, and they come to rest before that.",
                 (0.0, 0.0, 1.0),
-                "06 Exercises",
+                page="06 Twice from the same games",
             ),
             Misconception(
-                ("These are the frequencies in the batch, but the rewards of the arms count, too."),
-                (0.5, 0.25, 0.25),
-                "06 Exercises",
+                "These are the shares of the arms in the batch. Each row has to count by what it "
+                "paid.",
+                (1 / 2, 1 / 4, 1 / 4),
+                page="06 Twice from the same games",
             ),
             Misconception(
-                ("Arm 0 was drawn twice: both of its rewards count."),
+                "Arm 0 was drawn twice, and both of its rewards count.",
                 (1 / 6, 0.0, 5 / 6),
-                "06 Exercises",
+                page="06 Twice from the same games",
             ),
             Misconception(
-                ("That is the policy before the first step if all logits are equal."),
-                (1 / 3,) * 3,
-                "06 Exercises",
+                "These three do not sum to 1: the total of 7 holds both rewards of arm 0.",
+                (1 / 7, 0.0, 5 / 7),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "These are shares among the rows that were paid. How much each row paid counts, "
+                "too.",
+                (2 / 3, 0.0, 1 / 3),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "With equal probabilities the gradient of this batch is not zero, so the steps go "
+                "on from there.",
+                (1 / 3, 1 / 3, 1 / 3),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "Arm 0 was drawn most often, but each row counts by what it paid, and arm 2 paid "
+                "more.",
+                (1.0, 0.0, 0.0),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "These are the rewards that the arms paid. Probabilities sum to 1, and a row that "
+                "occurs twice counts twice.",
+                (1.0, 0.0, 5.0),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "These are the sums of the rewards of each arm. Probabilities sum to 1.",
+                (2.0, 0.0, 5.0),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "These are the sums of the rewards of each arm, divided by the number of rows. "
+                "Probabilities sum to 1.",
+                (0.5, 0.0, 1.25),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "That is the softmax of the rewards of each arm. But the logits do not become the "
+                "rewards: they move until the gradient is zero.",
+                tuple(np.exp([2.0, 0.0, 5.0]) / np.exp([2.0, 0.0, 5.0]).sum()),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "That is the softmax of what the arms pay. But the logits do not become the "
+                "rewards: they move until the gradient is zero.",
+                tuple(np.exp([1.0, 0.0, 5.0]) / np.exp([1.0, 0.0, 5.0]).sum()),
+                page="06 Twice from the same games",
             ),
         ],
     ),
@@ -106,47 +397,138 @@ EXERCISES = [
         points=2,
         cases=[
             (
-                np.array([2, 0, 2, 1]),
-                np.array([5.0, 1.0, 5.0, -2.0]),
+                np.array([2, 0]),
+                np.array([3.0, -1.0]),
                 np.array([0.5, 0.3, 0.2]),
-                np.array([0.2, 0.3, 0.5]),
+                np.array([0.1, 0.4, 0.5]),
             ),
-            (np.array([0]), np.array([2.0]), np.array([0.5, 0.5]), np.array([0.25, 0.75])),
+            (
+                np.array([1, 2, 1, 0]),
+                np.array([2.0, 1.0, -4.0, 5.0]),
+                np.array([0.6, 0.1, 0.3]),
+                np.array([0.3, 0.2, 0.5]),
+            ),
+            (
+                np.array([1, 0, 1]),
+                np.array([3.0, -2.0, 1.0]),
+                np.array([0.75, 0.25]),
+                np.array([0.4, 0.6]),
+            ),
+            (
+                np.array([3, 0, 1, 3]),
+                np.array([1.5, -2.0, 4.0, -0.5]),
+                np.array([0.4, 0.3, 0.2, 0.1]),
+                np.array([0.2, 0.1, 0.3, 0.4]),
+            ),
+        ],
+        random=_random_weighted_step,
+        extremes=[
+            Extreme(
+                (
+                    np.array([1, 0]),
+                    np.array([2.0, 3.0]),
+                    np.array([0.999999, 0.000001]),
+                    np.array([0.4, 0.6]),
+                ),
+                "Here an arm was drawn that the old policy hardly ever draws. Its weight, new over "
+                "old, is large, and it has to count in full.",
+                page="06 The door to PPO",
+            ),
         ],
         misconceptions=[
             Misconception(
-                ("The ratio is inverted: what the new policy would do more often must count more."),
-                lambda arms, rewards, old, new: _step(old[arms] / new[arms] * rewards, arms, new),
-                "06 Exercises",
+                "The weights are upside down: an arm that the new policy draws more often than "
+                "the old one must count more.",
+                _inverted,
+                page="06 The door to PPO",
             ),
             Misconception(
-                ("The weights are missing: that is the plain second step."),
-                lambda arms, rewards, old, new: _step(rewards, arms, new),
-                "06 Exercises",
+                "The weights are missing. That is the plain step on an old batch, which is too "
+                "short on average.",
+                _without_weights,
+                page="06 Twice from the same games",
             ),
             Misconception(
-                ("The score must be that of the new policy, one-hot minus new."),
-                lambda arms, rewards, old, new: _step(new[arms] / old[arms] * rewards, arms, old),
-                "06 Exercises",
+                "The weights are right, but the score has to be that of the new policy, one-hot "
+                "minus new: its gradient is wanted.",
+                _with_the_old_score,
+                page="06 The door to PPO",
             ),
             Misconception(
-                ("That is the gradient of the loss: the gradient of J has the other sign."),
-                lambda arms, rewards, old, new: -_weighted_step(arms, rewards, old, new),
-                "06 Exercises",
+                "That is the first step, the gradient at the old policy. Of the new policy it "
+                "knows nothing.",
+                _first_step,
+                page="06 The door to PPO",
             ),
             Misconception(
-                ("That is the sum over the rows; take their mean."),
-                lambda arms, rewards, old, new: len(arms) * _weighted_step(arms, rewards, old, new),
-                "06 Exercises",
+                "That is the gradient of a loss. The gradient of J has the other sign.",
+                _descent,
+                page="01 The loss is not a loss",
             ),
             Misconception(
-                ("The weights are divided by their sum, which makes the estimate biased."),
-                lambda arms, rewards, old, new: (
-                    len(arms)
-                    * _weighted_step(arms, rewards, old, new)
-                    / (new[arms] / old[arms]).sum()
-                ),
-                "06 Exercises",
+                "That is the sum over the rows, and the task asks for their mean.",
+                _sum_over_rows,
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "The weights are divided by their sum. That makes them tamer, but the estimate "
+                "biased, and the task asks for the plain one.",
+                _self_normalized,
+                page="06 The door to PPO",
+            ),
+            Misconception(
+                "The mean reward is subtracted, but the task asks for an estimate without a "
+                "baseline.",
+                _with_a_baseline,
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "The mean reward of the other rows is subtracted. That is unbiased as well, but "
+                "the task asks for the plain estimate, without a baseline.",
+                _leaving_one_out,
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "All rows have the same weight, the product of all ratios. But the rows are drawn "
+                "one by one, and each needs only the ratio of its own arm.",
+                _one_weight_for_all,
+                page="06 The door to PPO",
+            ),
+            Misconception(
+                "The weights are clipped, as in PPO. That keeps the reuse small, but does not "
+                "make it right: here each weight counts in full.",
+                _clipped,
+                page="06 The door to PPO",
+            ),
+            Misconception(
+                "In the score, minus the probabilities is missing: a reward for one arm moves all "
+                "logits.",
+                _one_hot_alone,
+                page="01 The trick",
+            ),
+            Misconception(
+                "Each row moves only the logit of its own arm. But a score is one-hot minus "
+                "probabilities, and moves the other logits, too.",
+                _own_logit_alone,
+                page="01 The trick",
+            ),
+            Misconception(
+                "That is the gradient with respect to the probabilities. The task asks for the "
+                "one with respect to the logits.",
+                _by_the_probabilities,
+                page="01 The trick",
+            ),
+            Misconception(
+                "Each entry is weighted by the ratio of its own arm. But a row has one weight, "
+                "that of the arm that was drawn, for its whole score.",
+                _weights_by_column,
+                page="06 The door to PPO",
+            ),
+            Misconception(
+                "If an arm was drawn several times, all of its rows count, not only the last. In "
+                "NumPy, step[arms] += ... keeps only one of them.",
+                _each_arm_once,
+                page="06 Twice from the same games",
             ),
         ],
     ),
@@ -155,29 +537,120 @@ EXERCISES = [
         key=normalized_by_earlier_batches,
         points=2,
         cases=[
-            ([np.array([3.0, 1.0]), np.array([6.0]), np.array([2.0, 4.0])],),
-            ([np.array([1.0, 1.0]), np.array([1.0, 1.001])],),
+            ([np.array([3.0, -1.0]), np.array([6.0]), np.array([2.0, 5.0])],),
+            ([np.array([1.0, 1.0]), np.array([1.0, 1.005])],),
+            ([np.array([-2.0, 5.0, 4.0])],),
+            ([np.array([2.0]), np.array([2.0, 2.0]), np.array([2.0])],),
+        ],
+        random=_random_batches,
+        extremes=[
+            Extreme(
+                ([1e6 + np.array([0.1, 0.4, -0.3]), 1e6 + np.array([0.2, -0.6])],),
+                "These returns are large and close together. The variance is lost if it is the "
+                "mean of the squares minus the square of the mean, or in single precision.",
+                page="02 Single precision",
+            ),
         ],
         misconceptions=[
             Misconception(
-                ("The batch is part of the statistics by which it is normalized."),
-                _normalized_too_late,
-                "06 Exercises",
+                "A batch is part of the statistics by which it is normalized. They have to come "
+                "from the earlier batches alone.",
+                _too_late,
+                page="06 process_fn",
             ),
             Misconception(
-                ("Each batch is normalized by itself, but the earlier returns should be used."),
-                _normalized_each_by_itself,
-                "06 Exercises",
+                "These are the two bugs, unchanged: a batch is part of its own statistics, and "
+                "nothing prevents a division by zero.",
+                _both_bugs,
+                page="06 process_fn",
             ),
             Misconception(
-                ("All earlier returns count, not only those of the last batch."),
-                _normalized_by_the_last_batch,
-                "06 Exercises",
+                "The first bug is gone, the second is not: if all returns so far are the same, "
+                "it divides by zero.",
+                _without_the_small_number,
+                page="06 process_fn",
             ),
             Misconception(
-                ("Add 1e-8 to the variance, under the square root, not to the standard deviation."),
-                _normalized_with_an_offset_to_the_deviation,
-                "06 Exercises",
+                "Before the first batch nothing was seen, and the mean of nothing is nan. Take a "
+                "mean of 0 and a variance of 1 there.",
+                _by_nothing_at_first,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The order is right now. Two things are left: before the first batch the mean is "
+                "0 and the variance 1, and equal returns must not lead to a division by zero.",
+                _only_the_order_changed,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The second bug is nearly gone: the small number belongs to the variance. The "
+                "first is not: a batch is still part of its own statistics.",
+                _too_late_and_added_to_the_deviation,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The statistics are those of all batches, also of the later ones. When a batch is "
+                "normalized, only the earlier ones are known.",
+                _by_all_batches,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The numbers are right, but all in one array. The task asks for a list with an "
+                "array for each batch.",
+                _one_array,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The small number belongs under the square root, added to the variance. Here it "
+                "is added to the standard deviation.",
+                _small_number_added_to_the_deviation,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "If all returns so far are the same, their variance is taken to be 1. In "
+                "process_fn it stays 0, and 1e-8 is added to it.",
+                _constant_counts_as_one,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "Each batch is normalized by itself. The mean and the variance have to be those "
+                "of the earlier batches.",
+                _each_by_itself,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The first batch is normalized by itself. Nothing was seen before it, so its mean "
+                "is 0 and its variance 1.",
+                _first_by_itself,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "Only the batch just before counts. The statistics are those of all earlier "
+                "returns.",
+                _by_the_last_batch,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The statistics are averages over batches. Batches differ in size and in their "
+                "means, so take all earlier returns together.",
+                _batches_count_alike,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The returns are divided by the variance. Divide by its square root.",
+                _divided_by_the_variance,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The variance has the divisor n - 1. The task asks for n.",
+                _divisor_one_less,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The results are cut off at 10, as by RunningMeanStd.norm, which also adds "
+                "another small number. process_fn cuts nothing off.",
+                _by_norm,
+                page="06 process_fn",
             ),
         ],
     ),
