@@ -121,10 +121,8 @@ def _others_divided_by_the_questions(rewards: Floats) -> Floats:
 
 def _groups(rng: np.random.Generator) -> Case:
     K, N = rng.choice([(1, 4), (2, 3), (3, 2), (2, 4), (4, 2)])
-    rewards = [
-        rng.choice([-2.0, -0.5, 0.0, 0.5, 1.0, 2.5, 4.0], N, replace=False) for _ in range(K)
-    ]
-    return (np.array(rewards),)
+    some = [-2.0, -0.5, 0.0, 0.5, 1.0, 2.5, 4.0]
+    return (np.array([rng.choice(some, N, replace=False) for _ in range(K)]),)
 
 
 EXERCISES = [
@@ -214,6 +212,23 @@ EXERCISES = [
                 "While the clock is a rule, there is a 0 everywhere. The rule ends only the rows "
                 "where the clock has struck; a row without a flag still goes on.",
                 _value_where(lambda ended, clock, rule: ~ended & (not rule)),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "V stands where the clock is a rule and has struck. There nothing follows; V "
+                "belongs everywhere else, except after terminated episodes.",
+                _value_where(lambda ended, clock, rule: clock & ~ended & rule),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "Only `clock_is_a_rule` decides here, whatever the flags say. It says what "
+                "`truncated` means; first see which flag is set.",
+                _value_where(lambda ended, clock, rule: not rule),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "There is a 0 everywhere, as if every episode were over.",
+                _value_where(lambda ended, clock, rule: False),
                 page="08 Four ways to stop",
             ),
             Misconception(
@@ -365,7 +380,7 @@ EXERCISES = [
             (np.array([1.0, 0.6, 0.6, 0.6, 0.6]), flags(1, 0, 0, 0, 1), 1.4),
             (np.array([2.0, -1.0, 3.0]), flags(0, 0, 1), -0.5),
             (np.array([3.0, -2.0]), flags(1, 1), 0.8),
-            (np.array([-1.0, 2.5, 0.5]), flags(1, 0, 1), 0.0),
+            (np.array([-1.0, 2.5, 0.5]), flags(1, 0, 1), 0.2),
         ],
         random=_whole_episodes,
         misconceptions=[
@@ -397,6 +412,23 @@ EXERCISES = [
                 "task asks for b and no division.",
                 _standardized,
                 page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "The returns are divided by the standard deviation of their own batch. That "
+                "changes the direction; the task asks for no division.",
+                lambda rew, end, b: _weights(rew, end, b) / _returns(rew, end).std(),
+                page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "Two things. A return stops where its episode ends; and b is subtracted once from "
+                "each return, not from each reward.",
+                lambda rew, end, b: np.cumsum((rew - b)[::-1])[::-1],
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "The reward of the step itself is missing. The return of a step begins with it.",
+                lambda rew, end, b: _returns(rew, end) - rew - b,
+                page="02 By hand",
             ),
             Misconception(
                 "Only the last step of each episode loses b. Each return is to lose it.",
@@ -454,7 +486,7 @@ EXERCISES = [
         key=_group_weights,
         points=2,
         cases=[
-            (np.array([[2.0, 5.0, -1.0], [4.0, 0.5, 3.0]]),),
+            (np.array([[2.0, 6.0, -1.0], [4.0, 0.5, 3.0]]),),
             (np.array([[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 0.0]]),),
             (np.array([[1.5, -0.5], [0.0, 4.0], [2.0, 1.0]]),),
             (np.array([[3.0, 1.0, 2.0, 0.0]]),),
@@ -484,6 +516,24 @@ EXERCISES = [
                 "changes how much each question counts.",
                 lambda rewards: _group_weights(rewards) / (_deviation(rewards) + 1e-8),
                 page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "The baseline is right, but the division by torch's standard deviation of the "
+                "group is not: it changes how much each question counts.",
+                lambda rewards: _group_weights(rewards) / (_deviation(rewards, 1) + 1e-8),
+                page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "Two things. The mean of the group includes the answer itself; and the deviation "
+                "of the whole batch, which depends on the answers, is no divisor for an unbiased "
+                "estimate.",
+                lambda rewards: _minus_own_mean(rewards) / (rewards.std() + 1e-8),
+                page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "The sum of the others is subtracted. Subtract their mean: divide it by N - 1.",
+                lambda rewards: rewards - (rewards.shape[1] - 1) * _others(rewards),
+                page="01 A baseline out of the pulls themselves",
             ),
             Misconception(
                 "All answers are standardized together. The baseline is to come from the other "

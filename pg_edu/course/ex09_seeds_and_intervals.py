@@ -1,7 +1,7 @@
 """The exercises of notebook 09, seeds and intervals: answers, cases, and known mistakes."""
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 
@@ -34,6 +34,11 @@ def _first_and_last_left_out_by_minus_k(values: Floats) -> float:
     return float(np.mean(values[k:-k]))
 
 
+def _unsorted_up_to_three_quarters(values: Floats) -> float:
+    n = len(values)
+    return float(np.mean(values[n // 4 : 3 * n // 4]))
+
+
 def _sorted_up_to_minus_k(values: Floats) -> float:
     return _first_and_last_left_out_by_minus_k(np.sort(values))
 
@@ -43,9 +48,19 @@ def _between_the_quartiles(values: Floats) -> float:
     return float(np.mean(values[(low <= values) & (values <= high)]))
 
 
+def _strictly_between_the_quartiles(values: Floats) -> float:
+    low, high = np.quantile(values, [0.25, 0.75])
+    return float(np.mean(values[(low < values) & (values < high)]))
+
+
 def _interquartile_range(values: Floats) -> float:
     low, high = np.quantile(values, [0.25, 0.75])
     return float(high - low)
+
+
+def _what_is_left(values: Floats) -> Floats:
+    k = len(values) // 4
+    return np.sort(values)[k : len(values) - k]
 
 
 def _pulled_in(values: Floats) -> float:
@@ -150,6 +165,10 @@ def _best_of_distinct(returns: Floats, k: int) -> float:
     return float(np.mean([max(some) for some in combinations(returns, k)]))
 
 
+def _best_of_multisets(returns: Floats, k: int) -> float:
+    return float(np.mean([max(some) for some in combinations_with_replacement(returns, k)]))
+
+
 def _each_result_once(returns: Floats, k: int) -> float:
     return _expected_best(np.unique(returns), k)
 
@@ -199,6 +218,17 @@ EXERCISES = [
                 page="09 Which number do you mean?",
             ),
             Misconception(
+                "Two things. Sort first; and leave out as many values at the high end as at the "
+                "low one.",
+                _unsorted_up_to_three_quarters,
+                page="09 Which number do you mean?",
+            ),
+            Misconception(
+                "One value is left out at each end, whatever n is. Leave out ⌊n/4⌋.",
+                _sorted_slice(lambda n: 1, lambda n: n - 1),
+                page="09 Which number do you mean?",
+            ),
+            Misconception(
                 "That is the mean: nothing was left out.",
                 _sorted_slice(lambda n: 0, lambda n: n),
                 page="09 Which number do you mean?",
@@ -245,6 +275,23 @@ EXERCISES = [
                 "That is the mean of the values between the two quartiles, which may lie between "
                 "two values. Leave out ⌊n/4⌋ values at each end: a count.",
                 _between_the_quartiles,
+                page="09 Which number do you mean?",
+            ),
+            Misconception(
+                "That is the mean of the values strictly between the two quartiles. Leave out "
+                "⌊n/4⌋ values at each end: a count.",
+                _strictly_between_the_quartiles,
+                page="09 Which number do you mean?",
+            ),
+            Misconception(
+                "That is the middle of the two quartiles. Average all values that are left "
+                "between them.",
+                lambda values: np.mean(np.quantile(values, [0.25, 0.75])),
+                page="09 Which number do you mean?",
+            ),
+            Misconception(
+                "These are the values that are left. Return their mean.",
+                _what_is_left,
                 page="09 Which number do you mean?",
             ),
             Misconception(
@@ -339,6 +386,12 @@ EXERCISES = [
                 "One bug is left: the quantile is that of a Gaussian. With σ estimated from n "
                 "values it is that of t with n - 1 degrees of freedom.",
                 _ends(_normal_quantile),
+                page="09 Two recipes for an interval",
+            ),
+            Misconception(
+                "Both bugs are still there: the quantile is that of a Gaussian, if with more "
+                "digits, and np.std divides by n.",
+                _ends(_normal_quantile, ddof=0),
                 page="09 Two recipes for an interval",
             ),
             Misconception(
@@ -488,6 +541,29 @@ EXERCISES = [
                 "The weight is that of a density, k φ Φᵏ⁻¹ with 1/n for φ. In a list, take the "
                 "difference of two probabilities: (i/n)ᵏ and that for the one before.",
                 _weighted(lambda i, n, k: k / n * (i / n) ** (k - 1)),
+                page="09 The best of k",
+            ),
+            Misconception(
+                "That is the expected best of k - 1 draws: the exponent is one too small.",
+                lambda returns, k: _expected_best(returns, k - 1),
+                page="09 The best of k",
+            ),
+            Misconception(
+                "Each selection of k results counts once, whatever its order. But drawing 1 and 2 "
+                "can come in two orders, and drawing 1 twice in only one.",
+                _best_of_multisets,
+                page="09 The best of k",
+            ),
+            Misconception(
+                "The i is one too large: the highest result has i = n, and the weights are to sum "
+                "to 1.",
+                _weighted(lambda i, n, k: ((i + 1) / n) ** k - (i / n) ** k),
+                page="09 The best of k",
+            ),
+            Misconception(
+                "That is always 1, the sum of the weights. Multiply each result by its weight "
+                "first.",
+                lambda returns, k: 1.0,
                 page="09 The best of k",
             ),
             Misconception(
