@@ -1,11 +1,16 @@
 """The exercises of notebook 08, objectives and time limits: answers, cases, and known mistakes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from pg_edu.course.records import Exercise, Misconception
+from pg_edu.course.records import Case, Exercise, Misconception
 from pg_edu.course.shared import flags
 from pg_edu.returns import discounted_returns
 from pg_edu.types import Flags, Floats
+
+# 08.1: what follows?
 
 
 def _bootstrap(terminated: Flags, truncated: Flags, value: Floats, clock_is_a_rule: bool) -> Floats:
@@ -13,15 +18,83 @@ def _bootstrap(terminated: Flags, truncated: Flags, value: Floats, clock_is_a_ru
     return np.where(over, 0.0, value)
 
 
+def _value_where(belongs: Callable[[Flags, Flags, bool], Any]) -> Callable[..., Floats]:
+    """Return an answer that puts the value where `belongs(terminated, truncated, rule)` is true."""
+
+    def answer(terminated: Flags, truncated: Flags, value: Floats, rule: bool) -> Floats:
+        return np.where(belongs(terminated, truncated, rule), value, 0.0)
+
+    return answer
+
+
+def _mask(terminated: Flags, truncated: Flags, value: Floats, rule: bool) -> Floats:
+    return np.where(terminated | (truncated & rule), 0.0, 1.0)
+
+
+def _last_rows(rng: np.random.Generator) -> Case:
+    n = rng.integers(2, 5)
+    terminated, truncated = rng.random((2, n)) < 0.4
+    value = rng.choice([-3.5, -2.0, -0.4, 0.7, 1.5, 2.5, 6.0], n, replace=False)
+    return terminated, truncated, value, bool(rng.random() < 0.5)
+
+
+_ALL_FOUR = (flags(1, 0, 0, 1), flags(0, 1, 0, 1), np.array([5.0, 7.0, -2.0, 3.5]))
+
+# 08.4: a baseline on returns
+
+
+def _returns(rew: Floats, end: Flags) -> Floats:
+    returns: Floats = discounted_returns(rew, end, 1.0)
+    return returns
+
+
 def _weights(rew: Floats, end: Flags, b: float) -> Floats:
-    weights: Floats = discounted_returns(rew, end, 1.0) - b
-    return weights
+    return _returns(rew, end) - b
+
+
+def _episode_of(end: Flags) -> Any:
+    """Return for each row the number of its episode."""
+    return np.cumsum(end) - end
+
+
+def _totals(rew: Floats, end: Flags) -> Floats:
+    totals: Floats = np.bincount(_episode_of(end), rew)[_episode_of(end)]
+    return totals
+
+
+def _b_shared_by_the_steps(rew: Floats, end: Flags, b: float) -> Floats:
+    lengths = _totals(np.ones_like(rew), end)
+    return _returns(rew - b / lengths, end)
+
+
+def _b_at_the_first_step(rew: Floats, end: Flags, b: float) -> Floats:
+    first = np.append(True, end[:-1])
+    return _returns(rew, end) - b * first
+
+
+def _standardized(rew: Floats, end: Flags, b: float) -> Floats:
+    returns = _returns(rew, end)
+    standardized: Floats = (returns - returns.mean()) / returns.std()
+    return standardized
+
+
+def _whole_episodes(rng: np.random.Generator) -> Case:
+    lengths = rng.integers(1, 4, rng.integers(2, 4))
+    end = np.isin(np.arange(lengths.sum()), lengths.cumsum() - 1)
+    rew = np.round(rng.normal(0.5, 2.0, len(end)), 1)
+    return rew, end, float(rng.choice([-1.6, -0.7, 0.3, 0.8, 1.7, 2.5]))
+
+
+# 08.5: every question counts the same
+
+
+def _others(rewards: Floats) -> Floats:
+    others: Floats = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
+    return others
 
 
 def _group_weights(rewards: Floats) -> Floats:
-    others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
-    weights: Floats = rewards - others
-    return weights
+    return rewards - _others(rewards)
 
 
 def _minus_own_mean(rewards: Floats) -> Floats:
@@ -29,64 +102,150 @@ def _minus_own_mean(rewards: Floats) -> Floats:
     return weights
 
 
-_PIECES = (flags(1, 0, 0, 1), flags(0, 1, 0, 1), np.array([5.0, 7.0, -2.0, 3.0]))
+def _deviation(rewards: Floats, ddof: int = 0) -> Floats:
+    deviation: Floats = rewards.std(axis=1, keepdims=True, ddof=ddof)
+    return deviation
+
+
+def _minus_others_in_the_column(rewards: Floats) -> Floats:
+    K = np.float64(len(rewards))
+    others: Floats = (rewards.sum(axis=0) - rewards) / (K - 1)
+    return rewards - others
+
+
+def _others_divided_by_the_questions(rewards: Floats) -> Floats:
+    K = np.float64(len(rewards))
+    others: Floats = (rewards.sum(axis=1, keepdims=True) - rewards) / (K - 1)
+    return rewards - others
+
+
+def _groups(rng: np.random.Generator) -> Case:
+    K, N = rng.choice([(1, 4), (2, 3), (3, 2), (2, 4), (4, 2)])
+    some = [-2.0, -0.5, 0.0, 0.5, 1.0, 2.5, 4.0]
+    return (np.array([rng.choice(some, N, replace=False) for _ in range(K)]),)
+
 
 EXERCISES = [
     Exercise(
         "08.1",
         key=_bootstrap,
         points=1,
-        cases=[(*_PIECES, True), (*_PIECES, False)],
+        cases=[
+            (*_ALL_FOUR, False),
+            (*_ALL_FOUR, True),
+            (flags(0), flags(0), np.array([-1.5]), True),
+        ],
+        random=_last_rows,
         misconceptions=[
             Misconception(
-                (
-                    "An episode that the collector has cut goes on in the next batch: V belongs there."
-                ),
-                lambda terminated, truncated, value, rule: np.where(
-                    truncated & ~terminated & (not rule), value, 0.0
-                ),
-                "08 Exercises",
+                "An episode that the collector has cut carries no flag, and it goes on in the "
+                "next batch: V belongs there, too.",
+                _value_where(lambda ended, clock, rule: clock & ~ended & (not rule)),
+                page="08 Four ways to stop",
             ),
             Misconception(
-                ("A clock that is a rule ends the episode: nothing that counts follows."),
-                lambda terminated, truncated, value, rule: np.where(terminated, 0.0, value),
-                "08 Exercises",
+                "Two rows are wrong. Without a flag the episode goes on, so V belongs there; with "
+                "both flags it has terminated, so 0 does.",
+                _value_where(lambda ended, clock, rule: clock & (not rule)),
+                page="08 Four ways to stop",
             ),
             Misconception(
-                ("A clock that is in the way hides what follows; it does not make it 0."),
-                lambda terminated, truncated, value, rule: np.where(
-                    terminated | truncated, 0.0, value
-                ),
-                "08 Exercises",
+                "V stands only where the clock has struck, whatever the clock means. After a rule "
+                "0 belongs there, and a row without a flag goes on and needs V.",
+                _value_where(lambda ended, clock, rule: clock & ~ended),
+                page="08 Four ways to stop",
             ),
             Misconception(
-                ("`terminated` is not used: nothing follows an episode that has terminated."),
-                lambda terminated, truncated, value, rule: np.where(truncated & rule, 0.0, value),
-                "08 Exercises",
+                "V stands wherever `truncated` is set, and nowhere else. It belongs where the "
+                "episode goes on, and only one kind of truncated row does.",
+                _value_where(lambda ended, clock, rule: clock),
+                page="08 Four ways to stop",
             ),
             Misconception(
-                (
-                    "Nothing follows a terminated episode, even if the clock strikes at the same step."
+                "While the clock is in the way, V stands only where it has struck. Rows without a "
+                "flag go on as well.",
+                _value_where(
+                    lambda ended, clock, rule: ~(ended | clock) if rule else clock & ~ended
                 ),
-                lambda terminated, truncated, value, rule: np.where(
-                    (terminated & ~truncated) | (truncated & rule), 0.0, value
-                ),
-                "08 Exercises",
+                page="08 Four ways to stop",
             ),
             Misconception(
-                ("V is added everywhere, even after episodes that are over."),
-                lambda terminated, truncated, value, rule: value,
-                "08 Exercises",
+                "While the clock is in the way, V stands wherever it has struck, and only there. "
+                "Rows without a flag go on as well, and a row with both flags does not.",
+                _value_where(lambda ended, clock, rule: ~(ended | clock) if rule else clock),
+                page="08 Four ways to stop",
             ),
             Misconception(
-                (
-                    "It is the wrong way around: V belongs where something follows, and 0 where "
-                    "nothing does."
-                ),
-                lambda terminated, truncated, value, rule: np.where(
-                    terminated | (truncated & rule), value, 0.0
-                ),
-                "08 Exercises",
+                "A clock that is a rule ends the episode: nothing that counts follows.",
+                _value_where(lambda ended, clock, rule: ~ended),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "A clock that is in the way hides what follows. That does not make it 0.",
+                _value_where(lambda ended, clock, rule: ~(ended | clock)),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "The two clocks are confused: 0 belongs behind a clock that is a rule, and V "
+                "behind one that is in the way.",
+                _value_where(lambda ended, clock, rule: ~(ended | (clock & (not rule)))),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "V stands behind terminated episodes, too. Nothing follows them, whatever the "
+                "clock means.",
+                _value_where(lambda ended, clock, rule: ~(clock & rule)),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "While the clock is in the way, V stands even behind terminated episodes. "
+                "`clock_is_a_rule` says what `truncated` means; `terminated` always means over.",
+                _value_where(lambda ended, clock, rule: ~((ended | clock) & rule)),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "Nothing follows a terminated episode, even if the clock strikes at the same step.",
+                _value_where(lambda ended, clock, rule: ~((ended & ~clock) | (clock & rule))),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "While the clock is a rule, there is a 0 everywhere. The rule ends only the rows "
+                "where the clock has struck; a row without a flag still goes on.",
+                _value_where(lambda ended, clock, rule: ~ended & (not rule)),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "V stands where the clock is a rule and has struck. There nothing follows; V "
+                "belongs everywhere else, except after terminated episodes.",
+                _value_where(lambda ended, clock, rule: clock & ~ended & rule),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "Only `clock_is_a_rule` decides here, whatever the flags say. It says what "
+                "`truncated` means; first see which flag is set.",
+                _value_where(lambda ended, clock, rule: not rule),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "There is a 0 everywhere, as if every episode were over.",
+                _value_where(lambda ended, clock, rule: False),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "V stands everywhere, even behind episodes that are over.",
+                _value_where(lambda ended, clock, rule: True),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "It is the wrong way around: V belongs where something follows, and 0 where "
+                "nothing does.",
+                _value_where(lambda ended, clock, rule: ended | (clock & rule)),
+                page="08 Four ways to stop",
+            ),
+            Misconception(
+                "There is a 1 where the value belongs. The rows are right; put their values there.",
+                _mask,
+                page="08 Four ways to stop",
             ),
         ],
     ),
@@ -95,19 +254,54 @@ EXERCISES = [
         key=8,
         points=1,
         misconceptions=[
-            Misconception(("That is the length for a discount factor of 0.95."), 9, "08 Exercises"),
             Misconception(
-                ("From 6 steps on the first coin comes back, but the other five do not."),
+                "9 is the length for a discount factor of 0.95. Without a discount a coin brings "
+                "3, not 2.32.",
+                9,
+                page="08 Six steps and nine",
+            ),
+            Misconception(
+                "In 7 steps two coins come back, as 6 in all, but 7 were paid.",
+                7,
+                page="08 Six steps and nine",
+            ),
+            Misconception(
+                "In 6 steps the first coin comes back, as 3, but the other five are lost.",
                 6,
-                "08 Exercises",
+                page="08 Six steps and nine",
             ),
             Misconception(
-                ("At 7 steps two coins come back as 6, but 7 were paid."), 7, "08 Exercises"
+                "In 5 steps no coin comes back at all: even the first would bring its 3 at the "
+                "next step.",
+                5,
+                page="08 Six steps and nine",
             ),
             Misconception(
-                ("At 7.5 gain and cost would be equal, but steps are whole numbers."),
+                "At 7.5 gain and cost would be equal, but steps are whole numbers.",
                 7.5,
-                "08 Exercises",
+                page="08 Six steps and nine",
+            ),
+            Misconception(
+                "15 steps do pay, but so do fewer. From 3 (L - 5) > L it follows that 2L > 15: "
+                "divide by 2.",
+                15,
+                page="08 Six steps and nine",
+            ),
+            Misconception(
+                "16 steps do pay, but so do fewer: 2L > 15 holds for a smaller L.",
+                16,
+                page="08 Six steps and nine",
+            ),
+            Misconception(
+                "In 10 steps five coins come back, as 15, for 10 that were paid. It pays sooner.",
+                10,
+                page="08 Six steps and nine",
+            ),
+            Misconception(
+                "From the first step on it pays only if no clock ever strikes. Here the last five "
+                "coins do not come back.",
+                1,
+                page="08 Six steps and nine",
             ),
         ],
     ),
@@ -115,32 +309,65 @@ EXERCISES = [
         "08.3",
         key=4.0,
         points=2,
+        decimals=2,
         misconceptions=[
             Misconception(
-                (
-                    "The frost is already over: three in four have come this far, and now the reward "
-                    "is certain."
-                ),
+                "The frost is already over: three in four have come this far, and now the reward "
+                "is certain.",
                 3.0,
-                "08 Exercises",
+                page="08 `reward_normalization`",
             ),
             Misconception(
-                ("With 0 waiting earns nothing; that is right if the clock is a rule."),
+                "With 0 waiting earns nothing. That is right if the clock is a rule; here it is "
+                "in the way.",
                 0.0,
-                "08 Exercises",
+                page="08 Four ways to stop",
             ),
             Misconception(
-                ("The table comes close with 5, but that was only the largest value tried."),
+                "With 5 the table comes close, but 5 was only the largest constant in it, and "
+                "close is not exact.",
                 5.0,
-                "08 Exercises",
+                page="08 `reward_normalization`",
             ),
             Misconception(
-                (
-                    "That is the value of the green tree, but whoever is alive when the clock strikes "
-                    "is at another one."
-                ),
+                "2.25 is the value of the green tree. Whoever is alive when the clock strikes "
+                "stands under another one.",
                 2.25,
-                "08 Exercises",
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "2.125 is the value of the seed at the start. Ask what is still to come when the "
+                "clock strikes.",
+                2.125,
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "0.75 is 4 times the probability of being alive. Only those who are alive get c, "
+                "so that probability is already in the expectation.",
+                0.75,
+                page="08 `reward_normalization`",
+            ),
+            Misconception(
+                "Do not divide by the probability of surviving the frost: those who did not "
+                "survive it get nothing without a clock, either.",
+                16 / 3,
+                page="08 `reward_normalization`",
+            ),
+            Misconception(
+                "2 coins are paid for a seed that is sold. Whoever is alive has sown it.",
+                2.0,
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "1.5 coins are paid for green apples. Whoever is alive has waited for the ripe "
+                "ones.",
+                1.5,
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "3.6 is discounted by a factor of 0.9, but here the discount factor is 1.",
+                3.6,
+                page="08 `reward_normalization`",
             ),
         ],
     ),
@@ -149,39 +376,108 @@ EXERCISES = [
         key=_weights,
         points=2,
         cases=[
+            (np.array([2.5, 0.5, -1.0, 4.0]), flags(0, 0, 1, 1), 0.7),
             (np.array([1.0, 0.6, 0.6, 0.6, 0.6]), flags(1, 0, 0, 0, 1), 1.4),
-            (np.array([2.0, -1.0, 3.0]), flags(0, 0, 1), 0.5),
+            (np.array([2.0, -1.0, 3.0]), flags(0, 0, 1), -0.5),
+            (np.array([3.0, -2.0]), flags(1, 1), 0.8),
+            (np.array([-1.0, 2.5, 0.5]), flags(1, 0, 1), 0.2),
         ],
+        random=_whole_episodes,
         misconceptions=[
             Misconception(
-                (
-                    "That is the bug: b is subtracted from each reward, so long episodes pay it many "
-                    "times."
-                ),
-                lambda rew, end, b: discounted_returns(rew - b, end, 1.0),
-                "08 Exercises",
+                "That is the bug itself: b is subtracted from each reward, so a return loses it "
+                "once for each step that is left.",
+                lambda rew, end, b: _returns(rew - b, end),
+                page="08 Subtracting from rewards is not subtracting from returns",
             ),
             Misconception(
-                ("The bug is gone, and the baseline with it."),
-                lambda rew, end, b: discounted_returns(rew, end, 1.0),
-                "08 Exercises",
+                "Each episode now loses b only once, but a share of it with each step. All of b "
+                "belongs to each return.",
+                _b_shared_by_the_steps,
+                page="08 Subtracting from rewards is not subtracting from returns",
             ),
             Misconception(
-                ("That is the mean of this batch, to which each return contributes."),
-                lambda rew, end, b: (
-                    discounted_returns(rew, end, 1.0) - discounted_returns(rew, end, 1.0).mean()
-                ),
-                "08 Exercises",
+                "The bug is gone, and the baseline with it.",
+                lambda rew, end, b: _returns(rew, end),
+                page="08 Subtracting from rewards is not subtracting from returns",
             ),
             Misconception(
-                ("That changes only the last step of an episode."),
-                lambda rew, end, b: discounted_returns(rew, end, 1.0) - b * end,
-                "08 Exercises",
+                "What is subtracted is the mean of this batch, to which each return contributes "
+                "itself. Earlier batches gave you b.",
+                lambda rew, end, b: _returns(rew, end) - _returns(rew, end).mean(),
+                page="01 A baseline out of the pulls themselves",
             ),
             Misconception(
-                ("The sign is wrong: a return above b is good."),
-                lambda rew, end, b: -_weights(rew, end, b),
-                "08 Exercises",
+                "The returns are standardized by their own batch. That changes the direction; the "
+                "task asks for b and no division.",
+                _standardized,
+                page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "The returns are divided by the standard deviation of their own batch. That "
+                "changes the direction; the task asks for no division.",
+                lambda rew, end, b: _weights(rew, end, b) / _returns(rew, end).std(),
+                page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "Two things. A return stops where its episode ends; and b is subtracted once from "
+                "each return, not from each reward.",
+                lambda rew, end, b: np.cumsum((rew - b)[::-1])[::-1],
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "The reward of the step itself is missing. The return of a step begins with it.",
+                lambda rew, end, b: _returns(rew, end) - rew - b,
+                page="02 By hand",
+            ),
+            Misconception(
+                "Only the last step of each episode loses b. Each return is to lose it.",
+                lambda rew, end, b: _returns(rew, end) - b * end,
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "Only the first step of each episode loses b. Each return is to lose it.",
+                _b_at_the_first_step,
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "The sign is wrong: a return above b is good news.",
+                lambda rew, end, b: b - _returns(rew, end),
+                page="01 Does a low reward make an arm less likely?",
+            ),
+            Misconception(
+                "b is added. A baseline is subtracted.",
+                lambda rew, end, b: _returns(rew, end) + b,
+                page="01 The noise",
+            ),
+            Misconception(
+                "These are the rewards minus b. A step is weighted by its return: sum the rewards "
+                "from that step on.",
+                lambda rew, end, b: rew - b,
+                page="02 By hand",
+            ),
+            Misconception(
+                "Each step has the return of its whole episode. That is unbiased as well, but the "
+                "task asks for the return of the step, without the past.",
+                lambda rew, end, b: _totals(rew, end) - b,
+                page="03 The past drops out",
+            ),
+            Misconception(
+                "These sums run from the start of the episode up to the step. A return runs from "
+                "the step to the end.",
+                lambda rew, end, b: _totals(rew, end) - _returns(rew, end) + rew - b,
+                page="03 The past drops out",
+            ),
+            Misconception(
+                "The episodes run into each other: a return stops where its episode ends.",
+                lambda rew, end, b: np.cumsum(rew[::-1])[::-1] - b,
+                page="02 Backwards",
+            ),
+            Misconception(
+                "The sum over all steps is divided by the number of episodes later. If you divide "
+                "here, it is done twice.",
+                lambda rew, end, b: _weights(rew, end, b) / end.sum(),
+                page="03 What does the mean divide by?",
             ),
         ],
     ),
@@ -190,75 +486,122 @@ EXERCISES = [
         key=_group_weights,
         points=2,
         cases=[
-            (np.array([[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]),),
-            (np.array([[1.0, 0.0], [0.0, 0.0]]),),
+            (np.array([[2.0, 6.0, -1.0], [4.0, 0.5, 3.0]]),),
+            (np.array([[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 0.0]]),),
+            (np.array([[1.5, -0.5], [0.0, 4.0], [2.0, 1.0]]),),
             (np.array([[3.0, 1.0, 2.0, 0.0]]),),
         ],
+        random=_groups,
         misconceptions=[
             Misconception(
-                (
-                    "The mean of the group includes the answer itself: the direction is right, but "
-                    "the length is too short by the factor 1 - 1/N."
-                ),
+                "The mean of the group includes the answer itself: the direction is right, but "
+                "the length is too short by the factor 1 - 1/N.",
                 _minus_own_mean,
-                "08 Exercises",
+                page="01 A baseline out of the pulls themselves",
             ),
             Misconception(
-                (
-                    "That is GRPO: each question is divided by its own standard deviation, so easy "
-                    "and hard ones count more."
-                ),
-                lambda rewards: (
-                    _minus_own_mean(rewards) / (rewards.std(axis=1, keepdims=True) + 1e-8)
-                ),
-                "08 Exercises",
+                "That is GRPO: each question is divided by its own standard deviation, so easy "
+                "and hard ones count more.",
+                lambda rewards: _minus_own_mean(rewards) / (_deviation(rewards) + 1e-8),
+                page="08 Dividing by the noise you have just seen",
             ),
             Misconception(
-                (
-                    "The baseline is right, but the division is not: it changes the weights of the "
-                    "questions."
-                ),
-                lambda rewards: (
-                    _group_weights(rewards) / (rewards.std(axis=1, keepdims=True) + 1e-8)
-                ),
-                "08 Exercises",
+                "That is GRPO with torch's standard deviation, which divides by N - 1. Whichever "
+                "it is, such a divisor changes how much each question counts.",
+                lambda rewards: _minus_own_mean(rewards) / (_deviation(rewards, 1) + 1e-8),
+                page="08 Dividing by the noise you have just seen",
             ),
             Misconception(
-                (
-                    "The sum is divided by N - 1 but contains all N answers: leave the answer itself "
-                    "out."
-                ),
+                "The baseline is right, but the division by the deviation of the group is not: it "
+                "changes how much each question counts.",
+                lambda rewards: _group_weights(rewards) / (_deviation(rewards) + 1e-8),
+                page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "The baseline is right, but the division by torch's standard deviation of the "
+                "group is not: it changes how much each question counts.",
+                lambda rewards: _group_weights(rewards) / (_deviation(rewards, 1) + 1e-8),
+                page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "Two things. The mean of the group includes the answer itself; and the deviation "
+                "of the whole batch, which depends on the answers, is no divisor for an unbiased "
+                "estimate.",
+                lambda rewards: _minus_own_mean(rewards) / (rewards.std() + 1e-8),
+                page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "The sum of the others is subtracted. Subtract their mean: divide it by N - 1.",
+                lambda rewards: rewards - (rewards.shape[1] - 1) * _others(rewards),
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "All answers are standardized together. The baseline is to come from the other "
+                "answers to the same question, without a division.",
+                lambda rewards: (rewards - rewards.mean()) / (rewards.std() + 1e-8),
+                page="08 Dividing by the noise you have just seen",
+            ),
+            Misconception(
+                "The sum is divided by N - 1, but it contains all N answers: leave the answer "
+                "itself out.",
                 lambda rewards: (
                     rewards - rewards.sum(axis=1, keepdims=True) / (rewards.shape[1] - 1)
                 ),
-                "08 Exercises",
+                page="01 A baseline out of the pulls themselves",
             ),
             Misconception(
-                ("The mean over all answers comes later; if you divide here, it is taken twice."),
+                "The answer itself is left out of the sum, but the sum is divided by N. There are "
+                "N - 1 others.",
+                lambda rewards: (
+                    rewards - (rewards.sum(axis=1, keepdims=True) - rewards) / rewards.shape[1]
+                ),
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "The sum over the answers is divided by K - 1. There are N - 1 others; K counts "
+                "the questions.",
+                _others_divided_by_the_questions,
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "The mean over all K·N answers is taken later. If you divide here, it is taken "
+                "twice.",
                 lambda rewards: _group_weights(rewards) / rewards.size,
-                "08 Exercises",
+                page="11 RLOO and GRPO",
             ),
             Misconception(
-                (
-                    "That is the mean of all answers: it punishes an answer because its question was "
-                    "hard."
-                ),
+                "The baseline is the mean of all answers to all questions. It blames an answer "
+                "for a hard question.",
                 lambda rewards: rewards - rewards.mean(),
-                "08 Exercises",
+                page="08 Dividing by the noise you have just seen",
             ),
             Misconception(
-                (
-                    "The mean was taken over the questions; take it over the answers to each question."
-                ),
+                "The baseline is the mean of all other answers, whatever their question. That is "
+                "unbiased as well, but the task asks for those to the same question.",
+                lambda rewards: rewards - (rewards.sum() - rewards) / (rewards.size - 1),
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "The mean was taken over the questions. Take it over the answers to each question.",
                 lambda rewards: rewards - rewards.mean(axis=0, keepdims=True),
-                "08 Exercises",
+                page="11 RLOO and GRPO",
             ),
             Misconception(
-                (
-                    "Nothing is subtracted: unbiased, but with more variance, and not what was asked."
-                ),
+                "The others were looked for among the questions. They are the other answers in "
+                "the same row.",
+                _minus_others_in_the_column,
+                page="11 RLOO and GRPO",
+            ),
+            Misconception(
+                "That is the baseline. Subtract it from the rewards.",
+                _others,
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "Nothing is subtracted. That is unbiased as well, but the task asks for a "
+                "baseline.",
                 lambda rewards: rewards,
-                "08 Exercises",
+                page="01 The noise",
             ),
         ],
     ),
