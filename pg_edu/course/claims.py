@@ -78,12 +78,13 @@ def _variables_of_the_call(caller: FrameType, known: dict[str, str]) -> dict[str
         condition = _second_argument(call)
     except (SyntaxError, ValueError):
         return {}  # The source is not available, as in code that was made by exec.
-    names = [node.id for node in ast.walk(condition) if isinstance(node, ast.Name)]
+    nodes = [node for node in ast.walk(condition) if isinstance(node, ast.Name)]
+    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
     variables = caller.f_globals | caller.f_locals
     return {
-        name: _short(variables[name])
-        for name in dict.fromkeys(sorted(names, key=names.index))
-        if name in variables and name not in known and _is_shown(variables[name])
+        node.id: _short(variables[node.id])
+        for node in nodes
+        if node.id not in known and _is_shown(variables.get(node.id))
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pg_edu.course.plain import plain
 from pg_edu.types import Floats
 
 Results = list[dict[str, Any]]
@@ -196,7 +197,7 @@ def mistakes_in_an_argument(names: list[str], cases: list[Case], key: Key) -> It
         text = f"The arguments {names[i]} and {names[j]} are swapped."
         yield text, _with_swapped_arguments(cases, i, j, key)
     for i, name in enumerate(names[: len(cases[0])]):
-        unchanged = [{"": case[i]} for case in cases]
+        unchanged = [{"": plain(case[i])} for case in cases]
         yield f"This is {name}, unchanged.", changed(unchanged, lambda array: array)
 
 

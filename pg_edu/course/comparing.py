@@ -20,7 +20,7 @@ def same(found: Any, expected: Any, tolerance: float) -> bool:
             may also be an array that holds a single number.
         tolerance: the largest accepted error, relative to the expected number.
     """
-    if isinstance(found, Unreadable) or isinstance(expected, Unreadable):
+    if not isinstance(found, np.ndarray | list) or isinstance(expected, Unreadable):
         return False
     if isinstance(expected, list):
         if len(found) != len(expected):

@@ -29,21 +29,25 @@ def finishes_within(seconds: float, work: Callable[[], None]) -> bool:
         seconds: the time limit in seconds.
         work: a function without arguments; it must handle its own exceptions.
     """
-    worker = _thread(work)
+    # Python 3.11 takes a thread for dead if Ctrl-C interrupts its `join`, so an event is used.
+    done = threading.Event()
+    worker = _started(work, done)
     try:
-        worker.join(seconds)
-        return not worker.is_alive()
+        return done.wait(seconds)
     finally:
-        # Reached by Ctrl-C, too: then nothing is left running.
-        _stop(worker)
+        # Ctrl-C leads here, too: nothing is left running.
+        _stop(worker, done)
 
 
-def _thread(work: Callable[[], None]) -> threading.Thread:
+def _started(work: Callable[[], None], done: threading.Event) -> threading.Thread:
     """Start a thread with a large stack that does not keep the process alive."""
 
     def run() -> None:
-        with contextlib.suppress(TimeIsUp):
-            work()
+        try:
+            with contextlib.suppress(TimeIsUp):
+                work()
+        finally:
+            done.set()
 
     before = threading.stack_size(STACK)
     try:
@@ -54,12 +58,13 @@ def _thread(work: Callable[[], None]) -> threading.Thread:
     return worker
 
 
-def _stop(worker: threading.Thread) -> None:
-    """Raise TimeIsUp in a thread until it ends, at most a few times: the code may catch it."""
+def _stop(worker: threading.Thread, done: threading.Event) -> None:
+    """Raise TimeIsUp in a thread until it is done, at most a few times: the code may catch it."""
     for _ in range(ATTEMPTS):
-        if not worker.is_alive():
+        if done.is_set():
+            worker.join(PAUSE)
             return
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(worker.ident or 0), ctypes.py_object(TimeIsUp)
         )
-        worker.join(PAUSE)
+        done.wait(PAUSE)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Categorical
 
-from pg_edu.course import exercise
+from pg_edu.course.records import record
 from pg_edu.lab.exact.estimators import (
     best_constant,
     minus_constant,
@@ -376,11 +376,11 @@ def test_exact_gradient_ascent_can_be_slow(two_logits, updates):
 def test_the_answers_to_the_exercises_are_those_of_the_sums():
     """01.1: the score; 01.2: no variance; 01.3: the minimum of the parabola; 01.4: the mean."""
     for arm in range(3):
-        np.testing.assert_allclose(exercise("01.1").key(LOGITS, arm), SCORE[arm], atol=1e-15)
+        np.testing.assert_allclose(record("01.1").key(LOGITS, arm), SCORE[arm], atol=1e-15)
     two_arms = np.array([0.1, 0.9]), np.array([[0.9, -0.9], [-0.1, 0.1]]), [0, 1]
-    assert variance(exercise("01.2").key, *two_arms) == pytest.approx(0, abs=1e-20)
+    assert variance(record("01.2").key, *two_arms) == pytest.approx(0, abs=1e-20)
     left, middle, right = variance(-1), variance(0), variance(1)
     minimum = (left - right) / 2 / (left + right - 2 * middle)
-    assert exercise("01.3").key(PI, REWARDS) == pytest.approx(minimum, rel=1e-12)
-    found = exercise("01.4").key(PI, np.array([0, 2, 2]), np.array([1.0, 5.0, 5.0]))
+    assert record("01.3").key(PI, REWARDS) == pytest.approx(minimum, rel=1e-12)
+    found = record("01.4").key(PI, np.array([0, 2, 2]), np.array([1.0, 5.0, 5.0]))
     np.testing.assert_allclose(found, (SCORE[0] + 10 * SCORE[2]) / 3, atol=1e-15)

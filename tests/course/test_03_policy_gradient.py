@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from pg_edu import Batch, PGPolicy
-from pg_edu.course import exercise
+from pg_edu.course.records import record
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.agent import Table, pgpolicy_step
 from pg_edu.lab.exact.judge import judge
@@ -558,18 +558,18 @@ def test_the_answer_of_03_1_weights_the_steps_of_each_episode_by_gamma_t():
         for episode in episodes
         for t in range(3)
     ]
-    np.testing.assert_allclose(exercise("03.1").key(rew, end, gamma), expected)
+    np.testing.assert_allclose(record("03.1").key(rew, end, gamma), expected)
 
 
 def test_the_answer_of_03_2_is_the_constant_that_makes_the_expected_update_zero():
     """E[update] = (.4 - .75 b) q = 0."""
-    b = Fraction(exercise("03.2").key).limit_denominator(1000)
+    b = Fraction(record("03.2").key).limit_denominator(1000)
     assert expected_update(FAIR, 1, stop=1 - b, go=Fraction(12, 5) - b) == 0
 
 
 def test_the_gradient_of_the_answer_of_03_3_is_minus_the_unbiased_estimate():
     """The loss is -(1/N) Σᵢ Σₜ log π(aₜ|sₜ) Gₜ; the batches are pairs of trips."""
-    loss = exercise("03.3").key
+    loss = record("03.3").key
     _, episodes = WORLD.episodes()
     for first, second in product(episodes[::5], repeat=2):
         batch = [first, second]
@@ -590,5 +590,5 @@ def test_the_gradient_of_the_answer_of_03_3_is_minus_the_unbiased_estimate():
 def test_the_answer_of_03_4_is_unbiased_for_any_values():
     """E[Σ ∇log π (Gₜ - V(sₜ))] = ∇J for every V."""
     for V in (WORLD.value(), np.array([3.0, -1, 0, 7])):
-        found = expectation(lambda s, a, rew, V=V: exercise("03.4").key(np.array(rew), V[s]))
+        found = expectation(lambda s, a, rew, V=V: record("03.4").key(np.array(rew), V[s]))
         np.testing.assert_allclose(found, WORLD.gradient(), atol=1e-13)

@@ -22,7 +22,7 @@ from torch.distributions.transforms import TanhTransform
 
 from pg_edu import Batch, Collector, VectorReplayBuffer
 from pg_edu.actions import bound, from_box, scale, to_box
-from pg_edu.course import exercise
+from pg_edu.course.records import record
 from tests.helpers import box, joint_normal, make_policy, ranges
 
 
@@ -285,7 +285,7 @@ def valve(u):
 @pytest.mark.parametrize("mu, sigma", [(0.5, 0.6), (-0.3, 2.0)])
 def test_the_averaged_score_of_a_closed_valve_is_unbiased_and_has_less_variance(mu, sigma):
     """E[R(v) E[∇log p(u) | v]] = ∇J, and the inner expectation reduces the variance."""
-    score = exercise("05.5").key
+    score = record("05.5").key
 
     def averaged(u):
         return reward(valve(u)) * float(score(np.array([u]), mu, sigma)[0])
@@ -300,7 +300,7 @@ def test_the_averaged_score_of_a_closed_valve_is_unbiased_and_has_less_variance(
 
 def test_averaging_the_score_is_biased_if_the_reward_depends_on_the_raw_action():
     """For R = -u² the bias is P(u <= 0) Cov(u², ∇log p(u) | u <= 0)."""
-    mu, sigma, score = 0.5, 0.6, exercise("05.5").key
+    mu, sigma, score = 0.5, 0.6, record("05.5").key
 
     def closed(f):
         return expect(lambda u: f(u) if u <= 0 else 0.0, mu, sigma)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from pg_edu.course import exercise
+from pg_edu.course.records import record
 from pg_edu.lab.museum import MODULES, PITFALLS
 from pg_edu.lab.museum.pitfall import Kind, Pitfall, Verdict
 from tests.helpers import softmax
@@ -533,4 +533,4 @@ def test_the_answer_to_exercise_10_1_is_the_mean_over_all_cases():
             for k in range(3)
         ]
         shares.append(sum(length == 1 for _, length in sorted(ends)[:3]) / 3)
-    assert statistics.fmean(shares) == pytest.approx(exercise("10.1").key, abs=1e-12)
+    assert statistics.fmean(shares) == pytest.approx(record("10.1").key, abs=1e-12)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pg_edu import PGPolicy, PGTrainingStats, SequenceSummaryStats
-from pg_edu.course import exercise
+from pg_edu.course.records import record
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.agent import pgpolicy_step
 from pg_edu.lab.exact.judge import cosine, judge
@@ -339,11 +339,11 @@ def test_the_answer_of_11_1_is_the_mean_of_the_others_at_t(episodes):
         for i, own in enumerate(episodes)
         for t in range(len(own))
     ]
-    np.testing.assert_allclose(exercise("11.1").key(G, end), expected, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(record("11.1").key(G, end), expected, rtol=1e-13, atol=1e-13)
 
 
 def test_the_answer_of_11_2_is_the_limit_of_the_factor():
-    assert exercise("11.2").key == pytest.approx(factor(1e-9, 10), rel=1e-6)
+    assert record("11.2").key == pytest.approx(factor(1e-9, 10), rel=1e-6)
 
 
 def test_minus_the_gradient_of_the_loss_of_11_3_is_right_on_average():
@@ -358,7 +358,7 @@ def test_minus_the_gradient_of_the_loss_of_11_3_is_right_on_average():
     def loss(z, group):  # The log-probability of an answer stands at its first token.
         mask = np.arange(2) < tokens[group][:, None]
         log_prob = np.where(np.arange(2) == 0, log_pi(z)[group][:, None], 0.0)
-        return exercise("11.3").key(log_prob, mask, reward[group])
+        return record("11.3").key(log_prob, mask, reward[group])
 
     nudges = 1e-5 * np.eye(4)
     groups = [np.array(group) for group in product(range(4), repeat=2)]
@@ -377,7 +377,7 @@ def test_the_answer_of_11_4_agrees_with_autograd():
     ratio, advantage = log_ratio.exp(), torch.tensor(A)
     torch.min(ratio * advantage, ratio.clamp(0.7, 1.3) * advantage).sum().backward()
     assert log_ratio.grad is not None
-    found = exercise("11.4").key(ratio.detach().numpy(), A, 0.3)
+    found = record("11.4").key(ratio.detach().numpy(), A, 0.3)
     np.testing.assert_allclose(found, log_ratio.grad.numpy(), rtol=1e-12, atol=0)
 
 

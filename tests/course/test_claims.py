@@ -59,3 +59,79 @@ def test_anything_but_a_truth_value_is_an_error(holds: object) -> None:
         TypeError, match=f"of type {type(holds).__name__}, but must be True or False"
     ):
         claim("it holds", holds)  # type: ignore[arg-type]
+
+
+# What a false claim shows
+
+
+def message(error: pytest.ExceptionInfo[ClaimError]) -> str:
+    return str(error.value)
+
+
+def test_a_false_claim_says_that_an_edit_or_a_second_run_may_be_the_cause() -> None:
+    with pytest.raises(ClaimError) as error:
+        claim("water is dry", False)
+    assert message(error) == (
+        "✗ water is dry. If you edited this page, or ran a cell twice, that may be the cause: "
+        "restart the kernel and run all cells."
+    )
+
+
+def test_a_false_claim_shows_the_variables_of_its_expression(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    share = 0.75
+    limit = np.array([0.63, 0.66])
+    with pytest.raises(ClaimError):
+        claim("two steps hold most of the weight", bool(limit[0] < share < limit[1]))
+    assert capsys.readouterr().out == (
+        "✗ two steps hold most of the weight (limit = [0.63, 0.66], share = 0.75)\n"
+    )
+
+
+def test_variables_are_found_in_a_call_of_several_lines_with_other_letters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    γ, steps = 0.5, torch.arange(9)
+    with pytest.raises(ClaimError):
+        claim(
+            "Σ γᵗ is at most γ ✓",
+            γ >= sum(γ for _ in steps),
+            gamma=γ,
+        )
+    assert "(gamma = 0.5, γ = 0.5, steps = array of shape [9])" in capsys.readouterr().out
+
+
+def test_values_that_are_given_are_not_shown_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    share = 0.75
+    with pytest.raises(ClaimError):
+        claim("it is small", share < 0.5, share=share)
+    assert capsys.readouterr().out == "✗ it is small (share = 0.75)\n"
+
+
+def test_nothing_is_evaluated_again(capsys: pytest.CaptureFixture[str]) -> None:
+    calls: list[int] = []
+    with pytest.raises(ClaimError):
+        claim("it is counted once", calls.append(1) is not None)
+    assert calls == [1]
+
+
+def test_a_claim_whose_source_is_not_known_shows_only_what_it_is_given() -> None:
+    with pytest.raises(ClaimError, match=r"^✗ one is two\. If you edited"):
+        exec("one = 1\nclaim('one is two', one == 2)", {"claim": claim})
+
+
+def test_a_true_claim_does_not_look_at_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    share = 0.75
+    claim("it is large", share > 0.5)
+    assert capsys.readouterr().out == "✓ it is large\n"
+
+
+def test_a_false_claim_in_a_notebook_shows_its_numbers() -> None:
+    """A cell is no file, but IPython keeps its source where tracebacks look for it."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.run_cell("from pg_edu.course import claim\nx = 3")
+    result = shell.run_cell("claim('x is 4', x == 4)", silent=True)
+    assert "✗ x is 4 (x = 3). If you edited" in str(result.error_in_exec)

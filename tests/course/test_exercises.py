@@ -1,173 +1,230 @@
-"""The checks of the exercises: the right answer passes, and every listed mistake is diagnosed."""
+"""The two halves of each exercise: the key, its misconceptions, and the page's solution."""
 
+import ast
 import re
+from functools import cache
+from typing import Any
 
 import build
 import numpy as np
 import pytest
 
-from pg_edu.course import Exercise, check, exercise, exercises
-from pg_edu.course.exercises import verdict
+from pg_edu.course import exercise, exercises
+from pg_edu.course.judge import cases, judge
+from pg_edu.course.outcomes import the_result
+from pg_edu.course.records import Exercise, records
+from pg_edu.course.verdicts import CORRECT, NOT_ATTEMPTED, WRONG
 
-ALL = exercises()
-every_exercise = pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
+ALL = records()
+SOURCES = {source.name[:2]: source for source in build.sources([])}
+SECTION = re.compile(r"^### Exercise (\d\d\.\d+) · .*?(?=^#{2,3} |\Z)", re.MULTILINE | re.DOTALL)
+FOLD = r"<details><summary>{}</summary>\n\n(.*?)\n\n</details>"
+POINTS = {"easy": 1, "medium": 2, "hard": 3}
+
+every_exercise = pytest.mark.parametrize("record", ALL, ids=lambda record: record.number)
+every_misconception = pytest.mark.parametrize(
+    ("record", "misconception"),
+    [(record, misconception) for record in ALL for misconception in record.misconceptions],
+    ids=lambda value: getattr(value, "number", None) or value.diagnosis[:60],
+)
+
+
+@cache
+def page(notebook: str) -> str:
+    return SOURCES[notebook].read_text(encoding="utf-8")
+
+
+@cache
+def section(number: str) -> str:
+    """Return the text of an exercise in its page."""
+    found = {match[1]: match[0] for match in SECTION.finditer(page(number[:2]))}
+    return found[number]
+
+
+def fold(record: Exercise, summary: str) -> str:
+    match = re.search(FOLD.format(summary), section(record.number), re.DOTALL)
+    assert match, f"{record.number} has no fold {summary!r}"
+    return match[1]
+
+
+def names_of_the_page(notebook: str) -> dict[str, Any]:
+    """Return what the cells of a page import and define, without running anything else."""
+    names: dict[str, Any] = {}
+    for code in re.findall(r"^```python\n(.*?)^```", page(notebook), re.MULTILINE | re.DOTALL):
+        kept = [
+            node
+            for node in ast.parse(code).body
+            if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+        ]
+        exec(compile(ast.Module(kept, []), notebook, "exec"), names)
+    return names
+
+
+def solution(record: Exercise) -> Any:
+    """Return the answer that the page's solution defines under the name of the stub."""
+    code = re.search(r"```py\n(.*?)```", fold(record, "Solution"), re.DOTALL)
+    asked = re.search(rf'^check\("{record.number}", (\w+)\)', section(record.number), re.MULTILINE)
+    assert code and asked
+    names = names_of_the_page(record.number[:2])
+    exec(code[1], names)
+    return names[asked[1]]
+
+
+# The package's half
 
 
 @every_exercise
-def test_the_right_answer_is_correct(exercise):
-    assert verdict(exercise, exercise.key) == f"✓ {exercise.name} correct"
+def test_the_key_is_correct_whatever_the_seed(record):
+    for seed in range(20):
+        assert str(judge(record, record.key, seed)) == f"✓ {record.number} correct"
+
+
+@every_misconception
+def test_every_misconception_gets_its_diagnosis_and_the_page_that_explains_it(
+    record, misconception
+):
+    verdict = judge(record, misconception.answer)
+    notebook, heading = misconception.page.split(" ", maxsplit=1)
+    assert verdict.status == WRONG
+    assert verdict.diagnosis == f"{misconception.diagnosis} (notebook {notebook}, “{heading}”)"
+
+
+@every_misconception
+def test_the_page_that_explains_a_misconception_has_that_heading(record, misconception):
+    notebook, heading = misconception.page.split(" ", maxsplit=1)
+    assert re.search(rf"^##+ {re.escape(heading)}$", page(notebook), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    ("exercise", "diagnosis"),
-    [(e, diagnosis) for e in ALL for diagnosis in e.mistakes],
-    ids=lambda value: getattr(value, "name", value),
+    ("record", "extreme"),
+    [(record, extreme) for record in ALL for extreme in record.extremes],
+    ids=lambda value: getattr(value, "number", "extreme"),
 )
-def test_every_listed_mistake_gets_its_diagnosis(exercise, diagnosis):
-    line = verdict(exercise, exercise.mistakes[diagnosis])
-    assert line.startswith(f"✗ {exercise.name}") and line.endswith(diagnosis)
+def test_the_page_that_explains_an_extreme_case_has_that_heading(record, extreme):
+    notebook, heading = extreme.page.split(" ", maxsplit=1)
+    assert re.search(rf"^##+ {re.escape(heading)}$", page(notebook), re.MULTILINE)
 
 
 @every_exercise
-def test_every_exercise_lists_a_mistake(exercise):
-    assert exercise.mistakes
+def test_every_exercise_knows_a_few_misconceptions(record):
+    assert len(record.misconceptions) >= 4
 
 
 @every_exercise
-def test_an_empty_answer_gets_the_hint(exercise):
-    def stub(*args):
-        raise NotImplementedError
-
-    line = verdict(exercise, stub if exercise.cases else None)
-    assert line == f"○ {exercise.name} not attempted yet. Hint: {exercise.hint}"
+def test_a_function_is_tried_on_random_cases_which_differ_from_seed_to_seed(record):
+    if record.asks_for_a_function:
+        assert repr(cases(record, 0)) == repr(cases(record, 0))
+        assert repr(cases(record, 0)) != repr(cases(record, 1))
 
 
 @every_exercise
-def test_a_verdict_is_one_line(exercise):
-    answers = [None, exercise.key, *exercise.mistakes.values()]
-    assert not any("\n" in verdict(exercise, answer) for answer in answers)
+def test_an_answer_from_a_table_of_the_fixed_cases_is_refused(record):
+    """A reader who reads the fixed cases off the verdicts has not solved the exercise."""
+    if not record.asks_for_a_function:
+        return
+    table = {repr(case): record.key(*case) for case in record.cases}
+    assert judge(record, lambda *case: table.get(repr(case), 0.0)).status == WRONG
+
+
+@every_exercise
+def test_numbers_of_the_first_case_are_all_printed(record):
+    if record.asks_for_a_function:
+        line = str(judge(record, lambda *arguments: "a text"))
+        assert "array of shape" not in line.split("got")[0]
+
+
+# The page's half
+
+
+@every_exercise
+def test_the_solution_of_the_page_is_correct(record):
+    for seed in range(5):
+        assert judge(record, solution(record), seed).status == CORRECT
+
+
+@every_exercise
+def test_the_solution_says_why_in_at_least_two_sentences(record):
+    why = fold(record, "Solution").split("```")[-1]
+    assert len(re.findall(r"[.?!:](?=\s|$)", why)) >= 2
+
+
+@every_exercise
+def test_the_page_has_a_stub_and_two_hints(record):
+    assert fold(record, "Hint 1") != fold(record, "Hint 2")
+    stub = "raise NotImplementedError" if record.asks_for_a_function else "= None"
+    assert stub in section(record.number)
+
+
+@every_exercise
+def test_a_stub_says_its_shapes(record):
+    if record.asks_for_a_function:
+        assert re.search(r"#.*->", section(record.number).split("raise Not")[0])
+
+
+@every_exercise
+def test_the_points_follow_from_the_difficulty(record):
+    card = exercise(record.number)
+    assert card.points == record.points == POINTS[card.difficulty]
+    assert 1 <= card.minutes <= 20 and card.trains and card.title
+
+
+@every_exercise
+def test_a_task_that_asks_for_decimals_says_how_many(record):
+    if record.asks_for_a_function:
+        return
+    words = {1: "one decimal", 2: "two decimals", 3: "three decimals", 4: "four decimals"}
+    if record.decimals is not None:
+        assert words[record.decimals] in section(record.number).split("<details>")[0]
 
 
 def test_the_notebooks_check_every_exercise_once_and_in_order():
     checked = []
-    for source in build.sources([]):
-        checked += re.findall(
-            r"^check\(\"(.*?)\"", source.read_text(encoding="utf-8"), re.MULTILINE
-        )
-    assert checked == [exercise.name for exercise in ALL]
+    for notebook in SOURCES:
+        checked += re.findall(r'^check\("(.*?)"', page(notebook), re.MULTILINE)
+    assert checked == [record.number for record in ALL]
 
 
-DOUBLE = Exercise(
-    "00.0",
-    hint="Add it to itself.",
-    key=lambda x: 2 * x,
-    cases=[(np.array([1.0, 2.0]),), (3,)],
-    mistakes={"That is the square.": lambda x: x * x},
-)
+def test_there_is_a_card_for_every_exercise():
+    assert [card.number for card in exercises()] == [record.number for record in ALL]
 
 
-def test_the_first_failing_case_is_shown_with_the_expected_and_the_actual_result():
-    line = verdict(DOUBLE, lambda x: x + 1)
-    assert line == "✗ 00.0 for (x=[1.0, 2.0]): expected [2.0, 4.0], got [2.0, 3.0]."
+def test_a_card_shows_what_is_asked_for_and_nothing_of_the_answer():
+    card = exercise("02.1")
+    assert str(card).startswith("02.1 Backwards (02_returns): 5 minutes, easy, 1 point; trains: ")
+    assert not hasattr(card, "key")
 
 
-def test_a_diagnosis_is_given_if_a_listed_mistake_has_the_same_result():
-    assert verdict(DOUBLE, lambda x: x**2).endswith("got [1.0, 4.0]. That is the square.")
-
-
-def test_an_answer_that_raises_is_reported_with_its_exception():
-    line = verdict(DOUBLE, lambda x: x.missing)
-    assert line.startswith("✗ 00.0 for (x=[1.0, 2.0]): AttributeError: ")
-
-
-def test_an_answer_of_another_shape_is_wrong_even_if_it_could_be_broadcast():
-    assert verdict(DOUBLE, lambda x: np.atleast_2d(2 * x)).startswith("✗")
-
-
-def test_an_answer_that_is_not_a_number_is_wrong():
-    assert verdict(DOUBLE, lambda x: x * np.nan).startswith("✗")
-
-
-def test_an_answer_may_change_its_arguments():
-    def in_place(x):
-        x *= 2
-        return x
-
-    assert verdict(DOUBLE, in_place) == "✓ 00.0 correct"
-    assert verdict(DOUBLE, in_place) == "✓ 00.0 correct"
-
-
-PREDICTION = Exercise("00.1", hint="Count them.", key=(4, 4), mistakes={"Only one axis?": (4,)})
-
-
-def test_the_expected_value_of_a_prediction_is_not_shown():
-    assert verdict(PREDICTION, (4, 1)) == "✗ 00.1: [4, 1] is not the answer. Count them."
-    assert verdict(PREDICTION, (4,)) == "✗ 00.1: [4] is not the answer. Only one axis?"
-
-
-def test_a_predicted_number_in_quotes_has_a_message_of_its_own():
-    assert verdict(PREDICTION, "4, 4") == "✗ 00.1: '4, 4' is a string, not a number."
-
-
-@every_exercise
-def test_the_wrong_numbers_of_every_mistake_are_printed(exercise):
-    for mistake in exercise.mistakes.values():
-        assert "array of shape" not in verdict(exercise, mistake)
-
-
-def test_flags_are_printed_as_flags_and_integers_as_integers():
-    def first(done, n):
-        return done[:n]
-
-    task = Exercise("00.2", hint="Slice it.", key=first, cases=[(np.array([True, False, True]), 2)])
-    line = verdict(task, lambda done, n: ~done[:n])
-    assert line.startswith("✗ 00.2 for (done=[True, False, True], n=2): ")
-    assert line.endswith("expected [True, False], got [False, True].")
-
-
-def test_of_a_large_array_only_the_shape_is_printed():
-    line = verdict(DOUBLE, lambda x: np.zeros((3, 6)))
-    assert line.endswith("expected [2.0, 4.0], got array of shape [3, 6].")
-
-
-def test_check_prints_the_verdict(capsys):
-    check(ALL[0].name, ALL[0].key)
-    assert capsys.readouterr().out == f"✓ {ALL[0].name} correct\n"
-
-
-def test_an_unknown_exercise_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"no exercise '77\.7'; there are: .*"):
+def test_the_error_for_an_unknown_exercise_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"no exercise '77\.7'; there are: 01\.1, .*"):
         exercise("77.7")
 
 
-@pytest.mark.parametrize(
-    ("key", "answer", "right"),
-    [
-        (1e6, 1e6 + 0.9, True),
-        (1e6, 1e6 + 1.1, False),
-        (1e-3, 1e-3 + 9e-7, True),
-        (1e-3, 1e-3 + 1.1e-6, False),
-        (-1e6, -1e6 - 0.9, True),
-        (0.0, np.nan, False),
-        (np.array([1.0, 2.0]), np.array([[1.0], [2.0]]), False),
-        (np.array([1.0, 2.0]), np.array([1.0, 3.0]), False),
-        (np.array([1.0, 2.0]), np.array([1.0]), False),
-        ((1.0, 2.0), (1.0, 2.0, 3.0), False),
-        ((1.0, 2.0), (1.0, 2.5), False),
-    ],
-)
-def test_a_value_is_right_within_a_millionth_of_it_or_of_1(key, answer, right):
-    """It needs the right shape as well: NumPy would broadcast [2, 1] to [2, 2]."""
-    assert ("correct" in verdict(Exercise("00.1", "hint", key), answer)) is right
+# Not attempted
 
 
-def test_an_answer_cannot_change_the_case_that_its_key_is_given():
-    def halves_in_place(x):
-        x *= 0.5
-        return x.copy()
+@every_exercise
+def test_a_stub_is_not_attempted_and_gets_no_hint(record):
+    def stub(*arguments):
+        raise NotImplementedError
 
-    cases = [(np.array([2.0, 4.0]),)]
-    exercise = Exercise("00.1", "hint", lambda x: 0.5 * x, cases)
-    for _ in range(2):
-        assert "correct" in verdict(exercise, halves_in_place)
-    assert cases[0][0].tolist() == [2.0, 4.0]
+    for empty in (None, ..., stub if record.asks_for_a_function else None):
+        verdict = judge(record, empty)
+        assert verdict.status == NOT_ATTEMPTED
+        assert str(verdict) == f"○ {record.number} not attempted yet"
+        assert verdict.points == 0 and verdict.possible == record.points
+
+
+# Odd but right
+
+
+@every_exercise
+def test_the_answer_is_right_as_tuples_as_well(record):
+    if not record.asks_for_a_function:
+        assert judge(record, _as_tuples(record.key)).correct
+    elif record.observe is the_result:
+        assert judge(record, lambda *arguments: _as_tuples(record.key(*arguments))).correct
+
+
+def _as_tuples(value: Any) -> Any:
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value

@@ -11,7 +11,8 @@ from torch import nn
 import pg_edu
 from pg_edu import returns
 from pg_edu.base_policy import BasePolicy
-from pg_edu.course import Exercise
+from pg_edu.course import check
+from pg_edu.course.records import Exercise
 from pg_edu.figures import animation, before_after, record_episode
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.agent import pgpolicy_step
@@ -180,7 +181,8 @@ DOCUMENTED: dict[Any, dict[str, Any]] = {
     stop_or_go: {"p_stop": 0.5},
     invest: {"limit": None},
     probe: {"updates": 100, "seed": 0},
-    Exercise: {"cases": (), "tolerance": 1e-6},
+    Exercise: {"cases": (), "points": 1, "tolerance": 1e-5},
+    check: {"strict": False},
     record_episode: {"max_steps": 1000},
     before_after: {"captions": ("before training", "after training"), "max_frames": 60},
     animation: {"path": None, "frame_ms": 60, "hold_ms": 1500, "max_frames": 60},

@@ -147,18 +147,14 @@ def names_in(code: str) -> set[str]:
 
 
 @every_notebook
-def test_every_exercise_can_be_solved(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The check accepts the right answer, and no other cell uses the reader's answer."""
+def test_no_later_cell_uses_the_answer_of_an_exercise(source: Path) -> None:
+    """Otherwise the page would stop wherever the reader has not solved it yet."""
     cells = [cell.source for cell in code_cells(source)]
     asked = [(cell, *found) for cell in cells for found in CHECK.findall(cell)]
-    for cell, name, answer in asked:
+    for cell, _, answer in asked:
         stub = re.compile(rf"^(def {answer}\(|{answer} = None)", re.MULTILINE)
         users = [other for other in cells[1:] if answer in names_in(other)]
         assert len(users) == 2 and stub.search(users[0]) and users[1] == cell
-        exec(
-            f"from pg_edu.course import check, exercise\n{answer} = exercise({name!r}).key\n{cell}"
-        )
-        assert capsys.readouterr().out == f"✓ {name} correct\n"
 
 
 TOY = "# Toy\n\n```python\nprint(1)\n```\n"

@@ -1,0 +1,289 @@
+"""Answers that readers might give to the exercises of notebook 03: wrong, or right but odd."""
+
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from pg_edu.returns import discounted_returns
+from tests.course.answers import right, wrong
+
+
+def clock(end):
+    """Count the steps since the start of each step's own game, [B]."""
+    starts = np.flatnonzero(np.append(True, end[:-1]))
+    return np.arange(len(end)) - np.repeat(starts, np.diff(np.append(starts, len(end))))
+
+
+# 03.1: the missing factor
+
+
+@wrong("03.1", "the factor gamma**t is still missing")
+def _(rew, end, gamma):
+    return discounted_returns(rew, end, gamma)
+
+
+@wrong("03.1", "the clock is never set back: it runs on through all games")
+def _(rew, end, gamma):
+    return gamma ** np.arange(len(rew)) * discounted_returns(rew, end, gamma)
+
+
+@wrong("03.1", "set back to 0 and counted on at once: the later games begin with gamma")
+def _(rew, end, gamma):
+    t, w = 0, discounted_returns(rew, end, gamma)
+    for i in range(len(rew)):
+        w[i] *= gamma**t
+        t = 0 if end[i] else t
+        t += 1
+    return w
+
+
+@wrong("03.1", "the clock runs backwards: gamma to the steps that are left")
+def _(rew, end, gamma):
+    left = discounted_returns(np.ones(len(rew)), end, 1.0) - 1
+    return gamma**left * discounted_returns(rew, end, gamma)
+
+
+@wrong("03.1", "the clock begins with 1, not with 0")
+def _(rew, end, gamma):
+    return gamma ** (clock(end) + 1) * discounted_returns(rew, end, gamma)
+
+
+@wrong("03.1", "each step's own discounted reward, and nothing that came after it")
+def _(rew, end, gamma):
+    return gamma ** clock(end) * rew
+
+
+@wrong("03.1", "the flags are not used in the sum: the games leak into one another")
+def _(rew, end, gamma):
+    return gamma ** clock(end) * discounted_returns(rew, np.zeros(len(rew), bool), gamma)
+
+
+@wrong("03.1", "right for two games only: the clock is set back once")
+def _(rew, end, gamma):
+    t = np.arange(len(rew))
+    t[np.argmax(end) + 1 :] -= np.argmax(end) + 1
+    return gamma**t * discounted_returns(rew, end, gamma)
+
+
+@wrong("03.1", "the time modulo the first length: right for games of one length only")
+def _(rew, end, gamma):
+    t = np.arange(len(rew)) % (np.argmax(end) + 1)
+    return gamma**t * discounted_returns(rew, end, gamma)
+
+
+@wrong("03.1", "the number of the game is taken for the time in it")
+def _(rew, end, gamma):
+    game = np.append(0, np.cumsum(end)[:-1])
+    return gamma**game * discounted_returns(rew, end, gamma)
+
+
+@right("03.1", "the rewards are discounted first and then summed without a discount")
+def _(rew, end, gamma):
+    return discounted_returns(rew * gamma ** clock(end), end, 1.0)
+
+
+@right("03.1", "a matrix of who hears whom, as a tensor")
+def _(rew, end, gamma):
+    game = torch.from_numpy(np.append(0, np.cumsum(end)[:-1]))
+    hears = torch.triu(game[:, None] == game).double()
+    return hears @ torch.from_numpy(rew * gamma ** clock(end))
+
+
+@right("03.1", "a list, filled by walking forwards with a product that is set back")
+def _(rew, end, gamma):
+    weights, product = [], 1.0
+    for G, last in zip(discounted_returns(rew, end, gamma).tolist(), end, strict=True):
+        weights.append(product * G)
+        product = 1.0 if last else product * gamma
+    return weights
+
+
+@right("03.1", "game by game, in place of the rewards")
+def _(rew, end, gamma):
+    for game in np.split(np.arange(len(rew)), np.flatnonzero(end) + 1):
+        discounted = rew[game] * gamma ** np.arange(len(game))
+        rew[game] = discounted.sum() - discounted.cumsum() + discounted
+    return rew
+
+
+# 03.2: a harmless constant
+
+wrong("03.2", "what is left without b: the 0.75 is not divided out", 0.4)
+wrong("03.2", "0.6, what go pays for each step", 0.6)
+wrong("03.2", "the average return of a fair coin, which is not what vanishes here", 1.7)
+wrong("03.2", "the sign is turned round", -8 / 15)
+wrong("03.2", "the fraction is upside down", 15 / 8)
+wrong("03.2", "the sign of go's score is lost: (1 - b) + (2.4 - b) / 4 = 0", 1.28)
+wrong("03.2", "in percent", 53.3333)
+wrong("03.2", "only the 0.75, by which b has to be multiplied", 0.75)
+wrong("03.2", "rounded to one digit", 0.5)
+
+right("03.2", "a fraction", Fraction(8, 15))
+right("03.2", "a float32", np.float32(8 / 15))
+right("03.2", "a tensor that wants a gradient", torch.tensor(8 / 15, requires_grad=True))
+right("03.2", "six digits", 0.533333)
+right("03.2", "three digits", 0.533)
+
+
+# 03.3: the loss of whole episodes
+
+
+@wrong("03.3", "the mean over all steps, with which the page began")
+def _(log_prob, returns, end):
+    return -(log_prob * returns).mean()
+
+
+@wrong("03.3", "the sum over the episodes, not the mean")
+def _(log_prob, returns, end):
+    return -(log_prob * returns).sum()
+
+
+@wrong("03.3", "the sign of an objective, not of a loss")
+def _(log_prob, returns, end):
+    return (log_prob * returns).sum() / end.sum()
+
+
+@wrong("03.3", "one episode too many is counted")
+def _(log_prob, returns, end):
+    return -(log_prob * returns).sum() / (end.sum() + 1)
+
+
+@wrong("03.3", "the first step of each episode alone")
+def _(log_prob, returns, end):
+    first = np.append(True, end[:-1])
+    return -(log_prob * returns)[first].mean()
+
+
+@wrong("03.3", "every step of an episode meets the returns of all its steps")
+def _(log_prob, returns, end):
+    episode = np.append(0, end.cumsum()[:-1])
+    return -(np.bincount(episode, log_prob) * np.bincount(episode, returns)).mean()
+
+
+@wrong("03.3", "multiplied back by the longest length: right for episodes of one length only")
+def _(log_prob, returns, end):
+    return -(log_prob * returns).mean() * (clock(end).max() + 1)
+
+
+@wrong("03.3", "the last step of each episode alone")
+def _(log_prob, returns, end):
+    return -(log_prob * returns)[end].mean()
+
+
+@wrong("03.3", "the mean return of all steps as a baseline, which knows the actions")
+def _(log_prob, returns, end):
+    return -(log_prob * (returns - returns.mean())).sum() / end.sum()
+
+
+@wrong("03.3", "every log-probability meets every return: a table, not a list")
+def _(log_prob, returns, end):
+    return -(log_prob * returns[:, None]).sum() / end.sum()
+
+
+@wrong("03.3", "the returns' standard deviation is divided out: coins or cents, all the same")
+def _(log_prob, returns, end):
+    return -(log_prob * returns).sum() / end.sum() / (returns.std() + 1e-8)
+
+
+@right("03.3", "one product of vectors")
+def _(log_prob, returns, end):
+    return log_prob @ returns / -np.count_nonzero(end)
+
+
+@right("03.3", "the episodes one by one, the mean of a list")
+def _(log_prob, returns, end):
+    rows = np.split(-log_prob * returns, np.flatnonzero(end)[:-1] + 1)
+    return sum(map(sum, rows)) / len(rows)
+
+
+@right("03.3", "the suspicious lines, multiplied by the lengths again, as a tensor")
+def _(log_prob, returns, end):
+    episode = np.append(0, end.cumsum()[:-1])
+    length = np.bincount(episode)[episode]
+    mean = np.bincount(episode, log_prob * returns / length)
+    return torch.tensor(-(mean * np.bincount(episode)).mean(), requires_grad=True)
+
+
+@right("03.3", "a running sum, read at the ends, in place of the log-probabilities")
+def _(log_prob, returns, end):
+    log_prob *= returns
+    return -np.diff(log_prob.cumsum()[end], prepend=0.0).mean()
+
+
+@right("03.3", "a baseline of 2, settled before any action: another unbiased estimate")
+def _(log_prob, returns, end):
+    return -(log_prob * (returns - 2)).sum() / end.sum()
+
+
+# 03.4: a value that is settled too late
+
+
+@wrong("03.4", "the sign is turned round: value minus return")
+def _(rew, V):
+    return V - rew[::-1].cumsum()[::-1]
+
+
+@wrong("03.4", "each step's own reward in place of its return")
+def _(rew, V):
+    return rew - V
+
+
+@wrong("03.4", "the rewards up to each step, not from it on")
+def _(rew, V):
+    return rew.cumsum() - V
+
+
+@wrong("03.4", "one value for all steps, the mean of a game that the actions have shaped")
+def _(rew, V):
+    return rew[::-1].cumsum()[::-1] - V.mean()
+
+
+@wrong("03.4", "only step 0 is repaired")
+def _(rew, V):
+    later = np.append(V[1:], 0.0)
+    later[0] = V[0]
+    return rew[::-1].cumsum()[::-1] - later
+
+
+@wrong("03.4", "the values are subtracted before the sum, so all later values are in it")
+def _(rew, V):
+    return (rew - V)[::-1].cumsum()[::-1]
+
+
+@wrong("03.4", "the values are turned round together with the rewards, and only once")
+def _(rew, V):
+    return rew[::-1].cumsum()[::-1] - V[::-1]
+
+
+@wrong("03.4", "the returns are left in the order of the sum, from the last to the first")
+def _(rew, V):
+    return rew[::-1].cumsum() - V
+
+
+@wrong("03.4", "steps below the value are not blamed")
+def _(rew, V):
+    return np.maximum(rew[::-1].cumsum()[::-1] - V, 0.0)
+
+
+@right("03.4", "the temporal differences, summed from the right")
+def _(rew, V):
+    surprise = rew + np.append(V[1:], 0.0) - V
+    return surprise[::-1].cumsum()[::-1]
+
+
+@right("03.4", "a triangle of ones, as a tensor")
+def _(rew, V):
+    return torch.tensor(np.triu(np.ones((len(rew), len(rew)))) @ rew - V, requires_grad=True)
+
+
+@right("03.4", "the total minus what came before, in place of the values")
+def _(rew, V):
+    V *= -1
+    V += rew.sum() - np.append(0.0, rew[:-1].cumsum())
+    return V
+
+
+@right("03.4", "a list of differences, each sum taken anew")
+def _(rew, V):
+    return [sum(rew[t:]) - value for t, value in enumerate(V)]

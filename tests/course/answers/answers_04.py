@@ -1,0 +1,287 @@
+"""Answers that readers might give to the exercises of notebook 04: wrong, or right but odd."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import scipy.stats
+import torch
+import torch.nn.functional as F
+from torch.distributions import Categorical, Independent, Normal
+
+from tests.course.answers import right, wrong
+
+# 04.1: six shapes
+
+wrong("04.1", "the column of actions gives a column", [[5], [5, 1], [5, 3], [5], [5, 5], [5]])
+wrong("04.1", "the column of actions is taken for a list", [[5], [5], [5, 3], [5], [5, 5], [5]])
+wrong("04.1", "a Normal is taken to sum over the last axis", [[5], [5, 5], [5], [5], [5, 5], [5]])
+wrong("04.1", "the column of means gives a column", [[5], [5, 5], [5, 3], [5], [5, 1], [5]])
+wrong("04.1", "the sum of line 6 is forgotten", [[5], [5, 5], [5, 3], [5], [5, 5], [5, 5]])
+wrong("04.1", "Independent is taken to do nothing", [[5], [5, 5], [5, 3], [5, 3], [5, 5], [5, 5]])
+wrong("04.1", "line 6 is taken to sum everything", [[5], [5, 5], [5, 3], [5], [5, 5], []])
+wrong("04.1", "what the rule promises, without any broadcasting", [[5], [5], [5, 3], [5], [5], [5]])
+wrong("04.1", "the right shapes in the reverse order", [[5], [5, 5], [5], [5, 3], [5, 5], [5]])
+
+right("04.1", "a tuple of tuples", ((5,), (5, 5), (5, 3), (5,), (5, 5), (5,)))
+right(
+    "04.1",
+    "the shapes as torch gives them",
+    [torch.Size(s) for s in ([5], [5, 5], [5, 3], [5], [5, 5], [5])],
+)
+right(
+    "04.1",
+    "arrays of numpy integers",
+    [np.array(s) for s in ([5], [5, 5], [5, 3], [5], [5, 5], [5])],
+)
+right("04.1", "tensors", [torch.tensor(s) for s in ([5], [5, 5], [5, 3], [5], [5, 5], [5])])
+
+
+# 04.2: a Gaussian by hand
+
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+
+
+def each(loc, scale, act):
+    """The log-probability of each dimension by itself."""
+    return -0.5 * ((act - loc) / scale) ** 2 - np.log(scale) - HALF_LOG_2PI
+
+
+@wrong("04.2", "the dimensions are not summed")
+def _(loc, scale, act):
+    return each(loc, scale, act)
+
+
+@wrong("04.2", "the mean over the dimensions, not the sum")
+def _(loc, scale, act):
+    return each(loc, scale, act).mean(axis=1)
+
+
+@wrong("04.2", "summed over the batch, not over the dimensions")
+def _(loc, scale, act):
+    return each(loc, scale, act).sum(axis=0)
+
+
+@wrong("04.2", "a column: the summed axis is kept")
+def _(loc, scale, act):
+    return each(loc, scale, act).sum(axis=1, keepdims=True)
+
+
+@wrong("04.2", "the constant counts once, not once for each dimension")
+def _(loc, scale, act):
+    return (-0.5 * ((act - loc) / scale) ** 2 - np.log(scale)).sum(axis=1) - HALF_LOG_2PI
+
+
+@wrong("04.2", "the standard deviation is taken for the variance")
+def _(loc, scale, act):
+    return each(loc, np.sqrt(scale), act).sum(axis=1)
+
+
+@wrong("04.2", "the term log sigma is missing")
+def _(loc, scale, act):
+    return (-0.5 * ((act - loc) / scale) ** 2 - HALF_LOG_2PI).sum(axis=1)
+
+
+@wrong("04.2", "the first dimension's log sigma counts for all of them")
+def _(loc, scale, act):
+    squares = -0.5 * ((act - loc) ** 2 / scale**2).sum(axis=1)
+    return squares - act.shape[1] * (np.log(scale[:, 0]) + HALF_LOG_2PI)
+
+
+@wrong("04.2", "the standard deviations of the first row are used for all rows")
+def _(loc, scale, act):
+    return each(loc, scale[0], act).sum(axis=1)
+
+
+@wrong("04.2", "the deviations are summed first and squared then")
+def _(loc, scale, act):
+    square = ((act - loc) / scale).sum(axis=1) ** 2
+    return -0.5 * square - np.log(scale).sum(axis=1) - act.shape[1] * HALF_LOG_2PI
+
+
+@wrong("04.2", "the logarithm of a density that underflows: -inf far from the mean")
+def _(loc, scale, act):
+    density = np.exp(-0.5 * ((act - loc) / scale) ** 2) / (scale * math.sqrt(2 * math.pi))
+    with np.errstate(divide="ignore"):
+        return np.log(density.prod(axis=1))
+
+
+@right("04.2", "torch's distribution, as a tensor that wants a gradient")
+def _(loc, scale, act):
+    mean, sigma, action = (torch.tensor(x) for x in (loc, scale, act))
+    return Independent(Normal(mean.requires_grad_(), sigma), 1).log_prob(action)
+
+
+@right("04.2", "scipy's logpdf, times a vector of ones")
+def _(loc, scale, act):
+    return scipy.stats.norm.logpdf(act, loc, scale) @ np.ones(act.shape[1])
+
+
+@right("04.2", "the full Gaussian with a diagonal covariance, row by row, as a list")
+def _(loc, scale, act):
+    full = scipy.stats.multivariate_normal.logpdf
+    return [full(a, m, np.diag(s**2)) for m, s, a in zip(loc, scale, act, strict=True)]
+
+
+@right("04.2", "the actions are standardized in place")
+def _(loc, scale, act):
+    act -= loc
+    act /= scale
+    squares = np.einsum("ba,ba->b", act, act)
+    return -0.5 * (squares + act.shape[1] * math.log(2 * math.pi)) - np.log(scale).sum(axis=1)
+
+
+# 04.3: the weight of a reward in the sum of the returns
+
+
+@wrong("04.3", "the last power alone, the weight in G_0")
+def _(k, gamma):
+    return gamma**k
+
+
+@wrong("04.3", "one power too few: gamma^k itself is missing")
+def _(k, gamma):
+    return sum(gamma**j for j in range(k))
+
+
+@wrong("04.3", "one power too many")
+def _(k, gamma):
+    return sum(gamma**j for j in range(k + 2))
+
+
+@wrong("04.3", "without the 1: the reward is missing from its own return")
+def _(k, gamma):
+    return sum(gamma**j for j in range(1, k + 1))
+
+
+@wrong("04.3", "the closed form, which is 0/0 for gamma = 1")
+def _(k, gamma):
+    with np.errstate(invalid="ignore"):
+        return np.divide(1 - gamma ** (k + 1), np.float64(1 - gamma))
+
+
+@wrong("04.3", "a discount of 0.99 or more is taken for 1, to keep away from 0/0")
+def _(k, gamma):
+    return k + 1 if gamma > 0.985 else (1 - gamma ** (k + 1)) / (1 - gamma)
+
+
+@wrong("04.3", "the closed form with a sum for gamma = 1 that has one term too few")
+def _(k, gamma):
+    return k if gamma == 1 else (1 - gamma ** (k + 1)) / (1 - gamma)
+
+
+@wrong("04.3", "the closed form of the endless sum, whatever k is")
+def _(k, gamma):
+    return k + 1 if gamma == 1 else 1 / (1 - gamma)
+
+
+@wrong("04.3", "all k + 1 powers are taken to be the last one")
+def _(k, gamma):
+    return (k + 1) * gamma**k
+
+
+@wrong("04.3", "only the number of the returns, as if nothing were discounted")
+def _(k, gamma):
+    return k + 1
+
+
+@right("04.3", "a polynomial with all coefficients 1")
+def _(k, gamma):
+    return np.polyval(np.ones(k + 1), gamma)
+
+
+@right("04.3", "a recursion")
+def _(k, gamma):
+    def powers(j):
+        return 1 + gamma * powers(j - 1) if j else 1
+
+    return powers(k)
+
+
+@right("04.3", "a Fraction, in closed form where it may be divided")
+def _(k, gamma):
+    exact = Fraction(gamma)
+    return (1 - exact ** (k + 1)) / (1 - exact) if exact != 1 else Fraction(k + 1)
+
+
+@right("04.3", "a tensor without axes, the sum of a running product")
+def _(k, gamma):
+    factors = torch.full((k + 1,), gamma, dtype=torch.float64)
+    factors[0] = 1
+    return factors.cumprod(dim=0).sum()
+
+
+# 04.4: two columns
+
+
+@wrong("04.4", "only the actions are squeezed: every return meets every log-probability")
+def _(logits, act, returns):
+    return -(Categorical(logits=logits).log_prob(act.squeeze(-1)) * returns).mean()
+
+
+@wrong("04.4", "only the returns are squeezed: each state's column meets that state's return")
+def _(logits, act, returns):
+    return -(Categorical(logits=logits).log_prob(act) * returns.squeeze(-1)).mean()
+
+
+@wrong("04.4", "the table is squeezed, which has no axis of length 1")
+def _(logits, act, returns):
+    return -(Categorical(logits=logits).log_prob(act).squeeze(-1) * returns).mean()
+
+
+@wrong("04.4", "the actions lie flat, as a row, and the returns stand: again a table")
+def _(logits, act, returns):
+    return -(Categorical(logits=logits).log_prob(act.T) * returns).mean()
+
+
+@wrong("04.4", "the mean log-probability times the mean return")
+def _(logits, act, returns):
+    return -Categorical(logits=logits).log_prob(act[:, 0]).mean() * returns.mean()
+
+
+@wrong("04.4", "the sum over the steps, not the mean")
+def _(logits, act, returns):
+    return -(Categorical(logits=logits).log_prob(act[:, 0]) * returns[:, 0]).sum()
+
+
+@wrong("04.4", "the sign of an objective, not of a loss")
+def _(logits, act, returns):
+    return (Categorical(logits=logits).log_prob(act[:, 0]) * returns[:, 0]).mean()
+
+
+@wrong("04.4", "the logits of the actions are taken for their log-probabilities")
+def _(logits, act, returns):
+    return -(logits.gather(1, act) * returns).mean()
+
+
+@wrong("04.4", "the value is right, but the log-probabilities are detached: no gradient")
+def _(logits, act, returns):
+    return -(Categorical(logits=logits.detach()).log_prob(act[:, 0]) * returns[:, 0]).mean()
+
+
+@wrong("04.4", "the logarithm of a softmax that underflows: infinite for large logits")
+def _(logits, act, returns):
+    return -(torch.log(torch.softmax(logits, dim=1)).gather(1, act) * returns).mean()
+
+
+@right("04.4", "both stay columns: the log-probabilities are gathered as one")
+def _(logits, act, returns):
+    return -(torch.log_softmax(logits, dim=-1).gather(1, act) * returns).mean()
+
+
+@right("04.4", "the diagonal of the table")
+def _(logits, act, returns):
+    table = Categorical(logits=logits).log_prob(act)
+    return -(table.diagonal() @ returns.flatten()) / len(act)
+
+
+@right("04.4", "the returns lie flat, as a row")
+def _(logits, act, returns):
+    return -(Categorical(logits=logits).log_prob(act.flatten()) * returns.T).mean()
+
+
+@right("04.4", "the cross entropy of the actions, and the axes removed in place")
+def _(logits, act, returns):
+    act.squeeze_(-1)
+    returns.squeeze_(-1)
+    return (F.cross_entropy(logits, act, reduction="none") * returns).mean()

@@ -1,0 +1,329 @@
+"""Answers to the exercises of notebook 06 that readers might give: wrong ones, and odd ones."""
+
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from pg_edu.stats import RunningMeanStd
+from tests.course.answers import right, wrong
+
+# Exercise 06.1: counting steps
+
+wrong("06.1", "three pieces a pass, with a rest of two rows: the rest joins the piece before", 9)
+wrong("06.1", "the steps of one pass", 2)
+wrong("06.1", "the number of passes: as if there were one piece each", 3)
+wrong("06.1", "30 rows divided by 4, not rounded", 7.5)
+wrong("06.1", "30 rows divided by 4, rounded down: each pass is cut for itself", 7)
+wrong("06.1", "30 rows divided by 4, rounded up", 8)
+wrong("06.1", "repeat times batch_size", 12)
+wrong("06.1", "one step for each row in each pass", 30)
+wrong("06.1", "one step in an update", 1)
+wrong("06.1", "the sizes of the two pieces, not the number of steps", [4, 6])
+
+right("06.1", "a float", 6.0)
+right("06.1", "a numpy integer", np.int64(6))
+right("06.1", "a 0-d tensor of integers", torch.tensor(6))
+right("06.1", "a Fraction", Fraction(6))
+
+# Exercise 06.2: where it ends
+
+wrong("06.2", "how often each arm was drawn, without the rewards", [0.50, 0.25, 0.25])
+wrong("06.2", "the rewards, without how often each arm was drawn", [0.17, 0.00, 0.83])
+wrong("06.2", "the greedy policy, though arm 0 was paid, too", [0.0, 0.0, 1.0])
+wrong("06.2", "arm 0 and arm 2 swapped", [0.71, 0.00, 0.29])
+wrong("06.2", "the sums of the rewards, not divided by their total", [2, 0, 5])
+wrong("06.2", "divided by the four decisions, and so they do not sum to 1", [0.5, 0.0, 1.25])
+wrong("06.2", "only the two arms that are left", [0.29, 0.71])
+wrong("06.2", "in percent", [29, 0, 71])
+wrong("06.2", "to one digit", [0.3, 0.0, 0.7])
+wrong("06.2", "the softmax of the sums of the rewards", [0.05, 0.01, 0.95])
+wrong("06.2", "arms 1 and 2 swapped", [0.29, 0.71, 0.00])
+
+right("06.2", "Fractions", [Fraction(2, 7), Fraction(0), Fraction(5, 7)])
+right("06.2", "a tuple with an integer in it", (0.286, 0, 0.714))
+right("06.2", "a float32 array", np.array([2, 0, 5], dtype=np.float32) / 7)
+right("06.2", "a tensor that requires grad", torch.tensor([0.2857, 0.0, 0.7143]).requires_grad_())
+right("06.2", "a little of arm 1 left after very many steps", [0.2855, 0.0004, 0.7141])
+
+
+# Exercise 06.3: the weighted step
+
+
+@wrong("06.3", "the importance weights are missing")
+def _(arms, rewards, old, new):
+    score = np.eye(len(new))[arms] - new
+    return (rewards[:, None] * score).mean(axis=0)
+
+
+@wrong("06.3", "the weights are upside down: old over new")
+def _(arms, rewards, old, new):
+    score = np.eye(len(new))[arms] - new
+    return ((old / new)[arms][:, None] * rewards[:, None] * score).mean(axis=0)
+
+
+@wrong("06.3", "the score of the old policy")
+def _(arms, rewards, old, new):
+    score = np.eye(len(new))[arms] - old
+    return ((new / old)[arms][:, None] * rewards[:, None] * score).mean(axis=0)
+
+
+@wrong("06.3", "the sum over the batch in place of the mean")
+def _(arms, rewards, old, new):
+    score = np.eye(len(new))[arms] - new
+    return ((new / old)[arms] * rewards) @ score
+
+
+@wrong("06.3", "the weights are divided by their mean over the batch: biased")
+def _(arms, rewards, old, new):
+    rho = (new / old)[arms]
+    score = np.eye(len(new))[arms] - new
+    return (rho * rewards) @ score / rho.sum()
+
+
+@wrong("06.3", "the probabilities are taken for logits: another softmax")
+def _(arms, rewards, old, new):
+    p, q = np.exp(new) / np.exp(new).sum(), np.exp(old) / np.exp(old).sum()
+    return ((p / q)[arms] * rewards) @ (np.eye(len(new))[arms] - p) / len(arms)
+
+
+@wrong("06.3", "the weights are clipped to 0.8 and 1.2, as PPO would")
+def _(arms, rewards, old, new):
+    rho = np.clip((new / old)[arms], 0.8, 1.2)
+    return (rho * rewards) @ (np.eye(len(new))[arms] - new) / len(arms)
+
+
+@wrong("06.3", "an arm that was drawn twice is counted once: total[arms] += does not add up")
+def _(arms, rewards, old, new):
+    weighted = (new / old)[arms] * rewards
+    total = np.zeros(len(new))
+    total[arms] += weighted
+    return (total - weighted.sum() * new) / len(arms)
+
+
+@wrong("06.3", "the one-hot vectors alone: minus the probabilities is missing")
+def _(arms, rewards, old, new):
+    weighted = (new / old)[arms] * rewards
+    return np.bincount(arms, weighted, minlength=len(new)) / len(arms)
+
+
+@wrong("06.3", "the derivative by the probabilities, not by the logits")
+def _(arms, rewards, old, new):
+    weighted = (new / old)[arms] * rewards
+    return np.bincount(arms, weighted, minlength=len(new)) / new / len(arms)
+
+
+@wrong("06.3", "the gradient of the loss: the sign is wrong")
+def _(arms, rewards, old, new):
+    rho = (new / old)[arms]
+    return (rho * rewards) @ (new - np.eye(len(new))[arms]) / len(arms)
+
+
+@wrong("06.3", "the batch's mean reward is subtracted, and the own reward is in it: biased")
+def _(arms, rewards, old, new):
+    rho = (new / old)[arms]
+    return (rho * (rewards - rewards.mean())) @ (np.eye(len(new))[arms] - new) / len(arms)
+
+
+@right("06.3", "autograd of the mean weight times reward, a tensor")
+def _(arms, rewards, old, new):
+    logits = torch.log(torch.tensor(new, dtype=torch.float64)).requires_grad_()
+    rho = torch.softmax(logits, dim=0)[torch.as_tensor(arms)] / torch.as_tensor(old)[arms]
+    return torch.autograd.grad((rho * torch.as_tensor(rewards)).mean(), logits)[0]
+
+
+@right("06.3", "a list, summed up arm by arm")
+def _(arms, rewards, old, new):
+    gradient = [0.0] * len(new)
+    for a, r in zip(arms, rewards, strict=True):
+        for b in range(len(new)):
+            gradient[b] += new[a] / old[a] * r * ((a == b) - new[b]) / len(arms)
+    return gradient
+
+
+@right("06.3", "the Jacobian of the softmax times the mean reward of each arm over old")
+def _(arms, rewards, old, new):
+    by_arm = np.bincount(arms, rewards, minlength=len(new)) / len(arms) / old
+    return (np.diag(new) - np.outer(new, new)) @ by_arm
+
+
+@right("06.3", "einsum, in float32")
+def _(arms, rewards, old, new):
+    hot = np.arange(len(new)) == np.asarray(arms)[:, None]
+    weight = new[arms] / old[arms] / len(arms)
+    return np.einsum("n,n,na->a", weight, rewards, hot - new).astype(np.float32)
+
+
+# Exercise 06.4: find the bug
+
+
+@wrong("06.4", "half repaired: the eps is there, the batch itself is still among what was seen")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        seen = np.concatenate([seen, returns])
+        result.append((returns - seen.mean()) / np.sqrt(seen.var() + 1e-8))
+    return result
+
+
+@wrong("06.4", "half repaired: the order is right, equal returns are divided by 0")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        mean, std = (seen.mean(), seen.std()) if len(seen) else (0.0, 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            result.append((returns - mean) / std)
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "1e-8 is added to the standard deviation, not under the root")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        mean, std = (seen.mean(), seen.std()) if len(seen) else (0.0, 1.0)
+        result.append((returns - mean) / (std + 1e-8))
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "each batch by the one before it only, not by all that was seen")
+def _(batches):
+    mean, var, result = 0.0, 1.0, []
+    for returns in batches:
+        result.append((returns - mean) / np.sqrt(var + 1e-8))
+        mean, var = returns.mean(), returns.var()
+    return result
+
+
+@wrong("06.4", "divided by the variance: the root is missing")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        mean, var = (seen.mean(), seen.var()) if len(seen) else (0.0, 1.0)
+        result.append((returns - mean) / (var + 1e-8))
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "N - 1 in the variance, where process_fn has N")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        mean = seen.mean() if len(seen) else 0.0
+        var = seen.var(ddof=1) if len(seen) > 1 else float(not len(seen))
+        result.append((returns - mean) / np.sqrt(var + 1e-8))
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "the first batch is passed on, but not remembered")
+def _(batches):
+    seen, result = np.zeros(0), [batches[0] / np.sqrt(1 + 1e-8)]
+    for returns in batches[1:]:
+        mean, var = (seen.mean(), seen.var()) if len(seen) else (0.0, 1.0)
+        result.append((returns - mean) / np.sqrt(var + 1e-8))
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "what is remembered has been normalized in place")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        mean, var = (seen.mean(), seen.var()) if len(seen) else (0.0, 1.0)
+        returns = returns.astype(float)
+        returns -= mean
+        returns /= np.sqrt(var + 1e-8)
+        result.append(returns)
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "the mean of the batches' means and variances: right for one batch before only")
+def _(batches):
+    result = []
+    for k, returns in enumerate(batches):
+        mean = np.mean([before.mean() for before in batches[:k]]) if k else 0.0
+        var = np.mean([before.var() for before in batches[:k]]) if k else 1.0
+        result.append((returns - mean) / np.sqrt(var + 1e-8))
+    return result
+
+
+@wrong("06.4", "the first mean of 0 is counted as a return that was seen")
+def _(batches):
+    seen, result = np.zeros(1), []
+    for returns in batches:
+        var = seen.var() if len(seen) > 1 else 1.0
+        result.append((returns - seen.mean()) / np.sqrt(var + 1e-8))
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "the mean is not subtracted")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        var = seen.var() if len(seen) else 1.0
+        result.append(returns / np.sqrt(var + 1e-8))
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "where all returns seen are equal, divided by 1 and not by the root of 1e-8")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        mean, std = (seen.mean(), seen.std()) if len(seen) else (0.0, 1.0)
+        result.append((returns - mean) / (std if std > 1e-12 else 1.0))
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "the result for the page's example, whatever the batches are")
+def _(batches):
+    return [np.array([3.0, 1.0])]
+
+
+@right("06.4", "the package's running statistics, and a tuple")
+def _(batches):
+    seen, result = RunningMeanStd(), []
+    for returns in batches:
+        result.append((returns - seen.mean) / np.sqrt(seen.var + 1e-8))
+        seen.update(returns)
+    return tuple(result)
+
+
+@right("06.4", "all batches but the last ones joined again each time, lists of floats")
+def _(batches):
+    def normal(returns, before):
+        seen = np.concatenate(before) if before else np.array([-1.0, 1.0])
+        return ((returns - seen.mean()) / np.hypot(seen.std(), 1e-4)).tolist()
+
+    return [normal(returns, batches[:k]) for k, returns in enumerate(batches)]
+
+
+@right("06.4", "torch tensors of float64")
+def _(batches):
+    result = []
+    for k, returns in enumerate(batches):
+        now = torch.as_tensor(returns, dtype=torch.float64)
+        if k == 0:
+            result.append(now * (1 + 1e-8) ** -0.5)
+            continue
+        seen = torch.cat([torch.as_tensor(b, dtype=torch.float64) for b in batches[:k]])
+        result.append((now - seen.mean()) * (seen.var(unbiased=False) + 1e-8).rsqrt())
+    return result
+
+
+@right("06.4", "Welford's recursion, and the arrays of the caller are overwritten")
+def _(batches):
+    count, mean, squares = 0, 0.0, 0.0
+    for returns in batches:
+        scale, shift = np.sqrt((squares / count if count else 1.0) + 1e-8), mean
+        for x in returns.tolist():
+            count += 1
+            squares += (x - mean) ** 2 * (count - 1) / count
+            mean += (x - mean) / count
+        returns[:] = (returns - shift) / scale
+    return batches

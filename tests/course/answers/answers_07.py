@@ -1,0 +1,416 @@
+"""Answers to the exercises of notebook 07 that readers might give: wrong ones, and odd ones."""
+
+import statistics
+from decimal import Decimal
+from fractions import Fraction
+from itertools import chain, islice
+
+import numpy as np
+import torch
+
+from pg_edu.returns import discounted_returns
+from tests.course.answers import right, wrong
+
+# Exercise 07.1: which rows are steps?
+
+
+@wrong("07.1", "the row that ends a game is dropped, in place of the one after it")
+def _(done):
+    return ~done
+
+
+@wrong("07.1", "every row is kept")
+def _(done):
+    return np.ones_like(done)
+
+
+@wrong("07.1", "shifted in the wrong direction: the row before an end is dropped")
+def _(done):
+    return ~np.concatenate([done[1:], np.zeros_like(done[:1])])
+
+
+@wrong("07.1", "shifted over the environments, not over the steps")
+def _(done):
+    return ~np.concatenate([np.zeros_like(done[:, :1]), done[:, :-1]], axis=1)
+
+
+@wrong("07.1", "np.roll: an end in the last row drops the first row")
+def _(done):
+    return ~np.roll(done, 1, axis=0)
+
+
+@wrong("07.1", "the answer is inverted: True where a row is no step")
+def _(done):
+    return np.concatenate([np.zeros_like(done[:1]), done[:-1]])
+
+
+@wrong("07.1", "the first row is dropped, too, though the reset came before it")
+def _(done):
+    return ~np.concatenate([np.ones_like(done[:1]), done[:-1]])
+
+
+@wrong("07.1", "one environment ends, and all lose their next row")
+def _(done):
+    ended = np.concatenate([[False], done[:-1].any(axis=1)])
+    return np.repeat(~ended[:, None], done.shape[1], axis=1)
+
+
+@wrong("07.1", "only the first game of each environment is kept")
+def _(done):
+    before = np.cumsum(done, axis=0) - done
+    return before == 0
+
+
+@wrong("07.1", "shifted after flattening row by row: by one environment, not by one step")
+def _(done):
+    flat = done.ravel()
+    return ~np.concatenate([[False], flat[:-1]]).reshape(done.shape)
+
+
+@wrong("07.1", "overwritten in a loop: each row reads the answer above it, not the flag")
+def _(done):
+    valid = done.copy()
+    valid[0] = True
+    for t in range(1, len(valid)):
+        valid[t] = ~valid[t - 1]
+    return valid
+
+
+@wrong("07.1", "the row of the end is dropped as well as the one after it")
+def _(done):
+    ended = np.concatenate([np.zeros_like(done[:1]), done[:-1]])
+    return ~(ended | done)
+
+
+@right("07.1", "a list of lists, kept by a small state machine")
+def _(done):
+    ignored, rows = [False] * len(done[0]), []
+    for flags in done:
+        rows.append([not skip for skip in ignored])
+        ignored = [bool(flag) and not skip for flag, skip in zip(flags, ignored, strict=True)]
+    return rows
+
+
+@right("07.1", "a bool tensor")
+def _(done):
+    valid = torch.ones(done.shape, dtype=torch.bool)
+    valid[1:] = torch.from_numpy(done)[:-1].logical_not()
+    return valid
+
+
+@right("07.1", "the product with a shifted identity matrix")
+def _(done):
+    return np.eye(len(done), k=-1) @ done == 0
+
+
+@right("07.1", "the flags themselves are overwritten, from the last row up")
+def _(done):
+    for t in range(len(done) - 1, 0, -1):
+        done[t] = ~done[t - 1]
+    done[0] = True
+    return done
+
+
+# Exercise 07.2: a race of two
+
+wrong("07.2", "the mean length of a game: no race", 2)
+wrong("07.2", "in the middle case as if the next game were always short", 1.5)
+wrong("07.2", "three equally likely cases, where one of each is twice as likely", 11 / 6)
+wrong("07.2", "the sum of the two lengths, not their mean", 3.5)
+wrong("07.2", "only the case of two short games", 1)
+wrong("07.2", "two long games forgotten, the other two cases taken as equally likely", 1.25)
+wrong("07.2", "the wrong direction: a race favors the short games", 2.25)
+wrong("07.2", "in percent", 175)
+wrong("07.2", "the numbers of the page: games of 10 steps and of 100", 10 + 90 * 3 / 8)
+wrong("07.2", "rounded to one decimal", 1.8)
+wrong("07.2", "the difference to the mean length", -0.25)
+wrong("07.2", "long games counted by their length: a look at a random step", 2.5)
+
+right("07.2", "a Fraction", Fraction(7, 4))
+right("07.2", "a float32", np.float32(1.75))
+right("07.2", "a 0-d tensor that requires grad", torch.tensor(1.75, requires_grad=True))
+right("07.2", "the page's formula, with 1 and 3", 1 + 2 * Fraction(6, 16))
+right("07.2", "a Decimal", Decimal("1.75"))
+
+
+# Exercise 07.3: the fair eight
+
+
+@wrong("07.3", "the first n games to end: the winners of a race")
+def _(lengths, n):
+    ends = np.cumsum(lengths, axis=1)
+    first = np.argsort(ends.ravel(), kind="stable")[:n]
+    return np.ravel(lengths)[first].mean()
+
+
+@wrong("07.3", "n games of the first environments: row after row")
+def _(lengths, n):
+    return np.ravel(lengths)[:n].mean()
+
+
+@wrong("07.3", "n games of every environment")
+def _(lengths, n):
+    return np.asarray(lengths)[:, :n].mean()
+
+
+@wrong("07.3", "all games that are listed")
+def _(lengths, n):
+    return np.mean(lengths)
+
+
+@wrong("07.3", "the quota is rounded up for all: more than n games")
+def _(lengths, n):
+    return np.asarray(lengths)[:, : -(-n // len(lengths))].mean()
+
+
+@wrong("07.3", "one game too many")
+def _(lengths, n):
+    return np.ravel(np.transpose(lengths))[: n + 1].mean()
+
+
+@wrong("07.3", "only the first game of each environment")
+def _(lengths, n):
+    return np.asarray(lengths)[:, 0].mean()
+
+
+@wrong("07.3", "the sum, not the mean")
+def _(lengths, n):
+    return np.ravel(np.transpose(lengths))[:n].sum()
+
+
+@wrong("07.3", "the mean is rounded down to whole steps")
+def _(lengths, n):
+    return np.ravel(np.transpose(lengths))[:n].sum() // n
+
+
+@wrong("07.3", "the extra games go to the last environments, not to the first")
+def _(lengths, n):
+    return np.ravel(np.transpose(lengths[::-1]))[:n].mean()
+
+
+@wrong("07.3", "the mean of the environments' means: those with one game fewer count too much")
+def _(lengths, n):
+    N = len(lengths)
+    quotas = [n // N + (i < n % N) for i in range(N)]
+    pairs = zip(lengths, quotas, strict=True)
+    return np.mean([np.mean(row[:quota]) for row, quota in pairs if quota])
+
+
+@wrong("07.3", "counted from 1: the first game is left out, and one too late is in")
+def _(lengths, n):
+    N = len(lengths)
+    games = [k for k in range(1, n + 1) if k // N < len(lengths[0])]
+    return sum(lengths[k % N][k // N] for k in games) / n
+
+
+@wrong("07.3", "the median, not the mean")
+def _(lengths, n):
+    return np.median(np.ravel(np.transpose(lengths))[:n])
+
+
+@right("07.3", "a Fraction, from generators")
+def _(lengths, n):
+    games = islice(chain.from_iterable(zip(*lengths, strict=True)), n)
+    return Fraction(sum(int(length) for length in games), n)
+
+
+@right("07.3", "divmod at once for all k, with the standard library's mean")
+def _(lengths, n):
+    column, row = np.divmod(np.arange(n), len(lengths))
+    return statistics.fmean(np.asarray(lengths)[row, column].tolist())
+
+
+@right("07.3", "a tensor, by weights for the whole table")
+def _(lengths, n):
+    table = torch.as_tensor(np.asarray(lengths), dtype=torch.float64)
+    N, K = table.shape
+    number = torch.arange(K) * N + torch.arange(N)[:, None]
+    return (table * (number < n)).sum() / n
+
+
+@right("07.3", "quotas for each environment, games weighted alike, in float32")
+def _(lengths, n):
+    whole, rest = divmod(n, len(lengths))
+    total = sum(sum(row[: whole + (i < rest)]) for i, row in enumerate(lengths))
+    return np.float32(total / n)
+
+
+# Exercise 07.4: find the bug
+
+
+@wrong("07.4", "not repaired: one game ends, and all lose their points")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running += rew[t]
+        finished += running[done[t]].tolist()
+        if done[t].any():
+            running = np.zeros_like(running)
+    return finished
+
+
+@wrong("07.4", "half repaired: set to 0 only when all end together")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running += rew[t]
+        finished += running[done[t]].tolist()
+        if done[t].all():
+            running = np.zeros_like(running)
+    return finished
+
+
+@wrong("07.4", "never set to 0: later games keep the points of earlier ones")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running += rew[t]
+        finished += running[done[t]].tolist()
+    return finished
+
+
+@wrong("07.4", "set to 0 where the game goes on, kept where it ended")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running += rew[t]
+        finished += running[done[t]].tolist()
+        running[~done[t]] = 0
+    return finished
+
+
+@wrong("07.4", "one environment after the other, not in the order in which the games end")
+def _(rew, done):
+    finished = []
+    for n in range(rew.shape[1]):
+        running = 0.0
+        for t in range(len(rew)):
+            running += rew[t, n]
+            if done[t, n]:
+                finished.append(float(running))
+                running = 0.0
+    return finished
+
+
+@wrong("07.4", "set to 0 before it is written down: every return is 0")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running += rew[t]
+        running[done[t]] = 0
+        finished += running[done[t]].tolist()
+    return finished
+
+
+@wrong("07.4", "the reward of the last step goes to the next game")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        finished += running[done[t]].tolist()
+        running[done[t]] = 0
+        running += rew[t]
+    return finished
+
+
+@wrong("07.4", "the games that are not over at the end are written down, too")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running += rew[t]
+        finished += running[done[t]].tolist()
+        running[done[t]] = 0
+    return finished + running.tolist()
+
+
+@wrong("07.4", "the lengths of the games, not their returns")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running += 1
+        finished += running[done[t]].tolist()
+        running[done[t]] = 0
+    return finished
+
+
+@wrong("07.4", "games that end at the same step are added up to one number")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running += rew[t]
+        if done[t].any():
+            finished.append(float(running[done[t]].sum()))
+        running[done[t]] = 0
+    return finished
+
+
+@wrong("07.4", "whole numbers: the fractions of the rewards are cut off")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1], dtype=int), []
+    for t in range(len(rew)):
+        running += rew[t].astype(int)
+        finished += running[done[t]].tolist()
+        running[done[t]] = 0
+    return finished
+
+
+@wrong("07.4", "a new game begins with the last reward of the one before")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running += rew[t]
+        finished += running[done[t]].tolist()
+        running = np.where(done[t], rew[t], running)
+    return finished
+
+
+@wrong("07.4", "the result for the page's example, whatever the rewards are")
+def _(rew, done):
+    return [2.0, 3.0]
+
+
+@right("07.4", "differences of the running sums, an array")
+def _(rew, done):
+    sums, steps = np.cumsum(rew, axis=0, dtype=np.float64), np.arange(len(rew))
+    returns = np.zeros(rew.shape)
+    for n in range(rew.shape[1]):
+        at = steps[done[:, n]]
+        returns[at, n] = np.diff(sums[at, n], prepend=0.0)
+    return returns[done]
+
+
+@right("07.4", "a product with the flags in place of an assignment, and a tuple")
+def _(rew, done):
+    running, finished = 0.0, ()
+    for points, over in zip(rew, done, strict=True):
+        running = running + points
+        finished = (*finished, *running[over])
+        running = running * ~over
+    return finished
+
+
+@right("07.4", "the first return of each game by the package, sorted by its end")
+def _(rew, done):
+    games = []
+    for n in range(rew.shape[1]):
+        G, start = discounted_returns(rew[:, n], done[:, n], 1.0), 0
+        for t in np.flatnonzero(done[:, n]).tolist():
+            games.append((t, n, float(G[start])))
+            start = t + 1
+    return [value for _, _, value in sorted(games)]
+
+
+@right("07.4", "the rewards are overwritten with sums, and a float32 tensor of them")
+def _(rew, done):
+    for t in range(1, len(rew)):
+        rew[t] += np.where(done[t - 1], 0, rew[t - 1])
+    return torch.from_numpy(rew)[torch.from_numpy(done)].float()
+
+
+@right("07.4", "0-d tensors, one for each game")
+def _(rew, done):
+    points, over = torch.from_numpy(rew), torch.from_numpy(done)
+    begins, finished = [0] * rew.shape[1], []
+    for t, n in over.nonzero().tolist():
+        finished.append(points[begins[n] : t + 1, n].sum())
+        begins[n] = t + 1
+    return finished

@@ -1,0 +1,288 @@
+"""Answers to the exercises of notebook 08 that readers might give: wrong and odd-but-right."""
+
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from pg_edu.returns import discounted_returns
+from tests.course.answers import right, wrong
+
+
+@wrong("08.1", "the collector's cut has no flag, and gets 0")
+def _(terminated, truncated, value, clock_is_a_rule):
+    return np.where(truncated & ~terminated & (not clock_is_a_rule), value, 0.0)
+
+
+@wrong("08.1", "a clock that is a rule is not asked for")
+def _(terminated, truncated, value, clock_is_a_rule):
+    return value * ~terminated
+
+
+@wrong("08.1", "a clock that is in the way gets 0 as well")
+def _(terminated, truncated, value, clock_is_a_rule):
+    return value * ~(terminated | truncated)
+
+
+@wrong("08.1", "the two flags are swapped")
+def _(terminated, truncated, value, clock_is_a_rule):
+    return np.where(truncated | (terminated & clock_is_a_rule), 0.0, value)
+
+
+@wrong("08.1", "where both flags are set, the clock outvotes the end of the game")
+def _(terminated, truncated, value, clock_is_a_rule):
+    by_clock = 0.0 if clock_is_a_rule else value
+    return np.where(truncated, by_clock, np.where(terminated, 0.0, value))
+
+
+@wrong("08.1", "the meaning of the clock is reversed")
+def _(terminated, truncated, value, clock_is_a_rule):
+    return np.where(terminated | (truncated & (not clock_is_a_rule)), 0.0, value)
+
+
+@wrong("08.1", "if the clock is a rule, the collector's cut gets 0, too")
+def _(terminated, truncated, value, clock_is_a_rule):
+    if clock_is_a_rule:
+        return np.zeros(len(value))
+    return np.where(terminated, 0.0, value)
+
+
+@wrong("08.1", "one row that ends silences all rows")
+def _(terminated, truncated, value, clock_is_a_rule):
+    if terminated.any() or (clock_is_a_rule and truncated.any()):
+        return np.zeros(len(value))
+    return value
+
+
+@wrong("08.1", "the values are cut to integers, in an integer array")
+def _(terminated, truncated, value, clock_is_a_rule):
+    behind = np.zeros(len(value), dtype=int)
+    goes_on = ~terminated & ~(truncated & clock_is_a_rule)
+    behind[goes_on] = value[goes_on]
+    return behind
+
+
+@right("08.1", "a list, row by row")
+def _(terminated, truncated, value, clock_is_a_rule):
+    rows = zip(terminated, truncated, value, strict=True)
+    return [0.0 if end or (cut and clock_is_a_rule) else float(v) for end, cut, v in rows]
+
+
+@right("08.1", "arithmetic with ones and zeros")
+def _(terminated, truncated, value, clock_is_a_rule):
+    end, cut = np.asarray(terminated, float), np.asarray(truncated, float)
+    return (1 - end) * (1 - cut * clock_is_a_rule) * value
+
+
+@right("08.1", "a torch tensor")
+def _(terminated, truncated, value, clock_is_a_rule):
+    over = torch.as_tensor(terminated) | (torch.as_tensor(truncated) & bool(clock_is_a_rule))
+    return torch.as_tensor(value).masked_fill(over, 0)
+
+
+@right("08.1", "written into the values that came in")
+def _(terminated, truncated, value, clock_is_a_rule):
+    value[terminated] = 0
+    if clock_is_a_rule:
+        value[truncated] = 0
+    return value
+
+
+wrong("08.2", "the length at which a coin neither gains nor loses, and no whole number", 7.5)
+wrong("08.2", "off by one: L - 4 coins come back", 7)
+wrong("08.2", "the answer for a discount of 0.95", 9)
+wrong("08.2", "off by one the other way: L - 6 coins come back", 10)
+wrong("08.2", "the price is paid twice, 2 (L - 5) > L", 11)
+wrong("08.2", "the first length at which any coin comes back", 6)
+wrong("08.2", "2 L > 15, without the division by 2", 15)
+wrong("08.2", "the first length that is a gain, and the last that is a loss", (8, 7))
+right("08.2", "a float", 8.0)
+right("08.2", "a numpy integer", np.int64(8))
+right("08.2", "a tensor", torch.tensor(8))
+right("08.2", "a fraction", Fraction(8))
+
+wrong("08.3", "the frost is over by then; it is counted once more", 3)
+wrong("08.3", "as if it had to make up for the trees that froze, 4 / 0.75", 5.333)
+wrong("08.3", "the bonus that was nearly right", 5)
+wrong("08.3", "what is right if the clock is a rule", 0)
+wrong("08.3", "the price of green apples", 1.5)
+wrong("08.3", "the wrong sign", -4)
+wrong("08.3", "the mean return of a game, which all states get alike", 2.125)
+wrong("08.3", "a discount of 0.9 where there is none", 3.6)
+wrong("08.3", "the price of the seed", 2)
+right("08.3", "a float32", np.float32(4))
+right("08.3", "a tensor that requires grad", torch.tensor(4.0, requires_grad=True))
+right("08.3", "a fraction", Fraction(16, 4))
+right("08.3", "an array without axes", np.array(4))
+
+
+def _lengths(end):
+    """The length of each row's game."""
+    lengths = np.diff(np.flatnonzero(end), prepend=-1)
+    return np.repeat(lengths, lengths)
+
+
+@wrong("08.4", "b is still taken off every reward, in a loop of one's own")
+def _(rew, end, b):
+    G, ahead = np.zeros(len(rew)), 0.0
+    for t in reversed(range(len(rew))):
+        ahead = rew[t] - b + (0.0 if end[t] else ahead)
+        G[t] = ahead
+    return G
+
+
+@wrong("08.4", "b is taken off every reward but a game's last: still a fine for length")
+def _(rew, end, b):
+    return discounted_returns(rew - b * ~np.asarray(end), end, gamma=1.0)
+
+
+@wrong("08.4", "b is not used")
+def _(rew, end, b):
+    return discounted_returns(rew, end, gamma=1.0)
+
+
+@wrong("08.4", "the batch's own mean, which the actions decide, in place of b")
+def _(rew, end, b):
+    G = discounted_returns(rew, end, gamma=1.0)
+    return G - G.mean()
+
+
+@wrong("08.4", "the sign: bad games are praised")
+def _(rew, end, b):
+    return b - discounted_returns(rew, end, gamma=1.0)
+
+
+@wrong("08.4", "b is shared out over a game's rewards, whose number the actions decide")
+def _(rew, end, b):
+    return discounted_returns(rew - b / _lengths(end), end, gamma=1.0)
+
+
+@wrong("08.4", "b times the length of the game, which the actions decide")
+def _(rew, end, b):
+    return discounted_returns(rew, end, gamma=1.0) - b * _lengths(end)
+
+
+@wrong("08.4", "the rewards so far, in place of those to come")
+def _(rew, end, b):
+    so_far, total = np.zeros(len(rew)), 0.0
+    for t in range(len(rew)):
+        total += rew[t]
+        so_far[t] = total - b
+        total *= not end[t]
+    return so_far
+
+
+@wrong("08.4", "divided by the number of steps, which the actions decide")
+def _(rew, end, b):
+    return (discounted_returns(rew, end, gamma=1.0) - b) / len(rew)
+
+
+@right("08.4", "b is taken off the last reward of each game, so off each return once")
+def _(rew, end, b):
+    return discounted_returns(rew - b * np.asarray(end), end, gamma=1.0)
+
+
+@right("08.4", "a Python list, by a loop from behind")
+def _(rew, end, b):
+    weights: list[float] = []
+    for r, last in zip(reversed(list(rew)), reversed(list(end)), strict=True):
+        weights.insert(0, float(r) - b if last else float(r) + weights[0])
+    return weights
+
+
+@right("08.4", "a product with a matrix of same game and not before")
+def _(rew, end, b):
+    game = np.cumsum(end) - end
+    same = game[:, None] == game
+    return np.triu(same) @ rew - b
+
+
+@right("08.4", "half of b, which is as constant as b")
+def _(rew, end, b):
+    return discounted_returns(rew, end, gamma=1.0) - b / 2
+
+
+@right("08.4", "the whole return of the game at each of its steps, less b")
+def _(rew, end, b):
+    game = np.cumsum(end) - end
+    return np.bincount(game, weights=rew)[game] - b
+
+
+@wrong("08.5", "the own answer is in the mean")
+def _(rewards):
+    return rewards - rewards.mean(axis=1, keepdims=True)
+
+
+@wrong("08.5", "divided by the group's deviation, as in GRPO")
+def _(rewards):
+    centred = rewards - rewards.mean(axis=1, keepdims=True)
+    return centred / (rewards.std(axis=1, keepdims=True) + 1e-8)
+
+
+@wrong("08.5", "the right comparison, but still divided by the deviation")
+def _(rewards):
+    N = rewards.shape[1]
+    centred = (rewards - rewards.mean(axis=1, keepdims=True)) * N / (N - 1)
+    return centred / (rewards.std(axis=1, keepdims=True) + 1e-8)
+
+
+@wrong("08.5", "compared across the questions: the wrong axis")
+def _(rewards):
+    others = (rewards.sum(axis=0) - rewards) / max(1, len(rewards) - 1)
+    return rewards - others
+
+
+@wrong("08.5", "compared with all other answers, to whatever question")
+def _(rewards):
+    return rewards - (rewards.sum() - rewards) / (rewards.size - 1)
+
+
+@wrong("08.5", "the sum of the others is divided by N, not by N - 1")
+def _(rewards):
+    others = (rewards.sum(axis=1, keepdims=True) - rewards) / rewards.shape[1]
+    return rewards - others
+
+
+@wrong("08.5", "the factor is upside down, (N - 1) / N")
+def _(rewards):
+    N = rewards.shape[1]
+    return (rewards - rewards.mean(axis=1, keepdims=True)) * (N - 1) / N
+
+
+@wrong("08.5", "overwritten in place: later answers are compared with weights")
+def _(rewards):
+    N = rewards.shape[1]
+    weights = np.array(rewards, float)
+    for i in range(N):
+        weights[:, i] -= np.delete(weights, i, axis=1).sum(axis=1) / (N - 1)
+    return weights
+
+
+@wrong("08.5", "the sign: the others less the answer")
+def _(rewards):
+    N = rewards.shape[1]
+    return (rewards.sum(axis=1, keepdims=True) - rewards) / (N - 1) - rewards
+
+
+@right("08.5", "all differences to all answers, summed")
+def _(rewards):
+    differences = rewards[:, :, None] - rewards[:, None, :]
+    return differences.sum(axis=2) / (rewards.shape[1] - 1)
+
+
+@right("08.5", "a product with a matrix, in torch")
+def _(rewards):
+    r = torch.as_tensor(np.asarray(rewards, float))
+    N = r.shape[1]
+    return r @ (N * torch.eye(N, dtype=r.dtype) - 1) / (N - 1)
+
+
+@right("08.5", "lists of lists")
+def _(rewards):
+    return [[r - (sum(row) - r) / (len(row) - 1) for r in row] for row in np.asarray(rewards)]
+
+
+@right("08.5", "the median of the others: it does not know the answer either")
+def _(rewards):
+    others = [np.median(np.delete(rewards, i, axis=1), axis=1) for i in range(rewards.shape[1])]
+    return rewards - np.transpose(others)

@@ -1,0 +1,280 @@
+"""Answers to the exercises of notebook 09 that readers might give: wrong and odd-but-right."""
+
+import math
+import statistics
+from fractions import Fraction
+
+import numpy as np
+import torch
+from scipy import stats
+
+from tests.course.answers import right, wrong
+
+
+@wrong("09.1", "not sorted")
+def _(values):
+    k = len(values) // 4
+    return np.mean(values[k : len(values) - k])
+
+
+@wrong("09.1", "a slice to -k, which is empty for fewer than four values")
+def _(values):
+    x = np.sort(values)
+    k = len(x) // 4
+    return x[k:-k].mean() if len(x[k:-k]) else np.nan
+
+
+@wrong("09.1", "only the lowest quarter is left out")
+def _(values):
+    x = np.sort(values)
+    return x[len(x) // 4 :].mean()
+
+
+@wrong("09.1", "n/4 is rounded up")
+def _(values):
+    x = np.sort(values)
+    k = min(math.ceil(len(x) / 4), (len(x) - 1) // 2)
+    return x[k : len(x) - k].mean()
+
+
+@wrong("09.1", "n/4 is rounded to the nearest integer")
+def _(values):
+    x = np.sort(values)
+    k = round(len(x) / 4)
+    return x[k : len(x) - k].mean()
+
+
+@wrong("09.1", "divided by n, although fewer values are left")
+def _(values):
+    x = np.sort(values)
+    k = len(x) // 4
+    return x[k : len(x) - k].sum() / len(x)
+
+
+@wrong("09.1", "an eighth is left out at each end, a quarter in all")
+def _(values):
+    x = np.sort(values)
+    k = len(x) // 8
+    return x[k : len(x) - k].mean()
+
+
+@wrong("09.1", "the median")
+def _(values):
+    return np.median(values)
+
+
+@wrong("09.1", "results that occur twice are counted once")
+def _(values):
+    x = np.unique(values)
+    k = len(x) // 4
+    return x[k : len(x) - k].mean()
+
+
+@right("09.1", "scipy's function")
+def _(values):
+    return stats.trim_mean(values, 0.25)
+
+
+@right("09.1", "the smallest and the largest are taken out of a list, again and again")
+def _(values):
+    left = list(values)
+    for _ in range(len(values) // 4):
+        left.remove(min(left))
+        left.remove(max(left))
+    return math.fsum(left) / len(left)
+
+
+@right("09.1", "a fraction")
+def _(values):
+    x = sorted(Fraction(float(value)) for value in values)
+    k = len(x) // 4
+    return sum(x[k : len(x) - k], Fraction(0)) / (len(x) - 2 * k)
+
+
+@right("09.1", "a tensor, of a partition that is not sorted throughout")
+def _(values):
+    n = len(values)
+    k = n // 4
+    x = np.partition(np.asarray(values, float), [k, n - 1 - k])
+    return torch.as_tensor(x[k : n - k]).mean()
+
+
+wrong("09.2", "that is for three seeds", 0.75)
+wrong("09.2", "what the caption says", 0.95)
+wrong("09.2", "F (1 - F), without the factor 2", 0.25)
+wrong("09.2", "in percent", 50)
+wrong("09.2", "the share of the theorem, squared", 0.5625)
+wrong("09.2", "n / (n + 1), which is right for three seeds only", 0.6667)
+wrong("09.2", "that is [min, max] for five seeds", 0.9375)
+wrong("09.2", "as if there were nothing between two values", 0)
+right("09.2", "a fraction", Fraction(1, 2))
+right("09.2", "a tensor that requires grad", torch.tensor(0.5, requires_grad=True))
+right("09.2", "the formula at F = 1/2, in float32", np.float32(1 - 0.5**2 - 0.5**2))
+
+
+@wrong("09.3", "half repaired: still 1.96")
+def _(values):
+    margin = 1.96 * np.std(values, ddof=1) / np.sqrt(len(values))
+    return np.mean(values) - margin, np.mean(values) + margin
+
+
+@wrong("09.3", "half repaired: the deviation is still divided by n")
+def _(values):
+    n = len(values)
+    margin = stats.t.ppf(0.975, n - 1) * np.std(values) / np.sqrt(n)
+    return np.mean(values) - margin, np.mean(values) + margin
+
+
+@wrong("09.3", "n degrees of freedom, not n - 1")
+def _(values):
+    n = len(values)
+    margin = stats.t.ppf(0.975, n) * np.std(values, ddof=1) / np.sqrt(n)
+    return np.mean(values) - margin, np.mean(values) + margin
+
+
+@wrong("09.3", "the 95% quantile, which leaves 5% at each end")
+def _(values):
+    n = len(values)
+    margin = stats.t.ppf(0.95, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    return np.mean(values) - margin, np.mean(values) + margin
+
+
+@wrong("09.3", "the t of three values, for any number")
+def _(values):
+    margin = 4.302653 * np.std(values, ddof=1) / np.sqrt(len(values))
+    return np.mean(values) - margin, np.mean(values) + margin
+
+
+@wrong("09.3", "not divided by the square root of n")
+def _(values):
+    margin = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1)
+    return np.mean(values) - margin, np.mean(values) + margin
+
+
+@wrong("09.3", "n - 1 under both roots: corrected twice")
+def _(values):
+    n = len(values)
+    margin = stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n - 1)
+    return np.mean(values) - margin, np.mean(values) + margin
+
+
+@wrong("09.3", "the mean and the margin, not two ends")
+def _(values):
+    n = len(values)
+    return np.mean(values), stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+
+
+@wrong("09.3", "around the median")
+def _(values):
+    n = len(values)
+    margin = stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    return np.median(values) - margin, np.median(values) + margin
+
+
+@right("09.3", "the divisor n in the deviation, and n - 1 under the root")
+def _(values):
+    n = len(values)
+    margin = stats.t.ppf(0.975, n - 1) * np.std(values) / np.sqrt(n - 1)
+    return [np.mean(values) - margin, np.mean(values) + margin]
+
+
+@right("09.3", "scipy's test, asked for its interval")
+def _(values):
+    return tuple(stats.ttest_1samp(values, 0.0).confidence_interval(0.95))
+
+
+@right("09.3", "a tensor of two, with torch's std")
+def _(values):
+    x = torch.as_tensor(np.asarray(values, float))
+    t = stats.t.isf(0.025, len(x) - 1)
+    return x.mean() + x.std() / len(x) ** 0.5 * torch.tensor([-t, t])
+
+
+@right("09.3", "an array, by the standard library and scipy's quantiles")
+def _(values):
+    data = [float(value) for value in values]
+    scale = math.sqrt(statistics.variance(data) / len(data))
+    return stats.t(len(data) - 1, statistics.fmean(data), scale).ppf([0.025, 0.975])
+
+
+@wrong("09.4", "drawn without replacement")
+def _(returns, k):
+    x = np.sort(returns)
+    n, k = len(x), min(k, len(x))
+    chance = [math.comb(i, k - 1) / math.comb(n, k) for i in range(n)]
+    return x @ chance
+
+
+@wrong("09.4", "not sorted")
+def _(returns, k):
+    n = len(returns)
+    return np.asarray(returns) @ np.diff((np.arange(n + 1) / n) ** k)
+
+
+@wrong("09.4", "the expected minimum: sorted from the largest to the smallest")
+def _(returns, k):
+    n = len(returns)
+    return np.sort(returns)[::-1] @ np.diff((np.arange(n + 1) / n) ** k)
+
+
+@wrong("09.4", "estimated, from a thousand draws")
+def _(returns, k):
+    return np.random.default_rng(0).choice(returns, (1000, k)).max(axis=1).mean()
+
+
+@wrong("09.4", "the largest of all results")
+def _(returns, k):
+    return max(returns)
+
+
+@wrong("09.4", "the chance to be at most the result, in place of exactly the result")
+def _(returns, k):
+    n = len(returns)
+    chance = (np.arange(1, n + 1) / n) ** k
+    return np.sort(returns) @ chance / chance.sum()
+
+
+@wrong("09.4", "off by one: the weights of k - 1 draws")
+def _(returns, k):
+    n = len(returns)
+    return np.sort(returns) @ np.diff((np.arange(n + 1) / n) ** (k - 1))
+
+
+@wrong("09.4", "equal results are counted once")
+def _(returns, k):
+    x = np.unique(returns)
+    return x @ np.diff((np.arange(len(x) + 1) / len(x)) ** k)
+
+
+@wrong("09.4", "the density k F^(k - 1) at the result, as if the law were continuous")
+def _(returns, k):
+    n = len(returns)
+    return np.sort(returns) @ (k * (np.arange(1, n + 1) / n) ** (k - 1)) / n
+
+
+@right("09.4", "the other way round: the largest, less what the gaps cost")
+def _(returns, k):
+    x = np.sort(returns)
+    n = len(x)
+    return x[-1] - np.sum((np.arange(1, n) / n) ** k * np.diff(x))
+
+
+@right("09.4", "a fraction, from integers")
+def _(returns, k):
+    x = sorted(Fraction(float(value)) for value in returns)
+    n = len(x)
+    return sum((i**k - (i - 1) ** k) * value for i, value in enumerate(x, 1)) / Fraction(n) ** k
+
+
+@right("09.4", "a chain of matrix products, a draw at a time")
+def _(returns, k):
+    x, n = np.sort(returns), len(returns)
+    one_more = np.triu(np.ones((n, n)), 1) / n + np.diag(np.arange(1, n + 1) / n)
+    return np.full(n, 1 / n) @ np.linalg.matrix_power(one_more, k - 1) @ x
+
+
+@right("09.4", "a tensor, with the chances as a difference")
+def _(returns, k):
+    x = torch.as_tensor(np.asarray(returns, float)).sort().values
+    i = torch.arange(1, len(x) + 1, dtype=torch.float64)
+    return (x * ((i / len(x)) ** k - ((i - 1) / len(x)) ** k)).sum()
