@@ -216,8 +216,9 @@ def _standardized(log_prob: Floats, mask: Flags, reward: Floats) -> float:
 
 
 def _one_for_each_answer(log_prob: Floats, mask: Flags, reward: Floats) -> Floats:
-    worse: Floats = _others(reward) - reward
-    return worse * (log_prob * mask).sum(axis=1)
+    worse = _others(reward) - reward
+    products: Floats = worse * (log_prob * mask).sum(axis=1)
+    return products
 
 
 def _random_group(rng: np.random.Generator) -> Case:
