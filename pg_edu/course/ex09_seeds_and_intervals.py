@@ -342,8 +342,8 @@ EXERCISES = [
                 page="09 The 75% theorem",
             ),
             Misconception(
-                "0.875 is the formula for four seeds: two seeds have only four resampled means, "
-                "but they are two results.",
+                "0.875 is what the proof gives for four results. Two seeds have four resampled "
+                "means, but they are two results.",
                 0.875,
                 page="09 The 75% theorem",
             ),
@@ -487,8 +487,8 @@ EXERCISES = [
         key=_expected_best,
         points=2,
         cases=[
-            (np.array([10.0, -4.0, 42.5, 3.0]), 2),
-            (np.array([490.0, 10.0, 500.0, 500.0]), 3),
+            (np.array([10.0, -4.0, 42.5, 3.0]), 3),
+            (np.array([490.0, 10.0, 500.0, 500.0]), 2),
             (np.array([5.0, -7.5, 2.0]), 1),
             (np.array([30.0, 90.0, -12.0]), 5),
             (np.array([61.0]), 2),
