@@ -112,7 +112,7 @@ _CHANGES: list[tuple[str, Callable[[Floats], Floats]]] = [
     ),
     ("The first row of the result is missing.", lambda array: array[1:]),
     ("The last row of the result is missing.", lambda array: array[:-1]),
-    ("The decimals are cut off: the array that holds the result has an integer dtype.", np.trunc),
+    ("The decimals are cut off: something along the way has an integer dtype.", np.trunc),
     ("The result was rounded to whole numbers.", np.round),
     ("The result was rounded to one decimal.", lambda array: np.round(array, 1)),
     ("The result was rounded to two decimals.", lambda array: np.round(array, 2)),
@@ -206,7 +206,7 @@ def _with_changed_argument(
 ) -> Results | None:
     try:
         other = [(*case[:i], change(deepcopy(case[i])), *case[i + 1 :]) for case in cases]
-    except _NotApplicable:
+    except (_NotApplicable, ArithmeticError, ValueError, IndexError):
         return None
     return key(other)
 

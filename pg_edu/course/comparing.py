@@ -11,7 +11,7 @@ from pg_edu.types import Floats
 CANCELLED = 1e-3
 
 
-def same(found: Any, expected: Any, tolerance: float) -> bool:
+def same(found: Any, expected: Any, tolerance: float, floor: float = 0.0) -> bool:
     """Return whether a result is the expected one: the same shape and nearly the same numbers.
 
     Args:
@@ -19,18 +19,21 @@ def same(found: Any, expected: Any, tolerance: float) -> bool:
         expected: what `plain` made of the right answer. Where it is a single number, the answer
             may also be an array that holds a single number.
         tolerance: the largest accepted error, relative to the expected number.
+        floor: an absolute error that is always accepted.
     """
     if not isinstance(found, np.ndarray | list) or isinstance(expected, Unreadable):
         return False
     if isinstance(expected, list):
-        if len(found) != len(expected):
+        items = list(found) if isinstance(found, list) or found.ndim > 0 else []
+        if len(items) != len(expected):
             return False
-        return all(same(f, e, tolerance) for f, e in zip(found, expected, strict=True))
+        pairs = zip(items, expected, strict=True)
+        return all(same(np.asarray(f), e, tolerance, floor) for f, e in pairs)
     if isinstance(found, list):
         return False
     if expected.ndim == 0 and found.size == 1:
         found = found.reshape(())
-    return found.shape == expected.shape and bool(near(found, expected, tolerance).all())
+    return found.shape == expected.shape and bool(near(found, expected, tolerance, floor).all())
 
 
 def same_value(found: Any, expected: Any, decimals: int | None) -> bool:
@@ -51,7 +54,7 @@ def same_value(found: Any, expected: Any, decimals: int | None) -> bool:
     return bool((abs(np.float64(found) - expected) <= half_a_digit).all())
 
 
-def near(found: Floats, expected: Floats, tolerance: float) -> Any:
+def near(found: Floats, expected: Floats, tolerance: float, floor: float = 0.0) -> Any:
     """Return which numbers of two arrays of one shape are nearly equal, as a bool array.
 
     NaN equals NaN, and infinity equals infinity: a mistake may lead to either.
@@ -61,7 +64,7 @@ def near(found: Floats, expected: Floats, tolerance: float) -> Any:
     largest = finite.max(initial=0.0)
     scale = np.maximum(np.abs(expected), CANCELLED * largest if largest > 0 else 1.0)
     with np.errstate(invalid="ignore"):
-        close = np.abs(found - expected) <= tolerance * scale
+        close = np.abs(found - expected) <= np.maximum(tolerance * scale, floor)
     equal = found == expected
     both_nan = np.isnan(found) & np.isnan(expected)
     return np.where(np.isfinite(expected) & np.isfinite(found), close, equal | both_nan)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pg_edu.course.comparing import same, same_value
 from pg_edu.course.diagnoses import diagnosis, diagnosis_of_a_value
-from pg_edu.course.outcomes import Outcome, expected_outcomes, outcomes
+from pg_edu.course.outcomes import Outcome, expected_outcomes, outcomes, undisturbed
 from pg_edu.course.plain import Unreadable, plain
 from pg_edu.course.records import Case, Exercise, Expectation
 from pg_edu.course.showing import arguments, difference, parameters, short
@@ -89,7 +89,8 @@ def _judge_function(exercise: Exercise, answer: Any, tried: list[Case]) -> Verdi
     if found[failed].problem:
         return _verdict(exercise, WRONG, given + found[failed].problem)
     shown = _difference(exercise, found[failed], expected[failed])
-    named = diagnosis(exercise, tried, found, expected, failed)
+    with undisturbed():
+        named = diagnosis(exercise, tried, found, expected, failed)
     return _verdict(exercise, WRONG, given + shown, named)
 
 

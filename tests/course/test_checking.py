@@ -175,7 +175,7 @@ def test_a_known_mistake_is_named_only_if_it_agrees_in_every_case():
         (lambda x: 2 * x.mean(), "This is the mean of the right results."),
         (lambda x: np.exp(2 * x), "The logarithm is missing: this is the exponential of the "),
         (lambda x: 1 - 2 * x, "This is 1 minus the right result."),
-        (lambda x: np.trunc(2 * x), "The decimals are cut off: the array that holds the result"),
+        (lambda x: np.trunc(2 * x), "The decimals are cut off: something along the way"),
         (lambda x: 2 * abs(x), "This is the absolute value of the right result: the sign is lost."),
         (lambda x: np.cumsum(2 * x), "The results were added up once more."),
         (lambda x: 2 * x - (2 * x).mean(), "The mean of the results was subtracted."),
