@@ -225,7 +225,7 @@ EXERCISES = [
             ),
             (np.array([[3.0], [-0.2]]), np.array([-2.0]), np.array([2.0])),
             (
-                np.array([[0.0, -4.0, 1.0]]),
+                np.array([[0.0, -0.9, 4.0]]),
                 np.array([-9.0, 0.0, -1.0]),
                 np.array([-4.0, 255.0, 1.0]),
             ),
@@ -262,6 +262,21 @@ EXERCISES = [
             Misconception(
                 "The bounded action lies in [-1, 1], but it has not been scaled.",
                 lambda u, low, high: np.tanh(u),
+                page="05 Scale",
+            ),
+            Misconception(
+                "This clips instead of bounding by tanh, and it has not been scaled.",
+                lambda u, low, high: np.clip(u, -1.0, 1.0),
+                page="05 Bound",
+            ),
+            Misconception(
+                "v + 1 goes from 0 to 2, so this goes twice as far up as the range: halve it.",
+                lambda u, low, high: low + (high - low) * (np.tanh(u) + 1.0),
+                page="05 Scale",
+            ),
+            Misconception(
+                "This stretches by high; it must stretch by the width, high - low.",
+                lambda u, low, high: low + high * (np.tanh(u) + 1.0) / 2.0,
                 page="05 Scale",
             ),
             Misconception(
@@ -329,7 +344,7 @@ EXERCISES = [
         points=1,
         cases=[
             (
-                np.array([[8.2, -1.5], [5.5, 1.0], [6.4, -2.6]]),
+                np.array([[8.2, -0.2], [5.5, 1.2], [6.4, -2.6]]),
                 np.array([4.0, -3.0]),
                 np.array([10.0, 2.0]),
             ),
