@@ -1,7 +1,7 @@
 """The exercises of notebook 04, shapes of log-probabilities: answers, cases, and known mistakes."""
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,21 @@ def _one_line_wrong() -> list[Misconception]:
             page="04 One number for each decision",
         )
         for wrong in _WRONG_SHAPES
+    ]
+
+
+def _three_lines_wrong() -> list[Misconception]:
+    """Return every way to be wrong in the three lines in which torch broadcasts."""
+    broadcast = [[wrong for wrong in _WRONG_SHAPES if wrong[0] == line] for line in (2, 5, 6)]
+    own = [misconception.answer for misconception in _SHAPES_WITH_A_REASON]
+    return [
+        Misconception(
+            f"Lines 2, 5 and 6 are wrong. Line 2: {wrong[0][2]}",
+            _with_shapes(*wrong),
+            page="04 One number for each decision",
+        )
+        for wrong in product(*broadcast)
+        if _with_shapes(*wrong) not in own
     ]
 
 
@@ -216,7 +231,12 @@ EXERCISES = [
         "04.1",
         key=_RIGHT_SHAPES,
         points=2,
-        misconceptions=[*_SHAPES_WITH_A_REASON, *_one_line_wrong(), *_two_lines_wrong()],
+        misconceptions=[
+            *_SHAPES_WITH_A_REASON,
+            *_one_line_wrong(),
+            *_two_lines_wrong(),
+            *_three_lines_wrong(),
+        ],
     ),
     Exercise(
         "04.2",
@@ -309,6 +329,16 @@ EXERCISES = [
             Misconception(
                 "This has -2 log σ, or -log σ². It must be -log σ.",
                 _summed(lambda z, s: -0.5 * z**2 - 2.0 * np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "The distance is divided by σ² before it is squared: divide it by σ.",
+                _summed(lambda z, s: -0.5 * (z / s) ** 2 - np.log(s) - _LOG_ROOT_2_PI),
+                page="04 One number for each decision",
+            ),
+            Misconception(
+                "That is the exponent alone: the terms -log σ and -½ log 2π are missing.",
+                _summed(lambda z, s: -0.5 * z**2),
                 page="04 One number for each decision",
             ),
             Misconception(
@@ -424,6 +454,11 @@ EXERCISES = [
                 page="04 What it learns from longer games",
             ),
             Misconception(
+                "That is the mean of the k + 1 powers; the task asks for their sum.",
+                lambda k, gamma: _weight(k, gamma) / (k + 1),
+                page="04 What it learns from longer games",
+            ),
+            Misconception(
                 "These are the weights in the single returns; the task asks for their sum.",
                 lambda k, gamma: [gamma**i for i in range(k + 1)],
                 page="04 What it learns from longer games",
@@ -531,6 +566,11 @@ EXERCISES = [
                 "one.",
                 lambda logits, act, returns: _loss(logits, act, returns - returns.mean()),
                 page="04 What it learns from games of one step",
+            ),
+            Misconception(
+                "The returns are not used: every action gets the same weight.",
+                lambda logits, act, returns: -_scored(logits, act[:, 0]).mean(),
+                page="04 One number for each decision",
             ),
             Misconception(
                 "The returns weigh the probabilities of the actions; the loss needs their "

@@ -225,7 +225,7 @@ EXERCISES = [
             ),
             (np.array([[3.0], [-0.2]]), np.array([-2.0]), np.array([2.0])),
             (
-                np.array([[0.0, -4.0, 1.0]]),
+                np.array([[0.0, -0.9, 4.0]]),
                 np.array([-9.0, 0.0, -1.0]),
                 np.array([-4.0, 255.0, 1.0]),
             ),
@@ -262,6 +262,21 @@ EXERCISES = [
             Misconception(
                 "The bounded action lies in [-1, 1], but it has not been scaled.",
                 lambda u, low, high: np.tanh(u),
+                page="05 Scale",
+            ),
+            Misconception(
+                "This clips instead of bounding by tanh, and it has not been scaled.",
+                lambda u, low, high: np.clip(u, -1.0, 1.0),
+                page="05 Bound",
+            ),
+            Misconception(
+                "v + 1 goes from 0 to 2, so this goes twice as far up as the range: halve it.",
+                lambda u, low, high: low + (high - low) * (np.tanh(u) + 1.0),
+                page="05 Scale",
+            ),
+            Misconception(
+                "This stretches by high; it must stretch by the width, high - low.",
+                lambda u, low, high: low + high * (np.tanh(u) + 1.0) / 2.0,
                 page="05 Scale",
             ),
             Misconception(
@@ -329,7 +344,7 @@ EXERCISES = [
         points=1,
         cases=[
             (
-                np.array([[8.2, -1.5], [5.5, 1.0], [6.4, -2.6]]),
+                np.array([[8.2, -0.2], [5.5, 1.2], [6.4, -2.6]]),
                 np.array([4.0, -3.0]),
                 np.array([10.0, 2.0]),
             ),
@@ -375,6 +390,12 @@ EXERCISES = [
             Misconception(
                 "This unscales to [0, 1], but tanh ranges from -1 to 1.",
                 lambda a, low, high: np.arctanh(_share(a, low, high)),
+                page="05 And back",
+            ),
+            Misconception(
+                "That is where a lies between low and high, from 0 to 1: unscale to [-1, 1], and "
+                "then undo tanh.",
+                _share,
                 page="05 And back",
             ),
             Misconception(
@@ -457,6 +478,24 @@ EXERCISES = [
                 page="05 What the buffer holds",
             ),
             Misconception(
+                "The motor gets clip(u) without the factor 2, and clip(u) is scored as well; the "
+                "Gaussian drew u.",
+                _estimate(
+                    lambda u, mu, sigma: _score(np.clip(u, -1.0, 1.0), mu, sigma),
+                    sent=lambda u: np.clip(u, -1.0, 1.0),
+                ),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
+                "The clip is missing, and 2u is sent and scored: the motor takes -2 to 2 only, and "
+                "the Gaussian drew u.",
+                _estimate(
+                    lambda u, mu, sigma: _score(2.0 * u, mu, sigma),
+                    sent=lambda u: 2.0 * u,
+                ),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
                 "The motor gets the scaled action without the clip; it takes -2 to 2 only.",
                 _sent(lambda u: 2.0 * u),
                 page="05 What the buffer holds",
@@ -499,6 +538,11 @@ EXERCISES = [
                 page="05 Tanh and the Jacobian",
             ),
             Misconception(
+                "The rewards are not used: that is the mean of the scores alone.",
+                lambda u, mu, sigma, motor: float(np.mean(_score(u, mu, sigma))),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
                 "That is the sum over the batch, but the task asks for the mean.",
                 lambda u, mu, sigma, motor: float(_each_draw(u, mu, sigma, motor).sum()),
                 page="05 Which log-probability?",
@@ -514,8 +558,8 @@ EXERCISES = [
                 page="04 A column of returns",
             ),
             Misconception(
-                "The mean reward of the batch is subtracted. The task asks for no baseline, and "
-                "with its own reward in its baseline each draw gets (B - 1) / B of its due.",
+                "This is the estimate with the batch's mean reward as a baseline. The task asks "
+                "for none, and this one shrinks the expectation by the factor (B - 1) / B.",
                 _weighed(lambda rewards: rewards - rewards.mean()),
                 page="01 A baseline out of the pulls themselves",
             ),
@@ -560,6 +604,16 @@ EXERCISES = [
                 "(b) has the wrong sign: below the lower bound, clipping moves actions up.",
                 (0.0, -_PUSH),
                 page="05 Where the bias comes from",
+            ),
+            Misconception(
+                "(b) has the wrong sign, and it must be divided by the square of sigma.",
+                (0.0, -_ABOVE_MU / 0.5),
+                page="05 Where the bias comes from",
+            ),
+            Misconception(
+                "That is the reward twice. It must be multiplied by the score before the mean.",
+                (1.0, 1.0),
+                page="05 Which log-probability?",
             ),
             Misconception(
                 "In (b) the factor 1 / sigma^2 of the score is missing.",
@@ -718,6 +772,24 @@ EXERCISES = [
                 "Closed, the density and the probability are taken at mu; they must be at mu / "
                 "sigma.",
                 _valve_score(lambda z, sigma: _score_of_closed(z * sigma, sigma)),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, density and probability are taken at mu, and the inner derivative 1 / sigma "
+                "is missing, too.",
+                _valve_score(lambda z, s: -_density(z * s) / _probability_above(z * s)),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Closed, that is minus the density alone. Divide it by sigma and by P(u <= 0).",
+                _valve_score(lambda z, sigma: -_density(z)),
+                page="05 A better score, for free",
+            ),
+            Misconception(
+                "Open and closed are swapped.",
+                lambda u, mu, sigma: np.where(
+                    u > 0.0, _score_of_closed(mu / sigma, sigma), _score(u, mu, sigma)
+                ),
                 page="05 A better score, for free",
             ),
             Misconception(
