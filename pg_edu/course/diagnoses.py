@@ -58,17 +58,24 @@ def diagnosis_of_a_value(exercise: Exercise, found: Any) -> str:
     for misconception in exercise.misconceptions:
         if same_value(found, plain(misconception.answer), exercise.decimals):
             return _with_page(misconception.diagnosis, misconception.page)
-    if _rounded_too_soon(exercise, found):
-        return f"That is rounded too soon: give {exercise.decimals} decimals."
-    return ""
+    return _common_mistake_in_a_value(exercise, found)
 
 
-def _rounded_too_soon(exercise: Exercise, found: Any) -> bool:
-    """Return whether a value is right with fewer decimals than asked for, but at least one."""
-    if exercise.decimals is None:
-        return False
+def _common_mistake_in_a_value(exercise: Exercise, found: Any) -> str:
+    """Return the name of a mistake that can be made with any value, or ""."""
     right = plain(exercise.key)
-    return any(same_value(found, np.round(right, n), None) for n in range(1, exercise.decimals))
+    if not isinstance(found, np.ndarray) or not isinstance(right, np.ndarray):
+        return ""
+    if same_value(np.negative(found, dtype=float), right, exercise.decimals):
+        return "The sign is reversed."
+    if same_value(np.asarray(found / 100.0), right, exercise.decimals):
+        return "That looks like a percentage: do not multiply by 100."
+    if right.ndim == 1 and same_value(np.sort(found), np.sort(right), exercise.decimals):
+        return "The numbers are right, but their order is not."
+    wanted = exercise.decimals or 0
+    if any(same_value(found, np.round(right, fewer), None) for fewer in range(1, wanted)):
+        return f"That is rounded too soon: give {wanted} decimals."
+    return ""
 
 
 def _with_page(text: str, page: str) -> str:
@@ -107,11 +114,11 @@ def _known_mistakes(
     exercise: Exercise, cases: list[Case], right: Results
 ) -> Iterator[tuple[str, Results | None]]:
     """Yield diagnoses with the results of the mistake, the most specific mistakes first."""
-    own = [
-        (_with_page(m.diagnosis, m.page), _results(exercise, m.answer, cases))
-        for m in exercise.misconceptions
-    ]
-    yield from own
+    own: list[tuple[str, Results | None]] = []
+    for known in exercise.misconceptions:
+        results = _results(exercise, known.answer, cases)
+        own.append((_with_page(known.diagnosis, known.page), results))
+        yield own[-1]
     names = parameters(exercise.key)
 
     def key(other: list[Case]) -> Results | None:

@@ -409,7 +409,7 @@ EXERCISES = [
         "04.3",
         key=_weight,
         points=1,
-        cases=[(3, 0.6), (0, 0.7), (1, 0.2), (4, 1.0), (2, 0.0), (0, 1.0), (12, 0.9)],
+        cases=[(3, 0.6), (0, 0.7), (1, 0.2), (4, 1.0), (2, 0.0), (0, 1.0), (12, 0.9), (4, 0.995)],
         random=_random_reward,
         misconceptions=[
             Misconception(

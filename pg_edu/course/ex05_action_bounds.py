@@ -349,6 +349,7 @@ EXERCISES = [
                 np.array([10.0, 2.0]),
             ),
             (np.array([[1.9], [-0.4]]), np.array([-2.0]), np.array([2.0])),
+            (np.array([[1.995], [-1.99]]), np.array([-2.0]), np.array([2.0])),
             (
                 np.array([[-6.5, 250.0, 0.5]]),
                 np.array([-9.0, 0.0, -1.0]),
@@ -697,9 +698,9 @@ EXERCISES = [
         random=_random_valve,
         extremes=[
             Extreme(
-                (np.array([3.5, -0.2]), 4.0, 0.5),
-                "Where the valve is hardly ever closed, 1 minus the probability of the rest has no "
-                "digits left. Take the tail itself, by erfc.",
+                (np.array([3.5, -0.2]), 3.0, 0.5),
+                "Right except where the valve is hardly ever closed. Its probability is tiny there, "
+                "so nothing may be added to it, and it may not be cut off.",
                 page="05 A better score, for free",
             )
         ],
