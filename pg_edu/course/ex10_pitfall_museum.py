@@ -182,6 +182,21 @@ def _mean_of_each_episode(log_prob: Tensor, rewards: Ints, end: Flags, gamma: fl
     return _weighted(log_prob, _returns(rewards, end, gamma) / _lengths(end), end)
 
 
+def _cut_at_last(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
+    return _weighted(log_prob, np.trunc(_returns(rewards, end, gamma)), end)
+
+
+def _standardized(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
+    G = _returns(rewards, end, gamma)
+    return _weighted(log_prob, (G - G.mean()) / (G.std() + 1e-8), end)
+
+
+def _minus_others(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
+    t, G = _time(end), _returns(rewards, end, gamma)
+    others = np.bincount(t, weights=G)[t] - G
+    return _weighted(log_prob, G - others / max(1, int(end.sum()) - 1), end)
+
+
 def _minus_mean(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
     G = _returns(rewards, end, gamma)
     return _weighted(log_prob, G - G.mean(), end)
@@ -203,6 +218,10 @@ def _forwards(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tens
     return _weighted(log_prob, seen, end)
 
 
+def _last_reward_lost(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
+    return _weighted(log_prob, _returns(np.where(end, 0, rewards), end, gamma), end)
+
+
 def _reset_too_late(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
     """Return the loss if the sum is set back after the last step of an episode has been added."""
     late = np.append(end[1:], True)
@@ -212,6 +231,11 @@ def _reset_too_late(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -
 def _table(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
     G = _as_tensor(_returns(rewards, end, gamma), log_prob)
     return -(log_prob.sum(dim=1, keepdim=True) * G).sum() / int(end.sum())
+
+
+def _mean_of_table(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
+    G = _as_tensor(_returns(rewards, end, gamma), log_prob)
+    return -(log_prob.sum(dim=1, keepdim=True) * G).mean()
 
 
 def _one_for_each_step(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
@@ -374,7 +398,7 @@ EXERCISES = [
         cases=[
             (
                 _Field("x[0]**2 + x[1]*x[2]", "3*x[0]*x[2]", "x[0]*x[1]**2"),
-                np.array([1.5, 2.0, -0.5]),
+                np.array([-1.5, 3.0, -0.4]),
             ),
             (_Field("-2*x[0] + x[1]", "x[0] - 4*x[1]"), np.array([0.3, -0.2])),
             (_Field("x[1]", "-2*x[0]"), np.array([0.3, -0.2])),
@@ -417,14 +441,20 @@ EXERCISES = [
                 page="10 Room 4: wrong objective",
             ),
             Misconception(
-                "This is 0 for every field. Nudge one coordinate at a time: all of them at once "
-                "give a single row of n numbers, and that is its own transpose.",
+                "This is 0 for every field. If all coordinates are nudged at once, there is a "
+                "single row of n numbers, and that is its own transpose.",
                 _all_nudged_at_once,
                 page="10 Room 4: wrong objective",
             ),
             Misconception(
                 "That is the sum of all differences; the exercise asks for the largest.",
                 lambda field, x: abs(_differences(field, x)).sum(),
+                page="10 Room 4: wrong objective",
+            ),
+            Misconception(
+                "That is the sum over all pairs; the exercise asks for the pair with the largest "
+                "difference.",
+                lambda field, x: abs(_differences(field, x)).sum() / 2,
                 page="10 Room 4: wrong objective",
             ),
             Misconception(
@@ -484,6 +514,18 @@ EXERCISES = [
                 lambda field, x: abs(_differences(field, x)),
                 page="10 Room 4: wrong objective",
             ),
+            Misconception(
+                "That is the matrix of differences with their signs; the exercise asks for the "
+                "largest absolute value in it.",
+                _differences,
+                page="10 Room 4: wrong objective",
+            ),
+            Misconception(
+                "That is the matrix of slopes. Subtract its transpose, and take the largest "
+                "absolute value.",
+                _jacobian,
+                page="10 Room 4: wrong objective",
+            ),
         ],
     ),
     Exercise(
@@ -492,10 +534,8 @@ EXERCISES = [
         points=3,
         observe=_observed,
         cases=[
-            _given([[-0.5, -2.0], [-1.5, 0.25], [-0.75, -3.0]], [2, -1, 5], flags(0, 1, 1), 0.75),
+            _given([[-0.5, -2.0], [-1.5, 0.25], [-0.75, -3.0]], [2, -1, 5], flags(1, 0, 1), 0.75),
             _given([[-1.0], [-2.0], [-4.0], [-8.0]], [1, 1, 1, 5], flags(0, 0, 1, 1), 0.5),
-            _given([[-0.5, -1.0, 0.25], [-2.0, -0.25, -1.5]], [3, 7], flags(0, 1), 0.25),
-            _given([[-0.5, -1.0], [-2.0, -0.25]], [3, -7], flags(1, 1), 0.5),
             _given([[-0.5, -1.5]], [3], flags(1), 0.5),
             _given([[-0.5, -1.0], [-2.0, 0.5], [-1.5, -3.0]], [3, -2, 4], flags(1, 0, 1), 1.0),
         ],
@@ -551,6 +591,23 @@ EXERCISES = [
                 page="10 What is subtracted, and what it is divided by",
             ),
             Misconception(
+                "The returns are standardized. That brings in a baseline and another scale, and "
+                "neither was asked for.",
+                _standardized,
+                page="10 What is subtracted, and what it is divided by",
+            ),
+            Misconception(
+                "The mean of the other episodes is subtracted. For γ = 1 that is unbiased as "
+                "well, but here no baseline is to be added.",
+                _minus_others,
+                page="11 Compared with the others",
+            ),
+            Misconception(
+                "The returns are right at first, and then cut to whole numbers. Keep them floats.",
+                _cut_at_last,
+                page="02 Whole numbers",
+            ),
+            Misconception(
                 "Each step is weighed with the return of its whole episode. For γ = 1 that is "
                 "unbiased as well, but the suspect counts from each step on, and so should you.",
                 _whole_return,
@@ -572,6 +629,18 @@ EXERCISES = [
                 "next one, and the step before it hears too little.",
                 _reset_too_late,
                 page="02 Sixteen games in one array",
+            ),
+            Misconception(
+                "The reward of an episode's last step is lost. The flag cuts off what comes after "
+                "this step, and not what the step itself is paid.",
+                _last_reward_lost,
+                page="02 Sixteen games in one array",
+            ),
+            Misconception(
+                "Two things. Every return weighs every action, as a column [B, 1] times a row [B] "
+                "is a table; and the mean over it divides by the square of the number of steps.",
+                _mean_of_table,
+                page="04 A column of returns",
             ),
             Misconception(
                 "Every return weighs every action: a column [B, 1] times a row [B] is a table.",

@@ -88,6 +88,27 @@ def _mean_of_rows_of_others(G: Floats, end: Flags) -> Floats:
     return others / (len(G) - np.repeat(_lengths(end), _lengths(end)))
 
 
+def _other_rows_over_others(G: Floats, end: Flags) -> Floats:
+    return (np.full(len(G), G.sum()) - G) / (_number(end) - 1)
+
+
+def _table(G: Floats, end: Flags, after: float = 0.0) -> Floats:
+    """Return the baseline as a table [N, T], from returns that are padded to equal lengths.
+
+    An episode that is over has `after` times its last return.
+    """
+    t, last = np.arange(_lengths(end).max()), G[end, None]
+    table = np.where(t < _lengths(end)[:, None], 0.0, after * last)
+    table[_episode(end), _time(end)] = G
+    others: Floats = table.sum(axis=0) - table
+    return others / (len(table) - 1)
+
+
+def _padded_with_the_last(G: Floats, end: Flags) -> Floats:
+    rows: Floats = _table(G, end, after=1.0)[_episode(end), _time(end)]
+    return rows
+
+
 def _of_the_first_returns(G: Floats, end: Flags) -> Floats:
     first = G[_time(end) == 0]
     return np.repeat(_others(first), _lengths(end))
@@ -215,6 +236,26 @@ def _standardized(log_prob: Floats, mask: Flags, reward: Floats) -> float:
     return _weighted((reward - reward.mean()) / reward.std(), log_prob, mask)
 
 
+def _standardized_mean_in_each_answer(log_prob: Floats, mask: Flags, reward: Floats) -> float:
+    return _standardized(log_prob / mask.sum(axis=1, keepdims=True), mask, reward)
+
+
+def _standardized_over_tokens(log_prob: Floats, mask: Flags, reward: Floats) -> float:
+    return _standardized(log_prob, mask, reward) * len(reward) / int(mask.sum())
+
+
+def _sum_of_others_taken_off(log_prob: Floats, mask: Flags, reward: Floats) -> float:
+    return _weighted(reward - (np.full(len(reward), reward.sum()) - reward), log_prob, mask)
+
+
+def _minus_the_answer_before(log_prob: Floats, mask: Flags, reward: Floats) -> float:
+    return _weighted(reward - np.roll(reward, 1), log_prob, mask)
+
+
+def _minus_the_next_answer(log_prob: Floats, mask: Flags, reward: Floats) -> float:
+    return _weighted(reward - np.roll(reward, -1), log_prob, mask)
+
+
 def _one_for_each_answer(log_prob: Floats, mask: Flags, reward: Floats) -> Floats:
     worse = _others(reward) - reward
     products: Floats = worse * (log_prob * mask).sum(axis=1)
@@ -277,6 +318,10 @@ def _without_ratio(ratio: Floats, advantage: Floats, eps: float) -> Floats:
 
 def _without_advantage(ratio: Floats, advantage: Floats, eps: float) -> Floats:
     return np.where(_passes(ratio, advantage, eps), ratio, 0.0)
+
+
+def _only_where_cut(ratio: Floats, advantage: Floats, eps: float) -> Floats:
+    return np.where(_passes(ratio, advantage, eps), 0.0, ratio * advantage)
 
 
 def _yes_or_no(ratio: Floats, advantage: Floats, eps: float) -> Flags:
@@ -391,6 +436,24 @@ EXERCISES = [
                 "That is the mean of all other rows. Compare with the other episodes, and only at "
                 "the same t.",
                 _mean_of_other_rows,
+                page="11 Compared with the others",
+            ),
+            Misconception(
+                "Two things. All other rows are in the sum, and not only those of the other "
+                "episodes at the same t; and their number is not N - 1.",
+                _other_rows_over_others,
+                page="11 Compared with the others",
+            ),
+            Misconception(
+                "An episode that is over goes on counting with its last return. Nothing is still "
+                "to come in it, so it counts as 0.",
+                _padded_with_the_last,
+                page="11 Compared with the others",
+            ),
+            Misconception(
+                "That is a table with a row for each episode. Take out the steps that were played, "
+                "one episode behind the other.",
+                lambda G, end: _table(G, end),
                 page="11 Compared with the others",
             ),
             Misconception(
@@ -518,7 +581,7 @@ EXERCISES = [
         key=_loss,
         points=2,
         cases=[
-            _answers([[-1.0, -2.0], [-3.0, 9.0], [-0.5, -1.5]], [2, 1, 2], [1.0, -0.5, 0.0]),
+            _answers([[-1.0, -2.0], [-2.5, 9.0], [-0.5, -1.5]], [2, 1, 2], [2.0, -0.5, 0.5]),
             _answers([[-1.0, -2.0, 4.0], [-0.5, -0.25, -1.5]], [2, 3], [1.0, 0.0]),
             _answers([[-1.0], [-2.5], [-0.5]], [1, 1, 1], [0.0, 3.0, 1.0]),
             _answers(
@@ -615,9 +678,44 @@ EXERCISES = [
             ),
             Misconception(
                 "The rewards are divided by their standard deviation. That rescales every group "
-                "by its own luck, and nobody asked for it.",
+                "by its own luck, and the task does not ask for it.",
                 _standardized,
                 page="11 What the spread does",
+            ),
+            Misconception(
+                "That is GRPO's advantage and its average over the tokens of each answer. The "
+                "average favors short right answers and long wrong ones.",
+                _standardized_mean_in_each_answer,
+                page="11 Short when right, long when wrong",
+            ),
+            Misconception(
+                "The rewards are divided by their standard deviation, and the sum by the number of "
+                "tokens. Both depend on the answers.",
+                _standardized_over_tokens,
+                page="11 What the spread does",
+            ),
+            Misconception(
+                "The sum of the other rewards is taken off. Take off their mean.",
+                _sum_of_others_taken_off,
+                page="11 RLOO and GRPO",
+            ),
+            Misconception(
+                "Unbiased as well, but each answer is compared with a single other one. Take the "
+                "mean of all N - 1 others, which is less noisy.",
+                _minus_the_answer_before,
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "Unbiased as well, but each answer is compared with one other only. Take the mean "
+                "of all N - 1 others, which is less noisy.",
+                _minus_the_next_answer,
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "This is 0 for every group, as the advantages add up to 0. Multiply each by the "
+                "log-probability of its answer before you add up.",
+                lambda log_prob, mask, reward: 0.0,
+                page="11 RLOO and GRPO",
             ),
             Misconception(
                 "That is one number for each answer. The loss is minus their mean.",
@@ -677,6 +775,11 @@ EXERCISES = [
             Misconception(
                 "It is cut in the right places, but the advantage is missing.",
                 _without_advantage,
+                page="11 The next subclasses",
+            ),
+            Misconception(
+                "That is the weight where it should be 0, and 0 where there should be a weight.",
+                _only_where_cut,
                 page="11 The next subclasses",
             ),
             Misconception(
