@@ -699,8 +699,8 @@ EXERCISES = [
         extremes=[
             Extreme(
                 (np.array([3.5, -0.2]), 3.0, 0.5),
-                "Right except where the valve is hardly ever closed. Its probability is tiny there, "
-                "so nothing may be added to it, and it may not be cut off.",
+                "Right except where the valve is hardly ever closed. That probability is tiny, so "
+                "nothing may be added to it, and it may not be cut off.",
                 page="05 A better score, for free",
             )
         ],
@@ -776,8 +776,8 @@ EXERCISES = [
                 page="05 A better score, for free",
             ),
             Misconception(
-                "Closed, density and probability are taken at mu, and the inner derivative 1 / sigma "
-                "is missing, too.",
+                "Closed, density and probability are taken at mu, and the inner derivative "
+                "1 / sigma is missing, too.",
                 _valve_score(lambda z, s: -_density(z * s) / _probability_above(z * s)),
                 page="05 A better score, for free",
             ),

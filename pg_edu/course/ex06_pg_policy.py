@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from pg_edu.course.records import Case, Exercise, Extreme, Misconception
-from pg_edu.course.shared import normalized_by_earlier_batches
+from pg_edu.course.records import Case, Exercise, Expectation, Extreme, Misconception
+from pg_edu.course.shared import batches_of_arms, normalized_by_earlier_batches
 from pg_edu.stats import RunningMeanStd
 from pg_edu.types import Floats, Ints
 
@@ -242,6 +242,13 @@ def _random_batches(rng: np.random.Generator) -> Case:
     return (batches,)
 
 
+def _all_batches(old: Floats, new: Floats, paid: Floats, draws: int) -> Expectation:
+    """Return what an unbiased estimate has on average over all batches: the exact gradient."""
+    batches = batches_of_arms(old, draws)
+    cases = [(arms, paid[arms], old, new) for arms, _ in batches]
+    return Expectation(cases, [weight for _, weight in batches], new * (paid - new @ paid))
+
+
 EXERCISES = [
     Exercise(
         "06.1",
@@ -435,6 +442,12 @@ EXERCISES = [
                 page="06 The door to PPO",
             ),
         ],
+        expectations=[
+            _all_batches(
+                np.array([0.5, 0.2, 0.3]), np.array([0.1, 0.6, 0.3]), np.array([1.0, -2.0, 4.0]), 2
+            ),
+            _all_batches(np.array([0.25, 0.75]), np.array([0.6, 0.4]), np.array([3.0, 1.5]), 3),
+        ],
         misconceptions=[
             Misconception(
                 "The weights are upside down: an arm that the new policy draws more often than "
@@ -472,20 +485,14 @@ EXERCISES = [
             ),
             Misconception(
                 "The weights are divided by their sum. That makes them tamer, but the estimate "
-                "biased, and the task asks for the plain one.",
+                "biased.",
                 _self_normalized,
                 page="06 The door to PPO",
             ),
             Misconception(
-                "The mean reward is subtracted, but the task asks for an estimate without a "
-                "baseline.",
+                "The mean reward is subtracted, the row's own included. That shrinks the estimate, on "
+                "average by the factor 1 - 1/N.",
                 _with_a_baseline,
-                page="01 A baseline out of the pulls themselves",
-            ),
-            Misconception(
-                "The mean reward of the other rows is subtracted. That is unbiased as well, but "
-                "the task asks for the plain estimate, without a baseline.",
-                _leaving_one_out,
                 page="01 A baseline out of the pulls themselves",
             ),
             Misconception(

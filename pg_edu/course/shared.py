@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pg_edu.course.records import all_draws
 from pg_edu.stats import RunningMeanStd
 from pg_edu.types import Flags, Floats, Ints
 
@@ -59,3 +60,9 @@ def normalized_by_earlier_batches(batches: list[Floats]) -> list[Floats]:
         normalized.append((returns - seen.mean) / np.sqrt(seen.var + 1e-8))
         seen.update(returns)
     return normalized
+
+
+def batches_of_arms(probs: Floats, draws: int) -> list[tuple[Ints, float]]:
+    """Return every batch of `draws` arms, `int [draws]`, with its probability."""
+    batches = [np.array(arms) for arms in all_draws(len(probs), draws)]
+    return [(arms, float(probs[arms].prod())) for arms in batches]

@@ -1,4 +1,4 @@
-"""Several hundred answers, written from the pages alone: wrong ones, and right ones that look odd."""
+"""Several hundred answers written from the pages alone: wrong ones, and odd but right ones."""
 
 from importlib import import_module
 from pathlib import Path

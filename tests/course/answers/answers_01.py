@@ -283,3 +283,9 @@ def _(pi, arms, rewards):
 def _(pi, arms, rewards):
     rewards /= len(arms)
     return rewards @ (np.eye(len(pi))[arms] - pi)
+
+
+@right("01.4", "less the mean of the other rewards: another unbiased estimate")
+def _(pi, arms, rewards):
+    others = (rewards.sum() - rewards) / (len(rewards) - 1)
+    return ((rewards - others)[:, None] * (np.eye(len(pi))[arms] - pi)).mean(axis=0)

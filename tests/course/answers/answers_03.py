@@ -211,7 +211,7 @@ def _(log_prob, returns, end):
     return -np.diff(log_prob.cumsum()[end], prepend=0.0).mean()
 
 
-@right("03.3", "a baseline of 2, settled before any action: another unbiased estimate")
+@wrong("03.3", "a baseline of 2: unbiased, but the task asks for the returns as they are")
 def _(log_prob, returns, end):
     return -(log_prob * (returns - 2)).sum() / end.sum()
 

@@ -327,3 +327,10 @@ def _(batches):
             mean += (x - mean) / count
         returns[:] = (returns - shift) / scale
     return batches
+
+
+@right("06.3", "less the mean of the other rewards: another unbiased estimate")
+def _(arms, rewards, old, new):
+    others = (rewards.sum() - rewards) / (len(rewards) - 1)
+    weights = new[arms] / old[arms] * (rewards - others)
+    return (weights[:, None] * (np.eye(len(new))[arms] - new)).mean(axis=0)

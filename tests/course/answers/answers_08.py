@@ -197,12 +197,12 @@ def _(rew, end, b):
     return np.triu(same) @ rew - b
 
 
-@right("08.4", "half of b, which is as constant as b")
+@wrong("08.4", "half of b: unbiased, but the task asks for b")
 def _(rew, end, b):
     return discounted_returns(rew, end, gamma=1.0) - b / 2
 
 
-@right("08.4", "the whole return of the game at each of its steps, less b")
+@wrong("08.4", "the whole return of the game at each step: not the return from there on")
 def _(rew, end, b):
     game = np.cumsum(end) - end
     return np.bincount(game, weights=rew)[game] - b
@@ -282,7 +282,7 @@ def _(rewards):
     return [[r - (sum(row) - r) / (len(row) - 1) for r in row] for row in np.asarray(rewards)]
 
 
-@right("08.5", "the median of the others: it does not know the answer either")
+@wrong("08.5", "the median of the others: unbiased, but the task asks for the mean")
 def _(rewards):
     others = [np.median(np.delete(rewards, i, axis=1), axis=1) for i in range(rewards.shape[1])]
     return rewards - np.transpose(others)

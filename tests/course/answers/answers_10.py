@@ -185,7 +185,7 @@ def _(log_prob, rewards, end, gamma):
     return (-weighed.sum() / int(end.sum())).requires_grad_()
 
 
-@right("10.3", "ratios that are all 1: the gradient is right, though the number is another one")
+@wrong("10.3", "ratios that are all 1: the gradient is right, but the number is another one")
 def _(log_prob, rewards, end, gamma):
     log = log_prob.sum(dim=1)
     ratio = (log - log.detach()).exp()
@@ -212,7 +212,7 @@ def _(log_prob, rewards, end, gamma):
     return torch.stack(losses).mean()
 
 
-@right("10.3", "the discount that was dropped is put back in")
+@wrong("10.3", "the discount that was dropped is put back in, which the task excludes")
 def _(log_prob, rewards, end, gamma):
     flags = np.asarray(end)
     lengths = np.diff(np.flatnonzero(flags), prepend=-1)
@@ -221,7 +221,7 @@ def _(log_prob, rewards, end, gamma):
     return -(log_prob * weight[:, None]).sum() / len(lengths)
 
 
-@right("10.3", "less the mean return of the other episodes at the same step")
+@wrong("10.3", "a baseline, which the task excludes: the mean of the others at the same step")
 def _(log_prob, rewards, end, gamma):
     G, flags = _returns(rewards, end, gamma).numpy(), np.asarray(end)
     lengths = np.diff(np.flatnonzero(flags), prepend=-1)

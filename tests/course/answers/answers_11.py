@@ -206,14 +206,14 @@ def _(log_prob, mask, reward):
     return -torch.cov(torch.stack([torch.as_tensor(reward).to(answer), answer]))[0, 1]
 
 
-@right("11.3", "with methods that only tensors have")
+@wrong("11.3", "with methods that only tensors have")
 def _(log_prob, mask, reward):
     answer = log_prob.masked_fill(~mask, 0).sum(dim=1)
     others = (reward.sum().unsqueeze(0) - reward) / (reward.numel() - 1)
     return (others - reward).dot(answer).div(reward.numel())
 
 
-@right("11.3", "no comparison at all: unbiased, only noisier")
+@wrong("11.3", "no comparison at all: unbiased, but the task asks for one")
 def _(log_prob, mask, reward):
     return -(reward * (log_prob * mask).sum(1)).mean()
 
