@@ -71,10 +71,6 @@ def _leaving_one_out(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> F
     return _mean(new[arms] / old[arms] * (rewards - others), _score(arms, new))
 
 
-def _one_weight_for_all(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
-    return _mean(np.prod(new[arms] / old[arms]) * rewards, _score(arms, new))
-
-
 def _clipped(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
     rho = np.clip(new[arms] / old[arms], 0.8, 1.2)
     return _mean(rho * rewards, _score(arms, new))
@@ -494,12 +490,6 @@ EXERCISES = [
                 "average by the factor 1 - 1/N.",
                 _with_a_baseline,
                 page="01 A baseline out of the pulls themselves",
-            ),
-            Misconception(
-                "All rows have the same weight, the product of all ratios. But the rows are drawn "
-                "one by one, and each needs only the ratio of its own arm.",
-                _one_weight_for_all,
-                page="06 The door to PPO",
             ),
             Misconception(
                 "The weights are clipped, as in PPO. That keeps the reuse small, but does not "
