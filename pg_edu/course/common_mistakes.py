@@ -68,6 +68,17 @@ def _moved(rows: int) -> Callable[[Floats], Floats]:
     return move
 
 
+def _of_several(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    """Return a change that does not apply to a single number."""
+
+    def changed_array(array: Floats) -> Floats:
+        if array.ndim == 0:
+            raise ValueError("a single number is neither a part nor a mean of several")
+        return change(array)
+
+    return changed_array
+
+
 def _transposed(array: Floats) -> Floats:
     return np.swapaxes(array, -1, -2)
 
@@ -118,12 +129,12 @@ _CHANGES: list[tuple[str, Callable[[Floats], Floats]]] = [
     ("The result was rounded to two decimals.", lambda array: np.round(array, 2)),
     ("The result was rounded to three decimals.", lambda array: np.round(array, 3)),
     ("Negative results were cut to 0.", lambda array: np.maximum(array, 0.0)),
-    ("The largest result was subtracted.", lambda array: array - array.max()),
-    ("The mean of the results was subtracted.", lambda array: array - array.mean()),
-    ("The results were divided by their sum.", lambda array: array / array.sum()),
+    ("The largest result was subtracted.", _of_several(lambda array: array - array.max())),
+    ("The mean of the results was subtracted.", _of_several(lambda array: array - array.mean())),
+    ("The results were divided by their sum.", _of_several(lambda array: array / array.sum())),
     (
         "The results were divided by their standard deviation, after their mean was subtracted.",
-        lambda array: (array - array.mean()) / array.std(),
+        _of_several(lambda array: (array - array.mean()) / array.std()),
     ),
     (
         "The result is a table of all pairs: somewhere an array [B] met one of shape [B, 1].",
@@ -137,7 +148,11 @@ _CHANGES: list[tuple[str, Callable[[Floats], Floats]]] = [
 
 def mistakes_by_a_factor(names: list[str], cases: list[Case], right: Results) -> Iterator[Mistake]:
     """Yield results that are too large or too small by a number that can be read off the case."""
+    seen: list[list[float]] = []
     for words, numbers in _numbers_of(names, cases):
+        if numbers in seen:
+            continue  # Several arguments have as many rows.
+        seen.append(numbers)
         for text, factor in _FACTORS:
             with np.errstate(all="ignore"):
                 factors = [factor(np.float64(number)) for number in numbers]

@@ -21,7 +21,9 @@ def same(found: Any, expected: Any, tolerance: float, floor: float = 0.0) -> boo
         tolerance: the largest accepted error, relative to the expected number.
         floor: an absolute error that is always accepted.
     """
-    if not isinstance(found, np.ndarray | list) or isinstance(expected, Unreadable):
+    if isinstance(found, Unreadable) or isinstance(expected, Unreadable):
+        return bool(found == expected)
+    if not isinstance(found, np.ndarray | list):
         return False
     if isinstance(expected, list):
         items = list(found) if isinstance(found, list) or found.ndim > 0 else []
@@ -51,7 +53,9 @@ def same_value(found: Any, expected: Any, decimals: int | None) -> bool:
     if found.shape != expected.shape:
         return False
     half_a_digit = 0.5 * 10.0**-decimals * (1 + 1e-6)
-    return bool((abs(np.float64(found) - expected) <= half_a_digit).all())
+    with np.errstate(invalid="ignore"):
+        close = abs(np.float64(found) - expected) <= half_a_digit
+    return bool((close | (found == expected)).all())  # The difference of two infinities is NaN.
 
 
 def near(found: Floats, expected: Floats, tolerance: float, floor: float = 0.0) -> Any:

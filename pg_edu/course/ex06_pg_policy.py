@@ -486,8 +486,8 @@ EXERCISES = [
                 page="06 The door to PPO",
             ),
             Misconception(
-                "The mean reward is subtracted, the row's own included. That shrinks the estimate, on "
-                "average by the factor 1 - 1/N.",
+                "The mean reward is subtracted, the row's own included. That shrinks the estimate, "
+                "on average by the factor 1 - 1/N.",
                 _with_a_baseline,
                 page="01 A baseline out of the pulls themselves",
             ),

@@ -247,14 +247,6 @@ def _one_for_each_dimension(log_prob: Tensor, rewards: Ints, end: Flags, gamma: 
     return -(log_prob * G[:, None]).sum(dim=0) / int(end.sum())
 
 
-def _observed(arguments: Case, result: Any) -> dict[str, Any]:
-    """Return the loss and its gradient; that of a loss which does not depend on it is 0."""
-    seen = loss_and_gradient(arguments, result)
-    if seen["its gradient"] is None:
-        seen["its gradient"] = torch.zeros_like(arguments[0])
-    return seen
-
-
 def _given(log_prob: list[list[float]], rewards: list[int], end: Flags, gamma: float) -> Case:
     return torch.tensor(log_prob, requires_grad=True), np.array(rewards), end, gamma
 
@@ -532,7 +524,7 @@ EXERCISES = [
         "10.3",
         key=_key,
         points=3,
-        observe=_observed,
+        observe=loss_and_gradient,
         cases=[
             _given([[-0.5, -2.0], [-1.5, 0.25], [-0.75, -3.0]], [2, -1, 5], flags(1, 0, 1), 0.75),
             _given([[-1.0], [-2.0], [-4.0], [-8.0]], [1, 1, 1, 5], flags(0, 0, 1, 1), 0.5),

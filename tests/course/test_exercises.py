@@ -50,7 +50,8 @@ def fold(record: Exercise, summary: str) -> str:
 def names_of_the_page(notebook: str) -> dict[str, Any]:
     """Return what the cells of a page import and define, without running anything else."""
     names: dict[str, Any] = {}
-    for code in re.findall(r"^```python\n(.*?)^```", page(notebook), re.MULTILINE | re.DOTALL):
+    cells = re.findall(r"^```python\n(.*?)^```", page(notebook), re.MULTILINE | re.DOTALL)
+    for code in cells[1:]:  # The first cell installs the package, with a command of IPython.
         kept = [
             node
             for node in ast.parse(code).body
