@@ -776,8 +776,8 @@ EXERCISES = [
                 page="05 A better score, for free",
             ),
             Misconception(
-                "Closed, density and probability are taken at mu, and the inner derivative "
-                "1 / sigma is missing, too.",
+                "Closed, density and probability are taken at mu, and the inner derivative, "
+                "1 / sigma, is missing, too.",
                 _valve_score(lambda z, s: -_density(z * s) / _probability_above(z * s)),
                 page="05 A better score, for free",
             ),
