@@ -27,6 +27,9 @@ class _Field:
         names = {"x": x, "sin": np.sin}
         return np.array([float(eval(component, names)) for component in self._components])
 
+    def __repr__(self) -> str:
+        return self.__name__
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Field":
         return self  # Compiled formulas cannot be copied, and nothing in here changes.
 
@@ -375,7 +378,7 @@ EXERCISES = [
             ),
             Misconception(
                 "A success takes a tenth of the time, but there are not ten of them for each "
-                "failure: after every episode the next one is drawn anew.",
+                "failure: every new episode is again either, with probability 1/2.",
                 10 / 11,
                 page="07 Which games count?",
             ),
