@@ -27,6 +27,9 @@ class _Field:
         names = {"x": x, "sin": np.sin}
         return np.array([float(eval(component, names)) for component in self._components])
 
+    def __repr__(self) -> str:
+        return self.__name__
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Field":
         return self  # Compiled formulas cannot be copied, and nothing in here changes.
 
@@ -367,7 +370,7 @@ EXERCISES = [
             ),
             Misconception(
                 "A success takes a tenth of the time, but there are not ten of them for each "
-                "failure: after every episode the next one is drawn anew.",
+                "failure: every new episode is again either, with probability 1/2.",
                 10 / 11,
                 page="07 Which games count?",
             ),
@@ -527,7 +530,7 @@ EXERCISES = [
         observe=loss_and_gradient,
         cases=[
             _given([[-0.5, -2.0], [-1.5, 0.25], [-0.75, -3.0]], [2, -1, 5], flags(1, 0, 1), 0.75),
-            _given([[-1.0], [-2.0], [-4.0], [-8.0]], [1, 1, 1, 5], flags(0, 0, 1, 1), 0.5),
+            _given([[-1.0], [-2.0], [-4.0], [-8.0]], [1, 2, 5, -3], flags(0, 0, 1, 1), 0.75),
             _given([[-0.5, -1.5]], [3], flags(1), 0.5),
             _given([[-0.5, -1.0], [-2.0, 0.5], [-1.5, -3.0]], [3, -2, 4], flags(1, 0, 1), 1.0),
         ],

@@ -452,7 +452,7 @@ EXERCISES = [
             ),
             Misconception(
                 "That is a table with a row for each episode. Take out the steps that were played, "
-                "one episode behind the other.",
+                "one episode after the other.",
                 lambda G, end: _table(G, end),
                 page="11 Compared with the others",
             ),
