@@ -21,8 +21,8 @@ def same(found: Any, expected: Any, tolerance: float, floor: float = 0.0) -> boo
         tolerance: the largest accepted error, relative to the expected number.
         floor: an absolute error that is always accepted.
     """
-    if isinstance(found, Unreadable) or isinstance(expected, Unreadable):
-        return bool(found == expected)
+    if isinstance(expected, Unreadable):
+        return isinstance(found, Unreadable) and found == expected
     if not isinstance(found, np.ndarray | list):
         return False
     if isinstance(expected, list):

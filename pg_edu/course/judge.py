@@ -91,7 +91,17 @@ def _judge_function(exercise: Exercise, answer: Any, tried: list[Case]) -> Verdi
     shown = _difference(exercise, found[failed], expected[failed])
     with undisturbed():
         named = diagnosis(exercise, tried, found, expected, failed)
+    if not named and _is_random(exercise, answer, tried[failed]):
+        named = "Called twice with the same arguments, your function gives two results."
     return _verdict(exercise, WRONG, given + shown, named)
+
+
+def _is_random(exercise: Exercise, answer: Any, case: Case) -> bool:
+    """Return whether an answer gives different results for the same arguments."""
+    first, second = (outcomes(answer, [case], exercise.observe)[0] for _ in range(2))
+    if first.problem or second.problem:
+        return False
+    return bool(_differing(exercise, first, second))
 
 
 def _first_failure(exercise: Exercise, found: list[Outcome], expected: list[Outcome]) -> int | None:

@@ -225,6 +225,13 @@ def test_right_results_for_other_arguments_are_named(answer, named):
     assert named in line(answer, FLAGS)
 
 
+def test_an_answer_that_draws_is_told_that_its_results_differ():
+    rng = np.random.default_rng(0)
+    assert line(lambda x: 2 * x + rng.normal(size=len(x))).endswith(
+        "Called twice with the same arguments, your function gives two results."
+    )
+
+
 def test_swapped_arguments_are_named():
     exercise = Exercise(
         "00.5", lambda a, b: a - 2 * b, [], cases=[(np.array([1.0, 5.0]), np.array([2.0, -3.0]))]
@@ -608,6 +615,19 @@ def test_an_endless_loop_is_stopped_and_leaves_nothing_running(answer, capsys):
     assert time.perf_counter() - begin < 2.0
     assert threading.active_count() == before
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_answer_that_imports_a_large_package_gets_more_time(tmp_path, monkeypatch):
+    (tmp_path / "a_large_package.py").write_text("import time\ntime.sleep(1.2 * 1.5)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def imports(x):
+        import a_large_package
+
+        return a_large_package and 2 * x
+
+    assert judge(DOUBLE, imports).correct
+    del sys.modules["a_large_package"]
 
 
 def test_a_call_that_cannot_be_stopped_gets_its_verdict_all_the_same():
