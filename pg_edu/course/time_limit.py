@@ -36,22 +36,29 @@ def finishes_within(seconds: float, work: Callable[[], None]) -> bool:
     """
     # Python 3.11 takes a thread for dead if Ctrl-C interrupts its `join`, so an event is used.
     done = threading.Event()
+    imported = len(sys.modules)
     worker = _started(work, done)
     try:
-        return _waited(seconds, done)
+        return _waited(seconds, done, imported)
     finally:
         # Ctrl-C leads here, too: nothing is left running.
         _stop(worker, done)
 
 
-def _waited(seconds: float, done: threading.Event) -> bool:
-    """Wait until the work is done or its time is up, and return whether it is done."""
+def _waited(seconds: float, done: threading.Event, imported: int) -> bool:
+    """Wait until the work is done or its time is up, and return whether it is done.
+
+    Args:
+        seconds: the time limit, in seconds.
+        done: set when the work is done.
+        imported: the number of modules that were imported before the work began.
+    """
     for _ in range(1 + EXTENSIONS):
-        imported = len(sys.modules)
         if done.wait(seconds):
             return True
         if len(sys.modules) == imported:
             return False
+        imported = len(sys.modules)
     return False
 
 
