@@ -354,7 +354,8 @@ def _lstm_state(state: Any, device: Device) -> tuple[Tensor, Tensor] | None:
             "the state that the last call returned."
         )
     hidden, cell = (
-        torch.as_tensor(state[key], dtype=torch.float32, device=device) for key in ("hidden", "cell")
+        torch.as_tensor(state[key], dtype=torch.float32, device=device)
+        for key in ("hidden", "cell")
     )
     return hidden.transpose(0, 1).contiguous(), cell.transpose(0, 1).contiguous()
 

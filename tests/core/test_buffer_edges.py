@@ -33,7 +33,10 @@ def test_a_row_that_does_not_fit_leaves_the_columns_of_the_info_as_they_are() ->
     bad.obs = 2
     buffer.add(bad)
     assert [np.asarray(name).tolist() for name in buffer.info.name[:2]] == [4, [1, 2]]
-    assert [np.asarray(name).tolist() for name in buffer.buffers[0].obs_info.name[:2]] == [5, [3, 4]]
+    assert [np.asarray(name).tolist() for name in buffer.buffers[0].obs_info.name[:2]] == [
+        5,
+        [3, 4],
+    ]
 
 
 def test_a_warning_that_is_an_error_leaves_the_buffer_as_it_was() -> None:
@@ -43,7 +46,7 @@ def test_a_warning_that_is_an_error_leaves_the_buffer_as_it_was() -> None:
     for _ in range(2):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with pytest.raises(UserWarning, match="0.5 becomes 0"):
+            with pytest.raises(UserWarning, match=r"0\.5 becomes 0"):
                 buffer.add(row(0.5, 4.0, new=3))
     assert repr(buffer) == repr(before)
     added = buffer.add(row(2, 8.0, True))

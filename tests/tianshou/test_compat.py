@@ -32,6 +32,8 @@ from pg_edu.tianshou import (
     SpaceInfo,
     SubprocVectorEnv,
     TensorboardLogger,
+    VectorEnvNormObs,
+    missing,
 )
 from pg_edu.tianshou.highlevel.logger import LoggerFactoryDefault
 from pg_edu.tianshou.utils.logger import tensorboard as logger_module
@@ -207,6 +209,32 @@ def test_importing_a_name_that_neither_library_has_is_the_usual_import_error() -
     assert not hasattr(pg_edu, "pond")
 
 
+@pytest.mark.parametrize("module", ["policy.randomness", "utils.loggings", "exploration2"])
+def test_a_module_whose_name_only_begins_like_a_missing_one_is_not_there(module: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=f"No module named 'pg_edu.tianshou.{module}'"):
+        importlib.import_module(f"pg_edu.tianshou.{module}")
+
+
+@pytest.mark.parametrize("name", ["data", "env", "policy", "utils", "highlevel"])
+def test_a_package_that_is_one_level_down_is_named(name: str) -> None:
+    assert importlib.import_module(f"pg_edu.tianshou.{name}")
+    with pytest.raises(ImportError, match=rf"from pg_edu\.tianshou\.{name} import"):
+        importlib.import_module(f"pg_edu.{name}")
+
+
+def test_the_advice_of_a_module_takes_the_place_of_the_general_one() -> None:
+    general, special = missing.explain_missing("m"), missing.explain_missing("m", {"VAE": "Rest."})
+    for explain, says in ((general, r"m has no VAE\. Use Net"), (special, r"m has no VAE\. Rest")):
+        with pytest.raises(ImportError, match=says):
+            explain("VAE")
+
+
+def test_the_finder_is_installed_once_and_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    missing.install_finder()
+    assert sys.meta_path.count(missing.Finder) == 1
+
+
 @pytest.mark.parametrize(
     ("make_vector", "kind"),
     [
@@ -252,6 +280,43 @@ def test_seed_without_a_number_only_resets_the_environments() -> None:
     assert DummyVectorEnv([make_cartpole] * 2).seed() == [None, None]
 
 
+def test_the_first_seed_of_a_list_seeds_random_actions() -> None:
+    """As one number does, environment 0 being seeded with it either way."""
+    drawn = []
+    for seed in (7, [7, 3], [7, 8]):
+        envs = DummyVectorEnv([make_cartpole] * 2)
+        envs.seed(seed)
+        drawn.append([envs.action_space.sample().tolist() for _ in range(20)])
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+def test_processes_share_memory_unless_told_otherwise() -> None:
+    """The observations are the same; what is given is what Gymnasium gets."""
+    observed = []
+    for make, given in ((SubprocVectorEnv, {}), (SubprocVectorEnv, {"share_memory": False})):
+        envs = make([make_cartpole] * 2, **given)
+        observed.append(envs.reset(seed=3)[0].tolist())
+        assert envs.shared_memory is given.get("share_memory", True)
+        envs.close()
+    assert observed[0] == observed[1]
+    shmem = ShmemVectorEnv([make_cartpole])
+    assert shmem.shared_memory is True
+    shmem.close()
+
+
+def test_the_way_to_start_processes_is_handed_on() -> None:
+    envs = SubprocVectorEnv([make_cartpole], context="fork")
+    assert envs.context == "fork"
+    envs.close()
+
+
+@pytest.mark.parametrize("make_vector", [DummyVectorEnv, SubprocVectorEnv, ShmemVectorEnv])
+def test_every_vector_resets_in_the_step_that_ends_an_episode(make_vector: Any) -> None:
+    envs = make_vector([make_cartpole])
+    assert envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+    envs.close()
+
+
 def test_environments_reset_in_the_step_that_ends_an_episode() -> None:
     """In SAME_STEP mode `info` holds the final observation, and the next first one is returned."""
     envs = DummyVectorEnv([make_cartpole])
@@ -269,6 +334,8 @@ def test_attributes_are_read_from_all_environments_or_from_those_named() -> None
     spec = [spec.max_episode_steps for spec in envs.get_env_attr("spec")]
     assert (spec, envs.env_num) == ([5, 6], 2)
     assert [s.max_episode_steps for s in envs.get_env_attr("spec", 1)] == [6]
+    assert [s.max_episode_steps for s in envs.get_env_attr("spec", 0)] == [5]
+    assert envs.get_env_attr("spec", []) == []
     assert [s.max_episode_steps for s in envs.get_env_attr("spec", [1, 0])] == [6, 5]
 
 
@@ -318,9 +385,14 @@ def test_space_info_of_discrete_actions_that_do_not_start_at_0() -> None:
 
 
 def test_space_info_of_a_vector_describes_one_environment() -> None:
-    assert SpaceInfo.from_env(DummyVectorEnv([make_cartpole] * 2)) == SpaceInfo.from_env(
-        make_cartpole()
-    )
+    one = SpaceInfo.from_env(make_cartpole())
+    envs = DummyVectorEnv([make_cartpole] * 2)
+    assert SpaceInfo.from_env(envs) == SpaceInfo.from_env(VectorEnvNormObs(envs)) == one
+
+
+def test_the_sizes_of_an_image_are_multiplied() -> None:
+    info = SpaceInfo.from_spaces(Discrete(2), Box(0, 1, (4, 3, 5)))
+    assert (info.observation_info.obs_shape, info.observation_info.obs_dim) == ((4, 3, 5), 60)
 
 
 @pytest.mark.parametrize(
@@ -449,6 +521,20 @@ def test_lazy_logger_still_saves_every_checkpoint() -> None:
 def test_a_writer_that_cannot_write_is_refused_at_once() -> None:
     with pytest.raises(TypeError, match=r"'log'.*TensorboardLogger\(SummaryWriter\(log_dir\)\)"):
         TensorboardLogger("log")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["add_scalar", "flush", "close"])
+def test_a_writer_that_lacks_one_method_is_refused_at_once(method: str) -> None:
+    methods = dict.fromkeys({"add_scalar", "flush", "close"} - {method}, print)
+    with pytest.raises(TypeError, match="lacks add_scalar, flush or close"):
+        TensorboardLogger(type("Writer", (), methods)())
+
+
+def test_names_and_arrays_of_nested_statistics_are_kept_on_demand() -> None:
+    data = {"a": {"b": np.ones(2), "c": 1}}
+    assert list(LazyLogger().prepare_dict_for_logging(data)) == ["a/c"]
+    kept = LazyLogger().prepare_dict_for_logging(data, exclude_arrays=False)
+    assert list(kept) == ["a/b", "a/c"]
 
 
 def test_a_missing_tensorboard_is_named_with_the_command_that_installs_it(
