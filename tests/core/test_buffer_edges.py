@@ -1,4 +1,4 @@
-"""Buffers: what an error or a warning leaves behind, views that write, numbers at the edges."""
+"""Buffers: what an error or a warning leaves behind, numbers at the edges."""
 
 import copy
 import warnings
@@ -67,17 +67,6 @@ def test_the_warning_names_the_users_line_and_the_first_value_that_changes() -> 
     assert [w.filename for w in found] == [__file__]
 
 
-def test_a_field_that_changes_is_warned_of_once_for_all_views() -> None:
-    buffer = VectorReplayBuffer(8, 2)
-    buffer.add(rows(1, 2))
-    with pytest.warns(UserWarning):
-        buffer.buffers[0].add(row(0.5))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        buffer.buffers[1].add(row(0.5))
-        buffer.add(Batch(rows(1, 2), obs=np.array([7, 8.5])))
-
-
 @pytest.mark.parametrize("later", [1e-40, 2.0**24 + 1, -np.inf])
 def test_a_value_that_is_next_to_a_float32_needs_no_warning(later: float) -> None:
     """1e-40 is below the smallest normal float32, so fewer of its digits remain."""
@@ -87,30 +76,6 @@ def test_a_value_that_is_next_to_a_float32_needs_no_warning(later: float) -> Non
         warnings.simplefilter("error")
         buffer.add(row(later))
     assert buffer.obs[1] == np.float32(later)
-
-
-# Views that write
-
-
-def test_a_view_takes_over_where_the_episodes_of_another_buffer_begin() -> None:
-    """The other buffer has lost the beginning of its first episode; the next one begins with 4."""
-    source = counted(size=3, steps=5, done=(3,))
-    buffer = VectorReplayBuffer(8, 2)
-    buffer.add(rows(7, 8, done=(7, 8)))
-    view = buffer.buffers[1]
-    assert view.update(source).tolist() == [1, 2, 3]
-    assert view.obs.tolist() == [8, 2, 3, 4]
-    assert view.is_first(np.arange(4)).tolist() == [True, False, False, True]
-    assert np.flatnonzero(buffer.is_first(np.arange(8))).tolist() == [0, 4, 7]
-
-
-def test_a_view_that_is_marked_as_truncated_begins_a_new_episode_of_its_own_only() -> None:
-    buffer = VectorReplayBuffer(6, 2)
-    buffer.add(rows(1, 2))
-    buffer.buffers[1].mark_truncated([0])
-    _, episode_return, length, start = buffer.add(rows(3, 4, done=(3, 4)))
-    assert (episode_return.tolist(), length.tolist()) == ([4.0, 4.0], [2, 1])
-    assert start.tolist() == [0, 4]
 
 
 # Numbers at the edges
@@ -136,20 +101,6 @@ def test_a_complex_reward_is_an_error() -> None:
     assert len(buffer) == 0
 
 
-def test_one_reward_and_one_flag_in_a_list_of_their_own_are_numbers() -> None:
-    buffer = ReplayBuffer(2)
-    added = buffer.add(row(rew=[2.0], done=[True]))
-    assert [array.tolist() for array in added] == [[0], [2.0], [1], [0]]
-    assert buffer.rew.shape == buffer.done.shape == (2,)
-
-
-def test_an_array_of_objects_takes_numbers_too() -> None:
-    buffer = ReplayBuffer(3)
-    for obs in ("a", 3, None):
-        buffer.add(row(obs))
-    assert buffer.obs.tolist() == ["a", 3, None]
-
-
 @pytest.mark.parametrize("key", FIELDS)
 def test_no_field_can_be_replaced(key: str) -> None:
     with pytest.raises(AttributeError, match=f"{key} is a field"):
@@ -165,9 +116,3 @@ def test_the_slot_after_the_last_one_of_a_sub_buffer_is_its_first() -> None:
     buffer = VectorReplayBuffer(6, 2)
     assert buffer.successor(np.arange(6)).tolist() == [1, 2, 0, 4, 5, 3]
     assert buffer.buffers[1].successor(np.arange(3)).tolist() == [1, 2, 0]
-
-
-def test_an_empty_sub_buffer_has_no_unfinished_episode() -> None:
-    buffer = VectorReplayBuffer(6, 3)
-    buffer.add(rows(1), buffer_ids=[1])
-    assert buffer.unfinished_index().tolist() == [2]
