@@ -292,16 +292,15 @@ def test_the_first_seed_of_a_list_seeds_random_actions() -> None:
 
 def test_processes_share_memory_unless_told_otherwise() -> None:
     """The observations are the same; what is given is what Gymnasium gets."""
-    observed = []
-    for make, given in ((SubprocVectorEnv, {}), (SubprocVectorEnv, {"share_memory": False})):
-        envs = make([make_cartpole] * 2, **given)
-        observed.append(envs.reset(seed=3)[0].tolist())
-        assert envs.shared_memory is given.get("share_memory", True)
+    makers = [make_cartpole] * 2
+    shared, separate = SubprocVectorEnv(makers), SubprocVectorEnv(makers, share_memory=False)
+    shmem = ShmemVectorEnv(makers)
+    vectors = (shared, separate, shmem)
+    assert [envs.shared_memory for envs in vectors] == [True, False, True]
+    first, *others = [envs.reset(seed=3)[0].tolist() for envs in vectors]
+    assert others == [first, first]
+    for envs in vectors:
         envs.close()
-    assert observed[0] == observed[1]
-    shmem = ShmemVectorEnv([make_cartpole])
-    assert shmem.shared_memory is True
-    shmem.close()
 
 
 def test_the_way_to_start_processes_is_handed_on() -> None:

@@ -154,7 +154,7 @@ def test_the_spaces_are_those_of_normalized_observations() -> None:
     envs = VectorEnvNormObs(DummyVectorEnv([lambda: gym.make("CartPole-v1")] * 2))
     obs, _ = envs.reset(seed=0)
     single, both = envs.single_observation_space, envs.observation_space
-    assert (single.dtype, both.dtype, obs.dtype) == (np.float32,) * 3
+    assert {np.dtype(x.dtype) for x in (single, both, obs)} == {np.dtype(np.float32)}
     assert (single.shape, both.shape) == ((4,), (2, 4))
     assert single.contains(np.full(4, 9.0, np.float32))
     assert both.contains(np.full((2, 4), 9.0, np.float32)) and both.contains(obs)
