@@ -100,7 +100,18 @@ def test_a_complex_reward_is_an_error() -> None:
     assert len(buffer) == 0
 
 
-STORED = "obs act rew terminated truncated done obs_next info policy obs_info".split()
+STORED = [
+    "obs",
+    "act",
+    "rew",
+    "terminated",
+    "truncated",
+    "done",
+    "obs_next",
+    "info",
+    "policy",
+    "obs_info",
+]
 
 
 @pytest.mark.parametrize("key", STORED)
