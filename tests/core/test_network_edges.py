@@ -146,20 +146,6 @@ def test_recurrent_has_128_units_in_each_hidden_layer_unless_told_otherwise() ->
     assert state.hidden.shape == state.cell.shape == (6, 3, 128)
 
 
-def test_arguments_by_name_come_after_the_width_of_a_norm() -> None:
-    model = MLP(
-        3,
-        hidden_sizes=[4],
-        norm_layer=nn.LayerNorm,
-        norm_args={"eps": 0.25},
-        activation=nn.LeakyReLU,
-        act_args={"negative_slope": 0.5},
-    ).model
-    norm: Any = model[1]
-    slope: Any = model[2]
-    assert (norm.normalized_shape, norm.eps, slope.negative_slope) == ((4,), 0.25, 0.5)
-
-
 @pytest.mark.parametrize(("bound", "warns"), [([1.0, 2.0], 1), ([1.0, 1.0], 0), (1, 0), (0.5, 1)])
 def test_only_a_bound_of_1_needs_no_warning_where_the_mean_is_unbounded(
     bound: Any, warns: int
@@ -174,6 +160,14 @@ def test_only_a_bound_of_1_needs_no_warning_where_the_mean_is_unbounded(
 def test_a_bound_of_the_mean_must_be_finite(bound: Any) -> None:
     with pytest.raises(ValueError, match="one finite number, or one for each of the 2"):
         ActorProb(Net(3, 4), 2, max_action=bound)
+
+
+def test_a_sigma_of_the_observation_is_never_0() -> None:
+    """With an infinite density the log-probability of the mean would be infinite too."""
+    actor = ActorProb(Net(1), 1, conditioned_sigma=True)
+    nn.init.ones_(next(actor.sigma.parameters()))
+    (_, sigma), _ = actor(np.array([[-1e3], [1e3]]))
+    assert sigma.log().flatten().tolist() == pytest.approx([-20.0, 2.0])
 
 
 # Distributions

@@ -35,6 +35,7 @@ from pg_edu.tianshou import (
     VectorEnvNormObs,
     missing,
 )
+from pg_edu.tianshou.highlevel import logger as factory_module
 from pg_edu.tianshou.highlevel.logger import LoggerFactoryDefault
 from pg_edu.tianshou.utils.logger import tensorboard as logger_module
 
@@ -309,13 +310,6 @@ def test_the_way_to_start_processes_is_handed_on() -> None:
     envs.close()
 
 
-@pytest.mark.parametrize("make_vector", [DummyVectorEnv, SubprocVectorEnv, ShmemVectorEnv])
-def test_every_vector_resets_in_the_step_that_ends_an_episode(make_vector: Any) -> None:
-    envs = make_vector([make_cartpole])
-    assert envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
-    envs.close()
-
-
 def test_environments_reset_in_the_step_that_ends_an_episode() -> None:
     """In SAME_STEP mode `info` holds the final observation, and the next first one is returned."""
     envs = DummyVectorEnv([make_cartpole])
@@ -529,13 +523,6 @@ def test_a_writer_that_lacks_one_method_is_refused_at_once(method: str) -> None:
         TensorboardLogger(type("Writer", (), methods)())
 
 
-def test_names_and_arrays_of_nested_statistics_are_kept_on_demand() -> None:
-    data = {"a": {"b": np.ones(2), "c": 1}}
-    assert list(LazyLogger().prepare_dict_for_logging(data)) == ["a/c"]
-    kept = LazyLogger().prepare_dict_for_logging(data, exclude_arrays=False)
-    assert list(kept) == ["a/b", "a/c"]
-
-
 def test_a_missing_tensorboard_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -554,6 +541,30 @@ def test_the_factory_of_loggers_refuses_what_is_not_tensorboard() -> None:
     factory.logger_type = "wandb"
     with pytest.raises(ValueError, match=r"'wandb'.*let its add_scalar call wandb.log"):
         factory.create_logger("log", "name", None)
+
+
+def test_the_factory_makes_a_logger_with_the_default_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A class that keeps its folder and its texts stands for SummaryWriter."""
+
+    class Folder(Recorder):
+        def __init__(self, log_dir: str) -> None:
+            super().__init__()
+            self.log_dir, self.texts = log_dir, list[tuple[str, str]]()
+
+        def add_text(self, tag: str, text: str) -> None:
+            self.texts.append((tag, text))
+
+    monkeypatch.setattr(factory_module, "summary_writer_class", lambda: Folder)
+    logger = LoggerFactoryDefault().create_logger("runs/1", "name", "id", {"lr": 0.1})
+    writer: Any = logger.writer
+    assert writer.log_dir == "runs/1"
+    assert writer.texts == [("args", "{'log_dir': 'runs/1', 'logger_type': 'tensorboard'}")]
+    default = TensorboardLogger(Recorder())
+    names = [name for name in vars(default) if name.endswith(("_interval", "_flush"))]
+    assert len(names) == 6
+    assert [getattr(logger, name) for name in names] == [getattr(default, name) for name in names]
 
 
 @pytest.mark.skipif(find_spec("tensorboard") is None, reason="TensorBoard is not installed")

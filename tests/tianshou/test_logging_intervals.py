@@ -102,12 +102,6 @@ def test_without_a_function_that_saves_there_is_no_checkpoint() -> None:
     assert writer.scalars == [] and logger.restore_data() == (0, 0, 0)
 
 
-@pytest.mark.parametrize("logger", [Written(), TensorboardLogger(Writer())], ids=["base", "board"])
-def test_tests_and_epochs_are_logged_each_time_and_the_others_every_1000_steps(logger: Any) -> None:
-    found = [getattr(logger, f"{kind}_interval") for kind in AXES]
-    assert found == [1000, 1, 1000, 1]
-
-
 @pytest.mark.parametrize("write_flush", [True, False])
 def test_the_writer_is_flushed_after_each_entry_if_wanted_and_closed_at_the_end(
     write_flush: bool,

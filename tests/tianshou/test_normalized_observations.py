@@ -124,24 +124,6 @@ def test_however_an_episode_ends_its_final_observation_is_normalized(truncates: 
     np.testing.assert_allclose(obs[0], [0.75, 1.25], rtol=1e-6)
 
 
-def test_an_end_counts_the_observations_of_the_other_environments_once() -> None:
-    """The oracle is the mean of what the environments gave, one of which ends earlier."""
-
-    class Short(Walk):
-        def step(self, action: Any) -> Any:
-            self.t += 1
-            return self.observe(), 1.0, self.t == 1, False, {}
-
-    inner = SyncVectorEnv([lambda: Walk(0.0), lambda: Short(100.0)], autoreset_mode="SameStep")
-    envs = VectorEnvNormObs(inner)
-    envs.reset()
-    envs.step(np.array([0, 0]))
-    walks = [env.given for env in inner.envs]  # type: ignore[attr-defined]
-    assert [len(given) for given in walks] == [2, 3]
-    assert envs.get_obs_rms().count == 5
-    np.testing.assert_allclose(envs.get_obs_rms().mean, np.concatenate(walks).mean(axis=0))
-
-
 def test_a_seed_reaches_the_environments() -> None:
     makers = [lambda: gym.make("CartPole-v1")] * 2
     plain, envs = DummyVectorEnv(makers), VectorEnvNormObs(DummyVectorEnv(makers), False)
