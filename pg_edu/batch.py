@@ -175,7 +175,8 @@ class Batch:
             return self.__dict__[index]
         if not self.__dict__:
             raise IndexError("Batch: an empty Batch has no rows to index")
-        return map_leaves(lambda leaf: _index(leaf, index), self)
+        rows = _signed(index)
+        return map_leaves(lambda leaf: _index(leaf, rows), self)
 
     def __setitem__(self, index: str | IndexType, value: Any) -> None:
         """Write rows; keys that `value` lacks are set to zero there (None in arrays of objects).
@@ -188,7 +189,7 @@ class Batch:
             return
         rows = _to_value(value)
         _check_assignable(self, rows)
-        _assign(self, index, rows)
+        _assign(self, _signed(index), rows)
 
     def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))
@@ -470,10 +471,17 @@ def _length(value: Any) -> int | None:
     return len(value)
 
 
+def _signed(index: Any) -> Any:
+    """Return unsigned indices as int64; torch would take those of one byte for a mask."""
+    is_unsigned = isinstance(index, np.ndarray) and index.dtype.kind == "u"
+    return index.astype(np.int64) if is_unsigned else index
+
+
 def _index(value: Any, index: Any) -> Any:
     if isinstance(value, Distribution):
         return select_rows(value, index)
-    if isinstance(value, np.ndarray) and isinstance(index, np.ndarray) and index.dtype.kind == "i":
+    has_rows = isinstance(value, np.ndarray) and value.ndim > 0  # take makes a row of a number
+    if has_rows and isinstance(index, np.ndarray) and index.dtype.kind == "i":
         return value.take(index, axis=0)  # the same as value[index], but several times faster
     return value if value is None or isinstance(value, str) else value[index]
 

@@ -10,7 +10,6 @@ so a full sub-buffer overwrites its oldest row. A `ReplayBuffer` is one sub-buff
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -19,7 +18,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from pg_edu.batch import Batch, blank, is_empty, map_leaves, to_numpy
-from pg_edu.checks import positive_integer
+from pg_edu.checks import positive_integer, warn
 from pg_edu.infos import make_fit
 from pg_edu.sub_buffers import Added, SubBuffers
 from pg_edu.types import AnyArray, Flags, Ints, RolloutBatchProtocol
@@ -295,34 +294,44 @@ class ReplayBuffer:
         The values of `batch` have the axes `leading` of [T, N] in front: (), (N,) or (T, N).
         """
         block = self._as_block(batch, leading, valid.shape)
-        for key in INFOS:
-            make_fit(*(_nested(fields, key) for fields in (self._storage, block)))
-        _check_fits(self._storage, block)
+        source = np.flatnonzero(valid)
+        fields = self._fitting(block)
+        self._warn_of_dtypes(fields, block, source)
+        # A row that does not fit, and a warning that is an error, end before anything has changed.
+        vars(self._storage).update(vars(fields))
         _allocate(self._storage, block, rows=len(self._sub_buffers.size) * self.sub_buffer_size)
 
         ids = self._own.start + ids
         index, episode_return, episode_length, start = self._sub_buffers.advance(
             ids, block.rew, block.done, valid
         )
-        source = np.flatnonzero(valid)
-        self._warn_of_dtypes(block, source)
         _write(self._storage, index, block, source)
         offset = self._own.start * self.sub_buffer_size  # where a view begins in the storage
         return index - offset, episode_return, episode_length, start - offset
 
-    def _warn_of_dtypes(self, block: Batch, source: Ints) -> None:
+    def _fitting(self, block: Batch) -> Batch:
+        """Return the stored fields, with infos as objects where those of a block need it."""
+        fields = Batch.of(dict(vars(self._storage)))
+        for key in INFOS:
+            held = map_leaves(lambda leaf: leaf, _nested(fields, key))  # the storage stays as it is
+            make_fit(held, _nested(block, key))
+            if vars(held):
+                fields[key] = held
+        _check_fits(fields, block)
+        return fields
+
+    def _warn_of_dtypes(self, fields: Batch, block: Batch, source: Ints) -> None:
         """Warn once for each field that changes a value because of the dtype of its first one."""
-        for name, held, new in _differing_dtypes(self._storage, block):
+        for name, held, new in _differing_dtypes(fields, block):
             came = new.reshape(-1, *new.shape[2:])[source]
             stored, is_changed = _in_dtype(came, held.dtype)
             if name not in self._warned and is_changed.any():
-                self._warned.add(name)
-                warnings.warn(
+                warn(
                     f"{name}: rows are stored in the dtype of the first one, {held.dtype}, so "
                     f"{came[is_changed][0]} becomes {stored[is_changed][0]}. Give the first row "
-                    f"the dtype {came.dtype}.",
-                    stacklevel=4,
+                    f"the dtype {came.dtype}."
                 )
+                self._warned.add(name)
 
     def _as_block(self, batch: Rows, leading: Leading, shape: tuple[int, ...]) -> Batch:
         """Return the values to store as arrays [T, N, ...], including `done`."""
@@ -571,9 +580,11 @@ def _differing_dtypes(
 ) -> Iterator[tuple[str, AnyArray, AnyArray]]:
     """Yield the name, the stored rows and the new ones of fields where their dtypes differ."""
     for key, new in vars(block).items():
-        held = vars(storage)[key]
+        held = vars(storage).get(key, Batch())
+        if is_empty(held) or is_empty(new):
+            continue
         if isinstance(new, Batch):
-            yield from _differing_dtypes(held, new, f"{path}{key}.") if vars(new) else ()
+            yield from _differing_dtypes(held, new, f"{path}{key}.")
         elif held.dtype != new.dtype and held.dtype != object:
             yield f"{path}{key}", held, new
 

@@ -327,7 +327,8 @@ class Recurrent(nn.Module):
 
         Args:
             obs: one step, [B, O], or L steps of each row, [B, L, O].
-            state: None, or a dict or Batch of "hidden" and "cell", each [B, layer_num, H].
+            state: None, or a dict or Batch of "hidden" and "cell", each [B, layer_num, H], of any
+                dtype.
             info: not used.
         """
         x = torch.as_tensor(obs, dtype=torch.float32, device=self.device)
@@ -337,13 +338,13 @@ class Recurrent(nn.Module):
                 f"steps, but has {list(x.shape)}. state_shape is that of one observation."
             )
         steps = x if x.dim() == 3 else x.unsqueeze(1)
-        y, (hidden, cell) = self.nn(self.fc1(steps), _lstm_state(state))
+        y, (hidden, cell) = self.nn(self.fc1(steps), _lstm_state(state, self.device))
         new_state = {"hidden": hidden.transpose(0, 1), "cell": cell.transpose(0, 1)}
         return self.fc2(y[:, -1]), Batch.of(new_state)
 
 
-def _lstm_state(state: Any) -> tuple[Tensor, Tensor] | None:
-    """Return a state of `Recurrent` as an LSTM takes it, with the rows on axis 1."""
+def _lstm_state(state: Any, device: Device) -> tuple[Tensor, Tensor] | None:
+    """Return a state of `Recurrent` as an LSTM takes it: float32, with the rows on axis 1."""
     if state is None:
         return None
     keys = list(state.keys()) if hasattr(state, "keys") else type(state).__name__
@@ -352,7 +353,10 @@ def _lstm_state(state: Any) -> tuple[Tensor, Tensor] | None:
             f"state must be None, or hold the keys 'hidden' and 'cell', but it holds {keys}. Pass "
             "the state that the last call returned."
         )
-    hidden, cell = torch.as_tensor(state["hidden"]), torch.as_tensor(state["cell"])
+    hidden, cell = (
+        torch.as_tensor(state[key], dtype=torch.float32, device=device)
+        for key in ("hidden", "cell")
+    )
     return hidden.transpose(0, 1).contiguous(), cell.transpose(0, 1).contiguous()
 
 

@@ -58,7 +58,8 @@ def test_the_device_reaches_every_level(in_place: bool) -> None:
         batch = batch.to_torch(device="meta")
     assert {leaf.device.type for leaf in (batch.a, batch.t, batch.b.c)} == {"meta"}
     assert to_torch(np.zeros(2), device="meta").device.type == "meta"
-    assert to_torch({"x": np.zeros(2)}, torch.float16, "meta").x.dtype == torch.float16
+    found = to_torch({"x": np.zeros(2)}, torch.float16, "meta").x
+    assert (found.dtype, found.device.type) == (torch.float16, "meta")
 
 
 def test_to_torch_as_takes_dtype_and_device_of_the_other_tensor() -> None:

@@ -1,5 +1,6 @@
 """Networks and distributions: gradients that must flow, states handed on, thresholds, padding."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 from torch.distributions import Categorical, Independent, Normal, Uniform
 
-from pg_edu import MLP, Actor, ActorProb, Net
+from pg_edu import MLP, Actor, ActorProb, Net, Recurrent
 from pg_edu.distributions import (
     IndependentCategoricals,
     check_distribution,
@@ -94,6 +95,79 @@ def test_the_state_dict_of_a_gaussian_actor_has_sigma_but_not_the_bound() -> Non
     assert "sigma_param" in names and "max_action" not in names
     assert names["sigma_param"].shape == (2, 1)
     assert isinstance(actor.sigma_param, nn.Parameter)
+
+
+ON_META: dict[str, Any] = {
+    "Net": lambda: Net(3, 2, [4], device="meta"),
+    "Actor": lambda: Actor(Net(3, 2, device="meta"), 2, [4], device="meta"),
+    "ActorProb": lambda: ActorProb(Net(3, 2, device="meta"), 2, [4], [1.0, 2.0], "meta"),
+    "ActorProb with a sigma of the observation": lambda: ActorProb(
+        Net(3, 2, device="meta"), 2, [4], 2.0, "meta", conditioned_sigma=True
+    ),
+    "Recurrent": lambda: Recurrent(2, 3, 2, device="meta"),
+}
+
+
+@pytest.mark.parametrize("name", ON_META)
+def test_every_parameter_and_every_bound_is_on_the_device(name: str) -> None:
+    """The device "meta" has no memory, and is on every machine."""
+    net = ON_META[name]()
+    tensors = [*net.parameters(), *net.buffers()]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    (output, *_), _ = net(np.zeros((5, 3)))
+    assert output.device.type == "meta"
+
+
+def test_integers_are_numbers_and_not_states_if_there_is_only_one_state() -> None:
+    net = Net(1, 2)
+    obs = np.array([0, 0, 0])
+    torch.testing.assert_close(net(obs)[0], net(obs[:, None])[0])
+
+
+def test_the_state_of_recurrent_keeps_its_graph() -> None:
+    """The output after the second step depends on the first observation."""
+    net = Recurrent(1, 3, 2, hidden_layer_size=4)
+    first = torch.ones(1, 3, requires_grad=True)
+    output, _ = net(torch.ones(1, 3), net(first)[1])
+    output.sum().backward()
+    assert first.grad is not None and bool((first.grad != 0).all())
+
+
+def test_the_state_of_recurrent_may_have_any_dtype() -> None:
+    net = Recurrent(2, 3, 2, hidden_layer_size=4)
+    obs = np.ones((5, 3))
+    zeros = {key: np.zeros((5, 2, 4), np.float64) for key in ("hidden", "cell")}
+    torch.testing.assert_close(net(obs, zeros)[0], net(obs)[0])
+
+
+def test_recurrent_has_128_units_in_each_hidden_layer_unless_told_otherwise() -> None:
+    net = Recurrent(layer_num=3, state_shape=(2, 2), action_shape=5)
+    _, state = net(np.zeros((6, 4)))
+    assert state.hidden.shape == state.cell.shape == (6, 3, 128)
+
+
+@pytest.mark.parametrize(("bound", "warns"), [([1.0, 2.0], 1), ([1.0, 1.0], 0), (1, 0), (0.5, 1)])
+def test_only_a_bound_of_1_needs_no_warning_where_the_mean_is_unbounded(
+    bound: Any, warns: int
+) -> None:
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        ActorProb(Net(3, 4), 2, max_action=bound, unbounded=True)
+    assert [w.filename for w in found] == [__file__] * warns
+
+
+@pytest.mark.parametrize("bound", [np.inf, -np.inf, np.nan, [1.0, np.inf]])
+def test_a_bound_of_the_mean_must_be_finite(bound: Any) -> None:
+    with pytest.raises(ValueError, match="one finite number, or one for each of the 2"):
+        ActorProb(Net(3, 4), 2, max_action=bound)
+
+
+def test_a_sigma_of_the_observation_is_never_0() -> None:
+    """With an infinite density the log-probability of the mean would be infinite too."""
+    actor = ActorProb(Net(1), 1, conditioned_sigma=True)
+    nn.init.ones_(next(actor.sigma.parameters()))
+    (_, sigma), _ = actor(np.array([[-1e3], [1e3]]))
+    assert sigma.log().flatten().tolist() == pytest.approx([-20.0, 2.0])
 
 
 # Distributions

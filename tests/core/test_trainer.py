@@ -1,6 +1,7 @@
 """The trainer: hooks and tests with scripted returns, and numbers compared with plain loops."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -604,3 +605,106 @@ def test_a_reward_metric_may_map_returns_to_finite_ones() -> None:
         [[1.0]] * 2, [[2.0, math.inf]] * 2, reward_metric=lambda returns: returns.clip(max=4.0)
     )
     assert trainer.run().best_reward == 3.0
+
+
+def test_a_single_episode_is_checked_too() -> None:
+    policy = make_policy(ConstantLogits())
+    collector = Collector(policy, paying(1e308), ReplayBuffer(8))
+    with (
+        np.errstate(over="ignore"),
+        pytest.raises(ValueError, match="mean return of a rollout is inf, and episode 0"),
+    ):
+        collect_and_update(policy, collector, n_episode=1)
+
+
+# What a second run begins with, and what a run leaves behind
+
+
+def test_a_run_after_one_that_stopped_trains_again() -> None:
+    trainer, events = scripted_trainer(
+        [[9.0]] + [[0.0]] * 2, [[0.0], [9.0], [0.0], [0.0]], stop_fn=lambda mean: mean >= 7.0
+    )
+    assert trainer.run().gradient_step == 0
+    assert trainer.run().gradient_step == 2
+    assert events.count("update") == 2
+
+
+def test_the_losses_of_a_run_are_not_smoothed_into_the_next() -> None:
+    trainer, _ = scripted_trainer([[0.0]] * 4, None, losses=[1.0, 3.0, 5.0, 9.0])
+    for expected in (2.0, 7.0):
+        (stats,) = list(trainer)
+        assert stats.training_stat.smoothed_loss == {"loss": expected}
+
+
+def test_a_run_does_not_show_the_return_of_the_one_before(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    trainer, _ = scripted_trainer([[1.5], []], None, step_per_epoch=10, show_progress=True)
+    trainer.run()
+    assert "rew=1.50" in capfd.readouterr().err
+    trainer.run()
+    assert "rew=0.00" in capfd.readouterr().err
+
+
+def test_the_totals_of_an_epoch_are_not_changed_by_later_ones() -> None:
+    trainer, _ = scripted_trainer([[0.0]] * 4, [[1.0], [2.0], [3.0]], max_epoch=2)
+    first, second = list(trainer)
+    found = [
+        (i.train_step, i.best_reward, i.test_step) for i in (first.info_stat, second.info_stat)
+    ]
+    assert found == [(20, 2.0, 20), (40, 3.0, 30)]
+    timing = [stats.info_stat.timing.train_time_update for stats in (first, second)]
+    assert timing == [1.0, 2.0]
+
+
+def test_the_times_of_the_collectors_are_totals_and_not_added_up() -> None:
+    trainer, _ = scripted_trainer([[0.0]] * 4, [[1.0]] * 3, max_epoch=2)
+    trainer.train_collector.collect_time, trainer.test_collector.collect_time = 3.0, 2.0
+    timing = trainer.run().timing
+    assert (timing.train_time_collect, timing.test_time) == (3.0, 2.0)
+    assert timing.train_time == timing.total_time - 2.0
+
+
+def test_the_test_before_the_first_epoch_is_the_best_of_epoch_0(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Its standard deviation is that of its returns themselves: (2 - 1) for the returns 1 and 3."""
+    trainer, _ = scripted_trainer([[0.0]] * 2, [[1.0, 3.0], [-1.0]], verbose=True)
+    info = trainer.run()
+    assert (info.best_reward, info.best_reward_std, trainer.best_epoch) == (2.0, 1.0, 0)
+    assert capfd.readouterr().out.endswith("best_reward: 2.000000 ± 1.000000 in #0\n")
+
+
+def test_without_tests_the_policy_is_saved_once_before_the_first_epoch() -> None:
+    trainer, events = scripted_trainer([[0.0]] * 4, None, max_epoch=2)
+    trainer.run()
+    assert [event for event in events if event in ("save_best", "update")] == [
+        "save_best",
+        *["update"] * 4,
+    ]
+
+
+def test_an_infinite_loss_is_not_smoothed_in() -> None:
+    trainer, _ = scripted_trainer([[0.0]] * 2, None, losses=[4.0, math.inf])
+    (stats,) = list(trainer)
+    assert stats.training_stat.smoothed_loss == {"loss": 4.0}
+
+
+def test_a_logger_gets_the_returns_after_the_reward_metric() -> None:
+    logger = RecordingLogger()
+    trainer, _ = scripted_trainer(
+        [[1.0, 3.0]],
+        [[4.0], [5.0]],
+        step_per_epoch=10,
+        reward_metric=lambda returns: -returns,
+        logger=logger,
+    )
+    trainer.run()
+    logged = [(kind, mean) for kind, _, mean in logger.log if kind in ("train", "test")]
+    assert logged == [("test", -4.0), ("train", -2.0), ("test", -5.0)]
+
+
+def test_a_stop_fn_with_a_test_collector_gives_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scripted_trainer([], [], stop_fn=lambda mean: True)

@@ -32,7 +32,10 @@ from pg_edu.tianshou import (
     SpaceInfo,
     SubprocVectorEnv,
     TensorboardLogger,
+    VectorEnvNormObs,
+    missing,
 )
+from pg_edu.tianshou.highlevel import logger as factory_module
 from pg_edu.tianshou.highlevel.logger import LoggerFactoryDefault
 from pg_edu.tianshou.utils.logger import tensorboard as logger_module
 
@@ -207,6 +210,32 @@ def test_importing_a_name_that_neither_library_has_is_the_usual_import_error() -
     assert not hasattr(pg_edu, "pond")
 
 
+@pytest.mark.parametrize("module", ["policy.randomness", "utils.loggings", "exploration2"])
+def test_a_module_whose_name_only_begins_like_a_missing_one_is_not_there(module: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=f"No module named 'pg_edu.tianshou.{module}'"):
+        importlib.import_module(f"pg_edu.tianshou.{module}")
+
+
+@pytest.mark.parametrize("name", ["data", "env", "policy", "utils", "highlevel"])
+def test_a_package_that_is_one_level_down_is_named(name: str) -> None:
+    assert importlib.import_module(f"pg_edu.tianshou.{name}")
+    with pytest.raises(ImportError, match=rf"from pg_edu\.tianshou\.{name} import"):
+        importlib.import_module(f"pg_edu.{name}")
+
+
+def test_the_advice_of_a_module_takes_the_place_of_the_general_one() -> None:
+    general, special = missing.explain_missing("m"), missing.explain_missing("m", {"VAE": "Rest."})
+    for explain, says in ((general, r"m has no VAE\. Use Net"), (special, r"m has no VAE\. Rest")):
+        with pytest.raises(ImportError, match=says):
+            explain("VAE")
+
+
+def test_the_finder_is_installed_once_and_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    missing.install_finder()
+    assert sys.meta_path.count(missing.Finder) == 1
+
+
 @pytest.mark.parametrize(
     ("make_vector", "kind"),
     [
@@ -252,6 +281,35 @@ def test_seed_without_a_number_only_resets_the_environments() -> None:
     assert DummyVectorEnv([make_cartpole] * 2).seed() == [None, None]
 
 
+def test_the_first_seed_of_a_list_seeds_random_actions() -> None:
+    """As one number does, environment 0 being seeded with it either way."""
+    drawn = []
+    for seed in (7, [7, 3], [7, 8]):
+        envs = DummyVectorEnv([make_cartpole] * 2)
+        envs.seed(seed)
+        drawn.append([envs.action_space.sample().tolist() for _ in range(20)])
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+def test_processes_share_memory_unless_told_otherwise() -> None:
+    """The observations are the same; what is given is what Gymnasium gets."""
+    makers = [make_cartpole] * 2
+    shared, separate = SubprocVectorEnv(makers), SubprocVectorEnv(makers, share_memory=False)
+    shmem = ShmemVectorEnv(makers)
+    vectors = (shared, separate, shmem)
+    assert [envs.shared_memory for envs in vectors] == [True, False, True]
+    first, *others = [envs.reset(seed=3)[0].tolist() for envs in vectors]
+    assert others == [first, first]
+    for envs in vectors:
+        envs.close()
+
+
+def test_the_way_to_start_processes_is_handed_on() -> None:
+    envs = SubprocVectorEnv([make_cartpole], context="fork")
+    assert envs.context == "fork"
+    envs.close()
+
+
 def test_environments_reset_in_the_step_that_ends_an_episode() -> None:
     """In SAME_STEP mode `info` holds the final observation, and the next first one is returned."""
     envs = DummyVectorEnv([make_cartpole])
@@ -269,6 +327,8 @@ def test_attributes_are_read_from_all_environments_or_from_those_named() -> None
     spec = [spec.max_episode_steps for spec in envs.get_env_attr("spec")]
     assert (spec, envs.env_num) == ([5, 6], 2)
     assert [s.max_episode_steps for s in envs.get_env_attr("spec", 1)] == [6]
+    assert [s.max_episode_steps for s in envs.get_env_attr("spec", 0)] == [5]
+    assert envs.get_env_attr("spec", []) == []
     assert [s.max_episode_steps for s in envs.get_env_attr("spec", [1, 0])] == [6, 5]
 
 
@@ -318,9 +378,14 @@ def test_space_info_of_discrete_actions_that_do_not_start_at_0() -> None:
 
 
 def test_space_info_of_a_vector_describes_one_environment() -> None:
-    assert SpaceInfo.from_env(DummyVectorEnv([make_cartpole] * 2)) == SpaceInfo.from_env(
-        make_cartpole()
-    )
+    one = SpaceInfo.from_env(make_cartpole())
+    envs = DummyVectorEnv([make_cartpole] * 2)
+    assert SpaceInfo.from_env(envs) == SpaceInfo.from_env(VectorEnvNormObs(envs)) == one
+
+
+def test_the_sizes_of_an_image_are_multiplied() -> None:
+    info = SpaceInfo.from_spaces(Discrete(2), Box(0, 1, (4, 3, 5)))
+    assert (info.observation_info.obs_shape, info.observation_info.obs_dim) == ((4, 3, 5), 60)
 
 
 @pytest.mark.parametrize(
@@ -451,6 +516,13 @@ def test_a_writer_that_cannot_write_is_refused_at_once() -> None:
         TensorboardLogger("log")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("method", ["add_scalar", "flush", "close"])
+def test_a_writer_that_lacks_one_method_is_refused_at_once(method: str) -> None:
+    methods = dict.fromkeys({"add_scalar", "flush", "close"} - {method}, print)
+    with pytest.raises(TypeError, match="lacks add_scalar, flush or close"):
+        TensorboardLogger(type("Writer", (), methods)())
+
+
 def test_a_missing_tensorboard_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -469,6 +541,30 @@ def test_the_factory_of_loggers_refuses_what_is_not_tensorboard() -> None:
     factory.logger_type = "wandb"
     with pytest.raises(ValueError, match=r"'wandb'.*let its add_scalar call wandb.log"):
         factory.create_logger("log", "name", None)
+
+
+def test_the_factory_makes_a_logger_with_the_default_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A class that keeps its folder and its texts stands for SummaryWriter."""
+
+    class Folder(Recorder):
+        def __init__(self, log_dir: str) -> None:
+            super().__init__()
+            self.log_dir, self.texts = log_dir, list[tuple[str, str]]()
+
+        def add_text(self, tag: str, text: str) -> None:
+            self.texts.append((tag, text))
+
+    monkeypatch.setattr(factory_module, "summary_writer_class", lambda: Folder)
+    logger = LoggerFactoryDefault().create_logger("runs/1", "name", "id", {"lr": 0.1})
+    writer: Any = logger.writer
+    assert writer.log_dir == "runs/1"
+    assert writer.texts == [("args", "{'log_dir': 'runs/1', 'logger_type': 'tensorboard'}")]
+    default = TensorboardLogger(Recorder())
+    names = [name for name in vars(default) if name.endswith(("_interval", "_flush"))]
+    assert len(names) == 6
+    assert [getattr(logger, name) for name in names] == [getattr(default, name) for name in names]
 
 
 @pytest.mark.skipif(find_spec("tensorboard") is None, reason="TensorBoard is not installed")

@@ -79,6 +79,29 @@ def test_checkpoints_are_saved_every_save_interval_epochs() -> None:
     assert logger.restore_data() == (5, 50, 500)
 
 
+def test_a_checkpoint_that_fails_is_tried_again_in_the_next_epoch() -> None:
+    logger = TensorboardLogger(Writer(), save_interval=2)
+    saved: list[int] = []
+
+    def save(epoch: int, env_step: int, gradient_step: int) -> None:
+        if epoch == 1:
+            raise OSError("the disk is full")
+        saved.append(epoch)
+
+    with pytest.raises(OSError, match="full"):
+        logger.save_data(1, 10, 100, save)
+    assert logger.restore_data() == (0, 0, 0)
+    logger.save_data(2, 20, 200, save)
+    assert saved == [2] and logger.restore_data() == (2, 20, 200)
+
+
+def test_without_a_function_that_saves_there_is_no_checkpoint() -> None:
+    writer = Writer()
+    logger = TensorboardLogger(writer)
+    logger.save_data(1, 10, 100)
+    assert writer.scalars == [] and logger.restore_data() == (0, 0, 0)
+
+
 @pytest.mark.parametrize("write_flush", [True, False])
 def test_the_writer_is_flushed_after_each_entry_if_wanted_and_closed_at_the_end(
     write_flush: bool,

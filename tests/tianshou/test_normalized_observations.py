@@ -108,6 +108,40 @@ def test_a_step_counts_its_final_observation_before_the_first_one_of_the_next_ep
         np.testing.assert_allclose(got, (seen[upto - 1] - mean) / np.sqrt(var), rtol=1e-6)
 
 
+@pytest.mark.parametrize("truncates", [False, True])
+def test_however_an_episode_ends_its_final_observation_is_normalized(truncates: bool) -> None:
+    class Ending(Walk):
+        def step(self, action: Any) -> Any:
+            obs, rew, ended, _, info = super().step(action)
+            return obs, rew, ended and not truncates, ended and truncates, info
+
+    envs = VectorEnvNormObs(DummyVectorEnv([lambda: Ending(0.0)]), update_obs_rms=False)
+    envs.set_obs_rms(RunningMeanStd(mean=np.array([2.0, 0.0]), std=np.array([4.0, 20.0])))
+    envs.reset()
+    for _ in range(3):
+        obs, *_, info = envs.step(np.array([0]))
+    np.testing.assert_allclose(info["final_obs"][0], [0.5, 0.8], rtol=1e-6)
+    np.testing.assert_allclose(obs[0], [0.75, 1.25], rtol=1e-6)
+
+
+def test_a_seed_reaches_the_environments() -> None:
+    makers = [lambda: gym.make("CartPole-v1")] * 2
+    plain, envs = DummyVectorEnv(makers), VectorEnvNormObs(DummyVectorEnv(makers), False)
+    envs.set_obs_rms(RunningMeanStd(mean=np.zeros(4), std=np.ones(4)))
+    np.testing.assert_allclose(envs.reset(seed=4)[0], plain.reset(seed=4)[0], rtol=1e-5)
+
+
+def test_the_spaces_are_those_of_normalized_observations() -> None:
+    """CartPole's angles are bounded and have float32, which remains."""
+    envs = VectorEnvNormObs(DummyVectorEnv([lambda: gym.make("CartPole-v1")] * 2))
+    obs, _ = envs.reset(seed=0)
+    single, both = envs.single_observation_space, envs.observation_space
+    assert {np.dtype(x.dtype) for x in (single, both, obs)} == {np.dtype(np.float32)}
+    assert (single.shape, both.shape) == ((4,), (2, 4))
+    assert single.contains(np.full(4, 9.0, np.float32))
+    assert both.contains(np.full((2, 4), 9.0, np.float32)) and both.contains(obs)
+
+
 def test_a_reset_of_some_environments_leaves_the_observations_of_the_others() -> None:
     envs = VectorEnvNormObs(walks(AutoresetMode.DISABLED))
     before, _ = envs.reset()
