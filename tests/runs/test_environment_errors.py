@@ -20,11 +20,13 @@ from pg_edu.runs.config import Config
 from pg_edu.runs.environment_errors import (
     EnvironmentFailed,
     Watched,
+    closed_at_the_end,
     described,
     environment_named,
     place,
     shown,
     time_limit,
+    working_folder_kept,
 )
 from pg_edu.runs.training import evaluate, initial_policy, train
 from tests.runs import faulty_envs
@@ -275,3 +277,91 @@ def test_an_infinite_time_limit_is_none() -> None:
     with time_limit(math.inf):
         make_envs(SMALL, 2).reset(seed=0)
         assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+class Interrupted(Faulty):
+    """An environment in whose code somebody presses Ctrl-C."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__("interrupts" if method == "step" else "fine")
+        self.method = method
+
+    def close(self) -> None:
+        if self.method == "close":
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_a_step_stays_what_it_is() -> None:
+    envs = Watched(gym.vector.SyncVectorEnv([partial(Interrupted, "step")]), "Mine-v0", Interrupted)
+    envs.reset(seed=0)
+    with pytest.raises(KeyboardInterrupt):
+        envs.step(np.zeros(1, int))
+
+
+def test_ctrl_c_while_drawing_or_closing_stays_what_it_is() -> None:
+    with pytest.raises(KeyboardInterrupt), environment_named("X-v0"):
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), closed_at_the_end(Interrupted("close"), "X-v0"):
+        pass
+
+
+@has_alarms
+def test_the_alarm_is_off_after_a_step_that_failed() -> None:
+    """Otherwise it would end a program that goes on with something else."""
+    envs = make_envs(faulty("no_sensor"), 2)
+    with time_limit(30.0):
+        envs.reset(seed=0)
+        with pytest.raises(EnvironmentFailed, match="sensor gone"):
+            envs.step(np.zeros(2, int))
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.fixture
+def lost_folder(tmp_path: Path) -> Iterator[Path]:
+    """Go to a folder that a test may delete, and come back from wherever the test ends."""
+    before = Path.cwd()
+    folder = tmp_path / "lost"
+    folder.mkdir()
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a working folder")
+def test_a_working_folder_that_has_been_deleted_stops_nothing(lost_folder: Path) -> None:
+    lost_folder.rmdir()
+    ran: list[bool] = []
+    with working_folder_kept():
+        ran.append(True)
+    assert ran == [True]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a working folder")
+def test_a_working_folder_that_is_deleted_in_the_block_stops_nothing(lost_folder: Path) -> None:
+    with working_folder_kept():
+        os.chdir(lost_folder.parent)
+        lost_folder.rmdir()
+    assert Path.cwd() == lost_folder.parent
+
+
+def test_an_error_without_a_message_is_its_type() -> None:
+    assert described(KeyError()) == "KeyError"
+    assert described(OSError(" \n")) == "OSError"
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_the_code_of_an_installed_environment_is_its_own(folder: str) -> None:
+    """Some systems install packages in a folder inside of that of Python's library."""
+    inside = os.path.join(os.path.dirname(os.__file__), folder, "their_env", "env.py")
+    code = compile("raise KeyError(3)", inside, "exec")
+    with pytest.raises(KeyError) as caught:
+        exec(code, {})
+    assert place(caught.value) == f" ({shown(inside)}:1)"
+
+
+def test_of_several_environments_the_first_one_that_is_not_finite_is_named() -> None:
+    envs = gym.vector.SyncVectorEnv([partial(Faulty, "infinite")] * 3)
+    watched = Watched(envs, "Mine-v0", Faulty)
+    watched.reset(seed=0)
+    with pytest.raises(EnvironmentFailed, match="environment 0 returned the reward inf"):
+        watched.step(np.zeros(3, int))
