@@ -357,11 +357,3 @@ def test_the_code_of_an_installed_environment_is_its_own(folder: str) -> None:
     with pytest.raises(KeyError) as caught:
         exec(code, {})
     assert place(caught.value) == f" ({shown(inside)}:1)"
-
-
-def test_of_several_environments_the_first_one_that_is_not_finite_is_named() -> None:
-    envs = gym.vector.SyncVectorEnv([partial(Faulty, "infinite")] * 3)
-    watched = Watched(envs, "Mine-v0", Faulty)
-    watched.reset(seed=0)
-    with pytest.raises(EnvironmentFailed, match="environment 0 returned the reward inf"):
-        watched.step(np.zeros(3, int))
