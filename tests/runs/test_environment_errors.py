@@ -357,3 +357,52 @@ def test_the_code_of_an_installed_environment_is_its_own(folder: str) -> None:
     with pytest.raises(KeyError) as caught:
         exec(code, {})
     assert place(caught.value) == f" ({shown(inside)}:1)"
+
+
+class Stuck(Faulty):
+    """An environment that cannot be closed, whatever has happened before."""
+
+    def close(self) -> None:
+        raise OSError("valve stuck")
+
+
+@pytest.mark.parametrize("fault", ["no_sensor", "blind"])
+def test_an_environment_that_has_failed_says_nothing_more_when_it_is_closed(fault: str) -> None:
+    """Otherwise this error would be the one that is shown, instead of the first."""
+    envs = Watched(gym.vector.SyncVectorEnv([partial(Stuck, fault)]), "Mine-v0", Stuck)
+    envs.reset(seed=0)
+    with pytest.raises(EnvironmentFailed, match="failed in step"):
+        envs.step(np.zeros(1, int))
+    envs.close()
+
+
+def test_an_environment_that_has_not_failed_says_when_it_cannot_be_closed() -> None:
+    envs = Watched(gym.vector.SyncVectorEnv([partial(Stuck, "fine")]), "Mine-v0", Stuck)
+    with pytest.raises(EnvironmentFailed, match="Mine-v0 failed in close .*valve stuck"):
+        envs.close()
+
+
+def test_the_line_is_the_last_one_in_the_file_of_the_environment() -> None:
+    class Helped(Faulty):
+        def step(self, action: Any) -> Any:
+            return self.helper()
+
+        def helper(self) -> Any:
+            raise KeyError(3)
+
+    with pytest.raises(KeyError) as caught:
+        Helped("fine").step(0)
+    line = Helped.helper.__code__.co_firstlineno + 1
+    assert place(caught.value, Helped) == f" ({os.path.relpath(__file__)}:{line})"
+
+
+def test_after_an_error_in_the_block_the_environment_is_closed_all_the_same() -> None:
+    closed: list[bool] = []
+
+    class Closes(Faulty):
+        def close(self) -> None:
+            closed.append(True)
+
+    with pytest.raises(KeyError), closed_at_the_end(Closes("fine"), "X-v0"):
+        raise KeyError
+    assert closed == [True]
