@@ -298,9 +298,12 @@ def test_ctrl_c_in_a_step_stays_what_it_is() -> None:
         envs.step(np.zeros(1, int))
 
 
-def test_ctrl_c_while_drawing_or_closing_stays_what_it_is() -> None:
+def test_ctrl_c_while_drawing_stays_what_it_is() -> None:
     with pytest.raises(KeyboardInterrupt), environment_named("X-v0"):
         raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_closing_stays_what_it_is() -> None:
     with pytest.raises(KeyboardInterrupt), closed_at_the_end(Interrupted("close"), "X-v0"):
         pass
 
