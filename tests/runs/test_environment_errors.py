@@ -381,7 +381,7 @@ def test_an_environment_that_has_failed_says_nothing_more_when_it_is_closed(faul
 
 def test_an_environment_that_has_not_failed_says_when_it_cannot_be_closed() -> None:
     envs = Watched(gym.vector.SyncVectorEnv([partial(Stuck, "fine")]), "Mine-v0", Stuck)
-    with pytest.raises(EnvironmentFailed, match="Mine-v0 failed in close .*valve stuck"):
+    with pytest.raises(EnvironmentFailed, match=r"Mine-v0 failed in close .*valve stuck"):
         envs.close()
 
 
