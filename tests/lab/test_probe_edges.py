@@ -4,6 +4,7 @@ The training is replaced by trials that are written down here, so that each test
 """
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ BY_NAME = {each.name: each for each in PROBES}
 
 def trial(**changes):
     """Return the trial of an agent that explores, learns and stays near chance."""
-    usual = {
+    usual: dict[str, Any] = {
         "reached": 2.5,
         "score": 0.0,
         "best_score": 1.0,
