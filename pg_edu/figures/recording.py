@@ -1,5 +1,6 @@
 """Record an episode: what the agent observes, and a picture of every state."""
 
+import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -40,7 +41,7 @@ def record_episode(
         True
     """
     obs, _ = env.reset(seed=seed)
-    observations = [obs]
+    observations = [copy.deepcopy(obs)]  # An environment may write the next one into this array.
     frames = [draw_frame(env, obs)]
     episode_return = 0.0
     done = False
@@ -50,7 +51,7 @@ def record_episode(
         obs, reward, terminated, truncated, _ = env.step(action)
         done = terminated or truncated
         episode_return += float(reward)
-        observations.append(obs)
+        observations.append(copy.deepcopy(obs))
         frames.append(draw_frame(env, obs, action))
 
     return Recording(observations, frames, episode_return)

@@ -56,6 +56,38 @@ def test_where_a_belief_is_half_true_is_computed(name):
     assert PITFALLS[name].half_true().passes
 
 
+@pytest.mark.parametrize(
+    ("name", "nothing"),
+    [
+        ("any baseline", lambda weights, value: [0 * w for w in weights]),
+        ("the auto-reset row", lambda score, rew, end, reset, gamma: np.zeros((1, 3))),
+        ("the forgotten end flag", lambda rew, end, gamma: np.zeros(len(rew))),
+    ],
+)
+def test_an_update_that_is_always_0_has_no_variance_but_fails_the_check(name, nothing):
+    """A check of variance must ask for the right expectation as well."""
+    verdict = PITFALLS[name].check(nothing)
+    assert not verdict.passes
+    assert verdict.figures["variance"] == 0
+
+
+def pushed_down(log_prob, returns):
+    """The right loss, and a term whose gradient lowers the mean in every dimension."""
+    return -(log_prob.sum(dim=1) * returns).mean() - 0.1 * log_prob[0].sum()
+
+
+@pytest.mark.parametrize(
+    ("name", "opposite"),
+    [
+        ("the first n to finish", lambda lengths: lengths.min() + 0 * lengths[:, 0]),
+        ("best of k", lambda results, again: float(results.min())),
+        ("mean over action dimensions", pushed_down),
+    ],
+)
+def test_what_errs_in_the_other_direction_fails_the_check_too(name, opposite):
+    assert not PITFALLS[name].check(opposite).passes
+
+
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_both_versions_are_short_and_take_the_same_arguments(name):
     wrong, right = versions(PITFALLS[name])

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pg_edu.figures import animation, before_after, draw_frame
+from pg_edu.figures.animations import MAX_FRAMES
 
 
 def gray_frames(count: int, size: tuple[int, int] = (120, 50)) -> list[Image.Image]:
@@ -130,3 +131,42 @@ def test_animation_raises_if_there_are_no_frames_of_one_size_or_none_is_allowed(
 ) -> None:
     with pytest.raises(ValueError, match=named):
         animation(frames, max_frames=max_frames)
+
+
+def test_the_caption_of_the_last_step_says_that_the_episode_has_ended() -> None:
+    """The shorter episode has steps 0 to 3; the same caption is below the pictures from 3 on."""
+    pictures = before_after(gray_frames(4), gray_frames(9))
+    captions = [np.asarray(picture)[50:, :120] for picture in pictures]
+    assert not np.array_equal(captions[2], captions[3])
+    for caption in captions[4:]:
+        np.testing.assert_array_equal(caption, captions[3])
+
+
+@pytest.mark.parametrize("heights", [(50, 70), (70, 50)])
+def test_pictures_of_different_heights_are_both_shown_as_a_whole(heights: tuple[int, int]) -> None:
+    left, right = (gray_frames(1, (120, height)) for height in heights)
+    (alone,) = before_after(gray_frames(1, (120, 70)), gray_frames(1, (120, 70)))
+    (picture,) = before_after(left, right)
+    assert picture.size == alone.size
+    column = 60 if heights[0] == 70 else 200
+    np.testing.assert_array_equal(np.asarray(picture)[:, column], np.asarray(alone)[:, column])
+
+
+def test_by_default_an_animation_has_at_most_60_pictures() -> None:
+    """Pillow joins pictures that look alike and adds up how long they are shown."""
+    frames = gray_frames(90)
+    apng: Any = Image.open(io.BytesIO(animation(frames, frame_ms=10, hold_ms=10)))
+    shown = 0
+    for t in range(apng.n_frames):
+        apng.seek(t)
+        shown += apng.info["duration"]
+    assert shown / 10 == MAX_FRAMES == 60
+    assert len(before_after(frames, frames)) == 60
+
+
+def test_colors_that_only_the_last_picture_has_are_kept() -> None:
+    """One palette serves all pictures, so it must be made from the last one, too."""
+    frames = [Image.new("RGB", (20, 20), color) for color in ("black", "gray", "white", "red")]
+    apng: Any = Image.open(io.BytesIO(animation(frames)))
+    apng.seek(3)
+    assert apng.convert("RGB").getpixel((0, 0)) == (255, 0, 0)

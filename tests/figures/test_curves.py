@@ -116,3 +116,37 @@ def test_compare_curves_raises_if_shapes_do_not_fit_or_a_return_is_not_finite(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         compare_curves({"A": (x, returns)})
+
+
+@pytest.mark.parametrize(("points", "marked"), [(40, True), (41, False)])
+def test_a_curve_of_more_than_40_points_has_no_markers(points: int, marked: bool) -> None:
+    (line,) = learning_curve(range(points), range(points)).axes[0].lines
+    assert (line.get_marker() == "o") is marked
+
+
+def test_every_evaluation_is_drawn_however_many_there_are() -> None:
+    names = list("abcde")
+    evaluations: Any = {name: ([1], [n]) for n, name in enumerate(names)}
+    axes = learning_curve([1], [1.0], evaluations=evaluations).axes[0]
+    drawn = {str(line.get_label()): np.asarray(line.get_ydata()).tolist() for line in axes.lines}
+    assert [drawn[f"evaluation, {name}"] for name in names] == [[0], [1], [2], [3], [4]]
+
+
+def test_every_setting_is_drawn_however_many_there_are() -> None:
+    curves = {str(n): ([1, 2], [[1.0, 2.0]]) for n in range(22)}
+    assert len(compare_curves(curves).axes[0].lines) == 22
+
+
+def test_a_target_of_0_is_drawn_like_any_other() -> None:
+    for figure in (
+        learning_curve([1, 2], [-3.0, -1.0], target=0),
+        compare_curves({"A": ([1, 2], [[-3.0, -1.0]])}, target=0),
+    ):
+        lines = {str(line.get_label()): line for line in figure.axes[0].lines}
+        assert np.asarray(lines["target 0"].get_ydata()).tolist() == [0, 0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_comparison_without_settings_shows_the_target() -> None:
+    (line,) = compare_curves({}, target=475).axes[0].lines
+    assert line.get_label() == "target 475"

@@ -1,5 +1,7 @@
 """A recorded episode is the one that Gymnasium runs, with a picture of every state."""
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -36,3 +38,30 @@ def test_observation_changed_by_a_wrapper_is_not_drawn() -> None:
     env = gym.wrappers.NormalizeObservation(gym.make("CartPole-v1"))
     with pytest.raises(CannotDraw, match="a wrapper changes what it observes"):
         record_episode(env, lambda obs: 0, seed=0)
+
+
+def test_a_recording_ends_where_the_environment_truncates_the_episode() -> None:
+    env = gym.make("CartPole-v1", max_episode_steps=5)
+    recording = record_episode(env, lambda obs: int(obs[2] > 0), seed=5)
+    assert len(recording.observations) == len(recording.frames) == 6
+    assert recording.episode_return == 5
+
+
+def test_the_observations_of_an_environment_that_reuses_its_array_are_kept() -> None:
+    class Reuses(RenderingEnv):
+        observation_space = gym.spaces.Box(0, 9, (1,))  # type: ignore[assignment]
+
+        def __init__(self) -> None:
+            super().__init__(np.zeros((4, 4, 3), np.uint8))
+            self.count = np.zeros(1, np.float32)
+
+        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+            self.count[:] = 0
+            return self.count, {}
+
+        def step(self, action: int) -> Any:
+            self.count += 1
+            return self.count, 0.5, False, False, {}
+
+    recording = record_episode(Reuses(), lambda obs: 0, seed=0, max_steps=3)
+    assert [float(obs[0]) for obs in recording.observations] == [0, 1, 2, 3]

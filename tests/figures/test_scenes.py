@@ -164,3 +164,27 @@ def test_large_pictures_are_reduced_to_the_width_of_a_frame() -> None:
 def test_error_says_why_an_environment_has_no_picture(env: Any, reason: str) -> None:
     with pytest.raises(CannotDraw, match=reason):
         draw_frame(env, 0)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "obs", "idle", "weak"),
+    [
+        ("Acrobot-v1", [1, 0, 1, 0, 0, 0], 1, 1.04),
+        ("Pendulum-v1", [-1, 0, 0], [0.0], [0.08]),
+        ("MountainCarContinuous-v0", [-np.pi / 6, 0], [0.0], [-0.04]),
+    ],
+)
+def test_an_action_that_hardly_pushes_has_no_arrow(
+    env_id: str, obs: list[float], idle: Any, weak: Any
+) -> None:
+    """An arrow of length 0 has no direction, and one of a twentieth would be only its head."""
+    without = draw_frame(env_id, obs).tobytes()
+    assert draw_frame(env_id, obs, idle).tobytes() == without
+    assert draw_frame(env_id, obs, weak).tobytes() == without
+
+
+def test_a_gray_picture_becomes_one_in_color() -> None:
+    pixels = np.arange(60 * 80, dtype=np.uint8).reshape(60, 80)
+    picture = draw_frame(RenderingEnv(pixels))
+    assert picture.mode == "RGB"
+    np.testing.assert_array_equal(np.asarray(picture), np.repeat(pixels[..., None], 3, axis=-1))

@@ -67,3 +67,7 @@ def test_timeline_names_the_shapes_that_do_not_fit(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         draw_timeline(Figure().add_subplot(), lengths, counted)
+
+
+def test_where_collecting_stops_at_once_nothing_is_drawn() -> None:
+    assert bars(stop=0) == set()

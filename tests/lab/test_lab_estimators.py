@@ -204,6 +204,13 @@ def test_an_episode_that_is_cut_loses_its_later_rewards():
     assert [e.terminated for e in cut([short, long], 5)] == [True, True]
 
 
+def test_an_episode_that_begins_where_the_others_are_cut_is_left_out():
+    """Episodes of 1 and 4 steps fill five steps, so the third one has none."""
+    short, long = stop_or_go().episodes()[1]
+    assert [len(e) for e in cut([short, long, short], 5)] == [1, 4]
+    assert [len(e) for e in cut([short, short], 1)] == [1]
+
+
 def test_cutting_many_episodes_has_the_distribution_of_the_windows():
     """`cut` of as many episodes as there are steps, against `windows`."""
 
@@ -426,6 +433,33 @@ def test_only_the_last_episode_of_a_batch_may_be_unfinished():
     for _, batch in list(mdp.windows(4))[::7]:
         both = [*batch, *batch]
         np.testing.assert_allclose(step(both), mean_step_by_step(both, 1.0), atol=1e-6)
+
+
+def test_the_flags_in_the_buffer_are_those_of_the_episodes():
+    """A terminated, a truncated and an unfinished episode: only the last step is not done."""
+    seen = []
+
+    class Looks(PGPolicy):
+        def process_fn(self, batch, buffer, indices):
+            seen.append((batch.terminated.tolist(), batch.truncated.tolist()))
+            return super().process_fn(batch, buffer, indices)
+
+    short, long = stop_or_go().episodes()[1]
+    unfinished = replace(short, terminated=False)
+    step = pgpolicy_step(Looks)
+    step([short, replace(short, terminated=False, truncated=True), unfinished])
+    step([long, unfinished, unfinished])
+    assert seen[0] == ([True, False, False], [False, True, False])
+    assert seen[1] == ([False] * 3 + [True, False, False], [False] * 4 + [True, False])
+
+
+def test_a_second_step_on_the_batch_is_added_to_the_first():
+    """repeat = 2: the second gradient is that of the same rows at the logits after the first."""
+    batch = BANDIT.episodes()[1]
+    first = mean_step_by_step(batch, 1.0)
+    moved = [replace(e, logits=BANDIT.logits + first) for e in batch]
+    expected = first + mean_step_by_step(moved, 1.0)
+    np.testing.assert_allclose(pgpolicy_step(repeat=2)(batch), expected, atol=1e-6)
 
 
 def test_parameter_step_restores_the_parameters_of_a_module():

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pg_edu.lab.exact.budget import Settings, budget
+from pg_edu.lab.exact import budget as budget_module
+from pg_edu.lab.exact import mdp as mdp_module
+from pg_edu.lab.exact.budget import Settings, batches, budget, update
 from pg_edu.lab.exact.mdp import MDP, softmax
-from pg_edu.lab.exact.tasks import bandit, stop_or_go
+from pg_edu.lab.exact.tasks import bandit, coins, stop_or_go
 
 COIN: dict[str, Any] = {
     "start": [1.0],
@@ -154,3 +156,85 @@ def test_the_parts_of_a_divisor_and_of_a_normalizer_do_not_depend_on_what_comes_
         np.testing.assert_allclose(everything[name], alone, atol=1e-12)
     without = budget(stop_or_go(), replace(settings, baseline=None)).parts["normalizer"]
     np.testing.assert_allclose(everything["normalizer"], without, atol=1e-12)
+
+
+# What an MDP hands on, lists and refuses.
+
+
+def test_an_mdp_that_restarts_keeps_its_discount_factor():
+    """Each toss pays 1/2 on average and another one follows forever: 1/2 / (1 - .9) = 5."""
+    assert MDP(**COIN, gamma=0.9).restarting().J() == pytest.approx(5.0, rel=1e-12)
+
+
+def test_exactly_as_many_episodes_as_allowed_are_enumerated(monkeypatch):
+    monkeypatch.setattr(mdp_module, "MOST_EPISODES", 8)
+    assert len(coins(3).episodes()[1]) == 8
+    with pytest.raises(ValueError, match="more than 8 episodes"):
+        coins(4).episodes()
+
+
+def test_an_episode_that_cannot_occur_is_not_listed():
+    """Every pull of an arm ends the episode, so that none is left for the limit to cut."""
+    probability, episodes = replace(bandit([1.0, 3.0]), limit=1).episodes()
+    assert probability.tolist() == [0.5, 0.5]
+    assert [e.terminated for e in episodes] == [True, True]
+
+
+@pytest.mark.parametrize("leave", [0.1, 1e-4])
+def test_a_chain_that_mixes_slowly_has_one_average_reward(leave):
+    """It is in each of its two states half of the time, however rarely it leaves one."""
+    stay = 1 - leave
+    mdp = MDP([1, 0], [[[stay, leave]], [[leave, stay]]], [[0.0], [1.0]], [[0.0], [0.0]])
+    assert mdp.J("average") == pytest.approx(0.5, rel=1e-9)
+
+
+@pytest.mark.parametrize("end", [1e-3, 1e-7])
+def test_an_end_that_is_rare_and_several_states_away_is_still_an_end(end):
+    """Only the last of five states can end the episode; the first four take a step each."""
+    transition = np.diag(np.ones(4), k=1)[:, None]
+    transition[4, 0, 4] = 1 - end
+    mdp = MDP([1, 0, 0, 0, 0], transition, np.ones((5, 1)), np.zeros((5, 1)))
+    assert mdp.J() == pytest.approx(4 + 1 / end, rel=1e-6)
+
+
+# Budgets at their limits.
+
+
+def test_exactly_as_many_batches_and_windows_as_allowed_are_enumerated(monkeypatch):
+    """Two environments with two arms make three multisets; a window of three steps, eight."""
+    arms = bandit([0.0, 1.0])
+    monkeypatch.setattr(budget_module, "MOST_BATCHES", 3)
+    assert len(list(batches(arms, Settings(episodes=2)))) == 3
+    monkeypatch.setattr(budget_module, "MOST_BATCHES", 8)
+    assert len(list(batches(arms, Settings(window=3)))) == 8
+    with pytest.raises(ValueError, match="more than 8 windows"):
+        list(batches(arms, Settings(window=4)))
+
+
+def test_a_running_mean_that_grows_forever_raises():
+    """Every episode is cut and gamma is 1: each bootstrap adds the whole mean once more."""
+    endless = MDP([1.0], [[[1.0], [1.0]]], [[0.0, 1.0]], [[0.0, 0.0]], limit=3)
+    with pytest.raises(ValueError, match="the running mean never settles"):
+        budget(endless, Settings(normalizer="running"))
+
+
+def test_a_budget_of_nothing_is_a_table_of_zeros():
+    lines = str(budget(bandit([0.0, 0.0]), Settings())).splitlines()
+    assert {line.split()[1] for line in lines[1:]} == {"0.000"}
+
+
+def test_the_deviation_of_weights_minus_a_value_by_time_is_that_of_an_infinite_batch():
+    """Two fair coins with a limit of two steps: V(0) = 1, V(1) = 1/2.
+
+    The weights G - V are -1, 0, 0, 1 at the first step and -1/2, 1/2 at the second, so their mean
+    square is (1/2 + 1/4) / 2. A batch of one episode is standardized by its own deviation, and then
+    multiplied by the root of this.
+    """
+    task = replace(coins(2), limit=2)
+    settings = Settings(normalizer="batch", baseline="value")
+    _, (none, *_) = task.episodes()
+    assert none.rew.tolist() == [0.0, 0.0]
+    found = update(task, settings)([none])
+    # Its weights are -1 and -1/2: standardized, -1 and 1. The score of tails is (1/2, -1/2).
+    size = np.sqrt(3 / 8) / 2
+    np.testing.assert_allclose(found, [[-size, size], [size, -size]], rtol=1e-6)

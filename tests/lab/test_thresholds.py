@@ -6,13 +6,21 @@ from scipy import stats
 
 from pg_edu.lab.exact.estimators import (
     RIGHT,
+    WRONG,
     reward_to_go,
     standardized_per_batch,
     standardized_per_episode,
     sum_per_episode,
 )
 from pg_edu.lab.exact.judge import Judgment, gaussian_expectation, judge
-from pg_edu.lab.exact.laws import _t_test, laws, sampled_laws
+from pg_edu.lab.exact.laws import (
+    _proportional,
+    _t_test,
+    laws,
+    sampled_laws,
+    with_return_shift,
+    with_reward_scale,
+)
 from pg_edu.lab.exact.tasks import bandit, stop_or_go
 
 # The judge.
@@ -287,3 +295,58 @@ def test_standardized_weights_use_mean_and_standard_deviation_plus_1e_minus_8():
     np.testing.assert_allclose(found, np.array([-1, -1, 2]) / np.sqrt(2), rtol=1e-7)
     (tiny,) = standardized_per_batch([np.array([0.0, 2e-8])])
     np.testing.assert_allclose(tiny, [-0.5, 0.5], rtol=1e-7)
+
+
+# Arrays that are reused, and arguments at their ends.
+
+
+def test_an_estimator_may_write_every_estimate_into_the_same_array():
+    """torch does so with a gradient that is set to 0 in place."""
+    task = bandit([1.0, 0.0, 5.0], [0.5, -0.3, 0.1])
+    out = np.zeros((1, 3))
+
+    def reuses(batch):
+        out[:] = RIGHT["reward-to-go"](batch)
+        return out
+
+    found = judge(reuses, task.batches(2), task.gradient())
+    fresh = judge(RIGHT["reward-to-go"], task.batches(2), task.gradient())
+    np.testing.assert_array_equal(found.expectation, fresh.expectation)
+    np.testing.assert_array_equal(found.covariance, fresh.covariance)
+    assert laws(reuses, tasks={"arms": task}, sizes=(1, 2)).broken == ()
+
+
+def test_the_allowed_bias_depends_on_the_length_of_the_truth_and_not_on_its_sign():
+    assert judgment([-1e4, 0.0], [0.0, 5e-9]).unbiased
+    assert not judgment([-1e4, 0.0], [0.0, 2e-8]).unbiased
+
+
+def test_shifting_and_scaling_leave_the_episode_as_it_was():
+    _, (episode, *_) = stop_or_go().episodes()
+    before = episode.rew.copy()
+    with_return_shift(episode, 10.0, 0.5)
+    with_reward_scale(episode, 3.0)
+    np.testing.assert_array_equal(episode.rew, before)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2,), (0, 2), (-1, 2)])
+def test_the_laws_need_two_different_sizes_of_at_least_one(sizes):
+    with pytest.raises(ValueError, match="at least two numbers of episodes"):
+        laws(RIGHT["reward-to-go"], sizes=sizes)
+    with pytest.raises(ValueError, match="at least two numbers of episodes"):
+        sampled_laws(lambda batch: np.zeros(1), lambda n: [Rewards(1.0)] * n, sizes=sizes)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["own mean per time", "[B, 1] * [B]", "mean over steps"])
+def test_the_usual_cause_does_not_depend_on_the_order_of_the_sizes(name):
+    """On a bandit, 1 - 1/N is 0 for N = 1, which says nothing about the other sizes."""
+    rising, falling = (laws(WRONG[name], sizes=sizes) for sizes in ((1, 2), (2, 1)))
+    assert rising.broken == falling.broken != ()
+    assert rising.meaning == falling.meaning
+
+
+def test_an_estimate_of_0_has_no_usual_cause_on_a_bandit():
+    """0 is proportional to everything, so it must not be taken for one of the patterns."""
+    assert not _proportional([np.zeros(3), np.zeros(3)], [1.0, 0.5])
+    assert not _proportional([], [1.0, 0.5])

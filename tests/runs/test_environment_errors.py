@@ -20,11 +20,13 @@ from pg_edu.runs.config import Config
 from pg_edu.runs.environment_errors import (
     EnvironmentFailed,
     Watched,
+    closed_at_the_end,
     described,
     environment_named,
     place,
     shown,
     time_limit,
+    working_folder_kept,
 )
 from pg_edu.runs.training import evaluate, initial_policy, train
 from tests.runs import faulty_envs
@@ -275,3 +277,135 @@ def test_an_infinite_time_limit_is_none() -> None:
     with time_limit(math.inf):
         make_envs(SMALL, 2).reset(seed=0)
         assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+class Interrupted(Faulty):
+    """An environment in whose code somebody presses Ctrl-C."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__("interrupts" if method == "step" else "fine")
+        self.method = method
+
+    def close(self) -> None:
+        if self.method == "close":
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_a_step_stays_what_it_is() -> None:
+    envs = Watched(gym.vector.SyncVectorEnv([partial(Interrupted, "step")]), "Mine-v0", Interrupted)
+    envs.reset(seed=0)
+    with pytest.raises(KeyboardInterrupt):
+        envs.step(np.zeros(1, int))
+
+
+def test_ctrl_c_while_drawing_stays_what_it_is() -> None:
+    with pytest.raises(KeyboardInterrupt), environment_named("X-v0"):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_closing_stays_what_it_is() -> None:
+    with pytest.raises(KeyboardInterrupt), closed_at_the_end(Interrupted("close"), "X-v0"):
+        pass
+
+
+@has_alarms
+def test_the_alarm_is_off_after_a_step_that_failed() -> None:
+    """Otherwise it would end a program that goes on with something else."""
+    envs = make_envs(faulty("no_sensor"), 2)
+    with time_limit(30.0):
+        envs.reset(seed=0)
+        with pytest.raises(EnvironmentFailed, match="sensor gone"):
+            envs.step(np.zeros(2, int))
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.fixture
+def lost_folder(tmp_path: Path) -> Iterator[Path]:
+    """Go to a folder that a test may delete, and come back from wherever the test ends."""
+    before = Path.cwd()
+    folder = tmp_path / "lost"
+    folder.mkdir()
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a working folder")
+def test_a_working_folder_that_has_been_deleted_stops_nothing(lost_folder: Path) -> None:
+    lost_folder.rmdir()
+    ran: list[bool] = []
+    with working_folder_kept():
+        ran.append(True)
+    assert ran == [True]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a working folder")
+def test_a_working_folder_that_is_deleted_in_the_block_stops_nothing(lost_folder: Path) -> None:
+    with working_folder_kept():
+        os.chdir(lost_folder.parent)
+        lost_folder.rmdir()
+    assert Path.cwd() == lost_folder.parent
+
+
+def test_an_error_without_a_message_is_its_type() -> None:
+    assert described(KeyError()) == "KeyError"
+    assert described(OSError(" \n")) == "OSError"
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_the_code_of_an_installed_environment_is_its_own(folder: str) -> None:
+    """Some systems install packages in a folder inside of that of Python's library."""
+    inside = os.path.join(os.path.dirname(os.__file__), folder, "their_env", "env.py")
+    code = compile("raise KeyError(3)", inside, "exec")
+    with pytest.raises(KeyError) as caught:
+        exec(code, {})
+    assert place(caught.value) == f" ({shown(inside)}:1)"
+
+
+class Stuck(Faulty):
+    """An environment that cannot be closed, whatever has happened before."""
+
+    def close(self) -> None:
+        raise OSError("valve stuck")
+
+
+@pytest.mark.parametrize("fault", ["no_sensor", "blind"])
+def test_an_environment_that_has_failed_says_nothing_more_when_it_is_closed(fault: str) -> None:
+    """Otherwise this error would be the one that is shown, instead of the first."""
+    envs = Watched(gym.vector.SyncVectorEnv([partial(Stuck, fault)]), "Mine-v0", Stuck)
+    envs.reset(seed=0)
+    with pytest.raises(EnvironmentFailed, match="failed in step"):
+        envs.step(np.zeros(1, int))
+    envs.close()
+
+
+def test_an_environment_that_has_not_failed_says_when_it_cannot_be_closed() -> None:
+    envs = Watched(gym.vector.SyncVectorEnv([partial(Stuck, "fine")]), "Mine-v0", Stuck)
+    with pytest.raises(EnvironmentFailed, match=r"Mine-v0 failed in close .*valve stuck"):
+        envs.close()
+
+
+def test_the_line_is_the_last_one_in_the_file_of_the_environment() -> None:
+    class Helped(Faulty):
+        def step(self, action: Any) -> Any:
+            return self.helper()
+
+        def helper(self) -> Any:
+            raise KeyError(3)
+
+    with pytest.raises(KeyError) as caught:
+        Helped("fine").step(0)
+    line = Helped.helper.__code__.co_firstlineno + 1
+    assert place(caught.value, Helped) == f" ({os.path.relpath(__file__)}:{line})"
+
+
+def test_after_an_error_in_the_block_the_environment_is_closed_all_the_same() -> None:
+    closed: list[bool] = []
+
+    class Closes(Faulty):
+        def close(self) -> None:
+            closed.append(True)
+
+    with pytest.raises(KeyError), closed_at_the_end(Closes("fine"), "X-v0"):
+        raise KeyError
+    assert closed == [True]

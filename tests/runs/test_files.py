@@ -243,3 +243,85 @@ def test_without_a_stderr_nothing_is_said_of_missing_locks(
     with claimed(tmp_path):
         pass
     assert capsys.readouterr().out == ""
+
+
+def test_a_table_keeps_letters_of_every_language(tmp_path: Path) -> None:
+    write_table(tmp_path / "table.csv", ["γ", "name"], [[0.5, "Grüße 日本"]])
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8") == "γ,name\n0.5,Grüße 日本\n"
+
+
+def test_what_another_process_writes_in_a_folder_inside_stays(tmp_path: Path) -> None:
+    """A run in a folder of its own inside of this one may be writing at this moment."""
+    inside = tmp_path / "run" / f"checkpoint.pt.0a1b2c3d{PART}"
+    inside.parent.mkdir()
+    inside.touch()
+    with claimed(tmp_path):
+        assert inside.exists()
+
+
+def test_a_rest_that_somebody_removes_first_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / f"gone{PART}"
+    monkeypatch.setattr(Path, "glob", lambda *_: [gone])
+    with claimed(tmp_path):
+        pass
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return a list that gets every file which is opened by its path."""
+    files_opened: list[Any] = []
+    usual = Path.open
+
+    def open_and_keep(path: Path, *args: Any) -> Any:
+        files_opened.append(usual(path, *args))
+        return files_opened[-1]
+
+    monkeypatch.setattr(Path, "open", open_and_keep)
+    return files_opened
+
+
+def test_a_folder_in_use_leaves_no_file_open(tmp_path: Path, opened: list[Any]) -> None:
+    """Somebody who asks for it again and again would run out of files."""
+    with claimed(tmp_path):
+        with pytest.raises(ValueError, match="is in use"), claimed(tmp_path):
+            pass
+        assert [file.closed for file in opened] == [False, True]
+    assert opened[0].closed
+
+
+def test_a_lock_file_that_was_removed_is_not_left_open(
+    tmp_path: Path, opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = files._lock_of_the_system
+
+    def remove_the_first(descriptor: int) -> None:
+        if len(opened) == 1:
+            (tmp_path / LOCK).unlink()
+            (tmp_path / LOCK).touch()
+        lock(descriptor)
+
+    monkeypatch.setattr(files, "_lock_of_the_system", remove_the_first)
+    with claimed(tmp_path):
+        assert [file.closed for file in opened] == [True, False]
+
+
+def test_a_new_folder_that_an_error_leaves_empty_is_removed_too(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), claimed(tmp_path / "a/b"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_that_is_interrupted_leaves_the_old_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        write_file(tmp_path / "file", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "old"

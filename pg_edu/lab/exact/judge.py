@@ -117,7 +117,7 @@ def _estimate(estimator: Estimator, batch: Episodes, shape: tuple[int, ...]) -> 
             f"the estimator must give finite numbers of shape {shape}, the truth's, but "
             f"for episodes of lengths {lengths} it gave {value.shape}: {value}."
         )
-    return value.ravel()
+    return value.flatten()  # This is a copy, because an estimator may reuse its array.
 
 
 def cosine(x: ArrayLike, y: ArrayLike) -> float:

@@ -410,9 +410,12 @@ def _meaning(findings: Sequence[Finding], sizes: Sequence[int], bandit_means: li
 
 
 def _proportional(means: list[Floats], factors: list[float]) -> bool:
-    if not means or float(np.linalg.norm(means[-1])) == 0:
+    if not means:
         return False
-    pattern = np.outer(factors, means[-1]) / factors[-1]
+    largest = int(np.argmax(factors))  # Another factor may be 0: that is 1 - 1/N for N = 1.
+    if float(np.linalg.norm(means[largest])) == 0:
+        return False
+    pattern = np.outer(factors, means[largest]) / factors[largest]
     return np.allclose(np.array(means), pattern, atol=1e-6)
 
 
