@@ -18,7 +18,7 @@ HEADING = re.compile(
 
 @dataclass(frozen=True)
 class Card:
-    """What an exercise asks for.
+    """The card of an exercise: what it asks for, and nothing of its answer.
 
     Args:
         number: such as "02.1".

@@ -9,6 +9,8 @@ from pg_edu.types import Floats
 
 # A number that is small only because larger ones cancel is compared with a thousandth of them.
 CANCELLED = 1e-3
+# Sums of a few numbers of ordinary size that are 0 in theory differ from it by less than this.
+ROUNDING = 1e-13
 
 
 def same(found: Any, expected: Any, tolerance: float, floor: float = 0.0) -> bool:

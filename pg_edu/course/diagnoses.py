@@ -17,13 +17,11 @@ from pg_edu.course.common_mistakes import (
     mistakes_in_an_argument,
     mistakes_in_the_result,
 )
-from pg_edu.course.comparing import same, same_value
+from pg_edu.course.comparing import ROUNDING, same, same_value
 from pg_edu.course.outcomes import Outcome, expected_outcomes
 from pg_edu.course.plain import plain
 from pg_edu.course.records import Case, Exercise
 from pg_edu.course.showing import parameters
-
-ROUNDING = 1e-13  # what cancels in sums of a few numbers of ordinary size
 
 
 def diagnosis(
@@ -70,17 +68,19 @@ def _common_mistake_in_a_value(exercise: Exercise, found: Any) -> str:
         return "The sign is reversed."
     if same_value(np.asarray(found / 100.0), right, exercise.decimals):
         return "That looks like a percentage: do not multiply by 100."
-    if found.ndim == right.ndim == 1 and same_value(np.sort(found), np.sort(right), exercise.decimals):
+    if found.ndim == right.ndim == 1 and same_value(
+        np.sort(found), np.sort(right), exercise.decimals
+    ):
         return "The numbers are right, but their order is not."
     wanted = exercise.decimals or 0
-    if any(same_value(found, np.round(right, fewer), None) for fewer in range(1, wanted)):
+    if wanted > 1 and same_value(found, np.round(right, wanted - 1), None):
         return f"That is rounded too soon: give {wanted} decimals."
     return ""
 
 
 def _with_page(text: str, page: str) -> str:
     """Return a diagnosis with the place that explains it: "02 Backwards" is a heading of 02."""
-    notebook, heading = page.split(" ", maxsplit=1)
+    notebook, heading = page.replace("$", "").replace("\\gamma", "γ").split(" ", maxsplit=1)
     return f"{text} (notebook {notebook}, “{heading}”)"
 
 

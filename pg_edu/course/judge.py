@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pg_edu.course.comparing import same, same_value
+from pg_edu.course.comparing import ROUNDING, same, same_value
 from pg_edu.course.diagnoses import diagnosis, diagnosis_of_a_value
 from pg_edu.course.outcomes import Outcome, expected_outcomes, outcomes, undisturbed
 from pg_edu.course.plain import Unreadable, plain
@@ -117,7 +117,8 @@ def _first_failure(exercise: Exercise, found: list[Outcome], expected: list[Outc
 def _differing(exercise: Exercise, found: Outcome, expected: Outcome) -> list[str]:
     """Return the names of the observed things that are not as expected."""
     pairs = ((name, found.observed.get(name), right) for name, right in expected.observed.items())
-    return [name for name, one, right in pairs if not same(one, right, exercise.tolerance)]
+    tolerance = exercise.tolerance
+    return [name for name, one, right in pairs if not same(one, right, tolerance, ROUNDING)]
 
 
 def _difference(exercise: Exercise, found: Outcome, expected: Outcome) -> str:
@@ -139,4 +140,4 @@ def _has_expectation(answer: Any, expectation: Expectation, tolerance: float) ->
     if len(arrays) < len(expectation.cases) or len({array.shape for array in arrays}) > 1:
         return False
     mean = np.tensordot(np.asarray(expectation.weights), np.array(arrays), axes=1)
-    return same(mean, plain(expectation.value), tolerance)
+    return same(mean, plain(expectation.value), tolerance, ROUNDING)

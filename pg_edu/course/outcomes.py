@@ -31,7 +31,7 @@ Observe = Callable[[tuple[Any, ...], Any], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an answer gave for one case.
+    """The outcome of one call of an answer.
 
     Args:
         observed: what is compared, by name, as plain arrays.

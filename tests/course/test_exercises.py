@@ -85,9 +85,9 @@ def test_every_misconception_gets_its_diagnosis_and_the_page_that_explains_it(
     record, misconception
 ):
     verdict = judge(record, misconception.answer)
-    notebook, heading = misconception.page.split(" ", maxsplit=1)
     assert verdict.status == WRONG
-    assert verdict.diagnosis == f"{misconception.diagnosis} (notebook {notebook}, “{heading}”)"
+    assert verdict.diagnosis.startswith(f"{misconception.diagnosis} (notebook ")
+    assert not re.search(r"[$\\]", verdict.diagnosis)
 
 
 @every_misconception
