@@ -56,6 +56,10 @@ def _sum_over_rows(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Flo
     return len(arms) * _weighted_step(arms, rewards, old, new)
 
 
+def _divided_by_the_arms(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return len(arms) / len(new) * _weighted_step(arms, rewards, old, new)
+
+
 def _self_normalized(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
     rho = new[arms] / old[arms]
     return _mean(rho / rho.mean() * rewards, _score(arms, new))
@@ -184,6 +188,10 @@ def _divided_by_the_variance(batches: list[Floats]) -> list[Floats]:
     return [(G - mean) / (var + 1e-8) for G, (mean, var) in zip(batches, earlier, strict=True)]
 
 
+def _mean_not_subtracted(batches: list[Floats]) -> list[Floats]:
+    return _normalized(batches, lambda earlier, own: (0.0, _of_all(earlier)[1]))
+
+
 def _each_by_itself(batches: list[Floats]) -> list[Floats]:
     return _normalized(batches, lambda earlier, own: _of_all([own]))
 
@@ -281,8 +289,8 @@ EXERCISES = [
                 page="06 learn",
             ),
             Misconception(
-                "That is 3 · 10 / 4. But there is no half a minibatch, so the number of steps in "
-                "a pass is a whole number.",
+                "That is 3 · 10 / 4. But a pass cannot take half a step: it has a whole number of "
+                "minibatches.",
                 7.5,
                 page="06 learn",
             ),
@@ -310,8 +318,8 @@ EXERCISES = [
                 page="06 learn",
             ),
             Misconception(
-                "The size of a minibatch times the number of passes is no number of steps. How "
-                "many minibatches does one pass have?",
+                "That is the size of a minibatch times the number of passes. How many minibatches "
+                "does one pass have?",
                 12,
                 page="06 learn",
             ),
@@ -381,7 +389,7 @@ EXERCISES = [
                 page="06 Twice from the same games",
             ),
             Misconception(
-                "That is the softmax of the rewards of each arm. But the logits do not become the "
+                "That is the softmax of the sums of the rewards. But the logits do not become the "
                 "rewards: they move until the gradient is zero.",
                 tuple(np.exp([2.0, 0.0, 5.0]) / np.exp([2.0, 0.0, 5.0]).sum()),
                 page="06 Twice from the same games",
@@ -477,6 +485,12 @@ EXERCISES = [
             Misconception(
                 "That is the sum over the rows, and the task asks for their mean.",
                 _sum_over_rows,
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "The sum over the rows is divided by the number of arms. Divide it by the number "
+                "of rows.",
+                _divided_by_the_arms,
                 page="06 Twice from the same games",
             ),
             Misconception(
@@ -636,6 +650,12 @@ EXERCISES = [
             Misconception(
                 "The returns are divided by the variance. Divide by its square root.",
                 _divided_by_the_variance,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The returns are divided by the right number, but the mean of the earlier returns "
+                "is not subtracted first.",
+                _mean_not_subtracted,
                 page="06 process_fn",
             ),
             Misconception(

@@ -146,6 +146,10 @@ def _all_lengths(lengths: Ints, n: int) -> float:
     return float(lengths.mean())
 
 
+def _last_environments_first(lengths: Ints, n: int) -> float:
+    return _fair(lengths[::-1], n)
+
+
 def _rounded_up(lengths: Ints, n: int) -> float:
     return float(lengths[:, : -(-n // len(lengths))].mean())
 
@@ -280,6 +284,20 @@ def _last_rewards(rew: Floats, done: Flags) -> list[float]:
 
 def _with_the_unfinished(rew: Floats, done: Flags) -> list[float]:
     return _returns(rew, np.vstack([done[:-1], np.ones_like(done[-1:])]))
+
+
+def _with_the_rest_of_all(rew: Floats, done: Flags) -> list[float]:
+    rest = [rew[t + 1 :, n].sum() for n, t in enumerate(_last_ends(done))]
+    return [*_returns(rew, done), *rest]
+
+
+def _last_ends(done: Flags) -> list[int]:
+    """Return the last row with an end for each environment, and -1 where there is none."""
+    return [int(max(np.flatnonzero(column), default=-1)) for column in done.T]
+
+
+def _only_zeros(rew: Floats, done: Flags) -> list[float]:
+    return [0.0] * int(done.sum())
 
 
 def _with_all_running(rew: Floats, done: Flags) -> list[float]:
@@ -468,14 +486,14 @@ EXERCISES = [
                 page="07 Which games count?",
             ),
             Misconception(
-                "The case in which one short and one long episode begin has to be weighted, too: "
-                "its probability is 1/2.",
+                "5/2 is more than the mean of all episodes, but short ones have the better chance "
+                "to be among the first. One short and one long begin with probability 1/2.",
                 5 / 2,
                 page="07 Which games count?",
             ),
             Misconception(
-                "That is the expected step at which the second episode ends. The question is "
-                "about the lengths of the two.",
+                "9/4 is the expected step at which the second episode ends. The mean length of the "
+                "two must be below 2, as short episodes have the better chance to be among them.",
                 9 / 4,
                 page="07 Which games count?",
             ),
@@ -529,6 +547,12 @@ EXERCISES = [
                 "Those are too few: if n is not a multiple of N, the first environments give one "
                 "episode more.",
                 _rounded_down,
+                page="07 The fair rule",
+            ),
+            Misconception(
+                "If n is not a multiple of N, the last environments give one episode more here. "
+                "It has to be the first: episode k belongs to environment k % N.",
+                _last_environments_first,
                 page="07 The fair rule",
             ),
             Misconception(
@@ -691,6 +715,17 @@ EXERCISES = [
                 "to come.",
                 _with_the_unfinished,
                 page="07 When the count is of steps",
+            ),
+            Misconception(
+                "At the end there is one more sum for every environment. Only episodes that are "
+                "over belong in the list.",
+                _with_the_rest_of_all,
+                page="07 When the count is of steps",
+            ),
+            Misconception(
+                "Every return is 0. Write the sum down before you set it to 0.",
+                _only_zeros,
+                page="02 By hand",
             ),
             Misconception(
                 "Whenever one episode ends, the sums of all environments are in the list. Only "
