@@ -349,6 +349,12 @@ EXERCISES = [
                 page="06 Twice from the same games",
             ),
             Misconception(
+                "These are the probabilities of arms 0 and 2. Arm 1 has one as well: give three "
+                "numbers.",
+                (2 / 7, 5 / 7),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
                 "These three do not sum to 1: the total of 7 holds both rewards of arm 0.",
                 (1 / 7, 0.0, 5 / 7),
                 page="06 Twice from the same games",
@@ -472,8 +478,8 @@ EXERCISES = [
                 page="06 The door to PPO",
             ),
             Misconception(
-                "That is the first step, the gradient at the old policy. Of the new policy it "
-                "knows nothing.",
+                "That is the first step, the gradient at the old policy. It knows nothing of the "
+                "new policy.",
                 _first_step,
                 page="06 The door to PPO",
             ),
@@ -494,8 +500,8 @@ EXERCISES = [
                 page="06 Twice from the same games",
             ),
             Misconception(
-                "The weights are divided by their sum. That makes them tamer, but the estimate "
-                "biased.",
+                "The weights are divided by their sum. That keeps them small, but it makes the "
+                "estimate biased.",
                 _self_normalized,
                 page="06 The door to PPO",
             ),

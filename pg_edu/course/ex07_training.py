@@ -352,13 +352,13 @@ EXERCISES = [
         misconceptions=[
             Misconception(
                 "The row that ends an episode is one of its steps. It is the row after it that "
-                "is none.",
+                "is not a step.",
                 _without_the_ends,
                 page="07 The row in which nobody acted",
             ),
             Misconception(
-                "The row before each end is dropped. The row after the end is the one that is "
-                "no step.",
+                "The row before each end is dropped. It is the row after the end that is not a "
+                "step.",
                 _without_the_row_before_an_end,
                 page="07 The row in which nobody acted",
             ),
@@ -465,6 +465,12 @@ EXERCISES = [
                 "Long episodes can be among the first two to end. If both environments begin with "
                 "a long one, both of them count.",
                 1,
+                page="07 Which games count?",
+            ),
+            Misconception(
+                "Two long ones may begin as well, with probability 1/4. Then both of them count, "
+                "and the mean is 3.",
+                5 / 4,
                 page="07 Which games count?",
             ),
             Misconception(

@@ -427,8 +427,8 @@ EXERCISES = [
                 page="09 Two recipes for an interval",
             ),
             Misconception(
-                "Two things. n values leave n - 1 degrees of freedom, and so has the standard "
-                "deviation the divisor n - 1: pass ddof=1.",
+                "Two things. n values leave n - 1 degrees of freedom, not n; and the standard "
+                "deviation has the divisor n - 1, too: pass ddof=1.",
                 _ends(lambda n: _t(n, 0.975), ddof=0),
                 page="09 Two recipes for an interval",
             ),

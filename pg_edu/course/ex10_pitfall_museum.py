@@ -505,7 +505,7 @@ EXERCISES = [
                 page="10 Room 4: wrong objective",
             ),
             Misconception(
-                "That is a yes or no: is it no gradient? The exercise asks how large the largest "
+                "That is a yes or no: is it not a gradient? The exercise asks how large the largest "
                 "difference is.",
                 lambda field, x: _asymmetry(field, x) > 1e-6,
                 page="10 Room 4: wrong objective",
@@ -615,13 +615,13 @@ EXERCISES = [
                 page="02 Whole numbers",
             ),
             Misconception(
-                "Each step is weighed with the return of its whole episode. For γ = 1 that is "
+                "Each step is weighted by the return of its whole episode. For γ = 1 that is "
                 "unbiased as well, but the suspect counts from each step on, and so should you.",
                 _whole_return,
                 page="03 The past drops out",
             ),
             Misconception(
-                "Each step is weighed with its own reward alone. What comes later in its episode "
+                "Each step is weighted by its own reward alone. What comes later in its episode "
                 "belongs to it as well.",
                 _rewards_alone,
                 page="02 How far does an action hear?",

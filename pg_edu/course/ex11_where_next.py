@@ -696,8 +696,8 @@ EXERCISES = [
                 page="01 A baseline out of the pulls themselves",
             ),
             Misconception(
-                "The rewards are divided by their standard deviation. That rescales every group "
-                "by its own luck, and the task does not ask for it.",
+                "The rewards are divided by their standard deviation. That gives every group "
+                "another scale, and the task does not ask for it.",
                 _standardized,
                 page="11 What the spread does",
             ),
