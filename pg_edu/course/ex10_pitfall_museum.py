@@ -505,8 +505,8 @@ EXERCISES = [
                 page="10 Room 4: wrong objective",
             ),
             Misconception(
-                "That is a yes or no: is it not a gradient? The exercise asks how large the largest "
-                "difference is.",
+                "That is a yes or no: is it not a gradient? The exercise asks how large the "
+                "largest difference is.",
                 lambda field, x: _asymmetry(field, x) > 1e-6,
                 page="10 Room 4: wrong objective",
             ),
