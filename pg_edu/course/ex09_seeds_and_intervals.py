@@ -342,8 +342,8 @@ EXERCISES = [
                 page="09 The 75% theorem",
             ),
             Misconception(
-                "0.875 is what the proof gives for four results. Two seeds have four resampled "
-                "means, but they are two results.",
+                "0.875 is the best that [min, max] can do with four results. Two seeds have four "
+                "resampled means, but they are two results.",
                 0.875,
                 page="09 The 75% theorem",
             ),

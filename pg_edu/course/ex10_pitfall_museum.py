@@ -376,7 +376,7 @@ EXERCISES = [
             ),
             Misconception(
                 "A success takes a tenth of the time, but there are not ten of them for each "
-                "failure: every new episode is again either, with probability 1/2.",
+                "failure: every new episode is a failure with probability 1/2.",
                 10 / 11,
                 page="07 Which games count?",
             ),

@@ -667,8 +667,8 @@ EXERCISES = [
                 page="11 RLOO and GRPO",
             ),
             Misconception(
-                "Unbiased as well, but noisier, and the task asks for a comparison: take off the "
-                "mean reward of the other answers.",
+                "Unbiased as well, but often noisier, and the task asks for a comparison: take off "
+                "the mean reward of the other answers.",
                 _without_baseline,
                 page="01 A baseline out of the pulls themselves",
             ),
