@@ -213,7 +213,7 @@ def mistakes_in_an_argument(names: list[str], cases: list[Case], key: Key) -> It
         yield text, _with_swapped_arguments(cases, i, j, key)
     for i, name in enumerate(names[: len(cases[0])]):
         unchanged = [{"": plain(case[i])} for case in cases]
-        yield f"This is {name}, unchanged.", changed(unchanged, lambda array: array)
+        yield f"This is the argument {name}, unchanged.", changed(unchanged, lambda array: array)
 
 
 def _with_changed_argument(
@@ -303,11 +303,11 @@ _ARGUMENT_CHANGES: list[tuple[str, Callable[[Any], Any]]] = [
     ("This is the right result if {} were sorted.", _of_floats(lambda x: np.sort(x, axis=-1))),
     ("This is the right result if {} were cut to whole numbers.", _of_floats(np.trunc)),
     (
-        "This is the right result if {} were 0 everywhere: it is not used.",
+        "This is the right result if {} were 0 everywhere, as if it were not used.",
         _of_floats(np.zeros_like),
     ),
     (
-        "This is the right result if {} were 1 everywhere: it is not used.",
+        "This is the right result if {} were 1 everywhere, as if it were not used.",
         _of_floats(np.ones_like),
     ),
     (

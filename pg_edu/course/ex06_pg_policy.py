@@ -56,6 +56,10 @@ def _sum_over_rows(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Flo
     return len(arms) * _weighted_step(arms, rewards, old, new)
 
 
+def _divided_by_the_arms(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
+    return len(arms) / len(new) * _weighted_step(arms, rewards, old, new)
+
+
 def _self_normalized(arms: Ints, rewards: Floats, old: Floats, new: Floats) -> Floats:
     rho = new[arms] / old[arms]
     return _mean(rho / rho.mean() * rewards, _score(arms, new))
@@ -184,6 +188,10 @@ def _divided_by_the_variance(batches: list[Floats]) -> list[Floats]:
     return [(G - mean) / (var + 1e-8) for G, (mean, var) in zip(batches, earlier, strict=True)]
 
 
+def _mean_not_subtracted(batches: list[Floats]) -> list[Floats]:
+    return _normalized(batches, lambda earlier, own: (0.0, _of_all(earlier)[1]))
+
+
 def _each_by_itself(batches: list[Floats]) -> list[Floats]:
     return _normalized(batches, lambda earlier, own: _of_all([own]))
 
@@ -281,8 +289,8 @@ EXERCISES = [
                 page="06 learn",
             ),
             Misconception(
-                "That is 3 · 10 / 4. But there is no half a minibatch, so the number of steps in "
-                "a pass is a whole number.",
+                "That is 3 · 10 / 4. But a pass cannot take half a step: it has a whole number of "
+                "minibatches.",
                 7.5,
                 page="06 learn",
             ),
@@ -310,8 +318,8 @@ EXERCISES = [
                 page="06 learn",
             ),
             Misconception(
-                "The size of a minibatch times the number of passes is no number of steps. How "
-                "many minibatches does one pass have?",
+                "That is the size of a minibatch times the number of passes. How many minibatches "
+                "does one pass have?",
                 12,
                 page="06 learn",
             ),
@@ -338,6 +346,12 @@ EXERCISES = [
             Misconception(
                 "Arm 0 was drawn twice, and both of its rewards count.",
                 (1 / 6, 0.0, 5 / 6),
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "These are the probabilities of arms 0 and 2. Arm 1 has one as well: give three "
+                "numbers.",
+                (2 / 7, 5 / 7),
                 page="06 Twice from the same games",
             ),
             Misconception(
@@ -381,7 +395,7 @@ EXERCISES = [
                 page="06 Twice from the same games",
             ),
             Misconception(
-                "That is the softmax of the rewards of each arm. But the logits do not become the "
+                "That is the softmax of the sums of the rewards. But the logits do not become the "
                 "rewards: they move until the gradient is zero.",
                 tuple(np.exp([2.0, 0.0, 5.0]) / np.exp([2.0, 0.0, 5.0]).sum()),
                 page="06 Twice from the same games",
@@ -464,8 +478,8 @@ EXERCISES = [
                 page="06 The door to PPO",
             ),
             Misconception(
-                "That is the first step, the gradient at the old policy. Of the new policy it "
-                "knows nothing.",
+                "That is the first step, the gradient at the old policy. It knows nothing of the "
+                "new policy.",
                 _first_step,
                 page="06 The door to PPO",
             ),
@@ -480,8 +494,14 @@ EXERCISES = [
                 page="06 Twice from the same games",
             ),
             Misconception(
-                "The weights are divided by their sum. That makes them tamer, but the estimate "
-                "biased.",
+                "The sum over the rows is divided by the number of arms. Divide it by the number "
+                "of rows.",
+                _divided_by_the_arms,
+                page="06 Twice from the same games",
+            ),
+            Misconception(
+                "The weights are divided by their sum. That keeps them small, but it makes the "
+                "estimate biased.",
                 _self_normalized,
                 page="06 The door to PPO",
             ),
@@ -636,6 +656,12 @@ EXERCISES = [
             Misconception(
                 "The returns are divided by the variance. Divide by its square root.",
                 _divided_by_the_variance,
+                page="06 process_fn",
+            ),
+            Misconception(
+                "The returns are divided by the right number, but the mean of the earlier returns "
+                "is not subtracted first.",
+                _mean_not_subtracted,
                 page="06 process_fn",
             ),
             Misconception(

@@ -146,6 +146,10 @@ def _all_lengths(lengths: Ints, n: int) -> float:
     return float(lengths.mean())
 
 
+def _last_environments_first(lengths: Ints, n: int) -> float:
+    return _fair(lengths[::-1], n)
+
+
 def _rounded_up(lengths: Ints, n: int) -> float:
     return float(lengths[:, : -(-n // len(lengths))].mean())
 
@@ -282,6 +286,20 @@ def _with_the_unfinished(rew: Floats, done: Flags) -> list[float]:
     return _returns(rew, np.vstack([done[:-1], np.ones_like(done[-1:])]))
 
 
+def _with_the_rest_of_all(rew: Floats, done: Flags) -> list[float]:
+    rest = [rew[t + 1 :, n].sum() for n, t in enumerate(_last_ends(done))]
+    return [*_returns(rew, done), *rest]
+
+
+def _last_ends(done: Flags) -> list[int]:
+    """Return the last row with an end for each environment, and -1 where there is none."""
+    return [int(max(np.flatnonzero(column), default=-1)) for column in done.T]
+
+
+def _only_zeros(rew: Floats, done: Flags) -> list[float]:
+    return [0.0] * int(done.sum())
+
+
 def _with_all_running(rew: Floats, done: Flags) -> list[float]:
     running = np.zeros(rew.shape[1])
     finished: list[float] = []
@@ -334,13 +352,13 @@ EXERCISES = [
         misconceptions=[
             Misconception(
                 "The row that ends an episode is one of its steps. It is the row after it that "
-                "is none.",
+                "is not a step.",
                 _without_the_ends,
                 page="07 The row in which nobody acted",
             ),
             Misconception(
-                "The row before each end is dropped. The row after the end is the one that is "
-                "no step.",
+                "The row before each end is dropped. It is the row after the end that is not a "
+                "step.",
                 _without_the_row_before_an_end,
                 page="07 The row in which nobody acted",
             ),
@@ -450,6 +468,12 @@ EXERCISES = [
                 page="07 Which games count?",
             ),
             Misconception(
+                "Two long ones may begin as well, with probability 1/4. Then both of them count, "
+                "and the mean is 3.",
+                5 / 4,
+                page="07 Which games count?",
+            ),
+            Misconception(
                 "There are not three cases of the same probability: one short and one long begin "
                 "with probability 1/2.",
                 11 / 6,
@@ -468,14 +492,14 @@ EXERCISES = [
                 page="07 Which games count?",
             ),
             Misconception(
-                "The case in which one short and one long episode begin has to be weighted, too: "
-                "its probability is 1/2.",
+                "5/2 is more than the mean of all episodes, but short ones have the better chance "
+                "to be among the first. One short and one long begin with probability 1/2.",
                 5 / 2,
                 page="07 Which games count?",
             ),
             Misconception(
-                "That is the expected step at which the second episode ends. The question is "
-                "about the lengths of the two.",
+                "9/4 is the expected step at which the second episode ends. The mean length of the "
+                "two must be below 2, as short episodes have the better chance to be among them.",
                 9 / 4,
                 page="07 Which games count?",
             ),
@@ -529,6 +553,12 @@ EXERCISES = [
                 "Those are too few: if n is not a multiple of N, the first environments give one "
                 "episode more.",
                 _rounded_down,
+                page="07 The fair rule",
+            ),
+            Misconception(
+                "If n is not a multiple of N, the last environments give one episode more here. "
+                "It has to be the first: episode k belongs to environment k % N.",
+                _last_environments_first,
                 page="07 The fair rule",
             ),
             Misconception(
@@ -691,6 +721,17 @@ EXERCISES = [
                 "to come.",
                 _with_the_unfinished,
                 page="07 When the count is of steps",
+            ),
+            Misconception(
+                "At the end there is one more sum for every environment. Only episodes that are "
+                "over belong in the list.",
+                _with_the_rest_of_all,
+                page="07 When the count is of steps",
+            ),
+            Misconception(
+                "Every return is 0. Write the sum down before you set it to 0.",
+                _only_zeros,
+                page="02 By hand",
             ),
             Misconception(
                 "Whenever one episode ends, the sums of all environments are in the list. Only "

@@ -342,8 +342,8 @@ EXERCISES = [
                 page="08 An orchard, and three things to want",
             ),
             Misconception(
-                "0.75 is 4 times the probability of being alive. Only those who are alive get c, "
-                "so that probability is already in the expectation.",
+                "0.75 is the probability of surviving the frost. Only those who have survived it "
+                "get c. What is still to come for them?",
                 0.75,
                 page="08 `reward_normalization`",
             ),
@@ -497,6 +497,12 @@ EXERCISES = [
                 "The mean of the group includes the answer itself: the direction is right, but "
                 "the length is too short by the factor 1 - 1/N.",
                 _minus_own_mean,
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
+                "The factor is upside down. A mean that includes the answer itself makes the "
+                "result too short, so it has to be made longer, by N / (N - 1).",
+                lambda rewards: _minus_own_mean(rewards) * (1 - 1 / rewards.shape[1]),
                 page="01 A baseline out of the pulls themselves",
             ),
             Misconception(

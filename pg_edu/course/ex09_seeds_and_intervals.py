@@ -342,8 +342,8 @@ EXERCISES = [
                 page="09 The 75% theorem",
             ),
             Misconception(
-                "0.875 is what the proof gives for four results. Two seeds have four resampled "
-                "means, but they are two results.",
+                "0.875 is the best that [min, max] can do with four results. Two seeds have four "
+                "resampled means, but they are two results.",
                 0.875,
                 page="09 The 75% theorem",
             ),
@@ -400,6 +400,11 @@ EXERCISES = [
                 page="09 Two recipes for an interval",
             ),
             Misconception(
+                "The quantile is always that for three values. Compute it for the n at hand.",
+                _ends(lambda n: _t_of(3)),
+                page="09 Two recipes for an interval",
+            ),
+            Misconception(
                 "4.30 is the quantile for three values, and rounded. Compute it for the n at hand.",
                 _ends(lambda n: 4.30),
                 page="09 Two recipes for an interval",
@@ -422,8 +427,8 @@ EXERCISES = [
                 page="09 Two recipes for an interval",
             ),
             Misconception(
-                "Two things. n values leave n - 1 degrees of freedom, and so has the standard "
-                "deviation the divisor n - 1: pass ddof=1.",
+                "Two things. n values leave n - 1 degrees of freedom, not n; and the standard "
+                "deviation has the divisor n - 1, too: pass ddof=1.",
                 _ends(lambda n: _t(n, 0.975), ddof=0),
                 page="09 Two recipes for an interval",
             ),
@@ -502,6 +507,12 @@ EXERCISES = [
                 page="09 The best of k",
             ),
             Misconception(
+                "That is the best of different results, k of them or all. If you draw with "
+                "replacement, the same one can come twice.",
+                lambda returns, k: _best_of_distinct(returns, min(k, len(returns))),
+                page="09 The best of k",
+            ),
+            Misconception(
                 "That is the best of all n. It may not be among the k that are drawn.",
                 lambda returns, k: np.max(returns),
                 page="09 The best of k",
@@ -546,6 +557,11 @@ EXERCISES = [
             Misconception(
                 "That is the expected best of k - 1 draws: the exponent is one too small.",
                 lambda returns, k: _expected_best(returns, k - 1),
+                page="09 The best of k",
+            ),
+            Misconception(
+                "That is the expected best of k + 1 draws: the exponent is one too large.",
+                lambda returns, k: _expected_best(returns, k + 1),
                 page="09 The best of k",
             ),
             Misconception(

@@ -194,6 +194,11 @@ def _standardized(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> 
     return _weighted(log_prob, (G - G.mean()) / (G.std() + 1e-8), end)
 
 
+def _divided_by_deviation(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
+    G = _returns(rewards, end, gamma)
+    return _weighted(log_prob, G / (G.std() + 1e-8), end)
+
+
 def _minus_others(log_prob: Tensor, rewards: Ints, end: Flags, gamma: float) -> Tensor:
     t, G = _time(end), _returns(rewards, end, gamma)
     others = np.bincount(t, weights=G)[t] - G
@@ -324,13 +329,14 @@ EXERCISES = [
                 page="10 Room 6: measurement",
             ),
             Misconception(
-                "So often is the first episode to end a success. The second and the third are "
-                "successes less often.",
+                "That is how often the first episode to end is a success. The second and the third "
+                "are successes less often.",
                 7 / 8,
                 page="10 Room 6: measurement",
             ),
             Misconception(
-                "That is for two copies and two episodes. With three the race is worse.",
+                "That is for two copies and two episodes. With three, successes win still more "
+                "often.",
                 5 / 8,
                 page="07 Which games count?",
             ),
@@ -370,7 +376,7 @@ EXERCISES = [
             ),
             Misconception(
                 "A success takes a tenth of the time, but there are not ten of them for each "
-                "failure: every new episode is again either, with probability 1/2.",
+                "failure: every new episode is a failure with probability 1/2.",
                 10 / 11,
                 page="07 Which games count?",
             ),
@@ -499,8 +505,8 @@ EXERCISES = [
                 page="10 Room 4: wrong objective",
             ),
             Misconception(
-                "That is a yes or no: is it no gradient? The exercise asks how large the largest "
-                "difference is.",
+                "That is a yes or no: is it not a gradient? The exercise asks how large the "
+                "largest difference is.",
                 lambda field, x: _asymmetry(field, x) > 1e-6,
                 page="10 Room 4: wrong objective",
             ),
@@ -592,6 +598,12 @@ EXERCISES = [
                 page="10 What is subtracted, and what it is divided by",
             ),
             Misconception(
+                "The returns are divided by their standard deviation. That is another scale in "
+                "every batch, and it was not asked for.",
+                _divided_by_deviation,
+                page="10 What is subtracted, and what it is divided by",
+            ),
+            Misconception(
                 "The mean of the other episodes is subtracted. For γ = 1 that is unbiased as "
                 "well, but here no baseline is to be added.",
                 _minus_others,
@@ -603,13 +615,13 @@ EXERCISES = [
                 page="02 Whole numbers",
             ),
             Misconception(
-                "Each step is weighed with the return of its whole episode. For γ = 1 that is "
+                "Each step is weighted by the return of its whole episode. For γ = 1 that is "
                 "unbiased as well, but the suspect counts from each step on, and so should you.",
                 _whole_return,
                 page="03 The past drops out",
             ),
             Misconception(
-                "Each step is weighed with its own reward alone. What comes later in its episode "
+                "Each step is weighted by its own reward alone. What comes later in its episode "
                 "belongs to it as well.",
                 _rewards_alone,
                 page="02 How far does an action hear?",
@@ -620,8 +632,8 @@ EXERCISES = [
                 page="02 Backwards",
             ),
             Misconception(
-                "The sum is set back one step off: the last step of an episode still hears the "
-                "next one, and the step before it hears too little.",
+                "The sum begins again one row off: the return of an episode's last step runs on "
+                "into the next episode, and the one before it stops too early.",
                 _reset_too_late,
                 page="02 Sixteen games in one array",
             ),

@@ -227,6 +227,10 @@ def _others_divided_by_all(log_prob: Floats, mask: Flags, reward: Floats) -> flo
     return _weighted(reward - (reward.sum() - reward) / len(reward), log_prob, mask)
 
 
+def _factor_upside_down(log_prob: Floats, mask: Flags, reward: Floats) -> float:
+    return _own_reward_in_baseline(log_prob, mask, reward) * (1 - 1 / len(reward))
+
+
 def _mended_twice(log_prob: Floats, mask: Flags, reward: Floats) -> float:
     N = len(reward)
     return _loss(log_prob, mask, reward) * N / (N - 1)
@@ -349,6 +353,15 @@ def _cut_above_whatever_the_sign(ratio: Floats, advantage: Floats, eps: float) -
 def _nothing_inside(ratio: Floats, advantage: Floats, eps: float) -> Floats:
     clipped = ratio.clip(1 - eps, 1 + eps)
     return np.where(ratio * advantage < clipped * advantage, ratio * advantage, 0.0)
+
+
+def _with_02_for_any_eps(ratio: Floats, advantage: Floats, eps: float) -> Floats:
+    return _weight(ratio, advantage, 0.2)
+
+
+def _lower_edge_is_an_inverse(ratio: Floats, advantage: Floats, eps: float) -> Floats:
+    low = (ratio < 1 / (1 + eps)) & (advantage < 0)
+    return np.where(low, 0.0, _weight(ratio, advantage, eps))
 
 
 def _of_the_loss(ratio: Floats, advantage: Floats, eps: float) -> Floats:
@@ -507,8 +520,8 @@ EXERCISES = [
                 page="11 What the spread does",
             ),
             Misconception(
-                "A group with one right answer is one in 1 / (10 p), but its σ is not 1. What is "
-                "the spread of one 1 and nine 0?",
+                "About 10 p of all groups have one right answer, but σ is not 1 in them. What is "
+                "the standard deviation of one 1 and nine 0?",
                 10.0,
                 page="11 What the spread does",
             ),
@@ -654,8 +667,8 @@ EXERCISES = [
                 page="11 RLOO and GRPO",
             ),
             Misconception(
-                "Unbiased as well, but noisier, and the task asks for a comparison: take off the "
-                "mean reward of the other answers.",
+                "Unbiased as well, but often noisier, and the task asks for a comparison: take off "
+                "the mean reward of the other answers.",
                 _without_baseline,
                 page="01 A baseline out of the pulls themselves",
             ),
@@ -671,14 +684,20 @@ EXERCISES = [
                 page="01 A baseline out of the pulls themselves",
             ),
             Misconception(
+                "The factor is upside down. An answer's own reward in its baseline makes the "
+                "update too short, so it has to be made longer, by N / (N - 1).",
+                _factor_upside_down,
+                page="01 A baseline out of the pulls themselves",
+            ),
+            Misconception(
                 "The factor N / (N - 1) is in it once too often: the mean of the others has it "
                 "already, and then the mean is over N answers.",
                 _mended_twice,
                 page="01 A baseline out of the pulls themselves",
             ),
             Misconception(
-                "The rewards are divided by their standard deviation. That rescales every group "
-                "by its own luck, and the task does not ask for it.",
+                "The rewards are divided by their standard deviation. That gives every group "
+                "another scale, and the task does not ask for it.",
                 _standardized,
                 page="11 What the spread does",
             ),
@@ -733,6 +752,7 @@ EXERCISES = [
             _given([0.9, 1.1, 0.85], [-2.0, -3.0, 1.5], 0.2),
             _given([1.15, 0.85, 1.15, 0.85], [1.5, -2.0, -2.5, 4.0], 0.1),
             _given([3.5], [-2.0], 0.3),
+            _given([0.82, 0.78, 1.22, 1.18], [-1.5, -2.0, 3.0, 2.5], 0.2),
             _given([1.0, 1.0], [2.0, -3.0], 0.2),
             _given([1.5, 0.5, 0.9], [0.0, 0.0, 0.0], 0.2),
         ],
@@ -816,6 +836,16 @@ EXERCISES = [
                 "are ρ Â. So the weight there is ρ Â, and not 0.",
                 _nothing_inside,
                 page="11 The next subclasses",
+            ),
+            Misconception(
+                "The clip is at 0.8 and 1.2, whatever eps is. Put it at 1 - ε and 1 + ε.",
+                _with_02_for_any_eps,
+                page="06 The door to PPO",
+            ),
+            Misconception(
+                "The lower edge is at 1 / (1 + ε). The clip has it at 1 - ε.",
+                _lower_edge_is_an_inverse,
+                page="06 The door to PPO",
             ),
             Misconception(
                 "That is the weight in the gradient of the loss. The exercise asks for that of "

@@ -334,3 +334,83 @@ def _(arms, rewards, old, new):
     others = (rewards.sum() - rewards) / (len(rewards) - 1)
     weights = new[arms] / old[arms] * (rewards - others)
     return (weights[:, None] * (np.eye(len(new))[arms] - new)).mean(axis=0)
+
+
+# More of them
+
+wrong("06.1", "the rows of the whole minibatches in all passes", 24)
+wrong("06.1", "two minibatches and three passes, added", 5)
+wrong("06.1", "the first argument, 0, is taken for the number", 0)
+right("06.1", "an array without axes", np.array(6))
+
+wrong("06.2", "the policy does not move: uniform", [1 / 3, 1 / 3, 1 / 3])
+wrong("06.2", "the softmax of the mean rewards", [0.02, 0.01, 0.98])
+wrong("06.2", "each arm's sum counts once more for each draw", [4 / 9, 0, 5 / 9])
+right("06.2", "a list of tensors", [torch.tensor(2 / 7), torch.tensor(0.0), torch.tensor(5 / 7)])
+
+
+@right("06.3", "one weight for the batch, the product over its rows: noisier, but unbiased")
+def _(arms, rewards, old, new):
+    score = np.eye(len(new))[arms] - new
+    return np.prod((new / old)[arms]) * (rewards @ score) / len(arms)
+
+
+@wrong("06.3", "divided by the number of arms, not of rows")
+def _(arms, rewards, old, new):
+    score = np.eye(len(new))[arms] - new
+    return ((new / old)[arms] * rewards) @ score / len(new)
+
+
+@wrong("06.3", "the weight multiplies only the one-hot vector")
+def _(arms, rewards, old, new):
+    hot = np.eye(len(new))[arms] * (new / old)[arms][:, None]
+    return rewards @ (hot - new) / len(arms)
+
+
+@right("06.3", "differences of logarithms, and a tuple")
+def _(arms, rewards, old, new):
+    total = np.zeros(len(new))
+    for a, r in zip(arms, rewards, strict=True):
+        weight = np.exp(np.log(new[a]) - np.log(old[a]))
+        total[a] += weight * r
+        total -= weight * r * new
+    return tuple(total / len(arms))
+
+
+@wrong("06.4", "each batch is normalized by itself")
+def _(batches):
+    return [(returns - returns.mean()) / np.sqrt(returns.var() + 1e-8) for returns in batches]
+
+
+@wrong("06.4", "the mean square in place of the variance")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        mean, square = (seen.mean(), (seen**2).mean()) if len(seen) else (0.0, 1.0)
+        result.append((returns - mean) / np.sqrt(square + 1e-8))
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@wrong("06.4", "a larger number under the root than process_fn has")
+def _(batches):
+    seen, result = np.zeros(0), []
+    for returns in batches:
+        mean, var = (seen.mean(), seen.var()) if len(seen) else (0.0, 1.0)
+        result.append((returns - mean) / np.sqrt(var + 1e-5))
+        seen = np.concatenate([seen, returns])
+    return result
+
+
+@right("06.4", "count, mean and sum of squares, merged batch by batch")
+def _(batches):
+    count, mean, squares, result = 0, 0.0, 0.0, []
+    for returns in batches:
+        var = squares / count if count else 1.0
+        result.append((np.asarray(returns) - mean) / (var + 1e-8) ** 0.5)
+        for x in returns:
+            count += 1
+            step = x - mean
+            mean += step / count
+            squares += step * (x - mean)
+    return result

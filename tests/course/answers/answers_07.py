@@ -414,3 +414,105 @@ def _(rew, done):
         finished.append(points[begins[n] : t + 1, n].sum())
         begins[n] = t + 1
     return finished
+
+
+# More of them
+
+
+@wrong("07.1", "the ends themselves")
+def _(done):
+    return done.copy()
+
+
+@wrong("07.1", "the right rows, but the table is transposed")
+def _(done):
+    steps = np.ones_like(done)
+    steps[1:] = ~done[:-1]
+    return steps.T
+
+
+@wrong("07.1", "two rows are dropped after each end")
+def _(done):
+    steps = np.ones_like(done)
+    steps[1:] &= ~done[:-1]
+    steps[2:] &= ~done[:-2]
+    return steps
+
+
+@right("07.1", "a walk down each environment, with lists")
+def _(done):
+    columns = []
+    for flags in np.asarray(done).T.tolist():
+        waits, column = False, []
+        for flag in flags:
+            column.append(not waits)
+            waits = flag
+        columns.append(column)
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+wrong("07.2", "two short ones and a long one: the mean of 1, 1 and 3", 5 / 3)
+wrong("07.2", "divided by two once too often", 7 / 8)
+wrong("07.2", "the race is taken to favor the long ones", 9 / 4)
+right("07.2", "a 0-d tensor", torch.tensor(1.75))
+
+
+@wrong("07.3", "the number for each environment is rounded down for all")
+def _(lengths, n):
+    return np.mean(lengths[:, : max(1, n // len(lengths))])
+
+
+@wrong("07.3", "the n shortest of all")
+def _(lengths, n):
+    return np.sort(lengths, axis=None)[:n].mean()
+
+
+@wrong("07.3", "weighted by length: the episode of a random step")
+def _(lengths, n):
+    chosen = np.ravel(lengths.T)[:n]
+    return (chosen**2).sum() / chosen.sum()
+
+
+@right("07.3", "a weighted average with weights of 0 and 1")
+def _(lengths, n):
+    number = np.arange(lengths.size).reshape(lengths.T.shape).T
+    return np.average(lengths, weights=number < n)
+
+
+@wrong("07.4", "the mean reward of an episode, not the sum")
+def _(rew, done):
+    running, steps, finished = np.zeros(rew.shape[1]), np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running, steps = running + rew[t], steps + 1
+        finished += (running / steps)[done[t]].tolist()
+        running[done[t]], steps[done[t]] = 0, 0
+    return finished
+
+
+@wrong("07.4", "of several that end together, the last environment comes first")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        running = running + rew[t]
+        finished += running[done[t]].tolist()[::-1]
+        running[done[t]] = 0
+    return finished
+
+
+@wrong("07.4", "the reward of the step that ends an episode is lost")
+def _(rew, done):
+    running, finished = np.zeros(rew.shape[1]), []
+    for t in range(len(rew)):
+        finished += running[done[t]].tolist()
+        running = np.where(done[t], 0.0, running + rew[t])
+    return finished
+
+
+@right("07.4", "differences of running totals, sorted afterwards")
+def _(rew, done):
+    found = []
+    for n in range(rew.shape[1]):
+        total, ends = np.cumsum(rew[:, n]), np.flatnonzero(done[:, n])
+        values = np.diff(total[ends], prepend=0.0)
+        found += [(t, n, value) for t, value in zip(ends, values, strict=True)]
+    return [float(value) for _, _, value in sorted(found)]

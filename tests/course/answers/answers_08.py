@@ -286,3 +286,83 @@ def _(rewards):
 def _(rewards):
     others = [np.median(np.delete(rewards, i, axis=1), axis=1) for i in range(rewards.shape[1])]
     return rewards - np.transpose(others)
+
+
+# More of them
+
+
+@wrong("08.1", "whether the value belongs there, not the value")
+def _(terminated, truncated, value, clock_is_a_rule):
+    return ~(terminated | (truncated & clock_is_a_rule))
+
+
+@wrong("08.1", "the rows with a 0 are left out")
+def _(terminated, truncated, value, clock_is_a_rule):
+    return value[~(terminated | (truncated & clock_is_a_rule))]
+
+
+@wrong("08.1", "discounted by 0.99, though the task has no discount")
+def _(terminated, truncated, value, clock_is_a_rule):
+    return np.where(terminated | (truncated & clock_is_a_rule), 0.0, 0.99 * value)
+
+
+@right("08.1", "row by row, in a list")
+def _(terminated, truncated, value, clock_is_a_rule):
+    rows = zip(terminated, truncated, value, strict=True)
+    return [0 if over or (clock and clock_is_a_rule) else float(v) for over, clock, v in rows]
+
+
+wrong("08.2", "the delay", 5)
+wrong("08.2", "2 L > 15 read as L > 15", 16)
+wrong("08.2", "how many coins come back, not how many steps there are", 3)
+right("08.2", "an unsigned byte", np.uint8(8))
+
+wrong("08.3", "the frost is counted twice", 2.25)
+wrong("08.3", "the probability of surviving the frost", 0.75)
+wrong("08.3", "the number of steps that are left", 1.0)
+right("08.3", "a float16 tensor", torch.tensor(4.0, dtype=torch.float16))
+
+
+@wrong("08.4", "the returns run on into the next episode")
+def _(rew, end, b):
+    return np.cumsum(rew[::-1])[::-1] - b
+
+
+@wrong("08.4", "only the first return of each episode loses b")
+def _(rew, end, b):
+    first = np.append(True, end[:-1])
+    return discounted_returns(rew, end, gamma=1.0) - b * first
+
+
+@wrong("08.4", "divided by the deviation of the returns")
+def _(rew, end, b):
+    G = discounted_returns(rew, end, gamma=1.0)
+    return (G - b) / (G.std() + 1e-8)
+
+
+@right("08.4", "b is taken off the last reward of each episode, so each return loses it once")
+def _(rew, end, b):
+    return discounted_returns(rew - b * np.asarray(end), end, gamma=1.0)
+
+
+@wrong("08.5", "the baseline alone")
+def _(rewards):
+    return (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
+
+
+@wrong("08.5", "divided by K N: the mean is taken twice")
+def _(rewards):
+    N = rewards.shape[1]
+    return (rewards - rewards.mean(axis=1, keepdims=True)) * N / (N - 1) / rewards.size
+
+
+@wrong("08.5", "the best of the others is the baseline")
+def _(rewards):
+    N = rewards.shape[1]
+    best = [[np.delete(row, i).max() for i in range(N)] for row in rewards]
+    return rewards - np.array(best)
+
+
+@right("08.5", "answer by answer, in a list of lists")
+def _(rewards):
+    return [[float(r - np.delete(row, i).mean()) for i, r in enumerate(row)] for row in rewards]

@@ -278,3 +278,90 @@ def _(returns, k):
     x = torch.as_tensor(np.asarray(returns, float)).sort().values
     i = torch.arange(1, len(x) + 1, dtype=torch.float64)
     return (x * ((i / len(x)) ** k - ((i - 1) / len(x)) ** k)).sum()
+
+
+# More of them
+
+
+@wrong("09.1", "what lies between the two quartiles of np.quantile")
+def _(values):
+    x = np.asarray(values, float)
+    low, high = np.quantile(x, [0.25, 0.75])
+    return x[(x >= low) & (x <= high)].mean()
+
+
+@wrong("09.1", "pulled in to the edges, not left out")
+def _(values):
+    x, k = np.sort(values), len(values) // 4
+    return np.clip(x, x[k], x[len(x) - 1 - k]).mean()
+
+
+@wrong("09.1", "the middle between the two quartiles")
+def _(values):
+    return np.quantile(values, [0.25, 0.75]).mean()
+
+
+@right("09.1", "the lowest and the highest are taken out in turn")
+def _(values):
+    left = [float(x) for x in values]
+    for _ in range(len(left) // 4):
+        left.remove(min(left))
+        left.remove(max(left))
+    return sum(left) / len(left)
+
+
+wrong("09.2", "that is [min, max] for four seeds", 0.875)
+wrong("09.2", "half of what is promised", 0.475)
+wrong("09.2", "one in n + 1", 1 / 3)
+right("09.2", "a float16", np.float16(0.5))
+
+
+@wrong("09.3", "the upper end first")
+def _(values):
+    n = len(values)
+    margin = stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    return np.mean(values) + margin, np.mean(values) - margin
+
+
+@wrong("09.3", "quantiles of the results, not of their mean")
+def _(values):
+    return tuple(np.quantile(values, [0.025, 0.975]))
+
+
+@wrong("09.3", "the variance in place of the standard deviation")
+def _(values):
+    n = len(values)
+    margin = stats.t.ppf(0.975, n - 1) * np.var(values, ddof=1) / np.sqrt(n)
+    return np.mean(values) - margin, np.mean(values) + margin
+
+
+@right("09.3", "scipy's interval, as an array")
+def _(values):
+    return np.array(
+        stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
+    )
+
+
+@wrong("09.4", "the mean of all results")
+def _(returns, k):
+    return np.mean(returns)
+
+
+@wrong("09.4", "the weights of k + 1 draws")
+def _(returns, k):
+    n = len(returns)
+    edges = (np.arange(n + 1) / n) ** (k + 1)
+    return np.sort(returns) @ np.diff(edges)
+
+
+@wrong("09.4", "the median of the maximum, not its mean")
+def _(returns, k):
+    n = len(returns)
+    below = (np.arange(1, n + 1) / n) ** k
+    return np.sort(returns)[np.argmax(below >= 0.5)]
+
+
+@right("09.4", "the largest, less each gap times the chance to stay below it")
+def _(returns, k):
+    x, n = np.sort(np.asarray(returns, float)), len(returns)
+    return x[-1] - np.diff(x) @ (np.arange(1, n) / n) ** k

@@ -241,3 +241,72 @@ def _(log_prob, rewards, end, gamma):
         losses.append(torch.stack(terms).sum())
         start = stop
     return torch.stack(losses).mean()
+
+
+# More of them
+
+wrong("10.1", "the case of three successes is left out", 3 / 16)
+wrong("10.1", "rounded to two decimals", 0.69)
+wrong("10.1", "two of three", 2 / 3)
+right("10.1", "a fraction that is not reduced, as a division", 33 / 48)
+
+
+def _rows(field, x):
+    """The derivatives of the field at x, one nudged coordinate in each row."""
+    x = np.asarray(x, float)
+    return np.array([(field(x + h) - field(x - h)) / 2e-5 for h in 1e-5 * np.eye(len(x))])
+
+
+@wrong("10.2", "only the pairs above the diagonal, and no absolute value")
+def _(field, x):
+    J = _rows(field, x)
+    return np.triu(J - J.T).max()
+
+
+@wrong("10.2", "the sum of all differences, not the largest")
+def _(field, x):
+    J = _rows(field, x)
+    return np.abs(J - J.T).sum()
+
+
+@wrong("10.2", "whether it is a gradient, not by how much it is none")
+def _(field, x):
+    J = _rows(field, x)
+    return bool(np.allclose(J, J.T, atol=1e-4))
+
+
+@right("10.2", "no absolute value: each difference is there with both signs")
+def _(field, x):
+    J = _rows(field, x)
+    return (J - J.T).max()
+
+
+@wrong("10.3", "the discount factor is not used")
+def _(log_prob, rewards, end, gamma):
+    return -(log_prob.sum(dim=1) * _returns(rewards, end, 1.0)).sum() / int(end.sum())
+
+
+@wrong("10.3", "the whole return of its episode at each step")
+def _(log_prob, rewards, end, gamma):
+    G, flags = _returns(rewards, end, gamma).numpy(), np.asarray(end)
+    first = np.append(True, flags[:-1])
+    whole = G[first][np.cumsum(first) - 1]
+    return -(log_prob.sum(dim=1) * torch.as_tensor(whole)).sum() / int(end.sum())
+
+
+@wrong("10.3", "the returns are divided by their deviation")
+def _(log_prob, rewards, end, gamma):
+    G = _returns(rewards, end, gamma)
+    G = G / (G.std(correction=0) + 1e-8)
+    return -(log_prob.sum(dim=1) * G).sum() / int(end.sum())
+
+
+@right("10.3", "forwards: each reward times the discounted log-probabilities up to it")
+def _(log_prob, rewards, end, gamma):
+    trace, loss = 0.0, 0.0
+    for t, whole in enumerate(log_prob.sum(dim=1)):
+        trace = whole + gamma * trace
+        loss = loss - float(rewards[t]) * trace
+        if end[t]:
+            trace = 0.0
+    return loss / int(end.sum())

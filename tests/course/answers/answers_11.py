@@ -291,3 +291,100 @@ def _(ratio, advantage, eps):
 def _(ratio, advantage, eps):
     gain = np.sign(advantage) * (np.asarray(ratio) - 1)
     return (np.asarray(advantage) * ratio * (gain < eps)).astype(np.float32)
+
+
+# More of them
+
+
+def _table(G, end):
+    """The episodes, one in each row, filled up with 0, and their lengths."""
+    lengths = np.diff(np.flatnonzero(end), prepend=-1)
+    table = np.zeros((len(lengths), lengths.max()))
+    table[np.arange(lengths.max()) < lengths[:, None]] = G
+    return table, lengths
+
+
+@wrong("11.1", "only the next episode, not all others")
+def _(G, end):
+    table, lengths = _table(G, end)
+    return np.roll(table, -1, axis=0)[np.arange(lengths.max()) < lengths[:, None]]
+
+
+@wrong("11.1", "the others' return from their first step on, at each t")
+def _(G, end):
+    table, lengths = _table(G, end)
+    others = (table[:, 0].sum() - table[:, 0]) / (len(table) - 1)
+    return np.repeat(others, lengths)
+
+
+@wrong("11.1", "the largest of the others, not their mean")
+def _(G, end):
+    table, lengths = _table(G, end)
+    best = np.array([np.delete(table, i, axis=0).max(axis=0) for i in range(len(table))])
+    return best[np.arange(lengths.max()) < lengths[:, None]]
+
+
+@right("11.1", "each row asks all rows, in a list")
+def _(G, end):
+    t, flags = _times(end), np.asarray(end)
+    game = np.cumsum(flags) - flags
+    others = [G[(t == t[i]) & (game != game[i])] for i in range(len(G))]
+    return [float(np.sum(other)) / (int(flags.sum()) - 1) for other in others]
+
+
+wrong("11.2", "the number of answers", 10)
+wrong("11.2", "one over the variance: the root is missing", 11.11)
+wrong("11.2", "nothing is learned from groups without a right answer", 0.0)
+right("11.2", "an array without axes", np.array(3.0))
+
+
+@wrong("11.3", "compared with the best of the others, not with their mean")
+def _(log_prob, mask, reward):
+    best = np.array([np.delete(reward, i).max() for i in range(len(reward))])
+    return -((reward - best)[:, None] * log_prob * mask).sum() / len(reward)
+
+
+@wrong("11.3", "the mask is upside down")
+def _(log_prob, mask, reward):
+    return -(_compared(reward)[:, None] * log_prob * ~mask).sum() / len(reward)
+
+
+@wrong("11.3", "the probabilities, not their logarithms")
+def _(log_prob, mask, reward):
+    return -(_compared(reward)[:, None] * np.exp(log_prob) * mask).sum() / len(reward)
+
+
+@right("11.3", "answer by answer, token by token")
+def _(log_prob, mask, reward):
+    loss = 0.0
+    for i, r in enumerate(reward):
+        score = sum(float(p) for p, token in zip(log_prob[i], mask[i], strict=True) if token)
+        loss -= (float(r) - float(np.delete(reward, i).mean())) * score
+    return loss / len(reward)
+
+
+@wrong("11.4", "whether a row is let through, not its weight")
+def _(ratio, advantage, eps):
+    closed = np.where(advantage > 0, ratio > 1 + eps, ratio < 1 - eps)
+    return ~closed
+
+
+@wrong("11.4", "the lower edge is 1 over 1 + eps")
+def _(ratio, advantage, eps):
+    closed = np.where(advantage > 0, ratio > 1 + eps, ratio < 1 / (1 + eps))
+    return np.where(closed, 0.0, ratio * advantage)
+
+
+@wrong("11.4", "the clipped ratio times the advantage")
+def _(ratio, advantage, eps):
+    return np.clip(ratio, 1 - eps, 1 + eps) * advantage
+
+
+@right("11.4", "a difference quotient in the log-probability")
+def _(ratio, advantage, eps):
+    def value(log):
+        r = np.exp(log)
+        return np.minimum(r * advantage, np.clip(r, 1 - eps, 1 + eps) * advantage)
+
+    log, h = np.log(ratio), 1e-6
+    return (value(log + h) - value(log - h)) / (2 * h)
