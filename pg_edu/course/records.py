@@ -115,7 +115,7 @@ def record(number: str) -> Exercise:
         ValueError: there is none; the message lists the numbers of all exercises.
     """
     found = {known.number: known for known in records()}
-    if number not in found:
+    if not isinstance(number, str) or number not in found:
         raise ValueError(f"there is no exercise {number!r}; there are: {', '.join(found)}.")
     return found[number]
 
