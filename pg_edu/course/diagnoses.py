@@ -70,7 +70,9 @@ def _common_mistake_in_a_value(exercise: Exercise, found: Any) -> str:
         return "The sign is reversed."
     if same_value(np.asarray(found / 100.0), right, exercise.decimals):
         return "That looks like a percentage: do not multiply by 100."
-    if found.ndim == right.ndim == 1 and same_value(np.sort(found), np.sort(right), exercise.decimals):
+    if found.ndim == right.ndim == 1 and same_value(
+        np.sort(found), np.sort(right), exercise.decimals
+    ):
         return "The numbers are right, but their order is not."
     wanted = exercise.decimals or 0
     if any(same_value(found, np.round(right, fewer), None) for fewer in range(1, wanted)):

@@ -25,7 +25,7 @@ def judge(exercise: Exercise, answer: Any, seed: int = 0) -> Verdict:
     """
     if answer is None or answer is Ellipsis:
         return _verdict(exercise, NOT_ATTEMPTED)
-    with undisturbed():  # The reader may have turned warnings into errors.
+    with undisturbed():  # The reader may have turned warnings into errors, for example.
         return _judged(exercise, answer, seed)
 
 

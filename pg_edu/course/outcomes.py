@@ -91,7 +91,8 @@ def outcomes(
         budget: the time that is left; SECONDS if it is not given.
     """
     budget = budget or Budget()
-    copies = _copies(cases)
+    with undisturbed():
+        copies = [deepcopy(tuple(case)) for case in cases]
     found: list[Outcome] = []
 
     def work() -> None:
@@ -105,12 +106,6 @@ def outcomes(
         finished = finishes_within(budget.left, work)
     budget.spend(time.perf_counter() - begin)
     return _complete(found, len(cases), finished)
-
-
-def _copies(cases: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return copies that have no trace of the modes in which the reader may have left torch."""
-    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
-        return [deepcopy(tuple(case)) for case in cases]
 
 
 def _complete(found: list[Outcome], wanted: int, finished: bool) -> list[Outcome]:
@@ -134,12 +129,7 @@ def expected_outcomes(
 ) -> list[Outcome]:
     """Call a function of ours with copies of all cases, without a limit; return its outcomes."""
     found = []
-    with (
-        undisturbed(),
-        torch.inference_mode(False),
-        torch.enable_grad(),
-        torch.device("cpu"),
-    ):
+    with undisturbed():
         for case in cases:
             arguments = deepcopy(tuple(case))
             observed = observe(arguments, key(*arguments))
@@ -214,7 +204,10 @@ def _line_of(error: BaseException, answer: Callable[..., Any]) -> str:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Show nothing that an answer prints, and put back the global settings that it may change."""
+    """Show nothing that an answer prints, and put back the global settings that it may change.
+
+    The modes in which the reader has left NumPy, torch and warnings do not count meanwhile.
+    """
     put_back = _global_settings()
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
@@ -222,6 +215,9 @@ def undisturbed() -> Iterator[None]:
         contextlib.redirect_stderr(nowhere),
         warnings.catch_warnings(),
         np.errstate(all="ignore"),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.device("cpu"),
     ):
         warnings.simplefilter("ignore")
         try:

@@ -48,13 +48,14 @@ def _plain(value: Any) -> Any:
     if unreadable is not None:
         return unreadable
     if isinstance(value, torch.Tensor):
-        return _array(_as_numpy(value))
+        return _array(as_numpy(value))
     if isinstance(value, list | tuple | deque):
         return _plain_sequence(list(value))
     return _array(value)
 
 
-def _as_numpy(tensor: torch.Tensor) -> Any:
+def as_numpy(tensor: torch.Tensor) -> Any:
+    """Return a tensor as an array, also one with a gradient, on a GPU, or of dtype bfloat16."""
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     if tensor.dtype == torch.bfloat16:  # NumPy has no such dtype.
         tensor = tensor.float()
@@ -79,8 +80,10 @@ def _array(value: Any) -> Any:
     array = np.asarray(value)
     if array.size > LARGEST:  # Only the conversion shows how many numbers a foreign class holds.
         return _too_large(value)
-    if array.dtype.kind in "bif":
+    if array.dtype.kind in "bi":
         return array.copy()  # The answer may write into its array again in a later call.
+    if array.dtype.kind == "f":
+        return array.astype(np.float64)  # This, too, is a copy.
     if array.dtype.kind == "u":
         return array.astype(np.int64 if array.dtype.itemsize < 8 else np.float64)
     if array.dtype.kind == "c":

@@ -74,11 +74,14 @@ def _started(work: Callable[[], None], done: threading.Event) -> threading.Threa
 
     def run() -> None:
         _here.limited = True
+        deepest = sys.getrecursionlimit()
         try:
             # What is still raised here would be printed, by Python, above the line of `check`.
             with contextlib.suppress(BaseException):
                 work()
         finally:
+            # The limit holds for all threads: with a lower one, this package may fail, too.
+            sys.setrecursionlimit(deepest)
             done.set()
 
     before = threading.stack_size(STACK)
