@@ -170,7 +170,6 @@ class NoText:
         (torch.eye(2).to_sparse(), "<Tensor>"),
         (torch.ones(2).bfloat16(), "[1., 1.]"),
         (torch.tensor([1j]).conj().imag, "[-1.]"),
-        (np.array([NoText()], object), "<ndarray>"),
         (10**5000, "<int>"),
         (NoText(), "<NoText>"),
     ],
