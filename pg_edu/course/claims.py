@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from pg_edu.course.plain import as_numpy, type_name
+
 CAUSE = (
     "If you edited this page, or ran a cell twice, that may be the cause: restart the kernel and "
     "run all cells."
@@ -75,7 +77,7 @@ def _variables_of_the_call(caller: FrameType, known: dict[str, str]) -> dict[str
     """
     try:
         call = ast.parse(_source_of_the_call(caller).strip(), mode="eval").body
-        condition = _second_argument(call)
+        condition = _condition(call)
     except (SyntaxError, ValueError):
         return {}  # The source is not available, as in code that was made by exec.
     nodes = [node for node in ast.walk(condition) if isinstance(node, ast.Name)]
@@ -88,12 +90,17 @@ def _variables_of_the_call(caller: FrameType, known: dict[str, str]) -> dict[str
     }
 
 
-def _second_argument(call: ast.expr) -> ast.expr:
-    """Return the expression for `holds` in a call of `claim`."""
+def _condition(call: ast.expr) -> ast.expr:
+    """Return the expression for `holds` in a call of `claim`, or all arguments if it is unclear."""
     if not isinstance(call, ast.Call):
         raise ValueError("this is not a call")
     named = {keyword.arg: keyword.value for keyword in call.keywords}
-    return named["holds"] if "holds" in named else call.args[1]
+    if "holds" in named:
+        return named["holds"]
+    if len(call.args) > 1 and not any(isinstance(item, ast.Starred) for item in call.args[:2]):
+        return call.args[1]
+    # The call has stars, or it is a call of something that calls `claim`.
+    return ast.Tuple([*call.args, *named.values()], ast.Load())
 
 
 def _source_of_the_call(caller: FrameType) -> str:
@@ -118,6 +125,17 @@ def _is_shown(value: object) -> bool:
 
 
 def _short(value: object) -> str:
+    """Return a value as text, or the name of its class if it has no text.
+
+    A tensor may be sparse or without data, and an integer may have too many digits.
+    """
+    try:
+        return _text(value)
+    except Exception:
+        return f"<{type_name(value)}>"
+
+
+def _text(value: object) -> str:
     """Return a value as text, with real numbers rounded to four digits and large arrays cut."""
     if isinstance(value, np.ndarray | torch.Tensor):
         return _short_array(value)
@@ -127,7 +145,7 @@ def _short(value: object) -> str:
 
 
 def _short_array(value: Any) -> str:
-    array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+    array = as_numpy(value) if isinstance(value, torch.Tensor) else value
     if array.size > MOST:
         return f"array of shape {list(array.shape)}"
     return np.array2string(array, precision=4, separator=", ").replace("\n", "")

@@ -28,10 +28,11 @@ def same(found: Any, expected: Any, tolerance: float, floor: float = 0.0) -> boo
     if not isinstance(found, np.ndarray | list):
         return False
     if isinstance(expected, list):
-        items = list(found) if isinstance(found, list) or found.ndim > 0 else []
-        if len(items) != len(expected):
+        if isinstance(found, np.ndarray) and found.ndim == 0:
             return False
-        pairs = zip(items, expected, strict=True)
+        if len(found) != len(expected):
+            return False
+        pairs = zip(found, expected, strict=True)
         return all(same(np.asarray(f), e, tolerance, floor) for f, e in pairs)
     if isinstance(found, list):
         return False

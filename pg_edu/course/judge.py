@@ -6,7 +6,7 @@ import numpy as np
 
 from pg_edu.course.comparing import ROUNDING, same, same_value
 from pg_edu.course.diagnoses import diagnosis, diagnosis_of_a_value
-from pg_edu.course.outcomes import Outcome, expected_outcomes, outcomes, undisturbed
+from pg_edu.course.outcomes import Budget, Outcome, expected_outcomes, outcomes, undisturbed
 from pg_edu.course.plain import Unreadable, plain
 from pg_edu.course.records import Case, Exercise, Expectation
 from pg_edu.course.showing import arguments, difference, parameters, short
@@ -25,6 +25,11 @@ def judge(exercise: Exercise, answer: Any, seed: int = 0) -> Verdict:
     """
     if answer is None or answer is Ellipsis:
         return _verdict(exercise, NOT_ATTEMPTED)
+    with undisturbed():  # The reader may have turned warnings into errors, for example.
+        return _judged(exercise, answer, seed)
+
+
+def _judged(exercise: Exercise, answer: Any, seed: int) -> Verdict:
     if not exercise.asks_for_a_function:
         return _judge_value(exercise, answer)
     if not callable(answer):
@@ -40,7 +45,13 @@ def cases(exercise: Exercise, seed: int) -> list[Case]:
 
 
 def _verdict(exercise: Exercise, status: str, found: str = "", diagnosis: str = "") -> Verdict:
-    return Verdict(exercise.number, status, exercise.points, found, diagnosis)
+    return Verdict(exercise.number, status, exercise.points, _printable(found), diagnosis)
+
+
+def _printable(text: str) -> str:
+    """Return a text with escapes in place of control characters and of what has no encoding."""
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(escaped)
 
 
 def _judge_value(exercise: Exercise, answer: Any) -> Verdict:
@@ -63,7 +74,7 @@ def _judge_value(exercise: Exercise, answer: Any) -> Verdict:
 def _not_a_function(exercise: Exercise, answer: Any) -> str:
     """Return what to say about an answer that cannot be called."""
     wanted = ", ".join(parameters(exercise.key))
-    given = _read(answer).observed.get("", Unreadable(f"a {type(answer).__name__}"))
+    given = _read(answer).observed.get("", Unreadable("an object that cannot be read"))
     what = given.what if isinstance(given, Unreadable) else short(given)
     return f"asks for a function of ({wanted}), not for {what}. Pass your function by its name."
 
@@ -76,32 +87,32 @@ def _read(value: Any) -> Outcome:
 def _judge_function(exercise: Exercise, answer: Any, tried: list[Case]) -> Verdict:
     # What the key imports is imported now, and does not count against the time of the answer.
     expected_outcomes(exercise.key, tried[:1], exercise.observe)
-    found = outcomes(answer, tried, exercise.observe)
+    budget = Budget()
+    found = outcomes(answer, tried, exercise.observe, budget)
     if not found[0].attempted:
         return _verdict(exercise, NOT_ATTEMPTED)
     expected = expected_outcomes(exercise.key, tried, exercise.observe)
     failed = _first_failure(exercise, found, expected)
     if failed is None:
         return _verdict(exercise, CORRECT)
-    if not any(outcome.problem for outcome in found) and _is_unbiased(exercise, answer):
+    if not any(outcome.problem for outcome in found) and _is_unbiased(exercise, answer, budget):
         return _verdict(exercise, CORRECT, "(another unbiased estimate than ours)")
     given = f"for ({arguments(exercise.key, tried[failed])}): "
     if found[failed].problem:
         return _verdict(exercise, WRONG, given + found[failed].problem)
     shown = _difference(exercise, found[failed], expected[failed])
-    with undisturbed():
-        named = diagnosis(exercise, tried, found, expected, failed)
-    if not named and _is_random(exercise, answer, tried[failed]):
+    named = diagnosis(exercise, tried, found, expected, failed)
+    if not named and _is_random(exercise, answer, tried[failed], budget):
         named = "Called twice with the same arguments, your function gives two results."
     return _verdict(exercise, WRONG, given + shown, named)
 
 
-def _is_random(exercise: Exercise, answer: Any, case: Case) -> bool:
+def _is_random(exercise: Exercise, answer: Any, case: Case, budget: Budget) -> bool:
     """Return whether an answer gives different results for the same arguments."""
-    first, second = (outcomes(answer, [case], exercise.observe)[0] for _ in range(2))
-    if first.problem or second.problem:
+    found = outcomes(answer, [case, case], exercise.observe, budget)
+    if any(outcome.problem or not outcome.attempted for outcome in found):
         return False
-    return bool(_differing(exercise, first, second))
+    return bool(_differing(exercise, found[0], found[1]))
 
 
 def _first_failure(exercise: Exercise, found: list[Outcome], expected: list[Outcome]) -> int | None:
@@ -126,18 +137,20 @@ def _difference(exercise: Exercise, found: Outcome, expected: Outcome) -> str:
     return difference(name, found.observed[name], expected.observed[name], exercise.tolerance)
 
 
-def _is_unbiased(exercise: Exercise, answer: Any) -> bool:
+def _is_unbiased(exercise: Exercise, answer: Any, budget: Budget) -> bool:
     """Return whether an answer has all expectations of an unbiased estimate."""
     if not exercise.expectations:
         return False
-    return all(_has_expectation(answer, e, exercise.tolerance) for e in exercise.expectations)
+    return all(_has_expectation(exercise, answer, e, budget) for e in exercise.expectations)
 
 
-def _has_expectation(answer: Any, expectation: Expectation, tolerance: float) -> bool:
-    found = outcomes(answer, expectation.cases)
+def _has_expectation(
+    exercise: Exercise, answer: Any, expectation: Expectation, budget: Budget
+) -> bool:
+    found = outcomes(answer, expectation.cases, budget=budget)
     results = [outcome.observed.get("") for outcome in found]
     arrays = [np.float64(result) for result in results if isinstance(result, np.ndarray)]
     if len(arrays) < len(expectation.cases) or len({array.shape for array in arrays}) > 1:
         return False
     mean = np.tensordot(np.asarray(expectation.weights), np.array(arrays), axes=1)
-    return same(mean, plain(expectation.value), tolerance, ROUNDING)
+    return same(mean, plain(expectation.value), exercise.tolerance, ROUNDING)

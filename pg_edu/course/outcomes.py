@@ -11,6 +11,8 @@ import inspect
 import linecache
 import os
 import random
+import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +23,29 @@ from typing import Any
 import numpy as np
 import torch
 
-from pg_edu.course.plain import plain
+from pg_edu.course.plain import first_line, plain, type_name
 from pg_edu.course.time_limit import TimeIsUp, finishes_within
 
-SECONDS = 1.5  # for all cases of one answer together
+SECONDS = 1.5  # for all calls of one answer together
+LEAST = 0.1  # seconds that a later round of calls gets when the first one has taken long
 
 Observe = Callable[[tuple[Any, ...], Any], dict[str, Any]]
+
+
+@dataclass
+class Budget:
+    """The time that is left for an answer. It is shared by all rounds of calls.
+
+    Args:
+        left: seconds.
+    """
+
+    left: float = SECONDS
+
+    def spend(self, seconds: float) -> None:
+        """Take off the seconds of a round; one that took longer has imported something."""
+        if seconds < self.left:
+            self.left = max(self.left - seconds, LEAST)
 
 
 @dataclass(frozen=True)
@@ -58,10 +77,22 @@ def loss_and_gradient(arguments: tuple[Any, ...], result: Any) -> dict[str, Any]
 
 
 def outcomes(
-    answer: Callable[..., Any], cases: Sequence[tuple[Any, ...]], observe: Observe = the_result
+    answer: Callable[..., Any],
+    cases: Sequence[tuple[Any, ...]],
+    observe: Observe = the_result,
+    budget: Budget | None = None,
 ) -> list[Outcome]:
-    """Call an answer with copies of all cases, and return its outcomes up to the first problem."""
-    copies = [deepcopy(tuple(case)) for case in cases]
+    """Call an answer with copies of all cases, and return its outcomes up to the first problem.
+
+    Args:
+        answer: the answer, a function.
+        cases: the arguments of each call.
+        observe: what is compared, from the arguments and the result.
+        budget: the time that is left; SECONDS if it is not given.
+    """
+    budget = budget or Budget()
+    with undisturbed():
+        copies = [deepcopy(tuple(case)) for case in cases]
     found: list[Outcome] = []
 
     def work() -> None:
@@ -70,11 +101,26 @@ def outcomes(
             if found[-1].problem or not found[-1].attempted:
                 return
 
+    begin = time.perf_counter()
     with undisturbed():
-        finished = finishes_within(SECONDS, work)
-    seen = found[: len(cases)]
+        finished = finishes_within(budget.left, work)
+    budget.spend(time.perf_counter() - begin)
+    return _complete(found, len(cases), finished)
+
+
+def _complete(found: list[Outcome], wanted: int, finished: bool) -> list[Outcome]:
+    """Return the outcomes of all cases, or of those up to the first problem, which comes last.
+
+    An answer whose time was up is wrong even if it has caught TimeIsUp and gone on. One that has
+    ended too soon has raised TimeIsUp itself, or an exception that cannot be described.
+    """
     if not finished:
-        seen.append(Outcome(problem=f"it has not finished after {SECONDS} seconds."))
+        late = Outcome(problem=f"it has not finished after {SECONDS} seconds.")
+        return [*found[: wanted - 1], late]
+    seen = found[:wanted]
+    stopped = bool(seen) and bool(seen[-1].problem or not seen[-1].attempted)
+    if len(seen) < wanted and not stopped:
+        seen.append(Outcome(problem="it raised something that cannot be described."))
     return seen
 
 
@@ -83,7 +129,7 @@ def expected_outcomes(
 ) -> list[Outcome]:
     """Call a function of ours with copies of all cases, without a limit; return its outcomes."""
     found = []
-    with undisturbed(), torch.inference_mode(False), torch.enable_grad():
+    with undisturbed():
         for case in cases:
             arguments = deepcopy(tuple(case))
             observed = observe(arguments, key(*arguments))
@@ -98,7 +144,7 @@ def _outcome(answer: Callable[..., Any], arguments: tuple[Any, ...], observe: Ob
             return _nothing_returned(answer)
         return Outcome({name: plain(v) for name, v in observe(arguments, result).items()})
     except NotImplementedError:
-        return Outcome(attempted=False)
+        return Outcome(attempted=False, problem="it raised NotImplementedError, like the stub.")
     except TimeIsUp:
         raise
     except BaseException as error:  # sys.exit and KeyboardInterrupt, too, are the answer's own.
@@ -111,7 +157,7 @@ def _raised(error: BaseException, answer: Callable[..., Any]) -> Outcome:
             return Outcome(problem=f"the call itself failed: {_words(error)}")
         return Outcome(problem=_described(error, answer))
     except Exception:  # The error or the answer is of a class whose own methods raise.
-        return Outcome(problem=type(error).__name__)
+        return Outcome(problem=type_name(error))
 
 
 def _nothing_returned(answer: Callable[..., Any]) -> Outcome:
@@ -136,15 +182,14 @@ def _comes_from_the_call(error: BaseException) -> bool:
 
 def _described(error: BaseException, answer: Callable[..., Any]) -> str:
     """Return an exception as text in one line, with the line of the answer that raised it."""
-    text = f"{type(error).__name__}: {_words(error)}".removesuffix(": ")
+    text = f"{type_name(error)}: {_words(error)}".removesuffix(": ")
     line = _line_of(error, answer)
     return f"{text} (in the line `{line}`)" if line else text
 
 
 def _words(error: BaseException) -> str:
     """Return the first line of an exception's message, shortened."""
-    words = (str(error).splitlines() or [""])[0]
-    return words if len(words) <= 160 else words[:157] + "..."
+    return first_line(error, 160)
 
 
 def _line_of(error: BaseException, answer: Callable[..., Any]) -> str:
@@ -159,20 +204,40 @@ def _line_of(error: BaseException, answer: Callable[..., Any]) -> str:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Show nothing that an answer prints, and put back the global settings that it may change."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    dtype = torch.get_default_dtype()
+    """Show nothing that an answer prints, and put back the global settings that it may change.
+
+    The modes in which the reader has left NumPy, torch and warnings do not count meanwhile.
+    """
+    put_back = _global_settings()
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
         warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.device("cpu"),
     ):
         warnings.simplefilter("ignore")
         try:
             yield
         finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])
-            torch.set_rng_state(states[2])
-            torch.set_default_dtype(dtype)
+            for change, value in put_back:
+                change(value)
+
+
+def _global_settings() -> list[tuple[Callable[[Any], Any], Any]]:
+    """Return functions that change a global setting, each with the present value."""
+    settings: list[tuple[Callable[[Any], Any], Any]] = [
+        (sys.setrecursionlimit, sys.getrecursionlimit()),
+        (random.setstate, random.getstate()),
+        (np.random.set_state, np.random.get_state()),
+        (torch.set_rng_state, torch.get_rng_state()),
+        (torch.set_default_dtype, torch.get_default_dtype()),
+        (torch.set_num_threads, torch.get_num_threads()),
+        (torch.set_deterministic_debug_mode, torch.get_deterministic_debug_mode()),
+    ]
+    with contextlib.suppress(OSError):  # The directory may have been deleted.
+        settings.append((os.chdir, os.getcwd()))
+    return settings

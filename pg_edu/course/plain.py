@@ -16,6 +16,7 @@ import torch
 LARGEST = 100_000  # numbers; no exercise asks for more, and converting 200 MB takes seconds
 DEEPEST = 8  # axes
 CONTAINS = "a list that contains "
+QUOTES = "Write numbers without quotes."
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def plain(value: Any) -> Any:
     try:
         return _plain(value)
     except (TypeError, ValueError, RuntimeError, OverflowError, RecursionError) as error:
-        return Unreadable(f"{_article(value)} that cannot be read as numbers ({_first(error)})")
+        return Unreadable(f"{_article(value)} that cannot be read as numbers ({first_line(error)})")
 
 
 def _plain(value: Any) -> Any:
@@ -47,10 +48,18 @@ def _plain(value: Any) -> Any:
     if unreadable is not None:
         return unreadable
     if isinstance(value, torch.Tensor):
-        return _array(value.detach().cpu().resolve_conj().numpy())
+        return _array(as_numpy(value))
     if isinstance(value, list | tuple | deque):
         return _plain_sequence(list(value))
     return _array(value)
+
+
+def as_numpy(tensor: torch.Tensor) -> Any:
+    """Return a tensor as an array, also one with a gradient, on a GPU, or of dtype bfloat16."""
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    if tensor.dtype == torch.bfloat16:  # NumPy has no such dtype.
+        tensor = tensor.float()
+    return tensor.numpy()
 
 
 def _plain_sequence(items: list[Any]) -> Any:
@@ -69,13 +78,32 @@ def _plain_sequence(items: list[Any]) -> Any:
 
 def _array(value: Any) -> Any:
     array = np.asarray(value)
-    if array.dtype.kind in "bif":
-        return array
+    if array.size > LARGEST:  # Only the conversion shows how many numbers a foreign class holds.
+        return _too_large(value)
+    if array.dtype.kind in "bi":
+        return array.copy()  # The answer may write into its array again in a later call.
+    if array.dtype.kind == "f":
+        return array.astype(np.float64)  # This, too, is a copy.
     if array.dtype.kind == "u":
         return array.astype(np.int64 if array.dtype.itemsize < 8 else np.float64)
     if array.dtype.kind == "c":
         return Unreadable("a complex number")
-    return array.astype(np.float64)  # Fractions and decimals arrive as objects.
+    if array.dtype.kind == "O":
+        return _array_of_objects(array)
+    # NumPy would turn texts and dates into numbers.
+    if array.dtype.kind in "US":
+        return Unreadable("an array of texts", QUOTES)
+    return Unreadable(f"{_article(value)} of dtype {first_line(array.dtype)}")
+
+
+def _array_of_objects(array: Any) -> Any:
+    """Return fractions and decimals as numbers; rows of unequal lengths, too, are objects."""
+    if array.ndim > 0:
+        return _plain_sequence(list(array))
+    item = array.item()
+    if isinstance(item, str | bytes):
+        return Unreadable("a text", QUOTES)
+    return np.array(float(item))
 
 
 def _unreadable(value: Any) -> Unreadable | None:
@@ -85,7 +113,7 @@ def _unreadable(value: Any) -> Unreadable | None:
     if value is Ellipsis:
         return Unreadable("`...`")
     if isinstance(value, str | bytes):
-        return Unreadable(f"the text {_first(repr(value))}", "Write numbers without quotes.")
+        return Unreadable(f"the text {first_line(repr(value))}", QUOTES)
     if inspect.iscoroutine(value):
         value.close()  # Python would warn that it was never awaited.
         return Unreadable("a coroutine", "Write `def` instead of `async def`.")
@@ -97,8 +125,12 @@ def _unreadable(value: Any) -> Unreadable | None:
         return Unreadable(f"{_article(value)}", "Return its value: call it.")
     size = _size(value, DEEPEST)
     if size > LARGEST:
-        return Unreadable(f"{_article(value)} with more than {LARGEST:,} numbers")
+        return _too_large(value)
     return None
+
+
+def _too_large(value: Any) -> Unreadable:
+    return Unreadable(f"{_article(value)} with more than {LARGEST:,} numbers")
 
 
 def _size(value: Any, depth: int) -> float:
@@ -125,11 +157,17 @@ def _article(value: Any) -> str:
     """Return "a list" or "an array": the name of the type with its article."""
     if isinstance(value, np.ndarray):
         return "an array"
-    name = "tensor" if isinstance(value, torch.Tensor) else type(value).__name__
+    name = "tensor" if isinstance(value, torch.Tensor) else type_name(value)
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def _first(text: Any) -> str:
+def type_name(value: Any) -> str:
+    """Return the name of a value's class, which may be of any length, or empty."""
+    return first_line(type(value).__name__, 40) or "nameless object"
+
+
+def first_line(text: Any, longest: int = 80) -> str:
     """Return the first line of a text, shortened."""
-    line = (str(text).splitlines() or [""])[0]
-    return line if len(line) <= 80 else line[:77] + "..."
+    # A subclass of str may override its methods, so those of str itself are called.
+    line = (str.splitlines(str(text)) or [""])[0]
+    return line if len(line) <= longest else line[: longest - 3] + "..."

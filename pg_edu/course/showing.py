@@ -64,8 +64,8 @@ def short(value: Any) -> str:
         return array.what
     if isinstance(array, list):
         return _cut("[" + ", ".join(short(item) for item in array) + "]", 4 * LONGEST)
-    if array.size > MOST:
-        return f"array of shape {list(array.shape)}"
+    if array.size > MOST or (array.size == 0 and array.ndim > 1):
+        return f"array of shape {list(array.shape)}"  # A million empty rows are a long text.
     return str(_rounded(array.tolist()))
 
 

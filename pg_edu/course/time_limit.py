@@ -16,6 +16,8 @@ ATTEMPTS = 20
 EXTENSIONS = 10
 PAUSE = 0.01  # seconds
 
+_here = threading.local()  # whether this thread runs code of others
+
 
 class TimeIsUp(BaseException):
     """Raised in a thread whose time is up.
@@ -33,7 +35,12 @@ def finishes_within(seconds: float, work: Callable[[], None]) -> bool:
     Args:
         seconds: the time limit in seconds.
         work: a function without arguments; it must handle its own exceptions.
+
+    Raises:
+        RuntimeError: the code of others calls this function, as an answer that calls `check` does.
     """
+    if getattr(_here, "limited", False):
+        raise RuntimeError("an answer cannot check an answer.")
     # Python 3.11 takes a thread for dead if Ctrl-C interrupts its `join`, so an event is used.
     done = threading.Event()
     imported = len(sys.modules)
@@ -66,10 +73,15 @@ def _started(work: Callable[[], None], done: threading.Event) -> threading.Threa
     """Start a thread with a large stack that does not keep the process alive."""
 
     def run() -> None:
+        _here.limited = True
+        deepest = sys.getrecursionlimit()
         try:
-            with contextlib.suppress(TimeIsUp):
+            # What is still raised here would be printed, by Python, above the line of `check`.
+            with contextlib.suppress(BaseException):
                 work()
         finally:
+            # The limit holds for all threads: with a lower one, this package may fail, too.
+            sys.setrecursionlimit(deepest)
             done.set()
 
     before = threading.stack_size(STACK)

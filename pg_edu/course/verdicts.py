@@ -59,5 +59,5 @@ def current_cell() -> object:
     """Return the number of the cell that Jupyter is running, or None outside of Jupyter."""
     try:
         return get_ipython().execution_count  # type: ignore[name-defined]
-    except NameError:
+    except (NameError, AttributeError):
         return None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
@@ -20,7 +21,15 @@ import torch
 from pg_edu.course import NotCorrect, check, verdicts
 from pg_edu.course.judge import judge
 from pg_edu.course.outcomes import SECONDS, loss_and_gradient
-from pg_edu.course.records import Exercise, Expectation, Extreme, Misconception, all_draws
+from pg_edu.course.records import (
+    Exercise,
+    Expectation,
+    Extreme,
+    Misconception,
+    all_draws,
+    record,
+)
+from pg_edu.course.time_limit import TimeIsUp
 from pg_edu.course.verdicts import CORRECT, NOT_ATTEMPTED, WRONG
 
 
@@ -697,3 +706,239 @@ def test_what_an_answer_prints_is_not_shown(capfd):
     assert judge(DOUBLE, lambda x: print("hello") or 2 * x).correct
     assert capfd.readouterr().out == ""
     assert os.getcwd()
+
+
+# More absurd answers
+
+
+def at_call(number: int, act: Callable[[], Any]) -> Callable[..., Any]:
+    """Return an answer that is right, except that its n-th call does something else first."""
+    calls: list[int] = []
+
+    def answer(x):
+        calls.append(1)
+        if len(calls) == number:
+            act()
+        return 2 * x
+
+    return answer
+
+
+def throws(error: BaseException) -> Callable[[], Any]:
+    def throw() -> None:
+        raise error
+
+    return throw
+
+
+class Exits(Exception):
+    def __str__(self):
+        raise SystemExit
+
+
+class NamelessClass(type):
+    @property
+    def __name__(cls):
+        raise RuntimeError("no")
+
+
+class Nameless(Exception, metaclass=NamelessClass):
+    pass
+
+
+class EndlessNameClass(type):
+    @property
+    def __name__(cls):
+        while True:
+            pass
+
+
+class EndlessName(metaclass=EndlessNameClass):
+    pass
+
+
+class Vast:
+    """A single object, whose array has ten thousand million numbers."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.broadcast_to(0.0, (10**10,))
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize(
+    "error",
+    [TimeIsUp(), Exits(), Nameless(), NotImplementedError()],
+    ids=lambda error: str(type(error)),
+)
+def test_an_answer_that_ends_too_soon_is_not_correct(error, number):
+    expected = NOT_ATTEMPTED if number == 1 and isinstance(error, NotImplementedError) else WRONG
+    assert judge(DOUBLE, at_call(number, throws(error))).status == expected
+
+
+def catches_the_limit() -> None:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass
+
+
+@pytest.mark.parametrize("number", [1, 9])
+def test_an_answer_that_goes_on_when_its_time_is_up_is_not_correct(number):
+    assert "not finished" in line(at_call(number, catches_the_limit))
+
+
+def test_all_calls_of_an_answer_share_one_time_limit():
+    calls: list[int] = []
+
+    def loops_after_all_cases(x):
+        calls.append(1)
+        while len(calls) > 9:
+            pass
+        return 17 * x + len(calls)
+
+    begin = time.perf_counter()
+    assert judge(DOUBLE, loops_after_all_cases).status == WRONG
+    assert time.perf_counter() - begin < 2.2
+
+
+@pytest.mark.parametrize("new", [np.zeros, torch.zeros])
+def test_an_answer_may_return_one_array_again_and_again(new):
+    kept: dict[int, Any] = {}
+
+    def in_one_array(x):
+        array = kept.setdefault(len(x), new(len(x), dtype=getattr(new(0), "dtype", None)))
+        array[:] = 2 * x if new is np.zeros else torch.tensor(2 * x)
+        return array
+
+    exercise = Exercise("00.1", double, [], cases=[(np.array([1.0, 2.0]),), (np.ones(2),)])
+    assert judge(exercise, in_one_array).correct
+
+
+def test_an_array_that_is_filled_after_its_call_is_wrong():
+    late: list[Any] = []
+
+    def fills_later(x):
+        for array, value in late:
+            array[:] = value
+        late.append((0 * x, 2 * x))
+        return late[-1][0] if len(late) < 9 else 2 * x
+
+    assert not judge(DOUBLE, fills_later).correct
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda x: x.astype(str),
+        lambda x: x.astype("S30"),
+        lambda x: x.astype(str).astype(object),
+        lambda x: x.astype([("a", float)]),
+        lambda x: x.astype("timedelta64[s]"),
+    ],
+)
+def test_texts_and_dates_are_no_numbers(convert):
+    exercise = Exercise("00.1", double, [], cases=[(np.array([1.0, -2.0]),)])
+    assert judge(exercise, lambda x: convert(2 * x)).status == WRONG
+
+
+@pytest.mark.parametrize("answer", [np.array("150"), np.timedelta64(150, "s")])
+def test_a_text_or_a_duration_is_no_value(answer):
+    assert judge(COUNT, answer).status == WRONG
+
+
+def conjugated(x):
+    return torch.complex(torch.zeros(len(x)), -torch.tensor(x).float()).conj().imag
+
+
+@pytest.mark.parametrize(
+    "convert", [conjugated, lambda x: torch.tensor(x).bfloat16(), lambda x: x.astype(object)]
+)
+def test_a_right_result_of_a_rare_type_is_right(convert):
+    exercise = Exercise("00.1", double, [], cases=[(np.array([1.0, -2.0]),)])
+    assert judge(exercise, lambda x: convert(2 * x)).correct
+
+
+def test_rows_of_unequal_lengths_may_come_in_an_array_of_objects():
+    exercise = Exercise("00.1", lambda x: [x, x[:1]], [], cases=[(np.array([1.0, -2.0]),)])
+    assert judge(exercise, lambda x: np.array([x, x[:1]], dtype=object)).correct
+    assert judge(exercise, lambda x: np.zeros((10**10, 0))).status == WRONG
+
+
+MORE = {
+    "a million empty rows": lambda x: np.zeros((10**6, 0)),
+    "empty rows without end": lambda x: torch.zeros(10**10, 0),
+    "a vast object": lambda x: Vast(),
+    "a class with a name of two lines": lambda x: type("A\nB", (), {})(),
+    "a class without a name": lambda x: type("", (), {})(),
+    "a class with a long name": lambda x: type("A" * 10**6, (), {})(),
+    "an exception with a name of two lines": lambda x: raises(type("A\nB", (Exception,), {})())(),
+    "an exception with a long name": raises(type("A" * 10**6, (Exception,), {})()),
+    "a text that has no encoding": raises(ValueError("\ud800")),
+    "control characters": raises(ValueError("\x1b[2J\x00\b")),
+    "a check in an answer": lambda x: check("02.4", 150),
+    "a long double": lambda x: np.longdouble(3 * x),
+}
+
+
+@pytest.mark.parametrize("answer", MORE.values(), ids=MORE.keys())
+def test_a_more_absurd_answer_gets_one_printable_line(answer, capsys):
+    begin = time.perf_counter()
+    verdict = judge(DOUBLE, answer)
+    assert time.perf_counter() - begin < 2.0
+    assert verdict.status == WRONG
+    assert str(verdict).isprintable() and len(str(verdict)) < 500
+    assert "np." not in str(verdict)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("exercise", [DOUBLE, PAIR, COUNT], ids=lambda exercise: exercise.number)
+@pytest.mark.parametrize(
+    "answer", [Vast(), EndlessName(), np.zeros((10**9, 0))], ids=["vast", "endless", "empty"]
+)
+def test_a_more_absurd_value_gets_one_line(answer, exercise):
+    begin = time.perf_counter()
+    verdict = judge(exercise, answer)
+    assert time.perf_counter() - begin < 2.0
+    assert verdict.status == WRONG and len(str(verdict)) < 500
+
+
+def test_an_answer_may_change_neither_the_directory_nor_the_recursion_limit():
+    def meddles(x):
+        os.chdir("/")
+        for limit in range(5, 1000):
+            try:
+                sys.setrecursionlimit(limit + 25)
+                break
+            except RecursionError:
+                pass
+        return 2 * x
+
+    before = os.getcwd(), sys.getrecursionlimit()
+    assert judge(at_depth_of_the_test(), meddles).correct
+    assert (os.getcwd(), sys.getrecursionlimit()) == before
+
+
+def at_depth_of_the_test() -> Exercise:
+    """Return an exercise with one case: a test runs far deeper than the limit of its answer."""
+    return Exercise("00.1", double, [], cases=[(np.array([1.0, -2.0]),)])
+
+
+def test_the_modes_of_the_reader_do_not_count():
+    with (
+        torch.inference_mode(),
+        torch.device("meta"),
+        np.errstate(all="raise"),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("error")
+        assert judge(LOSS, loss).correct
+        assert judge(LOSS, lambda x: -loss(x)).diagnosis
+        assert judge(record("02.1"), record("02.1").key).correct
+        assert judge(record("10.3"), record("10.3").key).correct
+
+
+@pytest.mark.parametrize("number", [2.1, ["02.1"], None])
+def test_a_number_that_is_no_text_is_an_error_that_lists_the_known_ones(number):
+    with pytest.raises(ValueError, match="there are: 01"):
+        check(number, 1)

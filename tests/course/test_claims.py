@@ -135,3 +135,48 @@ def test_a_false_claim_in_a_notebook_shows_its_numbers() -> None:
     shell.run_cell("from pg_edu.course import claim\nx = 3")
     result = shell.run_cell("claim('x is 4', x == 4)", silent=True)
     assert "✗ x is 4 (x = 3). If you edited" in str(result.error_in_exec)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "claim(*('it is 4', number == 4))",
+        "claim('it is 4', *[number == 4])",
+        "claim('it is 4', **{'holds': number == 4})",
+        "claim(holds=number == 4, sentence='it is 4')",
+        "partial(claim, 'it is 4')(number == 4)",
+        "[claim('it is 4', number == 4) for _ in range(2)]",
+        "(lambda: claim('it is 4', number == 4))()",
+    ],
+)
+def test_a_false_claim_shows_its_numbers_in_any_form_of_call(call: str) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.run_cell("from functools import partial\nfrom pg_edu.course import claim\nnumber = 3")
+    result = shell.run_cell(call, silent=True)
+    assert "✗ it is 4 (number = 3)" in str(result.error_in_exec)
+
+
+class NoText:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (torch.zeros(2, device="meta"), "<Tensor>"),
+        (torch.eye(2).to_sparse(), "<Tensor>"),
+        (torch.ones(2).bfloat16(), "[1., 1.]"),
+        (torch.tensor([1j]).conj().imag, "[-1.]"),
+        (10**5000, "<int>"),
+        (NoText(), "<NoText>"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_without_a_text_does_not_hide_the_claim(value: object, shown: str) -> None:
+    with pytest.raises(ClaimError) as error:
+        claim("it holds", False, value=value)
+    assert message(error).startswith(f"✗ it holds (value = {shown})")
+    claim("it holds", True, value=value)
