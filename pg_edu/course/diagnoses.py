@@ -70,7 +70,9 @@ def _common_mistake_in_a_value(exercise: Exercise, found: Any) -> str:
         return "The sign is reversed."
     if same_value(np.asarray(found / 100.0), right, exercise.decimals):
         return "That looks like a percentage: do not multiply by 100."
-    if found.ndim == right.ndim == 1 and same_value(np.sort(found), np.sort(right), exercise.decimals):
+    if found.ndim == right.ndim == 1 and same_value(
+        np.sort(found), np.sort(right), exercise.decimals
+    ):
         return "The numbers are right, but their order is not."
     wanted = exercise.decimals or 0
     if any(same_value(found, np.round(right, fewer), None) for fewer in range(1, wanted)):
@@ -131,8 +133,16 @@ def _known_mistakes(
         if wrong is not None:
             yield f"Two things. The sign is reversed. {text}", changed(wrong, np.negative)
             for factor, results in mistakes_by_a_factor(names, cases, wrong):
-                what = factor.removeprefix("This is the right result ").rstrip(".")
-                yield f"Two things. The result is taken {what}. {text}", results
+                yield f"{_as_another_mistake(factor)} {text}", results
+
+
+def _as_another_mistake(factor: str) -> str:
+    """Return the words for a factor that comes on top of another mistake."""
+    what = factor.replace(" times ", " multiplied by ", 1)
+    minus = "This is minus the right result"
+    if what.startswith(minus):
+        return what.replace(minus, "Three things. The sign is reversed. The result is", 1)
+    return what.replace("This is the right result", "Two things. The result is", 1)
 
 
 def _results(exercise: Exercise, function: Callable[..., Any], cases: list[Case]) -> Results | None:
