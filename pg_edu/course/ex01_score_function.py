@@ -210,7 +210,7 @@ NO_NOISE = Exercise(
             page="01 The lemma",
         ),
         Misconception(
-            "That is the length of one coordinate of the true gradient. Which b makes both "
+            "That is the size of one coordinate of the true gradient. Which b makes both "
             "estimates equal to the gradient?",
             0.09,
             page="01 The noise",

@@ -397,8 +397,8 @@ LOSS = Exercise(
             page="03 Cures",
         ),
         Misconception(
-            "The divisor is one too small: episodes that are numbered from 0 are one more than "
-            "their last number.",
+            "The divisor is one too small. If episodes are numbered from 0, there is one more of "
+            "them than the last number says.",
             _episodes_by_the_last_number,
             page="03 Cures",
         ),
