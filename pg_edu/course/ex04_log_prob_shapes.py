@@ -259,7 +259,7 @@ EXERCISES = [
                 page="10 Room 5: numerical",
             ),
             Extreme(
-                (np.zeros((2, 300)), np.full((2, 300), 0.01), np.full((2, 300), 0.005)),
+                (np.zeros((2, 150)), np.full((2, 150), 0.001), np.full((2, 150), 0.0005)),
                 "With many dimensions the product of the densities overflows. Do not multiply "
                 "them: add their logarithms.",
                 page="10 Room 5: numerical",

@@ -213,7 +213,7 @@ FLAGS = Exercise(
         (lambda rew, end, gamma: of_flags(rew, ~end, gamma), "for ~end: True and False are swap"),
         (
             lambda rew, end, gamma: of_flags(rew, np.append(False, end[:-1]), gamma),
-            "if end came one step later",
+            "if row t of end were row t - 1",
         ),
         (lambda rew, end, gamma: of_flags(rew, end, gamma**2), "for the square of gamma"),
         (lambda rew, end, gamma: of_flags(rew, end, 1 - gamma), "for 1 - gamma"),
