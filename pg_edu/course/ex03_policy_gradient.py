@@ -194,7 +194,7 @@ MISSING_FACTOR = Exercise(
             page=GAMMA_T,
         ),
         Misconception(
-            "The count starts anew in each episode, but each return hears the episodes that "
+            "The count starts again in each episode, but each return hears the episodes that "
             "follow: the sum must stop at the end, too.",
             _returns_leak,
             page="02 Sixteen games in one array",

@@ -566,7 +566,7 @@ def _(rew, terminated, truncated, next_value, gamma):
     return discounted_returns(rew, np.logical_or(terminated, truncated), gamma, value)
 
 
-@wrong("02.3", "the value of the row behind the cut")
+@wrong("02.3", "the value of the row after the cut")
 def _(rew, terminated, truncated, next_value, gamma):
     value = np.where(terminated, 0.0, np.append(next_value[1:], next_value[-1]))
     return discounted_returns(rew, np.logical_or(terminated, truncated), gamma, value)
