@@ -280,11 +280,11 @@ _ARGUMENT_CHANGES: list[tuple[str, Callable[[Any], Any]]] = [
     ("This is the right result if {} were always True.", _of_flags(np.ones_like)),
     ("This is the right result for ~{}: True and False are swapped.", _of_flags(np.invert)),
     (
-        "This is the right result if {} came one step earlier: it is read one step off.",
+        "This is the right result if row t of {} were row t + 1: it is read one row too late.",
         _of_flags(lambda flags: np.append(flags[1:], np.ones_like(flags[:1]), axis=0)),
     ),
     (
-        "This is the right result if {} came one step later: it is read one step off.",
+        "This is the right result if row t of {} were row t - 1: it is read one row too early.",
         _of_flags(lambda flags: np.append(np.zeros_like(flags[:1]), flags[:-1], axis=0)),
     ),
     ("True and False are swapped in {}.", _truth),
@@ -315,11 +315,11 @@ _ARGUMENT_CHANGES: list[tuple[str, Callable[[Any], Any]]] = [
         _of_floats(lambda x: x - x.mean()),
     ),
     (
-        "This is the right result if {} were one step earlier: it is read one step off.",
+        "This is the right result if row t of {} were row t + 1: it is read one row too late.",
         _of_floats(lambda x: np.append(x[1:], np.zeros_like(x[:1]), axis=0)),
     ),
     (
-        "This is the right result if {} were one step later: it is read one step off.",
+        "This is the right result if row t of {} were row t - 1: it is read one row too early.",
         _of_floats(lambda x: np.append(np.zeros_like(x[:1]), x[:-1], axis=0)),
     ),
 ]

@@ -131,8 +131,16 @@ def _known_mistakes(
         if wrong is not None:
             yield f"Two things. The sign is reversed. {text}", changed(wrong, np.negative)
             for factor, results in mistakes_by_a_factor(names, cases, wrong):
-                what = factor.removeprefix("This is the right result ").rstrip(".")
-                yield f"Two things. The result is taken {what}. {text}", results
+                yield f"{_as_another_mistake(factor)} {text}", results
+
+
+def _as_another_mistake(factor: str) -> str:
+    """Return the words for a factor that comes on top of another mistake."""
+    what = factor.replace(" times ", " multiplied by ", 1)
+    minus = "This is minus the right result"
+    if what.startswith(minus):
+        return what.replace(minus, "Three things. The sign is reversed. The result is", 1)
+    return what.replace("This is the right result", "Two things. The result is", 1)
 
 
 def _results(exercise: Exercise, function: Callable[..., Any], cases: list[Case]) -> Results | None:

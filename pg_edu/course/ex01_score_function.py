@@ -56,8 +56,9 @@ SCORE = Exercise(
     extremes=[
         Extreme(
             (np.array([1000.0, 998.5, -20.0]), 1),
-            "Right, but not for large logits: exp(1000) is too large for a float. Subtract the "
-            "largest logit from all of them first; the probabilities stay as they are.",
+            "Right, but not for large logits. exp(1000) is too large for a float, and logits that "
+            "are cut off have other differences. Subtract the largest logit from all of them "
+            "first; the probabilities stay as they are.",
             page="01 What is there to differentiate?",
         ),
         Extreme(
@@ -209,7 +210,7 @@ NO_NOISE = Exercise(
             page="01 The lemma",
         ),
         Misconception(
-            "That is the length of one coordinate of the true gradient. Which b makes both "
+            "That is the size of one coordinate of the true gradient. Which b makes both "
             "estimates equal to the gradient?",
             0.09,
             page="01 The noise",
@@ -339,8 +340,8 @@ BEST_BASELINE = Exercise(
             page="01 The noise",
         ),
         Misconception(
-            "A score has one coordinate for each logit, and all of them belong to its length, not "
-            "only that of the pulled arm.",
+            "The weights are pi (1 - pi)², as if a score were the pulled arm's coordinate alone. "
+            "Its squared length is the sum of the squares of all its coordinates.",
             lambda pi, rewards: _weighted_mean(pi * (1 - pi) ** 2, rewards),
             page="01 The trick",
         ),
@@ -394,6 +395,13 @@ def _without_the_normalizer(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
 def _minus_the_pulled_probability(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
     scores = np.eye(len(pi))[arms] - pi[arms][:, None]
     estimate: Floats = (rewards[:, None] * scores).mean(axis=0)
+    return estimate
+
+
+def _credited_once(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
+    credit = np.zeros(len(pi))
+    credit[arms] += rewards
+    estimate: Floats = credit / len(arms) - pi * rewards.mean()
     return estimate
 
 
@@ -493,6 +501,12 @@ ESTIMATE = Exercise(
             "divided by its own probability, which comes to the same. The score is the gradient "
             "of the pulled arm's probability, divided by that probability.",
             _minus_the_pulled_probability,
+            page="01 The trick",
+        ),
+        Misconception(
+            "An arm that was pulled more than once is credited with its last reward only: `+=` at "
+            "an array of arms changes each place once. np.add.at adds every time.",
+            _credited_once,
             page="01 The trick",
         ),
         Misconception(

@@ -477,6 +477,27 @@ def _reward_of_the_end_lost(
     return _truncated_or_terminated(kept, terminated, truncated, next_value, gamma)
 
 
+def _both_flags_leak(
+    rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
+) -> Floats:
+    value = np.where(truncated, next_value, 0.0)
+    return discounted_returns(rew, terminated ^ truncated, gamma, value)
+
+
+def _value_one_row_early(
+    rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
+) -> Floats:
+    early = np.append(0.0, next_value[:-1])
+    return _truncated_or_terminated(rew, terminated, truncated, early, gamma)
+
+
+def _value_one_row_late(
+    rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
+) -> Floats:
+    late = np.append(next_value[1:], next_value[-1])
+    return _truncated_or_terminated(rew, terminated, truncated, late, gamma)
+
+
 def _value_at_every_step(
     rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
 ) -> Floats:
@@ -633,6 +654,24 @@ TWO_ENDS = Exercise(
             "A truncated episode gets its value and hears the next episode, too. The value takes "
             "the place of what follows in the array.",
             _value_and_the_next_episode,
+            page="02 When the clock strikes",
+        ),
+        Misconception(
+            "Where both flags are set, neither of your two cases applies, and the next episode "
+            "leaks in. Terminated is terminated, whatever the other flag says.",
+            _both_flags_leak,
+            page="02 When the clock strikes",
+        ),
+        Misconception(
+            "The value is taken one row too early. next_value[t] is already the value of the "
+            "state after step t.",
+            _value_one_row_early,
+            page="02 When the clock strikes",
+        ),
+        Misconception(
+            "The value is taken one row too late. next_value[t] is already the value of the "
+            "state after step t.",
+            _value_one_row_late,
             page="02 When the clock strikes",
         ),
         Misconception(
@@ -859,6 +898,10 @@ def _random_batches(rng: np.random.Generator) -> Case:
     return (batches,)
 
 
+def _first_is_nan(batches: Batches) -> Batches:
+    return [np.nan * batches[0], *normalized_by_earlier_batches(batches)[1:]]
+
+
 def _first_is_zero(batches: Batches) -> Batches:
     return [0.0 * batches[0], *normalized_by_earlier_batches(batches)[1:]]
 
@@ -880,6 +923,12 @@ RUNNING = Exercise(
     ],
     random=clear_of_zero(_random_batches, normalized_by_earlier_batches),
     extremes=[
+        Extreme(
+            ([np.array([1.0, 2.0]), np.array([40.0, -60.0])],),
+            "Right, but not for returns far from those before them. Nothing is cut off here: 77 "
+            "standard deviations stay 77.",
+            page="02 process_fn",
+        ),
         Extreme(
             ([np.array([2.0, 2.0]), np.array([5.0, 1.0])],),
             "Right, but not if all earlier returns are equal: their variance is 0, and then the "
@@ -972,6 +1021,12 @@ RUNNING = Exercise(
         Misconception(
             "The statistics begin with a made-up return of 0, which stays in them.",
             _one_made_up_return,
+            page="02 process_fn",
+        ),
+        Misconception(
+            "The later batches are right. But nothing comes before the first one, and the mean of "
+            "an empty list is NaN. There, take mean 0 and variance 1.",
+            _first_is_nan,
             page="02 process_fn",
         ),
         Misconception(

@@ -62,6 +62,12 @@ def _counter_runs_on(rew: Floats, end: Flags, gamma: float) -> Floats:
     return weights
 
 
+def _counted_on_at_once(rew: Floats, end: Flags, gamma: float) -> Floats:
+    later = _first(end) > 0
+    weights: Floats = np.where(later, gamma, 1.0) * _weights(rew, end, gamma)
+    return weights
+
+
 def _returns_leak(rew: Floats, end: Flags, gamma: float) -> Floats:
     return _gamma_t(end, gamma) * discounted_returns(rew, np.zeros_like(end), gamma)
 
@@ -129,6 +135,12 @@ MISSING_FACTOR = Exercise(
             page="02 Sixteen games in one array",
         ),
         Misconception(
+            "From the second episode on there is one factor gamma too many. The count was set to "
+            "0 and raised to 1 before the new episode began.",
+            _counted_on_at_once,
+            page="02 Sixteen games in one array",
+        ),
+        Misconception(
             "There is one factor gamma too many: the first action of an episode, at t = 0, is not "
             "discounted.",
             lambda rew, end, gamma: gamma * _weights(rew, end, gamma),
@@ -182,7 +194,7 @@ MISSING_FACTOR = Exercise(
             page=GAMMA_T,
         ),
         Misconception(
-            "The count starts from 0 in each episode, but each return hears the episodes that "
+            "The count starts again in each episode, but each return hears the episodes that "
             "follow: the sum must stop at the end, too.",
             _returns_leak,
             page="02 Sixteen games in one array",
@@ -385,8 +397,8 @@ LOSS = Exercise(
             page="03 Cures",
         ),
         Misconception(
-            "The divisor is one too small: episodes that are numbered from 0 are one more than "
-            "their last number.",
+            "The divisor is one too small. If episodes are numbered from 0, there is one more of "
+            "them than the last number says.",
             _episodes_by_the_last_number,
             page="03 Cures",
         ),
@@ -430,6 +442,14 @@ LOSS = Exercise(
             "that is biased, and the task asks for no baseline.",
             lambda log_prob, returns, end: _loss(log_prob, returns - returns.mean(), end),
             page="03 Three laws",
+        ),
+        Misconception(
+            "The returns were taken for rewards and added up once more. Each of them is already "
+            "the sum of the rewards from its step on.",
+            lambda log_prob, returns, end: _loss(
+                log_prob, discounted_returns(returns, end, 1.0), end
+            ),
+            page="03 The past drops out",
         ),
         Misconception(
             "The returns are standardized, so the update cannot tell coins from cents. Take the "

@@ -25,6 +25,8 @@ _WRONG_SHAPES: list[tuple[int, list[int], str]] = [
     (2, [5, 3], "the 3 of the logits is not in the batch_shape, which is [5]."),
     (3, [5], "a Normal has one log-probability for each number; only Independent sums them."),
     (4, [5, 3], "Independent(..., 1) sums over the last axis."),
+    (4, [5, 1], "Independent(..., 1) sums over the last axis and leaves nothing of it."),
+    (4, [3], "Independent(..., 1) sums over the last axis, and the batch is the first."),
     (5, [5], "torch lines shapes up at their right ends, so a row [5] meets a column [5, 1]."),
     (5, [5, 1], "torch stretches the distributions, too: a row [5] meets a column [5, 1]."),
     (6, [5, 5], "Independent(..., 1) sums over the last axis, and one axis remains."),
@@ -251,12 +253,13 @@ EXERCISES = [
         extremes=[
             Extreme(
                 (np.array([[0.0, 1.0]]), np.array([[0.5, 2.0]]), np.array([[60.0, -90.0]])),
-                "Far from the mean the density underflows to 0, and its logarithm is minus "
-                "infinity. Do not go by the density: add logarithms.",
+                "Right, but not far from the mean. There the density underflows to 0, and its "
+                "logarithm is minus infinity. Do not go by the density, and cut nothing off: add "
+                "logarithms.",
                 page="10 Room 5: numerical",
             ),
             Extreme(
-                (np.zeros((2, 300)), np.full((2, 300), 0.01), np.full((2, 300), 0.005)),
+                (np.zeros((2, 150)), np.full((2, 150), 0.001), np.full((2, 150), 0.0005)),
                 "With many dimensions the product of the densities overflows. Do not multiply "
                 "them: add their logarithms.",
                 page="10 Room 5: numerical",

@@ -112,6 +112,10 @@ def _score_within_bounds(u: Floats, mu: float, sigma: float) -> Any:
     return np.where(abs(u) < 1.0, _score(u, mu, sigma), 0.0)
 
 
+def _log_density(u: Floats, mu: float, sigma: float) -> Any:
+    return -0.5 * ((u - mu) / sigma) ** 2 - math.log(sigma) - 0.5 * math.log(2.0 * math.pi)
+
+
 def _mean_within_bounds(
     u: Floats, mu: float, sigma: float, motor: Callable[[Floats], Floats]
 ) -> float:
@@ -234,7 +238,8 @@ EXERCISES = [
         extremes=[
             Extreme(
                 (np.array([[800.0, -800.0]]), np.array([4.0, -3.0]), np.array([10.0, 2.0])),
-                "For large raw actions the exponential overflows. np.tanh takes care of that.",
+                "Right, but not for large raw actions. There an exponential overflows, or "
+                "something was cut off short of the bounds. np.tanh alone goes all the way.",
                 page="05 Bound",
             )
         ],
@@ -287,6 +292,12 @@ EXERCISES = [
             Misconception(
                 "The low end is missing: this starts at 0, not at low.",
                 lambda u, low, high: (high - low) * (np.tanh(u) + 1.0) / 2.0,
+                page="05 Scale",
+            ),
+            Misconception(
+                "This stretches by the middle of the range, (low + high) / 2. It must stretch by "
+                "half of the width, (high - low) / 2.",
+                lambda u, low, high: (low + high) / 2.0 * (1.0 + np.tanh(u)),
                 page="05 Scale",
             ),
             Misconception(
@@ -539,6 +550,12 @@ EXERCISES = [
                 page="05 Tanh and the Jacobian",
             ),
             Misconception(
+                "The rewards weigh the log-probabilities. The score is the derivative of a "
+                "log-probability with respect to mu.",
+                _estimate(_log_density),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
                 "The rewards are not used: that is the mean of the scores alone.",
                 lambda u, mu, sigma, motor: float(np.mean(_score(u, mu, sigma))),
                 page="05 Which log-probability?",
@@ -559,8 +576,9 @@ EXERCISES = [
                 page="04 A column of returns",
             ),
             Misconception(
-                "This is the estimate with the batch's mean reward as a baseline. The task asks "
-                "for none, and this one shrinks the expectation by the factor (B - 1) / B.",
+                "This is the estimate with the batch's mean reward as a baseline; u.mean() in "
+                "place of mu gives the same. The task asks for no baseline, and this one shrinks "
+                "the expectation by the factor (B - 1) / B.",
                 _weighed(lambda rewards: rewards - rewards.mean()),
                 page="01 A baseline out of the pulls themselves",
             ),

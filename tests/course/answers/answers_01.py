@@ -289,3 +289,89 @@ def _(pi, arms, rewards):
 def _(pi, arms, rewards):
     others = (rewards.sum() - rewards) / (len(rewards) - 1)
     return ((rewards - others)[:, None] * (np.eye(len(pi))[arms] - pi)).mean(axis=0)
+
+
+# More answers to all four
+
+
+@wrong("01.1", "powers of 2 in place of exponentials")
+def _(logits, arm):
+    weights = 2.0 ** (logits - np.max(logits))
+    return np.eye(len(logits))[arm] - weights / weights.sum()
+
+
+@wrong("01.1", "the logits are cut off at 50, against an overflow")
+def _(logits, arm):
+    return np.eye(len(logits))[arm] - softmax(np.clip(logits, -50, 50))
+
+
+@wrong("01.1", "arms counted from 1")
+def _(logits, arm):
+    return np.eye(len(logits))[arm - 1] - softmax(logits)
+
+
+@right("01.1", "central differences of fourth order, in long double")
+def _(logits, arm):
+    def log_prob(x):
+        return x[arm] - x.max() - np.log(np.exp(x - x.max()).sum())
+
+    x = np.asarray(logits, np.longdouble)
+    steps = np.eye(len(x), dtype=np.longdouble) * np.longdouble(1e-6)
+    near = [log_prob(x + step) - log_prob(x - step) for step in steps]
+    far = [log_prob(x + 2 * step) - log_prob(x - 2 * step) for step in steps]
+    return [float((8 * n - f) / 12e-6) for n, f in zip(near, far, strict=True)]
+
+
+wrong("01.2", "the size of the estimate after arm 0, for the average reward", 0.81)
+wrong("01.2", "p² + (1 - p)²", 0.82)
+wrong("01.2", "0.1 (1 - b) = 0.9 (0.1 - b)", -0.0125)
+
+
+@wrong("01.3", "the rewards are squared, as if they were part of the length")
+def _(pi, rewards):
+    length2 = 1 - 2 * pi + pi @ pi
+    return (pi * length2) @ rewards**2 / ((pi * length2) @ rewards)
+
+
+@wrong("01.3", "the length of a score is the sum of its absolute coordinates")
+def _(pi, rewards):
+    length2 = np.abs(np.eye(len(pi)) - pi).sum(axis=1) ** 2
+    return (pi * length2) @ rewards / (pi @ length2)
+
+
+@wrong("01.3", "the gradients of the probabilities, not of their logarithms")
+def _(pi, rewards):
+    length2 = ((pi[:, None] * (np.eye(len(pi)) - pi)) ** 2).sum(axis=1)
+    return (pi * length2) @ rewards / (pi @ length2)
+
+
+@right("01.3", "the lowest point of the parabola through the noise at three baselines")
+def _(pi, rewards):
+    length2 = 1 - 2 * pi + pi @ pi
+    left, middle, at_right = (pi @ ((rewards - b) ** 2 * length2) for b in (-1.0, 0.0, 1.0))
+    return (left - at_right) / (2 * (left + at_right - 2 * middle))
+
+
+@wrong("01.4", "the mean reward of each arm, and the gradient of their average")
+def _(pi, arms, rewards):
+    pulled = [rewards[arms == arm] for arm in range(len(pi))]
+    mean = np.array([paid.mean() if len(paid) else 0.0 for paid in pulled])
+    return pi * (mean - pi @ mean)
+
+
+@wrong("01.4", "less the mean of all rewards so far, this one included")
+def _(pi, arms, rewards):
+    so_far = np.cumsum(rewards) / np.arange(1, len(rewards) + 1)
+    return ((rewards - so_far)[:, None] * (np.eye(len(pi))[arms] - pi)).mean(axis=0)
+
+
+@wrong("01.4", "divided by N - 1, as a variance is")
+def _(pi, arms, rewards):
+    total = rewards @ (np.eye(len(pi))[arms] - pi)
+    return total / max(len(arms) - 1, 1)
+
+
+@right("01.4", "less the mean of the earlier rewards, which the pull cannot change")
+def _(pi, arms, rewards):
+    before = np.append(0.0, np.cumsum(rewards)[:-1]) / np.maximum(np.arange(len(rewards)), 1)
+    return ((rewards - before)[:, None] * (np.eye(len(pi))[arms] - pi)).mean(axis=0)

@@ -512,3 +512,124 @@ def _(batches):
         n, total, squares = n + len(exact), total + sum(exact), squares + sum(x * x for x in exact)
         returns[:] = [float(x - mean) / float(variance + Fraction(1, 10**8)) ** 0.5 for x in exact]
     return batches
+
+
+# More answers to all five
+
+
+@wrong("02.1", "moving averages: the weights of the rewards sum to 1")
+def _(rew, gamma):
+    return (1 - gamma) * discounted_returns(np.array(rew, float), np.zeros(len(rew), bool), gamma)
+
+
+@wrong("02.1", "gamma to the square of the distance")
+def _(rew, gamma):
+    later = np.arange(len(rew)) - np.arange(len(rew))[:, None]
+    return np.where(later >= 0, gamma ** np.maximum(later, 0) ** 2, 0.0) @ rew
+
+
+@wrong("02.1", "two rewards ahead and no further")
+def _(rew, gamma):
+    padded = np.append(np.asarray(rew, float), [0.0, 0.0])
+    return padded[:-2] + gamma * padded[1:-1] + gamma**2 * padded[2:]
+
+
+@right("02.1", "sums over 1, 2, 4, ... steps, each from two of the last kind")
+def _(rew, gamma):
+    returns, reach = np.array(rew, float), 1
+    while reach < len(returns):
+        returns[:-reach] += gamma**reach * returns[reach:].copy()
+        reach *= 2
+    return returns
+
+
+@wrong("02.2", "the games stand in reverse order")
+def _(rew, end, gamma):
+    cuts = np.flatnonzero(end) + 1
+    returns = np.split(discounted_returns(np.asarray(rew, float), end, gamma), cuts)
+    return np.concatenate(returns[::-1])
+
+
+@wrong("02.2", "gamma where the flag is set, 0 where it is not")
+def _(rew, end, gamma):
+    return discounted_returns(np.asarray(rew, float), np.logical_not(end), gamma)
+
+
+@wrong("02.2", "the return of an end is 0: no action follows")
+def _(rew, end, gamma):
+    return np.where(end, 0.0, discounted_returns(np.asarray(rew, float), end, gamma))
+
+
+@wrong("02.3", "half of the value: the game might have ended or gone on")
+def _(rew, terminated, truncated, next_value, gamma):
+    value = np.where(terminated, 0.0, next_value) / 2
+    return discounted_returns(rew, np.logical_or(terminated, truncated), gamma, value)
+
+
+@wrong("02.3", "the value of the row after the cut")
+def _(rew, terminated, truncated, next_value, gamma):
+    value = np.where(terminated, 0.0, np.append(next_value[1:], next_value[-1]))
+    return discounted_returns(rew, np.logical_or(terminated, truncated), gamma, value)
+
+
+@wrong("02.3", "negative values are taken for 0")
+def _(rew, terminated, truncated, next_value, gamma):
+    value = np.where(terminated, 0.0, np.maximum(next_value, 0.0))
+    return discounted_returns(rew, np.logical_or(terminated, truncated), gamma, value)
+
+
+@right("02.3", "each return is a polynomial in gamma, with the value as its last coefficient")
+def _(rew, terminated, truncated, next_value, gamma):
+    returns, start = [], 0
+    for t in np.flatnonzero(np.logical_or(terminated, truncated)):
+        last = 0.0 if terminated[t] else next_value[t]
+        returns += [np.polyval([last, *rew[s : t + 1][::-1]], gamma) for s in range(start, t + 1)]
+        start = t + 1
+    return returns
+
+
+wrong("02.4", "the answer for float16", 25)
+wrong("02.4", "the bits of a float32", 32)
+wrong("02.4", "two too many", 152)
+right("02.4", "a float", 150.0)
+
+
+@wrong("02.5", "the first batch never joins the statistics")
+def _(batches):
+    def statistics(seen, returns):
+        later = seen[len(batches[0]) :]
+        return (np.mean(later), np.var(later)) if later else (0.0, 1.0)
+
+    return normalize(batches, statistics)
+
+
+@wrong("02.5", "the mean of the squares, from which no mean is subtracted")
+def _(batches):
+    def statistics(seen, returns):
+        return (np.mean(seen), np.mean(np.square(seen))) if seen else (0.0, 1.0)
+
+    return normalize(batches, statistics)
+
+
+@wrong("02.5", "running averages that forget a tenth with each batch")
+def _(batches):
+    mean, variance, normalized = 0.0, 1.0, []
+    for returns in batches:
+        normalized.append((returns - mean) / np.sqrt(variance + 1e-8))
+        mean = 0.9 * mean + 0.1 * np.mean(returns)
+        variance = 0.9 * variance + 0.1 * np.var(returns)
+    return normalized
+
+
+@right("02.5", "Welford's sums, one return after the other")
+def _(batches):
+    n, mean, squares, normalized = 0, 0.0, 0.0, []
+    for returns in batches:
+        variance = squares / n if n else 1.0
+        normalized.append((returns - mean) / np.sqrt(variance + 1e-8))
+        for x in returns:
+            n += 1
+            before = x - mean
+            mean += before / n
+            squares += before * (x - mean)
+    return normalized

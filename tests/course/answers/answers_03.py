@@ -1,5 +1,6 @@
 """Answers that readers might give to the exercises of notebook 03: wrong, or right but odd."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -287,3 +288,74 @@ def _(rew, V):
 @right("03.4", "a list of differences, each sum taken anew")
 def _(rew, V):
     return [sum(rew[t:]) - value for t, value in enumerate(V)]
+
+
+# More answers to all four
+
+
+@wrong("03.1", "gamma times t, not gamma to the power of t")
+def _(rew, end, gamma):
+    return gamma * clock(end) * discounted_returns(rew, end, gamma)
+
+
+@wrong("03.1", "the factor twice")
+def _(rew, end, gamma):
+    return gamma ** (2 * clock(end)) * discounted_returns(rew, end, gamma)
+
+
+@wrong("03.1", "the factor is taken out, not put in")
+def _(rew, end, gamma):
+    return discounted_returns(rew, end, gamma) / gamma ** clock(end)
+
+
+@right("03.1", "the discounted total of each game less what came before")
+def _(rew, end, gamma):
+    weights = []
+    for game in np.split(gamma ** clock(end) * rew, np.flatnonzero(end)[:-1] + 1):
+        weights.extend(game.sum() - np.append(0.0, np.cumsum(game)[:-1]))
+    return weights
+
+
+wrong("03.2", "twice the reward of a step of go", 1.2)
+wrong("03.2", "0.4 divided by 1.25, the sum of the weights of b", 0.32)
+wrong("03.2", "the difference of the two returns", 1.4)
+
+
+@wrong("03.3", "the returns are taken for rewards and summed again")
+def _(log_prob, returns, end):
+    return -(log_prob * discounted_returns(returns, end, 1.0)).sum() / end.sum()
+
+
+@wrong("03.3", "divided by the number of episodes twice")
+def _(log_prob, returns, end):
+    return -(log_prob * returns).sum() / end.sum() ** 2
+
+
+@wrong("03.3", "losses cannot be negative: the returns without their signs")
+def _(log_prob, returns, end):
+    return -(log_prob * abs(returns)).sum() / end.sum()
+
+
+@right("03.3", "the mean over steps times the mean length")
+def _(log_prob, returns, end):
+    return -np.mean(log_prob * returns) * len(end) / np.count_nonzero(end)
+
+
+@wrong("03.4", "the return in units of the value")
+def _(rew, V):
+    return rew[::-1].cumsum()[::-1] / V
+
+
+@wrong("03.4", "the value of the place before")
+def _(rew, V):
+    return rew[::-1].cumsum()[::-1] - np.append(0.0, V[:-1])
+
+
+@wrong("03.4", "the return of the next step")
+def _(rew, V):
+    return rew[::-1].cumsum()[::-1] - rew - V
+
+
+@right("03.4", "each return is summed exactly")
+def _(rew, V):
+    return [math.fsum(rew[t:]) - V[t] for t in range(len(rew))]

@@ -285,3 +285,78 @@ def _(logits, act, returns):
     act.squeeze_(-1)
     returns.squeeze_(-1)
     return (F.cross_entropy(logits, act, reduction="none") * returns).mean()
+
+
+# More answers to all four
+
+wrong("04.1", "Independent keeps the axis it sums", [[5], [5, 5], [5, 3], [5, 1], [5, 5], [5]])
+wrong("04.1", "line 4 is summed over the batch", [[5], [5, 5], [5, 3], [3], [5, 5], [5]])
+wrong("04.1", "one log-probability for all of line 1", [[], [5, 5], [5, 3], [5], [5, 5], [5]])
+right(
+    "04.1",
+    "a list of torch sizes",
+    [torch.Size(s) for s in ([5], [5, 5], [5, 3], [5], [5, 5], [5])],
+)
+
+
+@wrong("04.2", "logarithms to the base 10")
+def _(loc, scale, act):
+    z = (act - loc) / scale
+    return (-(z**2) / 2 - np.log10(scale) - np.log10(2 * np.pi) / 2).sum(axis=1)
+
+
+@wrong("04.2", "no dimension may have less than -1,000")
+def _(loc, scale, act):
+    return np.maximum(each(loc, scale, act), -1000.0).sum(axis=1)
+
+
+@wrong("04.2", "the distance is not squared")
+def _(loc, scale, act):
+    z = (act - loc) / scale
+    return (-z / 2 - np.log(scale) - np.log(2 * np.pi) / 2).sum(axis=1)
+
+
+@right("04.2", "a scalar product for each row, and the constants once")
+def _(loc, scale, act):
+    z = (act - loc) / scale
+    constant = loc.shape[1] * np.log(2 * np.pi) / 2
+    return -np.einsum("ba,ba->b", z, z) / 2 - np.log(scale).sum(axis=1) - constant
+
+
+@wrong("04.3", "gamma times i, not gamma to the power of i")
+def _(k, gamma):
+    return 1 + sum(gamma * i for i in range(1, k + 1))
+
+
+@wrong("04.3", "powers by way of the logarithm of gamma: NaN for gamma = 0")
+def _(k, gamma):
+    with np.errstate(all="ignore"):
+        return float(np.exp(np.arange(k + 1) * np.log(gamma)).sum())
+
+
+@wrong("04.3", "nothing is left of a reward if gamma = 0")
+def _(k, gamma):
+    return sum(gamma**i for i in range(k + 1)) if gamma > 0 else 0.0
+
+
+@wrong("04.4", "the softmax over the steps")
+def _(logits, act, returns):
+    return -(torch.log_softmax(logits, 0).gather(1, act) * returns).mean()
+
+
+@wrong("04.4", "the mean over a table that is 0 but for the actions taken")
+def _(logits, act, returns):
+    taken = F.one_hot(act[:, 0], logits.shape[1])
+    return -(torch.log_softmax(logits, 1) * taken * returns).mean()
+
+
+@wrong("04.4", "the exponentials are handed over as probabilities, and overflow")
+def _(logits, act, returns):
+    log_prob = Categorical(probs=logits.exp()).log_prob(act.squeeze(-1))
+    return -(log_prob * returns.squeeze(-1)).mean()
+
+
+@right("04.4", "one sum over steps and actions")
+def _(logits, act, returns):
+    taken = F.one_hot(act[:, 0], logits.shape[1]).to(logits.dtype)
+    return -torch.einsum("ba,ba,bi->", taken, torch.log_softmax(logits, 1), returns) / len(logits)

@@ -391,3 +391,90 @@ def _(u, mu, sigma):
     u /= sigma**2
     u[closed] = -np.exp(stats.norm.logpdf(z) - stats.norm.logcdf(z)) / sigma
     return u
+
+
+# More answers to all five
+
+
+@wrong("05.1", "the arctan in place of tanh")
+def _(u, low, high):
+    return low + (np.arctan(u) * 2 / np.pi + 1) / 2 * (high - low)
+
+
+@wrong("05.1", "stretched by the middle of the range")
+def _(u, low, high):
+    return (low + high) / 2 + np.tanh(u) * (low + high) / 2
+
+
+@wrong("05.1", "kept away from the bounds")
+def _(u, low, high):
+    return np.clip(low + (np.tanh(u) + 1) / 2 * (high - low), low + 1e-3, high - 1e-3)
+
+
+@right("05.1", "a mean of the two bounds, with weights from a sigmoid")
+def _(u, low, high):
+    weight = special.expit(2 * u)
+    return (1 - weight) * low + weight * high
+
+
+@wrong("05.2", "arcsinh in place of arctanh")
+def _(a, low, high):
+    return np.arcsinh((2 * a - low - high) / (high - low))
+
+
+@wrong("05.2", "the half width multiplies once more")
+def _(a, low, high):
+    with np.errstate(invalid="ignore"):
+        return np.arctanh((a - (low + high) / 2) * (high - low) / 2)
+
+
+@wrong("05.2", "the middle of the range is added again")
+def _(a, low, high):
+    return np.arctanh((2 * a - low - high) / (high - low)) + (low + high) / 2
+
+
+@right("05.2", "logarithms to the base 2")
+def _(a, low, high):
+    return np.log2((a - low) / (high - a)) * np.log(2) / 2
+
+
+@wrong("05.3", "the mean of the batch in place of mu")
+def _(u, mu, sigma, motor):
+    return np.mean(motor(2 * np.clip(u, -1, 1)) * (u - u.mean()) / sigma**2)
+
+
+@wrong("05.3", "the log-probability, not its derivative")
+def _(u, mu, sigma, motor):
+    return np.mean(motor(2 * np.clip(u, -1, 1)) * stats.norm.logpdf(u, mu, sigma))
+
+
+@wrong("05.3", "tanh in place of the clip")
+def _(u, mu, sigma, motor):
+    return np.mean(motor(2 * np.tanh(u)) * (u - mu) / sigma**2)
+
+
+wrong("05.4", "(b) is the mean action minus the bound, in units of nothing", (0, 0.5))
+wrong("05.4", "(b) is divided by sigma four times", (0, 3.19))
+wrong("05.4", "(b) is the mean action above the lower bound, with its sign lost", (0, -0.2))
+
+
+@wrong("05.5", "one score for all open valves, too")
+def _(u, mu, sigma):
+    opened = stats.norm.pdf(mu / sigma) / stats.norm.cdf(mu / sigma) / sigma
+    return np.where(u <= 0, _closed(mu, sigma), opened)
+
+
+@wrong("05.5", "an open valve is scored as if the mean were 0")
+def _(u, mu, sigma):
+    return np.where(u <= 0, _closed(mu, sigma), u / sigma**2)
+
+
+@wrong("05.5", "a valve at exactly 0 is taken for open")
+def _(u, mu, sigma):
+    return np.where(u < 0, _closed(mu, sigma), (u - mu) / sigma**2)
+
+
+@right("05.5", "the probability in logarithms, as a list")
+def _(u, mu, sigma):
+    closed = -math.exp(stats.norm.logpdf(mu / sigma) - special.log_ndtr(-mu / sigma)) / sigma
+    return [closed if x <= 0 else (x - mu) / sigma**2 for x in u]
