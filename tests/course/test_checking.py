@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from importlib import import_module
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -259,7 +261,7 @@ def test_swapped_arguments_are_named():
         (0.25, 7),
         [0.254, 6.996],
         (Fraction(1, 4), Decimal(7)),
-        np.float32([0.25, 7.0]),
+        np.array([0.25, 7.0], np.float32),
         torch.tensor([0.25, 7.0], requires_grad=True),
     ],
     ids=repr,
@@ -633,9 +635,8 @@ def test_an_answer_that_imports_a_large_package_gets_more_time(tmp_path, monkeyp
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def imports(x):
-        import a_large_package
-
-        return a_large_package and 2 * x
+        import_module("a_large_package")
+        return 2 * x
 
     assert judge(DOUBLE, imports).correct
     del sys.modules["a_large_package"]
@@ -673,7 +674,7 @@ def test_the_expected_result_is_in_no_frame_of_the_answer():
     seen: list[Any] = []
 
     def looks_around(x):
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame:
             for values in (frame.f_locals, frame.f_globals if frame.f_back is None else {}):
                 seen.extend(values.values())
@@ -740,7 +741,7 @@ class Exits(Exception):
 
 class NamelessClass(type):
     @property
-    def __name__(cls):
+    def __name__(cls):  # type: ignore[override]
         raise RuntimeError("no")
 
 
@@ -750,7 +751,7 @@ class Nameless(Exception, metaclass=NamelessClass):
 
 class EndlessNameClass(type):
     @property
-    def __name__(cls):
+    def __name__(cls):  # type: ignore[override]
         while True:
             pass
 

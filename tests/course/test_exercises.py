@@ -52,7 +52,7 @@ def names_of_the_page(notebook: str) -> dict[str, Any]:
     names: dict[str, Any] = {}
     cells = re.findall(r"^```python\n(.*?)^```", page(notebook), re.MULTILINE | re.DOTALL)
     for code in cells[1:]:  # The first cell installs the package, with a command of IPython.
-        kept = [
+        kept: list[ast.stmt] = [
             node
             for node in ast.parse(code).body
             if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)

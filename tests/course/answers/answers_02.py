@@ -584,7 +584,7 @@ def _(rew, terminated, truncated, next_value, gamma):
     for t in np.flatnonzero(np.logical_or(terminated, truncated)):
         last = 0.0 if terminated[t] else next_value[t]
         returns += [np.polyval([last, *rew[s : t + 1][::-1]], gamma) for s in range(start, t + 1)]
-        start = t + 1
+        start = int(t) + 1
     return returns
 
 
