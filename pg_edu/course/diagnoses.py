@@ -6,11 +6,13 @@ an axis, a shift. What they say is true of the results, whatever the reader's co
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from pg_edu.course.common_mistakes import (
+    Mistake,
     Results,
     changed,
     mistakes_by_a_factor,
@@ -20,33 +22,32 @@ from pg_edu.course.common_mistakes import (
 from pg_edu.course.comparing import ROUNDING, same, same_value
 from pg_edu.course.outcomes import Outcome, expected_outcomes
 from pg_edu.course.plain import plain
-from pg_edu.course.records import Case, Exercise
+from pg_edu.course.records import Case, Exercise, ordinary_cases
 from pg_edu.course.showing import parameters
 
 
 def diagnosis(
-    exercise: Exercise, cases: list[Case], found: list[Outcome], expected: list[Outcome], first: int
+    exercise: Exercise, seed: int, found: list[Outcome], expected: list[Outcome], first: int
 ) -> str:
     """Return what the mistake is, or "" if it is not known.
 
     Args:
         exercise: the record of the exercise.
-        cases: all cases in their order.
+        seed: decides the random cases.
         found: the outcomes of the answer.
         expected: those of the key.
         first: the first case that failed.
     """
-    ordinary = len(cases) - len(exercise.extremes)
+    ordinary = len(expected) - len(exercise.extremes)
     if first >= ordinary:
         extreme = exercise.extremes[first - ordinary]
         return _with_page(extreme.diagnosis, extreme.page)
     results = [outcome.observed for outcome in found[:ordinary] if not outcome.problem]
     right = [outcome.observed for outcome in expected[: len(results)]]
-    tried = cases[: len(results)]
     if _same_numbers(results, right, exercise.tolerance):
         return "The numbers are right, but the shape is not."
-    for text, wrong in _known_mistakes(exercise, tried, right):
-        if _agree(results, wrong, exercise.tolerance):
+    for text, wrong in _known_mistakes(exercise, seed, right):
+        if wrong is not None and _agree(results, wrong[: len(results)], exercise.tolerance):
             return text
     return ""
 
@@ -84,13 +85,11 @@ def _with_page(text: str, page: str) -> str:
     return f"{text} (notebook {notebook}, “{heading}”)"
 
 
-def _agree(found: Results, wrong: Results | None, tolerance: float) -> bool:
+def _agree(found: Results, wrong: Results, tolerance: float) -> bool:
     """Return whether all results of an answer are those of a mistake.
 
     A mistake whose results are 0 in theory gives rounding errors, which never agree by themselves.
     """
-    if wrong is None or len(wrong) != len(found):
-        return False
     for one, other in zip(found, wrong, strict=True):
         for name, value in other.items():
             if not same(one.get(name), value, tolerance, ROUNDING):
@@ -110,28 +109,40 @@ def _same_numbers(found: Results, right: Results, tolerance: float) -> bool:
     return True
 
 
-def _known_mistakes(
-    exercise: Exercise, cases: list[Case], right: Results
-) -> Iterator[tuple[str, Results | None]]:
+def _known_mistakes(exercise: Exercise, seed: int, right: Results) -> Iterator[Mistake]:
     """Yield diagnoses with the results of the mistake, the most specific mistakes first."""
-    own: list[tuple[str, Results | None]] = []
-    for known in exercise.misconceptions:
-        results = _results(exercise, known.answer, cases)
-        own.append((_with_page(known.diagnosis, known.page), results))
-        yield own[-1]
     names = parameters(exercise.key)
+    cases = ordinary_cases(exercise, seed)[: len(right)]
+    yield from _misconceptions(exercise, seed)
+    yield from mistakes_in_the_result(right)
+    yield from mistakes_by_a_factor(names, cases, right)
+    yield from _mistakes_in_an_argument(exercise, seed)
+    for text, wrong in _misconceptions(exercise, seed):
+        if wrong is not None:
+            yield f"Two things. The sign is reversed. {text}", changed(wrong, np.negative)
+            for factor, results in mistakes_by_a_factor(names, cases, wrong[: len(right)]):
+                yield f"{_as_another_mistake(factor)} {text}", results
+
+
+@lru_cache(maxsize=8)
+def _misconceptions(exercise: Exercise, seed: int) -> list[Mistake]:
+    """Return the misconceptions of an exercise with their results in all ordinary cases."""
+    cases = ordinary_cases(exercise, seed)
+    return [
+        (_with_page(known.diagnosis, known.page), _results(exercise, known.answer, cases))
+        for known in exercise.misconceptions
+    ]
+
+
+@lru_cache(maxsize=8)
+def _mistakes_in_an_argument(exercise: Exercise, seed: int) -> list[Mistake]:
+    """Return what the key gives for other arguments, in all ordinary cases."""
 
     def key(other: list[Case]) -> Results | None:
         return _results(exercise, exercise.key, other)
 
-    yield from mistakes_in_the_result(right)
-    yield from mistakes_by_a_factor(names, cases, right)
-    yield from mistakes_in_an_argument(names, cases, key)
-    for text, wrong in own:
-        if wrong is not None:
-            yield f"Two things. The sign is reversed. {text}", changed(wrong, np.negative)
-            for factor, results in mistakes_by_a_factor(names, cases, wrong):
-                yield f"{_as_another_mistake(factor)} {text}", results
+    cases = ordinary_cases(exercise, seed)
+    return list(mistakes_in_an_argument(parameters(exercise.key), cases, key))
 
 
 def _as_another_mistake(factor: str) -> str:

@@ -8,11 +8,9 @@ from pg_edu.course.comparing import ROUNDING, same, same_value
 from pg_edu.course.diagnoses import diagnosis, diagnosis_of_a_value
 from pg_edu.course.outcomes import Budget, Outcome, expected_outcomes, outcomes, undisturbed
 from pg_edu.course.plain import Unreadable, plain
-from pg_edu.course.records import Case, Exercise, Expectation
+from pg_edu.course.records import Case, Exercise, Expectation, cases
 from pg_edu.course.showing import arguments, difference, parameters, short
 from pg_edu.course.verdicts import CORRECT, NOT_ATTEMPTED, WRONG, Verdict
-
-RANDOM_CASES = 6
 
 
 def judge(exercise: Exercise, answer: Any, seed: int = 0) -> Verdict:
@@ -34,14 +32,7 @@ def _judged(exercise: Exercise, answer: Any, seed: int) -> Verdict:
         return _judge_value(exercise, answer)
     if not callable(answer):
         return _verdict(exercise, WRONG, _not_a_function(exercise, answer))
-    return _judge_function(exercise, answer, cases(exercise, seed))
-
-
-def cases(exercise: Exercise, seed: int) -> list[Case]:
-    """Return the cases of an exercise in their order: fixed, random, extreme."""
-    rng = np.random.default_rng(seed)
-    drawn = [exercise.random(rng) for _ in range(RANDOM_CASES)] if exercise.random else []
-    return [*exercise.cases, *drawn, *(extreme.case for extreme in exercise.extremes)]
+    return _judge_function(exercise, answer, seed)
 
 
 def _verdict(exercise: Exercise, status: str, found: str = "", diagnosis: str = "") -> Verdict:
@@ -84,7 +75,8 @@ def _read(value: Any) -> Outcome:
     return outcomes(lambda: value, [()])[0]
 
 
-def _judge_function(exercise: Exercise, answer: Any, tried: list[Case]) -> Verdict:
+def _judge_function(exercise: Exercise, answer: Any, seed: int) -> Verdict:
+    tried = cases(exercise, seed)
     # What the key imports is imported now, and does not count against the time of the answer.
     expected_outcomes(exercise.key, tried[:1], exercise.observe)
     budget = Budget()
@@ -101,7 +93,7 @@ def _judge_function(exercise: Exercise, answer: Any, tried: list[Case]) -> Verdi
     if found[failed].problem:
         return _verdict(exercise, WRONG, given + found[failed].problem)
     shown = _difference(exercise, found[failed], expected[failed])
-    named = diagnosis(exercise, tried, found, expected, failed)
+    named = diagnosis(exercise, seed, found, expected, failed)
     if not named and _is_random(exercise, answer, tried[failed], budget):
         named = "Called twice with the same arguments, your function gives two results."
     return _verdict(exercise, WRONG, given + shown, named)

@@ -21,6 +21,7 @@ import torch
 from pg_edu.course.outcomes import Observe, the_result
 
 Case = tuple[Any, ...]
+RANDOM_CASES = 6
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Expectation:
     value: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # An exercise is equal only to itself.
 class Exercise:
     """An exercise, whose answer is a function or a value that the reader predicts.
 
@@ -107,6 +108,24 @@ class Exercise:
     def asks_for_a_function(self) -> bool:
         """Return whether the answer is a function."""
         return bool(self.cases)
+
+
+def cases(exercise: Exercise, seed: int) -> list[Case]:
+    """Return the cases of an exercise in their order: fixed, random, extreme.
+
+    Args:
+        exercise: the record of the exercise.
+        seed: decides the random cases.
+    """
+    extremes = [extreme.case for extreme in exercise.extremes]
+    return [*ordinary_cases(exercise, seed), *extremes]
+
+
+def ordinary_cases(exercise: Exercise, seed: int) -> list[Case]:
+    """Return the fixed and the random cases of an exercise."""
+    rng = np.random.default_rng(seed)
+    drawn = [exercise.random(rng) for _ in range(RANDOM_CASES)] if exercise.random else []
+    return [*exercise.cases, *drawn]
 
 
 def record(number: str) -> Exercise:

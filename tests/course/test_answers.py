@@ -1,5 +1,6 @@
 """Several hundred answers written from the pages alone: wrong ones, and odd but right ones."""
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -7,11 +8,16 @@ import pytest
 
 from pg_edu.course.judge import judge
 from pg_edu.course.records import record, records
-from pg_edu.course.verdicts import CORRECT, WRONG
+from pg_edu.course.verdicts import CORRECT, WRONG, Verdict
 from tests.course import answers
 
 for path in sorted(Path(answers.__file__).parent.glob("answers_*.py")):
     import_module(f"tests.course.answers.{path.stem}")
+
+
+@cache
+def verdict_on(answer: answers.Answer) -> Verdict:
+    return judge(record(answer.exercise), answer.value)
 
 
 def name(answer: answers.Answer) -> str:
@@ -20,7 +26,7 @@ def name(answer: answers.Answer) -> str:
 
 @pytest.mark.parametrize("answer", answers.WRONG, ids=name)
 def test_no_wrong_answer_is_accepted(answer: answers.Answer) -> None:
-    assert judge(record(answer.exercise), answer.value).status == WRONG
+    assert verdict_on(answer).status == WRONG
 
 
 @pytest.mark.parametrize("answer", answers.RIGHT, ids=name)
@@ -31,7 +37,7 @@ def test_no_right_answer_is_refused_because_it_looks_odd(answer: answers.Answer)
 
 
 def test_three_in_four_wrong_answers_are_named() -> None:
-    verdicts = [judge(record(answer.exercise), answer.value) for answer in answers.WRONG]
+    verdicts = [verdict_on(answer) for answer in answers.WRONG]
     named = sum(bool(verdict.diagnosis) for verdict in verdicts)
     assert named >= 0.75 * len(verdicts)
 
