@@ -592,8 +592,8 @@ TWO_ENDS = Exercise(
     ],
     misconceptions=[
         Misconception(
-            "Where both flags are set, the value still counts: the time limit was reached at the "
-            "very step that terminated the episode. It is over, and nothing follows.",
+            "Where both flags are set, your function still adds the value. The step terminated the "
+            "episode, even though the clock struck too, so nothing follows.",
             _clock_first,
             page="02 When the clock strikes",
         ),
@@ -634,7 +634,8 @@ TWO_ENDS = Exercise(
         ),
         Misconception(
             "An episode that is only terminated no longer ends: it hears the next episode in the "
-            "array. And where both flags are set, the value still counts.",
+            "array. Also, your function adds the value where both flags are set; there, too, "
+            "nothing follows.",
             _only_the_clock,
             page="02 Sixteen games in one array",
         ),

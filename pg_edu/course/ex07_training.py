@@ -66,6 +66,12 @@ def _overwritten(done: Flags) -> Flags:
     return steps
 
 
+def _only_the_ignored_rows_below_the_first(done: Flags) -> Flags:
+    steps = np.ones_like(done)
+    steps[1:] = done[:-1]
+    return steps
+
+
 def _without_the_first_row(done: Flags) -> Flags:
     steps = np.zeros_like(done)
     steps[1:] = ~done[:-1]
@@ -378,6 +384,12 @@ EXERCISES = [
                 page="07 The row in which nobody acted",
             ),
             Misconception(
+                "Row 0 is right. Below it True and False are swapped: the row after an end must be "
+                "False, every other one True.",
+                _only_the_ignored_rows_below_the_first,
+                page="07 The row in which nobody acted",
+            ),
+            Misconception(
                 "An end in the last row removes the first row of its environment: np.roll is "
                 "circular.",
                 _rolled,
@@ -408,7 +420,7 @@ EXERCISES = [
                 page="07 The row in which nobody acted",
             ),
             Misconception(
-                "The first row is missing. After a fresh reset it is a step like any other.",
+                "The first row is False. After a fresh reset it is a step like any other.",
                 _without_the_first_row,
                 page="07 Many games, in lock-step",
             ),
