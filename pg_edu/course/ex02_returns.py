@@ -903,6 +903,10 @@ def _first_is_nan(batches: Batches) -> Batches:
     return [np.nan * batches[0], *normalized_by_earlier_batches(batches)[1:]]
 
 
+def _first_with_variance_0(batches: Batches) -> Batches:
+    return [batches[0] / np.sqrt(1e-8), *normalized_by_earlier_batches(batches)[1:]]
+
+
 def _first_is_zero(batches: Batches) -> Batches:
     return [0.0 * batches[0], *normalized_by_earlier_batches(batches)[1:]]
 
@@ -1022,6 +1026,12 @@ RUNNING = Exercise(
         Misconception(
             "The statistics begin with a made-up return of 0, which stays in them.",
             _one_made_up_return,
+            page="02 process_fn",
+        ),
+        Misconception(
+            "Only the first batch is wrong: with nothing seen, the variance is 1, not 0, so that "
+            "the batch passes unchanged.",
+            _first_with_variance_0,
             page="02 process_fn",
         ),
         Misconception(
