@@ -1,8 +1,9 @@
 """A time limit for code of others that runs in this process.
 
 The code runs in a thread of its own. When its time is up, an exception is raised in that thread,
-which stops loops in Python on every operating system. A single call that never returns to Python,
-such as `time.sleep(10**9)`, cannot be stopped from within the process; it is left behind.
+which stops a loop in Python. Nothing in this belongs to one operating system, but only Linux has
+been tried. A single call that waits, such as `time.sleep(10**9)`, cannot be stopped; it is left
+behind. One that keeps the interpreter to itself, such as `sum(range(10**12))`, makes us wait, too.
 """
 
 import contextlib
@@ -11,9 +12,9 @@ import sys
 import threading
 from collections.abc import Callable
 
-STACK = 64 * 2**20  # bytes; macOS gives threads so little that a deep recursion would crash
+STACK = 64 * 2**20  # bytes; some systems give threads too little for a deep recursion
 ATTEMPTS = 20
-EXTENSIONS = 10
+EXTENSIONS = 10  # of the time of work that goes on importing
 PAUSE = 0.01  # seconds
 
 _here = threading.local()  # whether this thread runs code of others
