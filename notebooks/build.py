@@ -3,18 +3,24 @@
     python notebooks/build.py [NAMES]            execute them
     python notebooks/build.py --check [NAMES]    only compare their cells with the sources
 
-A name is a file's name or its number: `00_quickstart`, or `00`. Without names, all notebooks are
-meant. The same source gives the same bytes, pictures included, on the same machine with the same
-versions. `--check` takes seconds, executes nothing, and exits with status 1 if a notebook has to be
-built again.
+A name is that of a page, `02_returns` or `deeper/02_returns`, or a number, `02`, which means both.
+Without names, all pages are meant. The same source gives the same bytes, pictures included, on the
+same machine with the same versions. `--check` takes seconds, executes nothing, and exits with
+status 1 if a notebook has to be built again.
+
+Three tags of a code cell fold it, in JupyterLab and on Colab: "setup" and "draw" hide the code of
+the installation and of a picture, "answer" hides the code and what it prints. A paragraph
+`*In the picture: ...*` below a cell that draws describes the picture; it is also the alt text.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +32,15 @@ from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parent
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# How a tag folds its cell: the keys are for JupyterLab and Colab, the second tag is for MyST-NB.
+CODE_HIDDEN = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+ALL_HIDDEN = {"jupyter": {"source_hidden": True, "outputs_hidden": True}, "cellView": "form"}
+FOLDS = {
+    "setup": {**CODE_HIDDEN, "tags": ["setup", "hide-input"]},
+    "draw": {**CODE_HIDDEN, "tags": ["draw", "hide-input"]},
+    "answer": {**ALL_HIDDEN, "tags": ["answer", "hide-cell"]},
+}
+DESCRIPTION = re.compile(r"\*In the picture: (.+?)\*(?:\n\n|\Z)", re.DOTALL)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,34 +54,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return check(chosen)
     for source in chosen:
         notebook = read(source)
-        execute(notebook, FOLDER)
+        execute(notebook, built(source).parent)
+        describe_pictures(notebook)
         write(notebook, built(source))
-        print(f"notebooks/{source.stem}.ipynb")
+        print(f"notebooks/{name(source)}.ipynb")
     return 0
 
 
 def sources(names: Sequence[str]) -> list[Path]:
-    """Return the sources of the named notebooks in order, or all sources without a name."""
-    found = sorted((FOLDER / "src").glob("*.md"))
-    unknown = [n for n in names if not any(n in (s.stem, s.stem[:2]) for s in found)]
+    """Return the sources of the named pages in order, or all sources without a name."""
+    folder = FOLDER / "src"
+    found = [*sorted(folder.glob("*.md")), *sorted(folder.glob("deeper/*.md"))]
+    unknown = [n for n in names if not any(n in names_of(s) for s in found)]
     if unknown:
-        known = ", ".join(source.stem for source in found)
+        known = ", ".join(name(source) for source in found)
         sys.exit(f"no notebook is called {', '.join(unknown)}; there are: {known}")
-    return [s for s in found if not names or s.stem in names or s.stem[:2] in names]
+    return [s for s in found if not names or names_of(s) & set(names)]
+
+
+def names_of(source: Path) -> set[str]:
+    """Return what a page may be called on the command line: its name and its number."""
+    return {name(source), source.stem[:2]}
+
+
+def name(source: Path) -> str:
+    """Return the name of a page: its path below src, without the ending."""
+    start = len(source.parts) - source.parts[::-1].index("src")
+    return "/".join([*source.parts[start:-1], source.stem])
 
 
 def built(source: Path) -> Path:
-    """Return the path of the executed notebook: one folder above its source."""
-    return source.parents[1] / f"{source.stem}.ipynb"
+    """Return the path of the executed notebook: `src` is left out of the path of its source."""
+    folder = source.parents[name(source).count("/") + 1]
+    return folder / f"{name(source)}.ipynb"
 
 
 def check(chosen: Sequence[Path]) -> int:
     """Compare each notebook's cells with its source; print what differs, return the exit status."""
-    differing = [source.stem for source in chosen if not matches(source)]
-    for name in differing:
+    differing = [name(source) for source in chosen if not matches(source)]
+    for page in differing:
         print(
-            f"notebooks/{name}.ipynb does not match notebooks/src/{name}.md. "
-            f"Build it again: python notebooks/build.py {name}",
+            f"notebooks/{page}.ipynb does not match notebooks/src/{page}.md. "
+            f"Build it again: python notebooks/build.py {page}",
             file=sys.stderr,
         )
     return 1 if differing else 0
@@ -91,6 +120,8 @@ def read(source: Path) -> NotebookNode:
     notebook.metadata = NotebookNode(kernelspec=NotebookNode(KERNELSPEC))
     for number, cell in enumerate(notebook.cells):
         cell.id = str(number)
+        for tag in cell.metadata.get("tags", []):
+            cell.metadata.update(nbformat.from_dict(FOLDS.get(tag, {})))
     return notebook
 
 
@@ -108,6 +139,21 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         # The kernel's own log goes; what cells print is kept.
         client.execute(stderr=subprocess.DEVNULL, env=variables)
     del notebook.metadata["language_info"]  # It names the Python version that ran the cells.
+
+
+def describe_pictures(notebook: NotebookNode) -> None:
+    """Give each picture its alt text: the description that follows its cell on the page."""
+    for cell, following in pairwise(notebook.cells):
+        described = DESCRIPTION.match(following.source)
+        for output in cell.get("outputs", []):
+            if described and "image/png" in output.get("data", {}):
+                output.metadata["image/png"] = {"alt": plain(described.group(1))}
+
+
+def plain(text: str) -> str:
+    """Return a sentence of Markdown as plain text that begins with a capital letter."""
+    words = re.sub(r"[*`]|\s*\n\s*", lambda m: " " if "\n" in m[0] else "", text)
+    return words[0].upper() + words[1:]
 
 
 def without_own_settings(empty: str) -> dict[str, str]:

@@ -30,14 +30,15 @@ def publish(repository: str, root: Path) -> None:
     tag = tag_of_this_version(root)
     set_badges(root / "README.md", f"{tests} {colab(repository, tag, '00_quickstart')}")
     install = f"%pip install -q {address}/archive/refs/tags/{tag}.zip"
-    for source in sorted(root.glob("notebooks/src/*.md")):
-        set_badges(source, colab(repository, tag, source.stem))
+    folder = root / "notebooks" / "src"
+    for source in sorted([*folder.glob("*.md"), *folder.glob("deeper/*.md")]):
+        set_badges(source, colab(repository, tag, build.name(source)))
         edit(
             source,
             r"(?m)^( +)(?:raise ImportError\(.*|%pip install -q https:.*)$",
             rf"\g<1>{install}",
         )
-        follow(source, root / "notebooks" / f"{source.stem}.ipynb")
+        follow(source, build.built(source))
 
 
 def tag_of_this_version(root: Path) -> str:

@@ -27,7 +27,7 @@ class Card:
         difficulty: easy, medium or hard.
         trains: the skill that it trains.
         points: what a correct answer earns.
-        notebook: the name of its page.
+        notebook: the name of its page, such as "02_returns" or "deeper/02_returns".
     """
 
     number: str
@@ -77,11 +77,14 @@ def _cards() -> dict[str, Card]:
 
 
 def _cards_in_the_notebooks() -> Iterator[Card]:
-    for path in sorted(find_notebooks().glob("[0-9][0-9]_*.ipynb")):
+    folder = find_notebooks()
+    pages = [*folder.glob("[0-9][0-9]_*.ipynb"), *folder.glob("deeper/[0-9][0-9]_*.ipynb")]
+    for path in sorted(pages):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        page = path.relative_to(folder).with_suffix("").as_posix()
         for cell in cells:
             for match in HEADING.finditer("".join(cell["source"])):
-                yield _card(match.groupdict(), path.stem)
+                yield _card(match.groupdict(), page)
 
 
 def _card(given: dict[str, str], notebook: str) -> Card:

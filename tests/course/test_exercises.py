@@ -17,7 +17,8 @@ from pg_edu.course.showing import arguments
 from pg_edu.course.verdicts import CORRECT, NOT_ATTEMPTED, WRONG
 
 ALL = records()
-SOURCES = {source.name[:2]: source for source in build.sources([])}
+# The keys are "02" and "deeper/02".
+SOURCES = {build.name(source).split("_")[0]: source for source in build.sources([])}
 SECTION = re.compile(r"^### Exercise (\d\d\.\d+) · .*?(?=^#{2,3} |\Z)", re.MULTILINE | re.DOTALL)
 FOLD = r"<details><summary>{}</summary>\n\n(.*?)\n\n</details>"
 POINTS = {"easy": 1, "medium": 2, "hard": 3}
@@ -38,8 +39,15 @@ def page(notebook: str) -> str:
 @cache
 def section(number: str) -> str:
     """Return the text of an exercise in its page."""
-    found = {match[1]: match[0] for match in SECTION.finditer(page(number[:2]))}
+    found = {match[1]: match[0] for match in SECTION.finditer(page(home(number)))}
     return found[number]
+
+
+@cache
+def home(number: str) -> str:
+    """Return the page of an exercise: "02" or "deeper/02"."""
+    (found,) = [name for name in SOURCES if f"### Exercise {number} " in page(name)]
+    return found
 
 
 def fold(record: Exercise, summary: str) -> str:
@@ -51,7 +59,7 @@ def fold(record: Exercise, summary: str) -> str:
 def names_of_the_page(notebook: str) -> dict[str, Any]:
     """Return what the cells of a page import and define, without running anything else."""
     names: dict[str, Any] = {}
-    cells = re.findall(r"^```python\n(.*?)^```", page(notebook), re.MULTILINE | re.DOTALL)
+    cells = re.findall(r"^```python[^\n]*\n(.*?)^```", page(notebook), re.MULTILINE | re.DOTALL)
     for code in cells[1:]:  # The first cell installs the package, with a command of IPython.
         kept: list[ast.stmt] = [
             node
@@ -67,7 +75,7 @@ def solution(record: Exercise) -> Any:
     code = re.search(r"```py\n(.*?)```", fold(record, "Solution"), re.DOTALL)
     asked = re.search(rf'^check\("{record.number}", (\w+)\)', section(record.number), re.MULTILINE)
     assert code and asked
-    names = names_of_the_page(record.number[:2])
+    names = names_of_the_page(home(record.number))
     exec(code[1], names)
     return names[asked[1]]
 
@@ -184,8 +192,10 @@ def test_a_task_that_asks_for_decimals_says_how_many(record):
 def test_the_notebooks_check_every_exercise_once_and_in_order():
     checked = []
     for notebook in SOURCES:
-        checked += re.findall(r'^check\("(.*?)"', page(notebook), re.MULTILINE)
-    assert checked == [record.number for record in ALL]
+        on_the_page = re.findall(r'^check\("(.*?)"', page(notebook), re.MULTILINE)
+        assert on_the_page == sorted(on_the_page)
+        checked += on_the_page
+    assert sorted(checked) == [record.number for record in ALL]
 
 
 def test_there_is_a_card_for_every_exercise():

@@ -26,7 +26,7 @@ asked = []
 
 class Shell:
     def run_line_magic(self, name, line):
-        asked.append(f"%{name} {line}")
+        asked.append(f"%{name} {line.format(**globals())}")  # as IPython does
         before = os.stat(SITE).st_mtime_ns
         os.makedirs(os.path.join(SITE, "pg_edu"))
         with open(os.path.join(SITE, "pg_edu", "__init__.py"), "w") as file:
@@ -110,6 +110,15 @@ def test_in_a_clone_the_clone_is_installed(folder: Path) -> None:
     }
 
 
+def test_in_a_clone_a_deeper_page_installs_the_clone(folder: Path) -> None:
+    package(folder.parent, "clone")
+    deeper = folder / "deeper"
+    deeper.mkdir()
+    (folder.parent / "site-packages").mkdir()
+    assert run_cell(deeper)["asked"] == ["%pip install -q ../.."]
+    assert run_cell(deeper, read_only=True)["place"] == "installed"
+
+
 def test_in_a_read_only_clone_nothing_is_installed_and_the_clone_is_imported(folder: Path) -> None:
     package(folder.parent, "clone")
     result = run_cell(folder, read_only=True)
@@ -136,4 +145,4 @@ def test_a_folder_of_that_name_which_was_imported_already_needs_no_restart(folde
 
 
 def test_the_cell_is_short() -> None:
-    assert len(CELL.splitlines()) <= 12
+    assert len(CELL.splitlines()) <= 14

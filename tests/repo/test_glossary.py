@@ -3,7 +3,7 @@
 import inspect
 import pkgutil
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,14 +142,16 @@ def page_letters(notebook: str) -> set[str]:
     return letters_in([symbols for symbols, pages, _ in rows if notebook in pages.split(", ")])
 
 
-@pytest.mark.parametrize("source", build.sources([]), ids=lambda source: source.stem)
+@pytest.mark.parametrize("source", build.sources([]), ids=build.name)
 def test_every_symbol_of_a_notebook_is_in_the_glossary(source: Path) -> None:
     used = letters_in([source.read_text(encoding="utf-8")])
     assert not used - course_letters() - page_letters(source.stem[:2])
 
 
 def test_the_glossary_lists_no_letter_for_a_notebook_that_does_not_use_it() -> None:
-    texts = {source.stem[:2]: source.read_text(encoding="utf-8") for source in build.sources([])}
+    texts: dict[str, str] = defaultdict(str)
+    for source in build.sources([]):
+        texts[source.stem[:2]] += source.read_text(encoding="utf-8")
     for symbols, pages, _ in TABLES["symbol | notebooks | what it is"]:
         for page in pages.split(", "):
             assert letters_in([symbols]) <= letters_in([texts[page]]), (symbols, page)

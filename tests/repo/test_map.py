@@ -47,10 +47,12 @@ def rows(heading: str) -> list[str]:
 
 def test_every_notebook_has_one_row_in_the_order_of_the_course() -> None:
     named = [
-        re.findall(r"notebooks/(\w+)\.ipynb", row)
+        re.findall(r"notebooks/([\w/]+)\.ipynb", row)
         for row in rows("From a notebook to its module, tests and exercises")
     ]
-    assert named == [[source.stem] for source in build.sources([])]
+    pages = [build.name(source) for source in build.sources([])]
+    core = [page for page in pages if not page.startswith("deeper/")]
+    assert named == [[page, *({f"deeper/{page}"} & set(pages))] for page in core]
 
 
 def test_a_module_has_a_notebook_or_a_row_of_its_own_but_not_both() -> None:

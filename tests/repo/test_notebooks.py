@@ -19,9 +19,11 @@ from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).parents[2]
 SOURCES = build.sources([])
+FOLDING = {tag for fold in build.FOLDS.values() for tag in fold["tags"]}
+FOLDED_BY = {key for fold in build.FOLDS.values() for key in fold}
 CHECK = re.compile(r"^check\(\"(.*?)\", (\w+)\)", re.MULTILINE)
 
-every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+every_notebook = pytest.mark.parametrize("source", SOURCES, ids=build.name)
 
 
 def executed(source: Path) -> Any:
@@ -43,22 +45,24 @@ def printed(cell: Any) -> str:
 
 
 def test_each_source_has_its_notebook_and_each_notebook_its_source() -> None:
-    notebooks = sorted(path.stem for path in build.FOLDER.glob("*.ipynb"))
-    assert notebooks == [source.stem for source in SOURCES] != []
+    built = [*build.FOLDER.glob("*.ipynb"), *build.FOLDER.glob("deeper/*.ipynb")]
+    assert sorted(built) == sorted(build.built(source) for source in SOURCES) != []
 
 
 @every_notebook
-def test_the_readme_and_notebook_00_link_to_it(source: Path) -> None:
+def test_the_readme_and_notebook_00_or_its_core_page_link_to_it(source: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    course = SOURCES[0].read_text(encoding="utf-8")
-    assert f"](notebooks/{source.stem}.ipynb)" in readme
-    assert f"]({source.stem}.ipynb)" in course or source == SOURCES[0]
+    deeper = source.parent.name == "deeper"
+    page = source.parents[1] / source.name if deeper else SOURCES[0]
+    assert f"](notebooks/{build.name(source)}.ipynb)" in readme
+    linked = f"]({build.name(source)}.ipynb)" in page.read_text(encoding="utf-8")
+    assert linked or source == SOURCES[0]
 
 
 @every_notebook
 def test_cells_are_those_of_the_source(source: Path) -> None:
     assert build.cells(executed(source)) == build.cells(build.read(source)), (
-        f"run: python notebooks/build.py {source.stem}"
+        f"run: python notebooks/build.py {build.name(source)}"
     )
 
 
@@ -106,7 +110,7 @@ def test_a_relative_path_or_an_address_is_not_mistaken_for_an_absolute_path(text
 @every_notebook
 def test_no_cell_is_hidden_from_the_comparison(source: Path) -> None:
     for cell in executed(source).cells:
-        assert set(cell.metadata.get("tags", [])) <= {"raises-exception"}
+        assert set(cell.metadata.get("tags", [])) <= {"raises-exception", *FOLDING}
         assert not re.search(r"#\s*(NBVAL|PYTEST_VALIDATE)_", cell.source)
 
 
@@ -124,7 +128,7 @@ def test_code_cells_are_short(source: Path) -> None:
 def test_metadata_is_the_bare_kernelspec(source: Path) -> None:
     notebook = executed(source)
     assert notebook.metadata == {"kernelspec": build.KERNELSPEC}  # no widget state, no version
-    assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags"}
+    assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags", *FOLDED_BY}
 
 
 @every_notebook

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import build
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -176,12 +177,13 @@ def test_publishing_writes_the_address_wherever_it_is_shown(copy: Path) -> None:
     readme = (copy / "README.md").read_text(encoding="utf-8")
     assert "(https://github.com/ada/gradients/actions/workflows/test.yml)" in readme
     tag = f"v{pg_edu.__version__}"
-    for notebook in (copy / "notebooks").glob("*.ipynb"):
+    for source in build.sources([]):
+        notebook = copy / "notebooks" / f"{build.name(source)}.ipynb"
         text = notebook.read_text(encoding="utf-8")
         assert (
             f"%pip install -q https://github.com/ada/gradients/archive/refs/tags/{tag}.zip" in text
         )
-        assert f"/github/ada/gradients/blob/{tag}/notebooks/{notebook.name})" in text
+        assert f"/github/ada/gradients/blob/{tag}/notebooks/{build.name(source)}.ipynb)" in text
 
 
 @pytest.mark.slow
@@ -190,7 +192,7 @@ def test_publishing_again_after_a_change_of_version_names_the_new_tag_alone(copy
     init = copy / "pg_edu/__init__.py"
     init.write_text('__version__ = "7.8.9"\n', encoding="utf-8")
     publish("ada/gradients", copy)
-    for page in [copy / "README.md", *(copy / "notebooks").glob("*.ipynb")]:
+    for page in [copy / "README.md", *(copy / "notebooks").rglob("*.ipynb")]:
         tags = re.findall(r"/(?:tags|blob)/(v[\d.]*\d)", page.read_text(encoding="utf-8"))
         assert set(tags) == {"v7.8.9"}
 
@@ -261,7 +263,8 @@ def test_the_wheel_holds_the_notebooks_and_their_pictures_but_not_their_scripts(
     names = zipfile.ZipFile(wheel).namelist()
     held = {name.removeprefix("pg_edu/_notebooks/") for name in names if "_notebooks/" in name}
     notebooks = ROOT / "notebooks"
-    expected = [*notebooks.glob("*.ipynb"), *notebooks.glob("pictures/*")]
+    pages = [*notebooks.glob("*.ipynb"), *notebooks.glob("deeper/*.ipynb")]
+    expected = [*pages, *notebooks.glob("pictures/*")]
     assert held == {path.relative_to(notebooks).as_posix() for path in expected}
 
 

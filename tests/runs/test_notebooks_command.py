@@ -8,7 +8,8 @@ from pg_edu.runs.commands import main, notebooks
 from pg_edu.runs.files import write_file
 
 SOURCE = Path(__file__).parents[2] / "notebooks"
-COPIED = [*SOURCE.glob("*.ipynb"), *SOURCE.glob("pictures/*")]
+PAGES = [*SOURCE.glob("*.ipynb"), *SOURCE.glob("deeper/*.ipynb")]
+COPIED = [*PAGES, *SOURCE.glob("pictures/*")]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -22,7 +23,7 @@ def test_it_copies_every_notebook_and_picture_and_nothing_else(
     assert main(["notebooks", str(tmp_path / "my" / "course")]) == 0
     expected = {path.relative_to(SOURCE).as_posix(): path.read_bytes() for path in COPIED}
     assert files(tmp_path / "my" / "course") == expected
-    assert capsys.readouterr().out.startswith("12 notebooks are in ")
+    assert capsys.readouterr().out.startswith(f"{len(PAGES)} notebooks are in ")
 
 
 def test_a_file_that_is_there_already_is_kept_and_nothing_is_copied(

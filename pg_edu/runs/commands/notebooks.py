@@ -45,14 +45,16 @@ def copy_notebooks(folder: Path) -> int:
         OSError: a file cannot be written. In both cases nothing is copied.
     """
     source = find_notebooks()
-    files = [path.relative_to(source) for path in sorted(source.glob("*.ipynb"))]
+    pages = [*sorted(source.glob("*.ipynb")), *sorted(source.glob("deeper/*.ipynb"))]
+    files = [path.relative_to(source) for path in pages]
     pictures = [path.relative_to(source) for path in sorted(source.glob("pictures/*"))]
     taken = [file for file in files + pictures if os.path.lexists(folder / file)]
     if taken:
         raise ValueError(
             f"{folder / taken[0]} exists already and may hold your work. Name another folder."
         )
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    for file in files + pictures:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
     _copy_all_or_none(source, folder, files + pictures)
     return len(files)
 
