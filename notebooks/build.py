@@ -40,7 +40,7 @@ FOLDS = {
     "draw": {**CODE_HIDDEN, "tags": ["draw", "hide-input"]},
     "answer": {**ALL_HIDDEN, "tags": ["answer", "hide-cell"]},
 }
-DESCRIPTION = re.compile(r"\*In the picture: (.+?)\*(?:\n\n|\Z)", re.DOTALL)
+DESCRIPTION = re.compile(r"\*In the picture[^:*]*: (.+?)\*(?:\n\n|\Z)", re.DOTALL)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

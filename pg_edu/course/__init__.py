@@ -1,8 +1,10 @@
 """The course: claims that the notebooks verify, and exercises that check themselves.
 
-Notebooks import `claim` and `check` from here; the rest supports these two. In reading order:
+Notebooks import `claim`, `compare_guess` and `check` from here; the rest supports these three. In
+reading order:
 
     claims.py           `claim` prints a sentence and whether it holds, and stops the page if not
+    guesses.py          `compare_guess` shows an answer once the reader has written down a guess
     checking.py         `check` prints one line about an answer and returns a `Verdict`
     cards.py            `exercise` and `exercises`: what is asked for, without the answers
     verdicts.py         `Verdict`: status, points, what was found, and the diagnosis
@@ -22,6 +24,7 @@ Notebooks import `claim` and `check` from here; the rest supports these two. In 
 from pg_edu.course.cards import Card, exercise, exercises
 from pg_edu.course.checking import NotCorrect, check
 from pg_edu.course.claims import ClaimError, claim
+from pg_edu.course.guesses import compare_guess
 from pg_edu.course.verdicts import Verdict
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "Verdict",
     "check",
     "claim",
+    "compare_guess",
     "exercise",
     "exercises",
 ]

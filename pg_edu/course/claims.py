@@ -55,17 +55,18 @@ def claim(sentence: str, holds: bool | np.bool_, **values: object) -> None:
             f"holds is {holds!r} of type {type(holds).__name__}, but must be True or False. "
             "Compare the value with something, and write .all() or .any() for an array."
         )
-    shown = {name: _short(value) for name, value in values.items()}
+    given = {name: shown(value) for name, value in values.items()}
     if holds:
-        print(_line("✓", sentence, shown))
+        print(_line("✓", sentence, given))
         return
-    line = _line("✗", sentence, shown | _variables_of_the_call(sys._getframe(1), shown))
+    others = _variables_of_the_call(sys._getframe(1), given)
+    line = _line("✗", sentence, given | others)
     print(line)
     raise ClaimError(f"{line}. {CAUSE}")
 
 
-def _line(mark: str, sentence: str, shown: dict[str, str]) -> str:
-    values = ", ".join(f"{name} = {value}" for name, value in shown.items())
+def _line(mark: str, sentence: str, given: dict[str, str]) -> str:
+    values = ", ".join(f"{name} = {value}" for name, value in given.items())
     return f"{mark} {sentence} ({values})" if values else f"{mark} {sentence}"
 
 
@@ -84,7 +85,7 @@ def _variables_of_the_call(caller: FrameType, known: dict[str, str]) -> dict[str
     nodes.sort(key=lambda node: (node.lineno, node.col_offset))
     variables = caller.f_globals | caller.f_locals
     return {
-        node.id: _short(variables[node.id])
+        node.id: shown(variables[node.id])
         for node in nodes
         if node.id not in known and _is_shown(variables.get(node.id))
     }
@@ -124,7 +125,7 @@ def _is_shown(value: object) -> bool:
     return isinstance(value, numbers.Number | np.ndarray | np.bool_ | torch.Tensor)
 
 
-def _short(value: object) -> str:
+def shown(value: object) -> str:
     """Return a value as text, or the name of its class if it has no text.
 
     A tensor may be sparse or without data, and an integer may have too many digits.
