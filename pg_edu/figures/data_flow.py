@@ -39,7 +39,7 @@ class _Arrow:
     points: tuple[Point, ...]
 
 
-PARTS = {
+_PARTS = {
     "environment": _Part("environment", "takes a step", (6.52, 2.58)),
     "actor": _Part("actor", "network", (0.68, 2.58)),
     "distribution": _Part("distribution", "draws an action", (2.63, 2.58)),
@@ -112,10 +112,10 @@ def draw_data_flow(*lit: str, known: Iterable[str] | None = None) -> Figure:
         >>> [text.get_text() for text in figure.axes[0].texts if "\\n" in text.get_text()]
         ['logits\\nor μ, σ']
     """
-    seen = set(PARTS) if known is None else {*known, *lit}
+    seen = set(_PARTS) if known is None else {*known, *lit}
     for name in (*lit, *sorted(seen)):
-        if name not in PARTS:
-            raise ValueError(f"there is no part {name!r}: expected one of {', '.join(PARTS)}")
+        if name not in _PARTS:
+            raise ValueError(f"there is no part {name!r}: expected one of {', '.join(_PARTS)}")
 
     figure = Figure(figsize=SIZE, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, SIZE[0]), ylim=(0, SIZE[1]))
@@ -123,7 +123,7 @@ def draw_data_flow(*lit: str, known: Iterable[str] | None = None) -> Figure:
     for arrow in _ARROWS:
         _draw_arrow(axes, arrow, set(lit), seen)
 
-    for name, part in PARTS.items():
+    for name, part in _PARTS.items():
         if name in seen:
             _draw_part(axes, part, is_lit=name in lit)
         else:

@@ -49,7 +49,8 @@ def draw_task(
 ) -> Figure:
     """Draw an MDP from its own arrays: an arrow for each move that has a positive probability.
 
-    An action that is not available, whose logit is -inf, has no arrows. Where an episode may end,
+    An action that is not available, whose logit is -inf, has no arrows. Where only one action is
+    available, the step is forced: its arrows are gray and have no name. Where an episode may end,
     an arrow leads to a double circle named "end".
 
     Args:
@@ -68,7 +69,7 @@ def draw_task(
         >>> states = {"first": (0, 0), "second": (2, 0)}
         >>> figure = draw_task(two_decisions(), states, ["take", "wait"], end=(4, 0))
         >>> [text.get_text() for text in figure.axes[0].texts][3:]
-        ['take: +0.2', 'wait: 0', 'take: 0', 'wait: +1', 'start']
+        ['start', 'take: +0.2', 'wait: 0', 'take: 0', 'wait: +1']
     """
     transition = np.asarray(task.transition, float)
     _check_task(transition.shape, states, actions)
@@ -95,12 +96,12 @@ def draw_town(task: Task) -> Figure:
         ValueError: the task has other numbers of states or actions.
     """
     states = {
-        "depot\n0": (0.0, 1.6),
-        "bridge\n1": (2.3, 3.2),
-        "square\n2": (2.3, 0.0),
-        "door\n3": (4.6, 1.6),
+        "depot\n0": (0.0, 0.0),
+        "bridge\n1": (2.6, 2.05),
+        "square\n2": (2.6, -2.05),
+        "door\n3": (5.2, 0.0),
     }
-    return draw_task(task, states, ["walk", "ride"], end=(6.9, 1.6))
+    return draw_task(task, states, ["walk", "ride"], end=(2.6, 0.0))
 
 
 def draw_corridor(task: Task) -> Figure:
@@ -112,8 +113,8 @@ def draw_corridor(task: Task) -> Figure:
     Raises:
         ValueError: the task has other numbers of states or actions.
     """
-    states = {"cell 0": (0.0, 0.0), "cell 1": (1.9, 0.0), "cell 2": (3.8, 0.0)}
-    return draw_task(task, states, ["left", "right"], end=(5.5, 0.0))
+    states = {"cell 0": (0.0, 0.0), "cell 1": (1.8, 0.0), "cell 2": (3.6, 0.0)}
+    return draw_task(task, states, ["left", "right"], end=(5.4, 0.0))
 
 
 def draw_stop_or_go(task: Task) -> Figure:
@@ -125,25 +126,27 @@ def draw_stop_or_go(task: Task) -> Figure:
     Raises:
         ValueError: the task has other numbers of states or actions.
     """
-    states = {f"place {s}": (1.6 * s, 0.0) for s in range(4)}
-    return draw_task(task, states, ["stop", "go"], end=(2.4, -1.5))
+    states = {f"place {s}": (1.75 * s, 0.0) for s in range(4)}
+    return draw_task(task, states, ["stop", "go"], end=(2.625, -1.4))
 
 
 def _moves(task: Task, names: Sequence[str], actions: Sequence[str]) -> Iterator[Move]:
-    """Yield the moves of a task that have a positive probability."""
-    logits = np.asarray(task.logits, float)[np.asarray(task.observation)]
+    """Yield the moves of a task that have a positive probability; a forced one has no action."""
+    is_available = np.asarray(task.logits, float)[np.asarray(task.observation)] > -np.inf
+    is_forced = is_available.sum(axis=1) == 1
     transition = np.asarray(task.transition, float)
-    for s, a in np.argwhere(logits > -np.inf).tolist():
+    for s, a in np.argwhere(is_available).tolist():
+        action = "" if is_forced[s] else actions[a]
         follows = [*transition[s, a].tolist(), 1.0 - transition[s, a].sum()]
         for target, probability in zip([*names, END], follows, strict=True):
             if probability > ROUNDING:
-                yield Move(names[s], target, actions[a], float(task.reward[s, a]), probability)
+                yield Move(names[s], target, action, float(task.reward[s, a]), probability)
 
 
 def _check_task(shape: Sequence[int], states: Positions, actions: Sequence[str]) -> None:
     if len(states) != shape[0]:
         raise ValueError(f"states: expected {shape[0]} positions, got {len(states)}")
-    if len(actions) != shape[1] or len(set(actions)) != shape[1]:
+    if len(actions) != shape[1] or len(set(actions) - {""}) != shape[1]:
         raise ValueError(f"actions: expected {shape[1]} different names, got {list(actions)}")
     if END in states:
         raise ValueError(f"states: {END!r} is the name of the end, so no state can have it")

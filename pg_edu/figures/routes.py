@@ -15,9 +15,12 @@ RADIUS = 0.36
 """The radius of a state, in inches."""
 
 GAP = 0.06
-"""The distance from the tip of an arrow to the circle it points at, and between double circles."""
+"""The distance between the two circles of an end, and from a circle to an arrow that passes it."""
 
-BETWEEN_BENDS = 0.56
+TIP = 0.02
+"""The distance from the tip of an arrow to the circle at which it points."""
+
+BETWEEN_BENDS = 0.5
 """How far apart two curves between the same two states are in the middle, in inches."""
 
 _TIMES = np.linspace(0, 1, 121)[:, None]
@@ -50,7 +53,7 @@ def loops(center: ArrayLike) -> list[Floats]:
     middle = np.asarray(center, float)
     curves = []
     for degrees in (90, 270, 135, 45, 225, 315, 180, 0):
-        left, right = (_direction(degrees + turn) * 3.2 * RADIUS for turn in (32, -32))
+        left, right = (_direction(degrees + turn) * 4.2 * RADIUS for turn in (30, -30))
         points = middle + 3 * _TIMES * (1 - _TIMES) * ((1 - _TIMES) * left + _TIMES * right)
         curves.append(_outside(points, middle, middle))
     return curves
@@ -61,7 +64,7 @@ def arrivals(center: ArrayLike, length: float = 0.75) -> list[Floats]:
     middle = np.asarray(center, float)
     curves = []
     for degrees in (180, 90, 270, 135, 225, 45, 315, 0):
-        reach = RADIUS + GAP + length * (1 - _TIMES)
+        reach = RADIUS + TIP + length * (1 - _TIMES)
         curves.append(middle + reach * _direction(degrees))
     return curves
 
@@ -106,16 +109,18 @@ def spot_for_label(
         for low, high in boxes:
             overlaps = (spot - half < high) & (low < spot + half)
             costs[k] += 500.0 * overlaps.all()
-    return spots[int(np.argmin(costs))]
+    best: Floats = spots[int(np.argmin(costs))]
+    return best
 
 
 def _crowding(points: Floats, centers: Floats, taken: Iterable[Floats]) -> float:
-    """Return how many points of a curve are within a circle, or nearly on another curve.
+    """Return how many points of a curve are in the way of others; a circle counts far more.
 
-    To run through a circle is worse than to cross a curve.
+    The circles where the curve begins and ends are not in its way.
     """
-    in_circle = _distances(points, centers) < RADIUS + GAP / 2
-    crowding = 20.0 * in_circle.sum()
+    to_circles = _distances(points, centers)
+    is_own = to_circles[[0, -1]].min(axis=0) < RADIUS + 1.5 * GAP
+    crowding = 20.0 * (to_circles[:, ~is_own] < RADIUS + 2 * GAP).sum()
     for other in taken:
         crowding += (_distances(points, other).min(axis=1) < 0.14).sum()
     return float(crowding)
@@ -132,8 +137,9 @@ def _outside(points: Floats, begin: Floats, end: Floats) -> Floats:
     from_end = np.linalg.norm(points - end, axis=1)
     early = _TIMES[:, 0] < 0.5
     left = np.where(early, from_begin > RADIUS, True)
-    not_arrived = np.where(early, True, from_end > RADIUS + GAP)
-    return points[left & not_arrived]
+    not_arrived = np.where(early, True, from_end > RADIUS + TIP)
+    outside: Floats = points[left & not_arrived]
+    return outside
 
 
 def _direction(degrees: float) -> Floats:

@@ -3,10 +3,11 @@
 The caller says where the states are; the arrows and their labels look for room themselves.
 """
 
+import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,13 +17,16 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 
 from pg_edu.figures.routes import GAP, RADIUS, arrivals, bends, loops, roomiest, spot_for_label
-from pg_edu.figures.style import BLUE, GREEN, INK, ORANGE, PAPER, VERMILION
+from pg_edu.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PAPER, VERMILION
 from pg_edu.types import Floats
 
 Positions = Mapping[str, tuple[float, float]]
 
 ACTION_LOOKS = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (ORANGE, ":"))
 """The color and line of the first action, of the second, and so on; the fifth is like the first."""
+
+CLOSEST = 1.0
+"""The smallest distance of two states, in inches; circles that are closer leave arrows no room."""
 
 MARGIN = 0.1
 TITLE = 0.35
@@ -35,7 +39,8 @@ class Move:
     Args:
         source: name of the state where the action is taken.
         target: name of the state that follows, which may be the same one.
-        action: name of the action. Moves with the same action have the same color.
+        action: name of the action. Moves with the same action have the same color; a move without
+            a name is gray.
         reward: reward of the move; None draws no number.
         probability: probability that the action leads to `target`; None and 1 draw no number.
 
@@ -55,19 +60,18 @@ class Move:
     probability: float | None = None
 
     def __post_init__(self) -> None:
-        if self.probability is not None and not 0 < self.probability <= 1 + 1e-9:
-            raise ValueError(
-                f"the move from {self.source!r} to {self.target!r}: expected a probability in "
-                f"(0, 1], got {self.probability}"
+        if self.probability is not None:
+            _check_probability(
+                f"the move from {self.source!r} to {self.target!r}", self.probability
             )
 
     @property
     def label(self) -> str:
         """Return what is written at the arrow."""
-        paid = "" if self.reward is None else f": {_signed(self.reward)}"
-        is_certain = self.probability is None or self.probability > 1 - 1e-9
-        chance = "" if is_certain else f"\np = {self.probability:.3g}"
-        return f"{self.action}{paid}{chance}"
+        paid = "" if self.reward is None else _signed(self.reward)
+        chance = "" if self.probability is None else _chance(self.probability)
+        action_and_reward = ": ".join(part for part in (self.action, paid) if part)
+        return action_and_reward + chance
 
 
 def draw_world(
@@ -93,8 +97,8 @@ def draw_world(
         title: what is written above.
 
     Raises:
-        ValueError: there is no state, two states share a position, or a move, `start` or `ends`
-            names a state that there is not.
+        ValueError: there is no state, two states are less than an inch apart, or a move, `start` or
+            `ends` names a state that there is not.
 
     Example:
         >>> places = {"home": (0, 0), "school": (2, 0)}
@@ -106,10 +110,12 @@ def draw_world(
     ends = set(ends)
     begins = {start: 1.0} if isinstance(start, str) and start else dict(start or {})
     _check_names(states, moves, begins, ends)
+    for name, probability in begins.items():
+        _check_probability(f"start: {name!r}", probability)
     curves = _routes(states, moves, begins)
-    labels = [move.label for move in moves] + [_start_label(p) for p in begins.values()]
+    labels = [f"start{_chance(p)}" for p in begins.values()] + [move.label for move in moves]
     looks = _looks(moves)
-    colors = [looks[move.action] for move in moves] + [(INK, "-")] * len(begins)
+    colors = [(INK, "-")] * len(begins) + [looks[move.action] for move in moves]
 
     figure = Figure(facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
@@ -119,10 +125,15 @@ def draw_world(
     for name, center in states.items():
         _draw_state(axes, name, center, name in ends)
     centers = np.array(list(states.values()), float)
-    boxes = _write_labels(axes, labels, curves, centers, len(moves))
+    boxes = _write_labels(axes, labels, curves, centers, len(begins))
     _trim(figure, axes, np.concatenate([*curves, centers - RADIUS, centers + RADIUS, *boxes]))
     _add_title(figure, axes, title)
     return figure
+
+
+def _check_probability(where: str, probability: float) -> None:
+    if not 0 < probability <= 1 + 1e-9:
+        raise ValueError(f"{where}: expected a probability in (0, 1], got {probability}")
 
 
 def _check_names(
@@ -130,8 +141,14 @@ def _check_names(
 ) -> None:
     if not states:
         raise ValueError("states: expected at least one, got none")
-    if len(set(states.values())) < len(states):
-        raise ValueError(f"states: expected different positions, got {dict(states)}")
+    for (one, place), (other, other_place) in itertools.combinations(states.items(), 2):
+        distance = math.dist(place, other_place)
+        if not distance >= CLOSEST:
+            raise ValueError(
+                f"states: {one!r} and {other!r} are {distance:.2g} inches apart, expected at least "
+                f"{CLOSEST:g}"
+            )
+
     used = [(f"the move {move}", name) for move in moves for name in (move.source, move.target)]
     used += [("start", name) for name in begins] + [("ends", name) for name in ends]
     for where, name in used:
@@ -142,7 +159,7 @@ def _check_names(
 
 
 def _routes(states: Positions, moves: Sequence[Move], begins: Iterable[str]) -> list[Floats]:
-    """Return the curve of each move, then the curve of each arrow to a state where one begins."""
+    """Return the curve of each arrow to a first state, and then that of each move."""
     centers = np.array(list(states.values()), float)
     shared = Counter(frozenset((move.source, move.target)) for move in moves)
     curves: dict[int, Floats] = {}
@@ -154,16 +171,17 @@ def _routes(states: Positions, moves: Sequence[Move], begins: Iterable[str]) -> 
         candidates = loops(begin) if begin == end else bends(begin, end, together)
         curves[n] = roomiest(candidates, centers, list(curves.values()))
 
+    in_order = [curves[n] for n in range(len(moves))]
+    starts: list[Floats] = []
     for name in begins:
-        candidates = arrivals(states[name])
-        curves[len(curves)] = roomiest(candidates, centers, list(curves.values()))
-    return [curves[n] for n in range(len(curves))]
+        starts.append(roomiest(arrivals(states[name]), centers, [*in_order, *starts]))
+    return starts + in_order
 
 
 def _looks(moves: Iterable[Move]) -> dict[str, tuple[str, str]]:
     """Return the color and the line of each action, in the order in which actions are named."""
-    actions = dict.fromkeys(move.action for move in moves)
-    return dict(zip(actions, cycle(ACTION_LOOKS), strict=False))
+    actions = dict.fromkeys(move.action for move in moves if move.action)
+    return {"": (GREY, "-"), **dict(zip(actions, itertools.cycle(ACTION_LOOKS), strict=False))}
 
 
 def _draw_state(axes: Axes, name: str, center: tuple[float, float], is_end: bool) -> None:
@@ -175,33 +193,34 @@ def _draw_state(axes: Axes, name: str, center: tuple[float, float], is_end: bool
 
 def _draw_arrow(axes: Axes, curve: Floats, color: str, line: str) -> None:
     path = Path(curve)
-    look = {"color": color, "ls": line, "lw": 1.6}
-    axes.add_patch(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=12, **look))
+    arrow = FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=12, color=color, ls=line)
+    arrow.set_linewidth(1.6)
+    axes.add_patch(arrow)
 
 
 def _write_labels(
-    axes: Axes, labels: Sequence[str], curves: Sequence[Floats], centers: Floats, moves: int
+    axes: Axes, labels: Sequence[str], curves: Sequence[Floats], centers: Floats, starts: int
 ) -> list[Floats]:
-    """Write each label on its curve where it hides the least; return the corners of all [2, 2].
+    """Write each label on its curve where it hides the least; return the corners of all, [2, 2].
 
-    The first curves are those of `moves`. The others come from nowhere, and begin with their label.
+    The first curves, as many as `starts` says, come from nowhere and begin with their label.
     """
     boxes: list[Floats] = []
     for n, (label, curve) in enumerate(zip(labels, curves, strict=True)):
         text = axes.text(0, 0, label, size=9.5, color=INK, ha="center", va="center")
         text.set_bbox({"fc": "white", "ec": "none", "pad": 0.8})
-        spots = curve if n < moves else curve[:1]
+        spots = curve[:1] if n < starts else curve
         others = [other for m, other in enumerate(curves) if m != n]
-        spot = spot_for_label(spots, _half_size(text), boxes, others, centers)
+        half_size = _half_size(text, axes.figure.dpi)
+        spot = spot_for_label(spots, half_size, boxes, others, centers)
         text.set_position((float(spot[0]), float(spot[1])))
-        boxes.append(np.array([spot - _half_size(text), spot + _half_size(text)]))
+        boxes.append(np.array([spot - half_size, spot + half_size]))
     return boxes
 
 
-def _half_size(text: Text) -> Floats:
+def _half_size(text: Text, dpi: float) -> Floats:
     """Return half the width and half the height of a text, in inches."""
     extent = text.get_window_extent()
-    dpi = text.get_figure(root=True).dpi
     return np.array([extent.width, extent.height]) / (2 * dpi)
 
 
@@ -222,10 +241,12 @@ def _add_title(figure: Figure, axes: Axes, title: str) -> None:
     figure.suptitle(title, size=12, color=INK, y=1 - 0.1 / (height + TITLE), va="top")
 
 
-def _start_label(probability: float) -> str:
-    return "start" if probability > 1 - 1e-9 else f"start\np = {probability:.3g}"
+def _chance(probability: float) -> str:
+    """Return a second line for a label, or nothing for what is certain."""
+    return "" if probability > 1 - 1e-9 else f"\np = {probability:.3g}"
 
 
 def _signed(number: float) -> str:
     """Return a number with its sign, and 0 without one."""
-    return f"{number:+.4g}".replace("-", "−") if number else "0"
+    written = f"{number:+.4g}"
+    return "0" if float(written) == 0 else written.replace("-", "−")
