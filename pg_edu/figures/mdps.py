@@ -51,7 +51,7 @@ def draw_task(
 
     An action that is not available, whose logit is -inf, has no arrows. Where only one action is
     available, the step is forced: its arrows are gray and have no name. Where an episode may end,
-    an arrow leads to a double circle named "end".
+    an arrow leads to a double circle named "end". A time limit is not drawn.
 
     Args:
         task: the MDP, with S states and A actions; see `pg_edu.lab.exact.mdp.MDP`.

@@ -98,7 +98,7 @@ def draw_world(
 
     Raises:
         ValueError: there is no state, two states are less than an inch apart, or a move, `start` or
-            `ends` names a state that there is not.
+            `ends` names a state that is not among them.
 
     Example:
         >>> places = {"home": (0, 0), "school": (2, 0)}

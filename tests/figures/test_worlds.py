@@ -122,6 +122,17 @@ def test_arrows_between_the_same_states_are_apart_and_none_runs_through_another_
     assert np.hypot(*(paths[3] - HOME["school"]).T).min() > 0.36
 
 
+def test_an_arrow_bends_around_a_state_even_if_nothing_else_is_drawn() -> None:
+    (arrow,) = arrows(draw_world(HOME, [Move("home", "pool", "fly")]))
+    assert np.hypot(*(vertices(arrow) - HOME["school"]).T).min() > 0.36
+
+
+def test_labels_that_are_wider_than_the_room_between_two_arrows_are_at_different_heights() -> None:
+    moves = [Move("top", "bottom", name) for name in ("take the stairs", "take the lift")]
+    figure = draw_world({"top": (0, 2), "bottom": (0, 0)}, moves)
+    assert overlapping(figure) == []
+
+
 def test_a_single_arrow_with_a_free_way_is_straight() -> None:
     (arrow,) = arrows(draw_world(HOME, [Move("home", "school", "walk")]))
     assert np.ptp(vertices(arrow)[:, 1]) < 1e-9
