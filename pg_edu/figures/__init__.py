@@ -9,10 +9,14 @@ Read the files in this order:
     recording.py     an episode with a picture of every state
     animations.py    two episodes side by side, and frames as an animation
     timelines.py     the episodes of parallel environments as bars along the steps
+    digests.py       a printed line that changes if a picture changes
+    playing.py       sliders above a picture that is drawn again
 """
 
 from pg_edu.figures.animations import animation, before_after
 from pg_edu.figures.curves import compare_curves, curves_over_seeds, learning_curve
+from pg_edu.figures.digests import digest, show
+from pg_edu.figures.playing import play
 from pg_edu.figures.recording import Recording, record_episode
 from pg_edu.figures.scenes import DRAWN_HERE, CannotDraw, draw_frame
 from pg_edu.figures.style import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILION, save_figure
@@ -33,9 +37,12 @@ __all__ = [
     "before_after",
     "compare_curves",
     "curves_over_seeds",
+    "digest",
     "draw_frame",
     "draw_timeline",
     "learning_curve",
+    "play",
     "record_episode",
     "save_figure",
+    "show",
 ]
