@@ -1169,6 +1169,11 @@ def _around_the_edge(x: Floats, decay: Floats) -> Floats:
     return joined
 
 
+def _all_first_returns_behind(x: Floats, decay: Floats) -> Floats:
+    joined: Floats = x + decay * np.append(x[0, ::-1].cumsum()[::-1][1:], 0.0)
+    return joined
+
+
 def _steps_in_place_of_blocks(x: Floats, decay: Floats) -> Floats:
     """Return what a loop over the rows gives that takes them for the blocks."""
     joined = x.copy()
@@ -1267,6 +1272,17 @@ BLOCKS = Exercise(
         Misconception(
             "The last block hears the first one. Nothing follows the last block.",
             _around_the_edge,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "The first returns of all later blocks are added through the products of the own block "
+            "alone. One from further away is also multiplied by those of the blocks in between.",
+            _all_first_returns_behind,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "The last block is missing. Nothing follows it, so it stays as it is.",
+            lambda x, decay: _joined(x, decay)[:, :-1],
             page="deeper/02 In blocks",
         ),
         Misconception(
