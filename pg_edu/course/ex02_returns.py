@@ -375,7 +375,7 @@ SEVERAL = Exercise(
             page="02 By hand",
         ),
         Misconception(
-            "The returns are right, but each episode has an array of its own. Put them behind one "
+            "The returns are right, but each episode has an array of its own. Put them after one "
             "another in one array, as the rewards are.",
             _one_array_each,
             page="02 Several episodes in one array",
@@ -689,13 +689,13 @@ TWO_ENDS = Exercise(
         ),
         Misconception(
             "At a truncated step the value takes the place of the step's own return. It belongs "
-            "behind that step: the reward still counts, plus gamma times the value.",
+            "after that step: the reward still counts, plus gamma times the value.",
             _value_in_place_of_the_return,
             page="02 When the clock strikes",
         ),
         Misconception(
             "At each end the step's own reward is lost, and 0 or the value takes the place of "
-            "its return. What follows stands behind that step: the reward still counts.",
+            "its return. What follows comes after that step: the reward still counts.",
             _own_reward_lost,
             page="02 When the clock strikes",
         ),
@@ -1092,13 +1092,8 @@ def _joined(x: Floats, decay: Floats) -> Floats:
     return joined
 
 
-def _behind(first: Floats) -> Floats:
-    """Return for each block the number of the block behind it, 0 for the last one."""
-    return np.append(first[1:], 0.0)
-
-
 def _all_at_once(x: Floats, decay: Floats) -> Floats:
-    joined: Floats = x + decay * _behind(x[0])
+    joined: Floats = x + decay * _next(x[0])
     return joined
 
 
@@ -1111,13 +1106,13 @@ def _from_the_first_to_the_last(x: Floats, decay: Floats) -> Floats:
 
 
 def _without_the_products(x: Floats, decay: Floats) -> Floats:
-    joined: Floats = x + np.append(x[0, ::-1].cumsum()[::-1][1:], 0.0)
+    joined: Floats = x + _next(x[0, ::-1].cumsum()[::-1])
     return joined
 
 
 def _the_whole_product(x: Floats, decay: Floats) -> Floats:
     """Return what comes out if every step of a block uses the product of the whole block."""
-    joined: Floats = x + decay[0] * _behind(_joined(x, decay)[0])
+    joined: Floats = x + decay[0] * _next(_joined(x, decay)[0])
     return joined
 
 
@@ -1128,21 +1123,21 @@ def _the_last_product(x: Floats, decay: Floats) -> Floats:
     return joined
 
 
-def _the_last_step_behind(x: Floats, decay: Floats) -> Floats:
+def _the_last_step_of_the_next(x: Floats, decay: Floats) -> Floats:
     joined = x.copy()
     for k in reversed(range(x.shape[1] - 1)):
         joined[:, k] += decay[:, k] * joined[-1, k + 1]
     return joined
 
 
-def _the_column_behind(x: Floats, decay: Floats) -> Floats:
+def _the_column_of_the_next(x: Floats, decay: Floats) -> Floats:
     joined = x.copy()
     for k in reversed(range(x.shape[1] - 1)):
         joined[:, k] += decay[:, k] * joined[:, k + 1]
     return joined
 
 
-def _the_product_of_the_block_behind(x: Floats, decay: Floats) -> Floats:
+def _the_product_of_the_next(x: Floats, decay: Floats) -> Floats:
     joined = x.copy()
     for k in reversed(range(x.shape[1] - 1)):
         joined[:, k] += decay[:, k + 1] * joined[0, k + 1]
@@ -1162,15 +1157,15 @@ def _the_first_block_forgotten(x: Floats, decay: Floats) -> Floats:
 
 
 def _around_the_edge(x: Floats, decay: Floats) -> Floats:
-    """Return what a loop gives in which the first block stands behind the last one."""
+    """Return what a loop gives in which the first block follows the last one."""
     joined = x.copy()
     for k in reversed(range(x.shape[1])):
         joined[:, k] += decay[:, k] * joined[0, (k + 1) % x.shape[1]]
     return joined
 
 
-def _all_first_returns_behind(x: Floats, decay: Floats) -> Floats:
-    joined: Floats = x + decay * np.append(x[0, ::-1].cumsum()[::-1][1:], 0.0)
+def _all_later_first_returns(x: Floats, decay: Floats) -> Floats:
+    joined: Floats = x + decay * _next(x[0, ::-1].cumsum()[::-1])
     return joined
 
 
@@ -1218,7 +1213,7 @@ BLOCKS = Exercise(
         ),
         Misconception(
             "Each block got something from the block before it. A return looks forward: what a "
-            "block lacks is the first return of the block behind it.",
+            "block lacks is the first return of the next block.",
             _from_the_first_to_the_last,
             page="deeper/02 In blocks",
         ),
@@ -1243,19 +1238,19 @@ BLOCKS = Exercise(
         Misconception(
             "What follows a block is the first return of the next block, x[0, k + 1], not its last "
             "one.",
-            _the_last_step_behind,
+            _the_last_step_of_the_next,
             page="deeper/02 In blocks",
         ),
         Misconception(
             "Row by row, each step uses the same row of the next block. What follows a block is "
             "one number, the first return of the next block, for all of its steps.",
-            _the_column_behind,
+            _the_column_of_the_next,
             page="deeper/02 In blocks",
         ),
         Misconception(
-            "The products are those of the block behind. A step hears the next block through the "
+            "The products are those of the next block. A step hears the next block through the "
             "gammas of its own block.",
-            _the_product_of_the_block_behind,
+            _the_product_of_the_next,
             page="deeper/02 In blocks",
         ),
         Misconception(
@@ -1277,7 +1272,7 @@ BLOCKS = Exercise(
         Misconception(
             "The first returns of all later blocks are added through the products of the own block "
             "alone. One from further away is also multiplied by those of the blocks in between.",
-            _all_first_returns_behind,
+            _all_later_first_returns,
             page="deeper/02 In blocks",
         ),
         Misconception(
