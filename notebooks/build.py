@@ -132,6 +132,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         timeout=120,
         record_timing=False,
         coalesce_streams=True,
+        store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
     )
     with tempfile.TemporaryDirectory() as empty:
@@ -139,6 +140,18 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         # The kernel's own log goes; what cells print is kept.
         client.execute(stderr=subprocess.DEVNULL, env=variables)
     del notebook.metadata["language_info"]  # It names the Python version that ran the cells.
+    remove_widgets(notebook)
+
+
+def remove_widgets(notebook: NotebookNode) -> None:
+    """Remove the views of widgets from the outputs, and keep the texts that stand for them.
+
+    A view names a model by a random number. The model is gone with the kernel, so a reader of the
+    stored page would see an error.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    for output in outputs:
+        output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def describe_pictures(notebook: NotebookNode) -> None:
