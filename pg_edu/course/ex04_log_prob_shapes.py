@@ -243,6 +243,11 @@ def _of_equal_rows(estimates: Floats, probability: Floats) -> float:
     return _signal_to_noise(estimates, np.full(len(estimates), 1.0 / len(estimates)))
 
 
+def _around_the_plain_mean(estimates: Floats, probability: Floats) -> Any:
+    mean = estimates.mean(axis=0)
+    return np.linalg.norm(mean) / np.sqrt(probability @ ((estimates - mean) ** 2).sum(axis=1))
+
+
 def _not_centered(estimates: Floats, probability: Floats) -> Any:
     mean_square = probability @ (estimates**2).sum(axis=1)
     return np.linalg.norm(probability @ estimates) / np.sqrt(mean_square)
@@ -290,6 +295,11 @@ def _growth(shapes: Shapes) -> float:
 def _over(size: Callable[[list[int]], float]) -> Callable[..., float]:
     """Return the elements of the result, divided by a function of those of the operands."""
     return lambda shapes: _result(shapes) / size(_sizes(shapes))
+
+
+def _over_the_one_with_most_axes(shapes: Shapes) -> float:
+    axes = [len(shape) for shape in shapes]
+    return _result(shapes) / _sizes(shapes)[axes.index(max(axes))]
 
 
 def _all_combinations(shapes: Shapes) -> float:
@@ -699,7 +709,7 @@ EXERCISES = [
         points=2,
         cases=[
             (np.array([[2.0, -1.0], [0.0, 3.0], [1.0, 1.0]]), np.array([0.5, 0.3, 0.2])),
-            (np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 5.0]]), np.array([0.25, 0.75])),
+            (np.array([[1.0, 0.5, 2.0], [0.0, -1.0, 5.0]]), np.array([0.25, 0.75])),
             (np.array([[-3.0], [1.0], [2.0], [-1.0]]), np.array([0.4, 0.3, 0.2, 0.1])),
             (np.array([[1.0, -2.0], [-1.0, 2.0]]), np.array([0.5, 0.5])),
         ],
@@ -738,6 +748,12 @@ EXERCISES = [
                 page="deeper/04 What it learns from episodes of one step",
             ),
             Misconception(
+                "The estimates are not equally likely, for the expectation either: weigh each by "
+                "its probability.",
+                _around_the_plain_mean,
+                page="deeper/04 What it learns from episodes of one step",
+            ),
+            Misconception(
                 "The signal is the length of the mean, not the mean of the lengths: opposite "
                 "estimates cancel.",
                 _mean_length,
@@ -759,6 +775,12 @@ EXERCISES = [
                 "That is one ratio for each coordinate, without its sign. Take the length of the "
                 "mean, and add the variances of the coordinates.",
                 _from_moments(lambda mean, var: abs(mean) / np.sqrt(var)),
+                page="deeper/04 What it learns from episodes of one step",
+            ),
+            Misconception(
+                "That is the mean of one ratio for each coordinate. Take the length of the mean, "
+                "and add the variances of the coordinates.",
+                _from_moments(lambda mean, var: np.mean(abs(mean) / np.sqrt(var))),
                 page="deeper/04 What it learns from episodes of one step",
             ),
             Misconception(
@@ -843,8 +865,24 @@ EXERCISES = [
                 page="deeper/04 How the guard works",
             ),
             Misconception(
-                "The result is compared with all operands together; compare it with the largest alone.",
+                "The result is compared with all operands together. Compare it with the largest.",
                 _over(sum),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "The result is compared with the mean operand. Compare it with the largest.",
+                _over(lambda sizes: sum(sizes) / len(sizes)),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "The result is compared with the operand that has the most axes. Another one may "
+                "have more elements.",
+                _over_the_one_with_most_axes,
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "Only the first two operands count here, but there may be more of them.",
+                lambda shapes: _growth(shapes[:2]),
                 page="deeper/04 How the guard works",
             ),
             Misconception(
