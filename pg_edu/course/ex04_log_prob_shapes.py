@@ -728,105 +728,105 @@ EXERCISES = [
                 "The signal is divided by the variance; the noise is its root, the standard "
                 "deviation.",
                 _from_moments(lambda mean, var: np.linalg.norm(mean) / var.sum()),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "This is noise over signal, upside down.",
                 _from_moments(
                     lambda mean, var: np.float64(var.sum()) ** 0.5 / np.linalg.norm(mean)
                 ),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "This is the square of the ratio: length squared over variance.",
                 _from_moments(lambda mean, var: mean @ mean / var.sum()),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The estimates are not equally likely: weigh each by its probability.",
                 _of_equal_rows,
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The estimates are not equally likely, for the expectation either: weigh each by "
                 "its probability.",
                 _around_the_plain_mean,
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The signal is the length of the mean, not the mean of the lengths: opposite "
                 "estimates cancel.",
                 _mean_length,
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The noise is measured around 0 here. It is the spread around the expectation: "
                 "subtract that first.",
                 _not_centered,
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "That is one ratio for each coordinate. Take the length of the mean, and add the "
                 "variances of the coordinates.",
                 _from_moments(lambda mean, var: mean / np.sqrt(var)),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "That is one ratio for each coordinate, without its sign. Take the length of the "
                 "mean, and add the variances of the coordinates.",
                 _from_moments(lambda mean, var: abs(mean) / np.sqrt(var)),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "That is the mean of one ratio for each coordinate. Take the length of the mean, "
                 "and add the variances of the coordinates.",
                 _from_moments(lambda mean, var: np.mean(abs(mean) / np.sqrt(var))),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The coordinates of the mean are added. Its length is the root of the sum of "
                 "their squares.",
                 _from_moments(lambda mean, var: mean.sum() / np.sqrt(var.sum())),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The absolute values of the mean's coordinates are added. Its length is the root "
                 "of the sum of their squares.",
                 _from_moments(lambda mean, var: abs(mean).sum() / np.sqrt(var.sum())),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The standard deviations of the coordinates are added. Add their variances, and "
                 "take the root of the sum.",
                 _from_moments(lambda mean, var: np.linalg.norm(mean) / np.sqrt(var).sum()),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The variance is the mean over the coordinates here; it must be their sum.",
                 _from_moments(lambda mean, var: np.linalg.norm(mean) / np.sqrt(var.mean())),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The noise is the mean distance here. Square the distances, and take the root of "
                 "their mean.",
                 _mean_distance,
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "The noise is the spread of the lengths here. It must be the spread of the "
                 "vectors: directions vary, too.",
                 _spread_of_lengths,
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "That is the signal alone: divide it by the standard deviation.",
                 _from_moments(lambda mean, var: np.linalg.norm(mean)),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
             Misconception(
                 "That is the noise alone: divide the length of the expectation by it.",
                 _from_moments(lambda mean, var: np.sqrt(var.sum())),
-                page="deeper/04 What it learns from episodes of one step",
+                page="deeper/04 Signal and noise",
             ),
         ],
     ),
