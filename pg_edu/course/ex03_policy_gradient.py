@@ -129,19 +129,19 @@ MISSING_FACTOR = Exercise(
         Misconception(
             "The step count runs on from episode to episode; it must start at 0 in each of them.",
             _counter_runs_on,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The count is set back to 0 on the last step of an episode. That step still belongs "
             "to it: set it back after that step.",
             _counter_reset_too_early,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "From the second episode on there is one factor gamma too many. The count was set to "
             "0 and raised to 1 before the new episode began.",
             _counted_on_at_once,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "There is one factor gamma too many: the first action of an episode, at t = 0, is not "
@@ -200,13 +200,13 @@ MISSING_FACTOR = Exercise(
             "The count starts again in each episode, but each return hears the episodes that "
             "follow: the sum must stop at the end, too.",
             _returns_leak,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The flags make no difference: all rows are taken for one episode, in the returns and "
             "in the step count.",
             _leak_and_counter_runs_on,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The exponent counts the episodes. It should count the steps within each of them.",
