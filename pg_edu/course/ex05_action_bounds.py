@@ -216,6 +216,73 @@ def _random_valve(rng: np.random.Generator) -> Case:
     return u, float(mu), float(sigma)
 
 
+# 05.6: the density of a torque
+
+
+def _log_density_of_each(u: Floats, mu: Floats, sigma: Floats) -> Any:
+    return -0.5 * ((u - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * math.log(2.0 * math.pi)
+
+
+def _log_of_tanh_slope(u: Floats) -> Any:
+    """Return log(1 - tanh(u)^2), finite for every u."""
+    return 2.0 * (math.log(2.0) - u - np.logaddexp(0.0, -2.0 * u))
+
+
+def _log_prob_of_torque(
+    tanh_times: float = 1.0,
+    scale_times: float = 1.0,
+    half: float = 2.0,
+    over_motors: Callable[[Floats], Any] = lambda parts: parts.sum(axis=1),
+) -> Callable[..., Any]:
+    """Return a log-density whose two corrections are multiplied by factors.
+
+    Args:
+        tanh_times, scale_times: 1 is right, 0 leaves the correction out, -1 adds it.
+        half: by which the range is divided.
+        over_motors: what becomes of the parts [B, A].
+    """
+
+    def log_prob(u: Floats, mu: Floats, sigma: Floats, low: Floats, high: Floats) -> Any:
+        gaussian = _log_density_of_each(u, mu, sigma)
+        of_scale = np.log((high - low) / half)
+        parts = gaussian - tanh_times * _log_of_tanh_slope(u) - scale_times * of_scale
+        return over_motors(parts)
+
+    return log_prob
+
+
+def _density_of_torque(*case: Any) -> Any:
+    return np.exp(_log_prob_of_torque()(*case))
+
+
+def _scale_counted_once(u: Floats, mu: Floats, sigma: Floats, low: Floats, high: Floats) -> Any:
+    first = np.log((high[0] - low[0]) / 2.0)
+    return _log_prob_of_torque(scale_times=0.0)(u, mu, sigma, low, high) - first
+
+
+def _slope_without_logarithm(
+    u: Floats, mu: Floats, sigma: Floats, low: Floats, high: Floats
+) -> Any:
+    of_scale = np.log((high - low) / 2.0)
+    of_tanh = 1.0 - np.tanh(u) ** 2
+    return (_log_density_of_each(u, mu, sigma) - of_tanh - of_scale).sum(axis=1)
+
+
+def _gaussian_at_tanh(u: Floats, mu: Floats, sigma: Floats, low: Floats, high: Floats) -> Any:
+    return _log_density_of_each(np.tanh(u), mu, sigma).sum(axis=1)
+
+
+def _random_torques(rng: np.random.Generator) -> Case:
+    rows, low, high = _random_motors(rng)
+    u = np.round(rng.normal(0.0, 1.5, size=(rows, len(low))), 1)
+    mu = rng.choice([-0.7, -0.2, 0.4, 0.9], size=len(low))
+    return u, mu, rng.choice([0.5, 0.8, 1.6], size=len(low)), low, high
+
+
+# 05.7: three motors with the range 0 to 10
+
+_THREE_HALVES = 3.0 * math.log(5.0)
+
 EXERCISES = [
     Exercise(
         "05.1",
@@ -836,6 +903,172 @@ EXERCISES = [
                 "That is the score for bounds at -1 and 1; the valve has one stop, at 0.",
                 _score_with_tails,
                 page="deeper/05 A better score, for free",
+            ),
+        ],
+    ),
+    Exercise(
+        "05.6",
+        key=_log_prob_of_torque(),
+        points=2,
+        cases=[
+            (
+                np.array([[0.5, -1.5], [2.0, 0.3], [-0.8, 0.9]]),
+                np.array([0.3, -0.4]),
+                np.array([0.6, 1.5]),
+                np.array([4.0, -3.0]),
+                np.array([10.0, 2.0]),
+            ),
+            (
+                np.array([[3.0], [-0.2]]),
+                np.array([1.0]),
+                np.array([2.0]),
+                np.array([-2.0]),
+                np.array([2.0]),
+            ),
+        ],
+        random=_random_torques,
+        extremes=[
+            Extreme(
+                (
+                    np.array([[50.0, -60.0]]),
+                    np.array([40.0, -50.0]),
+                    np.array([5.0, 5.0]),
+                    np.array([4.0, -3.0]),
+                    np.array([10.0, 2.0]),
+                ),
+                "Right, but not for large raw actions: there 1 - tanh(u)^2 is 0, or an exponential "
+                "overflows. Take the safe form.",
+                page="deeper/05 Tanh and the Jacobian",
+            )
+        ],
+        misconceptions=[
+            Misconception(
+                "That is the log-density of u. The environment action has another density: both "
+                "Jacobians are missing.",
+                _log_prob_of_torque(tanh_times=0.0, scale_times=0.0),
+                page="deeper/05 Tanh and the Jacobian",
+            ),
+            Misconception(
+                "That is the log-density of v = tanh(u). The scaling stretches as well: subtract "
+                "the logarithm of half the range.",
+                _log_prob_of_torque(scale_times=0.0),
+                page="deeper/05 Several dimensions",
+            ),
+            Misconception(
+                "The scaling is there, but the Jacobian of tanh is missing.",
+                _log_prob_of_torque(tanh_times=0.0),
+                page="deeper/05 Tanh and the Jacobian",
+            ),
+            Misconception(
+                "Both corrections have the wrong sign: a map that stretches makes the density "
+                "smaller.",
+                _log_prob_of_torque(tanh_times=-1.0, scale_times=-1.0),
+                page="deeper/05 Tanh and the Jacobian",
+            ),
+            Misconception(
+                "The logarithm of the derivative of tanh is added; it must be subtracted.",
+                _log_prob_of_torque(tanh_times=-1.0),
+                page="deeper/05 Tanh and the Jacobian",
+            ),
+            Misconception(
+                "The logarithm of half the range is added; it must be subtracted.",
+                _log_prob_of_torque(scale_times=-1.0),
+                page="deeper/05 Several dimensions",
+            ),
+            Misconception(
+                "This divides by the whole range. v goes from -1 to 1, so the line stretches by "
+                "half of high - low.",
+                _log_prob_of_torque(half=1.0),
+                page="deeper/05 Several dimensions",
+            ),
+            Misconception(
+                "That is the mean over the motors. The log-probabilities of independent parts are "
+                "added.",
+                _log_prob_of_torque(over_motors=lambda parts: parts.mean(axis=1)),
+                page="deeper/05 Several dimensions",
+            ),
+            Misconception(
+                "That is one number for each motor; add them, for one number for each row.",
+                _log_prob_of_torque(over_motors=lambda parts: parts),
+                page="deeper/05 Several dimensions",
+            ),
+            Misconception(
+                "That is one number for the whole batch: add over the motors only.",
+                _log_prob_of_torque(over_motors=lambda parts: parts.sum()),
+                page="deeper/05 Several dimensions",
+            ),
+            Misconception(
+                "That is the density; the task asks for its logarithm.",
+                _density_of_torque,
+                page="deeper/05 Tanh and the Jacobian",
+            ),
+            Misconception(
+                "The scaling of the first motor only is counted; each motor has its own.",
+                _scale_counted_once,
+                page="deeper/05 Several dimensions",
+            ),
+            Misconception(
+                "This subtracts the derivative of tanh itself; its logarithm is missing.",
+                _slope_without_logarithm,
+                page="deeper/05 Tanh and the Jacobian",
+            ),
+            Misconception(
+                "This scores tanh(u) under the Gaussian, which did not draw it.",
+                _gaussian_at_tanh,
+                page="deeper/05 Tanh and the Jacobian",
+            ),
+        ],
+    ),
+    Exercise(
+        "05.7",
+        key=(_THREE_HALVES, 3.0),
+        points=1,
+        decimals=2,
+        misconceptions=[
+            Misconception(
+                "These are the two numbers for one motor; there are three, and entropies add up.",
+                (_THREE_HALVES / 3.0, 1.0),
+                page="deeper/05 Entropy: of which action?",
+            ),
+            Misconception(
+                "(b) is right. (a) is for one motor only.",
+                (_THREE_HALVES / 3.0, 3.0),
+                page="deeper/05 Entropy: of which action?",
+            ),
+            Misconception(
+                "(a) is right. (b) is for one motor only.",
+                (_THREE_HALVES, 1.0),
+                page="deeper/05 Entropy: of which action?",
+            ),
+            Misconception(
+                "(a) takes the whole range; v goes from -1 to 1, so half the range counts.",
+                (3.0 * math.log(10.0), 3.0),
+                page="deeper/05 Several dimensions",
+            ),
+            Misconception(
+                "(a) has the wrong sign: a wider range makes the action more uncertain.",
+                (-_THREE_HALVES, 3.0),
+                page="deeper/05 Entropy: of which action?",
+            ),
+            Misconception(
+                "(a) is not 0: entropy of a density depends on the unit, and scaling adds to it.",
+                (0.0, 3.0),
+                page="deeper/05 Entropy: of which action?",
+            ),
+            Misconception(
+                "In (a) the logarithm is missing.",
+                (15.0, 3.0),
+                page="deeper/05 Entropy: of which action?",
+            ),
+            Misconception(
+                "(a) multiplies the three half-ranges without a logarithm.",
+                (125.0, 3.0),
+                page="deeper/05 Several dimensions",
+            ),
+            Misconception(
+                "The two are in the wrong order.",
+                (3.0, _THREE_HALVES),
+                page="deeper/05 Entropy: of which action?",
             ),
         ],
     ),
