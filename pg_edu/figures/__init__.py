@@ -11,16 +11,23 @@ Read the files in this order:
     timelines.py     the episodes of parallel environments as bars along the steps
     digests.py       a printed line that changes if a picture changes
     playing.py       sliders above a picture that is drawn again
+    data_flow.py     the way of the data in REINFORCE, a diagram that grows from page to page
+    routes.py        the curves of arrows between circles, and where their labels have room
+    worlds.py        a small world as circles and arrows
+    mdps.py          an MDP drawn from its own arrays, and the three worlds of the pages
 """
 
 from pg_edu.figures.animations import animation, before_after
 from pg_edu.figures.curves import compare_curves, curves_over_seeds, learning_curve
+from pg_edu.figures.data_flow import draw_data_flow
 from pg_edu.figures.digests import digest, show
+from pg_edu.figures.mdps import draw_corridor, draw_stop_or_go, draw_task, draw_town
 from pg_edu.figures.playing import play
 from pg_edu.figures.recording import Recording, record_episode
 from pg_edu.figures.scenes import DRAWN_HERE, CannotDraw, draw_frame
 from pg_edu.figures.style import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILION, save_figure
 from pg_edu.figures.timelines import draw_timeline
+from pg_edu.figures.worlds import Move, draw_world
 
 __all__ = [
     "BLUE",
@@ -32,14 +39,21 @@ __all__ = [
     "SKY",
     "VERMILION",
     "CannotDraw",
+    "Move",
     "Recording",
     "animation",
     "before_after",
     "compare_curves",
     "curves_over_seeds",
     "digest",
+    "draw_corridor",
+    "draw_data_flow",
     "draw_frame",
+    "draw_stop_or_go",
+    "draw_task",
     "draw_timeline",
+    "draw_town",
+    "draw_world",
     "learning_curve",
     "play",
     "record_episode",
