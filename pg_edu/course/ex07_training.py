@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -398,7 +399,7 @@ class _Policy(PGPolicy):
         actor = _Linear()
         super().__init__(
             actor=actor,
-            optim=torch.optim.Adam(actor.parameters(), lr=0.1),
+            optim=torch.optim.SGD(actor.parameters(), lr=0.05),
             dist_fn=categorical,
             action_space=Discrete(2),
             action_scaling=False,
@@ -413,7 +414,7 @@ class _Collector(Collector):
     """
 
     def __init__(self, policy: Any, lengths: Sequence[int]) -> None:
-        envs = SyncVectorEnv([lambda length=n: _Walk(length) for n in lengths])  # type: ignore[misc]
+        envs = SyncVectorEnv([partial(_Walk, length) for length in lengths])
         super().__init__(policy, envs, VectorReplayBuffer(100 * len(lengths), len(lengths)))
         self.lengths, self.rollouts = tuple(lengths), 0
         self.__name__ = f"Collector of episodes with {' and '.join(map(str, lengths))} steps"
@@ -441,11 +442,14 @@ def _random_loop(rng: np.random.Generator) -> Case:
 
 
 def _after_the_loop(arguments: Case, result: Any) -> dict[str, Any]:
-    """Return what a training loop returns, and what it leaves behind."""
+    """Return what a training loop returns, and what it leaves behind.
+
+    An update adds up its rows in a random order, so the last digits of the parameters are noise.
+    """
     policy, collector, _ = arguments
     return {
         "the result": result,
-        "the parameters": policy.actor.weight,
+        "the parameters": policy.actor.weight.detach().double().round(decimals=5),
         "the number of rows in the buffer": len(collector.buffer),
     }
 
@@ -1368,8 +1372,8 @@ EXERCISES = [
                 page="deeper/07 The bookkeeper for all three modes",
             ),
             Misconception(
-                "There is NaN in obs_next where no episode ended: NaN times 0 is NaN. Choose with "
-                "np.where.",
+                "There is NaN in obs_next where no episode ended. Choose between returned and "
+                "final with np.where; a product does not do it, since NaN times 0 is NaN.",
                 _products,
                 page="deeper/07 The bookkeeper for all three modes",
             ),
@@ -1421,8 +1425,8 @@ EXERCISES = [
                 page="07 Who was tested? Drawn and greedy actions",
             ),
             Misconception(
-                "It is given up one step too early: a walk through all cells takes as many steps "
-                "as there are cells.",
+                "It is given up too early: a walk through all cells takes as many steps as there "
+                "are cells.",
                 _one_step_too_few_allowed,
                 page="07 Who was tested? Drawn and greedy actions",
             ),
