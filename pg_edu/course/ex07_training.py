@@ -1117,7 +1117,7 @@ EXERCISES = [
                 "An episode begins with a sum of 0. Here the rewards of the one before are still "
                 "in it.",
                 _never_begins_again,
-                page="02 Sixteen games in one array",
+                page="02 Several episodes in one array",
             ),
             Misconception(
                 "The wrong sums are set to 0: those of the environments that are not done. It has "
@@ -1201,13 +1201,13 @@ EXERCISES = [
                 "The sums of episodes that are not over are in the list, too. Their rest is yet "
                 "to come.",
                 _with_the_unfinished,
-                page="07 When the count is of steps",
+                page="deeper/07 When the count is of steps: the collector's cut",
             ),
             Misconception(
                 "At the end there is one more sum for every environment. Only episodes that are "
                 "over belong in the list.",
                 _with_the_rest_of_all,
-                page="07 When the count is of steps",
+                page="deeper/07 When the count is of steps: the collector's cut",
             ),
             Misconception(
                 "Every return is 0. Write the sum down before you set it to 0.",
