@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
 
 from pg_edu.course.outcomes import loss_and_gradient
 from pg_edu.course.records import Case, Exercise, Expectation, Extreme, Misconception
@@ -667,12 +666,12 @@ BASELINE_OF_THE_ARM = Exercise(
 
 
 def _scored(logits: Tensor, arms: Tensor) -> Tensor:
-    log_prob: Tensor = Categorical(logits=logits).log_prob(arms)
+    log_prob: Tensor = torch.log_softmax(logits, dim=0)[arms]
     return log_prob
 
 
 def _expected(logits: Tensor, means: Tensor) -> Tensor:
-    value: Tensor = Categorical(logits=logits).probs @ means
+    value: Tensor = torch.softmax(logits, dim=0) @ means
     return value
 
 

@@ -129,19 +129,19 @@ MISSING_FACTOR = Exercise(
         Misconception(
             "The step count runs on from episode to episode; it must start at 0 in each of them.",
             _counter_runs_on,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The count is set back to 0 on the last step of an episode. That step still belongs "
             "to it: set it back after that step.",
             _counter_reset_too_early,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "From the second episode on there is one factor gamma too many. The count was set to "
             "0 and raised to 1 before the new episode began.",
             _counted_on_at_once,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "There is one factor gamma too many: the first action of an episode, at t = 0, is not "
@@ -200,13 +200,13 @@ MISSING_FACTOR = Exercise(
             "The count starts again in each episode, but each return hears the episodes that "
             "follow: the sum must stop at the end, too.",
             _returns_leak,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The flags make no difference: all rows are taken for one episode, in the returns and "
             "in the step count.",
             _leak_and_counter_runs_on,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The exponent counts the episodes. It should count the steps within each of them.",
@@ -655,7 +655,8 @@ def _step(scores: Floats, weights: Floats) -> Floats:
 
 
 def _update(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float) -> Floats:
-    return logits + lr * _sum(logits, s, a, discounted_returns(r, end, 1.0)) / end.sum()
+    updated: Floats = logits + lr * _sum(logits, s, a, discounted_returns(r, end, 1.0)) / end.sum()
+    return updated
 
 
 def _sum(logits: Floats, s: Ints, a: Ints, weights: Floats) -> Floats:
@@ -666,7 +667,8 @@ def _update_by_own_weights(weigh: Callable[[Floats, Flags], Floats]) -> Callable
     """Return the update with other weights, from rewards and flags, in place of the returns."""
 
     def update(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float) -> Floats:
-        return logits + lr * _sum(logits, s, a, weigh(r, end)) / end.sum()
+        updated: Floats = logits + lr * _sum(logits, s, a, weigh(r, end)) / end.sum()
+        return updated
 
     return update
 
@@ -676,13 +678,15 @@ def _each_state_once(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr
     g = np.zeros_like(logits)
     steps = discounted_returns(r, end, 1.0)[:, None, None] * _scores(logits, s, a)
     g[s] += steps[np.arange(len(s)), s]
-    return logits + lr * g / end.sum()
+    updated: Floats = logits + lr * g / end.sum()
+    return updated
 
 
 def _no_probabilities(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float) -> Floats:
     g = np.zeros_like(logits)
     np.add.at(g, (s, a), discounted_returns(r, end, 1.0))
-    return logits + lr * g / end.sum()
+    updated: Floats = logits + lr * g / end.sum()
+    return updated
 
 
 def _probabilities_of_all_states(
@@ -692,14 +696,16 @@ def _probabilities_of_all_states(
     G = discounted_returns(r, end, 1.0)
     g = -G.sum() * _policy(logits)
     np.add.at(g, (s, a), G)
-    return logits + lr * g / end.sum()
+    updated: Floats = logits + lr * g / end.sum()
+    return updated
 
 
 def _gradient_of_probabilities(
     logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float
 ) -> Floats:
     weights = _policy(logits)[s, a] * discounted_returns(r, end, 1.0)
-    return logits + lr * _sum(logits, s, a, weights) / end.sum()
+    updated: Floats = logits + lr * _sum(logits, s, a, weights) / end.sum()
+    return updated
 
 
 def _random_rows(rng: np.random.Generator) -> Case:
@@ -1105,7 +1111,7 @@ def _changed_laws(change: Callable[..., list[Any]]) -> Callable[..., Floats]:
 
 
 def _random_estimates(rng: np.random.Generator) -> Case:
-    batches, others, size = rng.integers(2, 4), rng.integers(2, 5), rng.integers(2, 4)
+    batches, others, size = (int(rng.integers(2, top)) for top in (4, 5, 4))
     p, p_other = (rng.integers(1, 6, n).astype(float) for n in (batches, others))
     drawn = [tenths(rng, batches * size).reshape(batches, size) for _ in range(3)]
     other = tenths(rng, others * size).reshape(others, size)
