@@ -175,6 +175,11 @@ def _discounted_over_length(probability: Floats, rewards: list[Floats], gamma: f
     return np.array([right[0], right[1], right[2] * right[1] / right[0]])
 
 
+def _with_a_mean_of_discounted(probability: Floats, rewards: list[Floats], gamma: float) -> Floats:
+    right = _objectives(probability, rewards, gamma)
+    return np.array([right[0], right[1], (1 - gamma) * right[1]])
+
+
 def _policies(rng: np.random.Generator) -> Case:
     lengths = rng.permutation(4)[: rng.integers(2, 4)] + 1
     share = rng.integers(1, 6, len(lengths))
@@ -819,6 +824,12 @@ EXERCISES = [
                 page="02 By hand",
             ),
             Misconception(
+                "The third number is 1 - gamma times the discounted sum. That is a mean of the "
+                "rewards in which later steps count less; the average reward counts all alike.",
+                _with_a_mean_of_discounted,
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
                 "The first two numbers are swapped: first the undiscounted sum, then the "
                 "discounted one.",
                 _in_another_order(1, 0, 2),
@@ -856,6 +867,12 @@ EXERCISES = [
                 "Each way ends at the corner of its row. The field belongs to the side that "
                 "begins there.",
                 lambda corners, field: (field * (corners - np.roll(corners, 1, axis=0))).sum(),
+                page="deeper/08 Uphill all the way round",
+            ),
+            Misconception(
+                "These are the ways to the corner before. The way along a side is the next corner "
+                "minus this one: `np.roll` with -1.",
+                lambda corners, field: (field * (np.roll(corners, 1, axis=0) - corners)).sum(),
                 page="deeper/08 Uphill all the way round",
             ),
             Misconception(
@@ -903,8 +920,8 @@ EXERCISES = [
         decimals=3,
         misconceptions=[
             Misconception(
-                "At 1.4 one step of each would differ by the whole gap. But go loses c three "
-                "times more often than stop, so divide by 3.",
+                "1.4 is how much more go pays than stop. But go loses c three times more than "
+                "stop, so divide by 3.",
                 1.4,
                 page="08 Subtracting from rewards is not subtracting from returns",
             ),
@@ -1006,6 +1023,11 @@ EXERCISES = [
                 "The second and the third number are both the mean squared error. The noise is "
                 "measured from the mean update, not from the truth.",
                 _bottom_line_of(lambda x: [x[0], x[2], x[2]]),
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "The bias is a length, not its square. Only squares add up.",
+                _bottom_line_of(lambda x: [np.sqrt(x[0]), x[1], x[2]]),
                 page="deeper/08 Every line of the bill, derived",
             ),
             Misconception(
