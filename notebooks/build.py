@@ -120,6 +120,7 @@ def read(source: Path) -> NotebookNode:
     notebook.metadata = NotebookNode(kernelspec=NotebookNode(KERNELSPEC))
     for number, cell in enumerate(notebook.cells):
         cell.id = str(number)
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's, about the text source alone
         for tag in cell.metadata.get("tags", []):
             cell.metadata.update(nbformat.from_dict(FOLDS.get(tag, {})))
     return notebook

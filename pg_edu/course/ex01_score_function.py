@@ -1,7 +1,10 @@
 """The exercises of notebook 01, the score function: answers, cases, and known mistakes."""
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from pg_edu.course.outcomes import loss_and_gradient
 from pg_edu.course.records import Case, Exercise, Expectation, Extreme, Misconception
 from pg_edu.course.shared import batches_of_arms, clear_of_zero, tenths
 from pg_edu.lab.exact.mdp import softmax
@@ -190,7 +193,7 @@ NO_NOISE = Exercise(
             "That is V, the average reward. It is settled before the pull, so it is unbiased. But "
             "the estimate after arm 0 is then 81 times as long as the one after arm 1.",
             0.9,
-            page="01 The noise",
+            page="deeper/01 How far V misses it",
         ),
         Misconception(
             "At 0.5 the factors r - b are equally large, but the two scores are not equally long: "
@@ -274,7 +277,7 @@ def _for_each_coordinate(pi: Floats, rewards: Floats) -> Floats:
     return baselines
 
 
-def _random_machine(rng: np.random.Generator) -> Case:
+def _random_bandit(rng: np.random.Generator) -> Case:
     arms = int(rng.integers(2, 6))
     return _probabilities(rng, arms), tenths(rng, arms)
 
@@ -289,55 +292,55 @@ BEST_BASELINE = Exercise(
         (np.array([0.2, 0.8]), np.array([4.0, -3.0])),
         (np.array([0.6, 0.3, 0.1]), np.array([2.5, 2.5, 2.5])),
     ],
-    random=clear_of_zero(_random_machine, _best_baseline),
+    random=clear_of_zero(_random_bandit, _best_baseline),
     misconceptions=[
         Misconception(
             "That is V: the squared lengths of the scores are missing from the weights.",
             _weighted_mean,
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "Each arm counts as if it were pulled equally often: the probabilities are missing "
             "from the weights.",
             lambda pi, rewards: _weighted_mean(_length2(pi), rewards),
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "The weights contain the lengths of the scores. They must be squared.",
             lambda pi, rewards: _weighted_mean(pi * np.sqrt(_length2(pi)), rewards),
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "So far this is only the numerator, E[r |score|²]. Divide it by E[|score|²].",
             lambda pi, rewards: float(pi * _length2(pi) @ rewards),
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "So far this is only the denominator, E[|score|²]: no reward is in it.",
             lambda pi, rewards: float(pi @ _length2(pi)),
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "The denominator is the sum of the squared lengths without the probabilities. It is "
             "an expectation, too.",
             lambda pi, rewards: pi * _length2(pi) @ rewards / _length2(pi).sum(),
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "The numerator leaves out the probabilities. It is an expectation, too.",
             lambda pi, rewards: _length2(pi) @ rewards / (pi @ _length2(pi)),
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "The numerator leaves out the squared lengths: this is V / E[|score|²].",
             lambda pi, rewards: pi @ rewards / (pi @ _length2(pi)),
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "The probabilities count twice. The expectation already brings one factor, and the "
             "squared length is the other weight.",
             lambda pi, rewards: _weighted_mean(pi**2 * _length2(pi), rewards),
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "The weights are pi (1 - pi)², as if a score were the pulled arm's coordinate alone. "
@@ -349,19 +352,19 @@ BEST_BASELINE = Exercise(
             "The squares are summed over the arms. The length of a score is a sum over its own "
             "coordinates.",
             _lengths_over_the_wrong_axis,
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "That is a baseline for each coordinate. It is even less noisy, but the task asks for "
             "the best single number.",
             _for_each_coordinate,
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
         Misconception(
             "That is the plain mean of the rewards: neither the probabilities nor the scores are "
             "in it.",
             lambda pi, rewards: float(rewards.mean()),
-            page="01 The noise",
+            page="deeper/01 The best baseline",
         ),
     ],
 )
@@ -552,4 +555,395 @@ ESTIMATE = Exercise(
     ],
 )
 
-EXERCISES = [SCORE, NO_NOISE, BEST_BASELINE, ESTIMATE]
+
+# 01.5: a baseline that looks at the arm
+
+
+def _gradient(pi: Floats, rewards: Floats) -> Floats:
+    gradient: Floats = pi * (rewards - pi @ rewards)
+    return gradient
+
+
+def _bias(pi: Floats, rewards: Floats, baselines: Floats) -> Floats:
+    return -_gradient(pi, baselines)
+
+
+def _random_baselines(rng: np.random.Generator) -> Case:
+    arms = int(rng.integers(2, 5))
+    return _probabilities(rng, arms), tenths(rng, arms), tenths(rng, arms)
+
+
+BASELINE_OF_THE_ARM = Exercise(
+    "01.5",
+    key=_bias,
+    points=2,
+    cases=[
+        (np.array([0.5, 0.2, 0.3]), np.array([3.0, -1.0, 4.0]), np.array([2.0, 1.0, -1.0])),
+        (np.array([0.3, 0.7]), np.array([1.5, -2.5]), np.array([-4.0, 3.0])),
+        (
+            np.array([0.1, 0.4, 0.3, 0.2]),
+            np.array([2.0, 5.0, -3.0, 1.0]),
+            np.array([6.0, -2.0, 1.5, 0.5]),
+        ),
+        (np.array([0.6, 0.3, 0.1]), np.array([1.0, 0.0, 5.0]), np.array([2.5, 2.5, 2.5])),
+    ],
+    random=clear_of_zero(_random_baselines, _bias),
+    misconceptions=[
+        Misconception(
+            "The lemma does not cover this baseline: it depends on the arm that was pulled, so it "
+            "cannot be taken out of the expectation.",
+            lambda pi, rewards, baselines: np.zeros(len(pi)),
+            page="01 The lemma",
+        ),
+        Misconception(
+            "The sign is reversed. The bias is the expectation minus the truth, and the baselines "
+            "are subtracted.",
+            lambda pi, rewards, baselines: _gradient(pi, baselines),
+            page="01 The lemma",
+        ),
+        Misconception(
+            "That is the expectation of the estimate. Its bias is what is left when the true "
+            "gradient is subtracted.",
+            lambda pi, rewards, baselines: _gradient(pi, rewards - baselines),
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is the true gradient. By how much does the expectation miss it?",
+            lambda pi, rewards, baselines: _gradient(pi, rewards),
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is minus the expected baseline, one number. The bias has one coordinate for each "
+            "logit, because the baseline multiplies a score.",
+            lambda pi, rewards, baselines: -(pi @ baselines),
+            page="01 The lemma",
+        ),
+        Misconception(
+            "The part - pi is missing from the scores: every pull moves the other logits, too.",
+            lambda pi, rewards, baselines: -pi * baselines,
+            page="01 The trick",
+        ),
+        Misconception(
+            "The weights pi(a) of the expectation are missing.",
+            lambda pi, rewards, baselines: -(baselines - pi @ baselines),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The probabilities count twice. The expectation brings one factor, and the score has "
+            "been divided by it.",
+            lambda pi, rewards, baselines: -pi * _gradient(pi, baselines),
+            page="01 The trick",
+        ),
+        Misconception(
+            "Here the plain mean of the baselines is subtracted. The arms are not pulled equally "
+            "often: weigh it with the probabilities.",
+            lambda pi, rewards, baselines: -pi * (baselines - baselines.mean()),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The baselines are compared with the average reward. The rewards have no part in the "
+            "bias: the average baseline belongs there.",
+            lambda pi, rewards, baselines: -pi * (baselines - pi @ rewards),
+            page="01 The lemma",
+        ),
+        Misconception(
+            "Each arm counts as if it were pulled equally often: the probabilities are missing "
+            "from the expectation.",
+            lambda pi, rewards, baselines: -(baselines - pi * baselines.sum()),
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is the sum of the true gradient and of the baselines' own: the baselines are "
+            "subtracted, and the truth goes away.",
+            lambda pi, rewards, baselines: _gradient(pi, rewards + baselines),
+            page="01 The lemma",
+        ),
+    ],
+)
+
+
+# 01.6: find the bug in the loss
+
+
+def _scored(logits: Tensor, arms: Tensor) -> Tensor:
+    log_prob: Tensor = torch.log_softmax(logits, dim=0)[arms]
+    return log_prob
+
+
+def _expected(logits: Tensor, means: Tensor) -> Tensor:
+    value: Tensor = torch.softmax(logits, dim=0) @ means
+    return value
+
+
+def _loss_with(baseline: Tensor | float, logits: Tensor, arms: Tensor, rewards: Tensor) -> Tensor:
+    return -((rewards - baseline) * _scored(logits, arms)).mean()
+
+
+def _loss(logits: Tensor, arms: Tensor, rewards: Tensor, means: Tensor) -> Tensor:
+    return _loss_with(_expected(logits, means).detach(), logits, arms, rewards)
+
+
+def _differentiable_baseline(
+    logits: Tensor, arms: Tensor, rewards: Tensor, means: Tensor
+) -> Tensor:
+    return _loss_with(_expected(logits, means), logits, arms, rewards)
+
+
+def _only_the_baseline(logits: Tensor, arms: Tensor, rewards: Tensor, means: Tensor) -> Tensor:
+    advantage = rewards - _expected(logits, means)
+    return -(advantage * _scored(logits, arms).detach()).mean()
+
+
+def _of_probabilities(logits: Tensor, arms: Tensor, rewards: Tensor, means: Tensor) -> Tensor:
+    advantage = rewards - _expected(logits, means).detach()
+    return -(advantage * torch.softmax(logits, 0)[arms]).mean()
+
+
+def _loss_of_means(logits: Tensor, arms: Tensor, rewards: Tensor, means: Tensor) -> Tensor:
+    advantage = rewards - _expected(logits, means).detach()
+    return -advantage.mean() * _scored(logits, arms).mean()
+
+
+def _pulls(logits: list[float], arms: list[int], rewards: list[float], means: list[float]) -> Case:
+    def floats(numbers: list[float]) -> Tensor:
+        return torch.tensor(numbers, dtype=torch.float64)
+
+    return floats(logits).requires_grad_(), torch.tensor(arms), floats(rewards), floats(means)
+
+
+def _random_batch(rng: np.random.Generator) -> Case:
+    arms = int(rng.integers(2, 5))
+    pulls = int(rng.choice([n for n in range(2, 6) if n != arms]))
+    logits = np.round(rng.uniform(-2.0, 2.0, arms), 1)
+    pulled = rng.integers(arms, size=pulls)
+    rewards, means = tenths(rng, pulls), tenths(rng, arms)
+    return _pulls(logits.tolist(), pulled.tolist(), rewards.tolist(), means.tolist())
+
+
+LOSS = Exercise(
+    "01.6",
+    key=_loss,
+    points=2,
+    observe=loss_and_gradient,
+    cases=[
+        _pulls([0.4, -0.3, 1.0], [2, 0], [3.0, -1.0], [1.5, 2.0, -0.5]),
+        _pulls([0.7, -0.5], [1, 1, 0], [2.0, -4.0, 1.5], [3.0, 0.5]),
+        _pulls([-1.2, 0.6, 0.1, 1.5], [3], [5.0], [1.0, -2.0, 0.5, 4.0]),
+        _pulls([0.2, 0.9, -0.6], [0, 1, 1, 2], [1.0, 2.0, -3.0, 4.0], [0.0, 5.0, -2.0]),
+    ],
+    random=_random_batch,
+    extremes=[
+        Extreme(
+            _pulls([800.0, 0.0, -20.0], [1, 0], [2.0, 3.0], [1.0, -1.0, 2.0]),
+            "Right, but here a probability underflows to 0, and its logarithm is lost. Go by the "
+            "logits: Categorical(logits=...) or log_softmax.",
+            page="01 The loss is not a loss",
+        )
+    ],
+    misconceptions=[
+        Misconception(
+            "That is the original loss with its bug: torch differentiates the baseline as well. "
+            "It is to count as a fixed number.",
+            _differentiable_baseline,
+            page="01 The loss is not a loss",
+        ),
+        Misconception(
+            "The value is right, but the loss has no gradient. Detach the baseline only: the "
+            "log-probabilities must stay attached to the logits.",
+            lambda logits, arms, rewards, means: _loss(logits, arms, rewards, means).detach(),
+            page="01 The loss is not a loss",
+        ),
+        Misconception(
+            "The log-probabilities are detached, and the baseline is not. It is the other way "
+            "round.",
+            _only_the_baseline,
+            page="01 The loss is not a loss",
+        ),
+        Misconception(
+            "The minus sign is missing: torch minimizes.",
+            lambda logits, arms, rewards, means: -_loss(logits, arms, rewards, means),
+            page="01 The loss is not a loss",
+        ),
+        Misconception(
+            "The bug is gone, but this is the sum over the batch: the task keeps the mean.",
+            lambda logits, arms, rewards, means: len(arms) * _loss(logits, arms, rewards, means),
+            page="01 The loss is not a loss",
+        ),
+        Misconception(
+            "The bug is gone, and the baseline with it. Without one the estimate is unbiased as "
+            "well, but the task asks for the same value.",
+            lambda logits, arms, rewards, means: _loss_with(0.0, logits, arms, rewards),
+            page="01 The lemma",
+        ),
+        Misconception(
+            "The baseline is the mean of the batch's own rewards. It is not settled before the "
+            "pull; the task takes the record.",
+            lambda logits, arms, rewards, means: _loss_with(rewards.mean(), logits, arms, rewards),
+            page="01 A baseline out of the pulls themselves",
+        ),
+        Misconception(
+            "The baseline is the plain mean of the record. Weigh it with the probabilities of the "
+            "arms.",
+            lambda logits, arms, rewards, means: _loss_with(means.mean(), logits, arms, rewards),
+            page="01 What is there to differentiate?",
+        ),
+        Misconception(
+            "The baseline is the record of the arm that was pulled. It depends on this pull, so "
+            "the lemma does not cover it.",
+            lambda logits, arms, rewards, means: _loss_with(means[arms], logits, arms, rewards),
+            page="01 The lemma",
+        ),
+        Misconception(
+            "These are probabilities where log-probabilities belong, so likely arms count twice.",
+            _of_probabilities,
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is a product of two means. Each advantage must stay with the log-probability of "
+            "its own pull.",
+            _loss_of_means,
+            page="01 The trick",
+        ),
+        Misconception(
+            "The baseline is added to the rewards. Subtract it.",
+            lambda logits, arms, rewards, means: _loss_with(
+                -_expected(logits, means).detach(), logits, arms, rewards
+            ),
+            page="01 The lemma",
+        ),
+        Misconception(
+            "These are the losses of the single pulls. The optimizer wants one number: their mean.",
+            lambda logits, arms, rewards, means: (
+                -(rewards - _expected(logits, means).detach()) * _scored(logits, arms)
+            ),
+            page="01 The loss is not a loss",
+        ),
+    ],
+)
+
+
+# 01.7: the triangle, through a network
+
+
+def _motion(pi: Floats, moved: Floats) -> Floats:
+    motion: Floats = pi * (moved - pi @ moved)
+    return motion
+
+
+def _logits_move(pi: Floats, rewards: Floats, features: Floats) -> Floats:
+    moved: Floats = features @ (features.T @ _gradient(pi, rewards))
+    return moved
+
+
+def _velocity(pi: Floats, rewards: Floats, features: Floats) -> Floats:
+    return _motion(pi, _logits_move(pi, rewards, features))
+
+
+def _velocity_along(pi: Floats, direction: Floats, features: Floats) -> Floats:
+    """Return the velocity if the logits' own gradient were this direction."""
+    return _motion(pi, features @ (features.T @ direction))
+
+
+def _random_layer(rng: np.random.Generator) -> Case:
+    arms = int(rng.integers(2, 5))
+    weights = int(rng.choice([n for n in range(2, 5) if n != arms]))
+    features = np.round(rng.uniform(-2.0, 2.0, (arms, weights)), 1)
+    return _probabilities(rng, arms), tenths(rng, arms), features
+
+
+VELOCITY = Exercise(
+    "01.7",
+    key=_velocity,
+    points=3,
+    cases=[
+        (
+            np.array([0.5, 0.2, 0.3]),
+            np.array([3.0, -1.0, 4.0]),
+            np.array([[1.0, 0.5], [-1.0, 2.0], [0.5, -1.5]]),
+        ),
+        (
+            np.array([0.3, 0.7]),
+            np.array([4.0, -2.0]),
+            np.array([[1.0, 2.0, 0.0], [0.5, -1.0, 3.0]]),
+        ),
+        (
+            np.array([0.1, 0.4, 0.3, 0.2]),
+            np.array([2.0, 5.0, -3.0, 1.0]),
+            np.array([[1.0, 0.0, 2.0], [0.0, -1.0, 1.5], [2.0, 1.0, -0.5], [-1.0, 0.5, 1.0]]),
+        ),
+    ],
+    random=clear_of_zero(_random_layer, _velocity),
+    misconceptions=[
+        Misconception(
+            "That is the motion without the layer, as if each logit were a weight of its own. The "
+            "features are not used.",
+            lambda pi, rewards, features: _motion(pi, _gradient(pi, rewards)),
+            page="deeper/01 How the probabilities move",
+        ),
+        Misconception(
+            "That is how the weights move. Go on, to the logits and to the probabilities.",
+            lambda pi, rewards, features: features.T @ _gradient(pi, rewards),
+            page="01 Through a network's parameters",
+        ),
+        Misconception(
+            "That is how the logits move. One more step leads to the probabilities.",
+            _logits_move,
+            page="deeper/01 How the probabilities move",
+        ),
+        Misconception(
+            "The mean motion of the logits is not subtracted, so the probabilities would no longer "
+            "sum to 1.",
+            lambda pi, rewards, features: pi * _logits_move(pi, rewards, features),
+            page="deeper/01 How the probabilities move",
+        ),
+        Misconception(
+            "Here the plain mean of the logits' motion is subtracted. Weigh it with the "
+            "probabilities.",
+            lambda pi, rewards, features: (
+                pi
+                * (_logits_move(pi, rewards, features) - _logits_move(pi, rewards, features).mean())
+            ),
+            page="deeper/01 How the probabilities move",
+        ),
+        Misconception(
+            "The last factor is missing: an arm's probability moves in proportion to itself.",
+            lambda pi, rewards, features: (
+                _logits_move(pi, rewards, features) - pi @ _logits_move(pi, rewards, features)
+            ),
+            page="deeper/01 How the probabilities move",
+        ),
+        Misconception(
+            "The gradient with respect to the logits is pi (r - V); here the factor pi is missing.",
+            lambda pi, rewards, features: _velocity_along(pi, rewards - pi @ rewards, features),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The average reward is missing from the gradient: with respect to the logits it is "
+            "pi (r - V), not pi r.",
+            lambda pi, rewards, features: _velocity_along(pi, pi * rewards, features),
+            page="01 The trick",
+        ),
+        Misconception(
+            "The rewards are taken for the gradient. With respect to the logits it is pi (r - V).",
+            lambda pi, rewards, features: _velocity_along(pi, rewards, features),
+            page="01 The trick",
+        ),
+        Misconception(
+            "That is how fast J rises, one number. The task asks for each arm's probability.",
+            lambda pi, rewards, features: float(((features.T @ _gradient(pi, rewards)) ** 2).sum()),
+            page="deeper/01 How the probabilities move",
+        ),
+        Misconception(
+            "These are the probabilities after the step. The task asks for their velocity alone.",
+            lambda pi, rewards, features: pi + _velocity(pi, rewards, features),
+            page="deeper/01 How the probabilities move",
+        ),
+        Misconception(
+            "The sign is reversed: the weights follow the gradient, uphill.",
+            lambda pi, rewards, features: -_velocity(pi, rewards, features),
+            page="01 What is there to differentiate?",
+        ),
+    ],
+)
+
+EXERCISES = [SCORE, NO_NOISE, BEST_BASELINE, ESTIMATE, BASELINE_OF_THE_ARM, LOSS, VELOCITY]

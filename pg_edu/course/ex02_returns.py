@@ -287,26 +287,26 @@ SEVERAL = Exercise(
         Misconception(
             "Each episode hears the rewards of the next one: the flags make no difference.",
             lambda rew, end, gamma: _of_one_episode(rew, gamma),
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The flag acts one step too early in the array: the last step of an episode still "
             "hears the next episode, and the step before it no longer hears the last one. Ask "
             "about end[t] before the sum, not after it.",
             lambda rew, end, gamma: discounted_returns(rew, np.append(end[1:], True), gamma),
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The flag of step t - 1 is used for step t: the first step of an episode hears nothing "
             "of what follows, and the last one hears the next episode.",
             lambda rew, end, gamma: discounted_returns(rew, np.roll(end, 1), gamma),
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The last reward of each episode is lost: the flag stops what comes after the step, "
             "not the step's own reward.",
             _last_reward_dropped,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The step's own reward is missing: the action of that step has earned it.",
@@ -361,13 +361,13 @@ SEVERAL = Exercise(
             "The rows after the last flag have no returns. They are an episode, too, one that is "
             "unfinished; take it that nothing follows.",
             _without_the_unfinished,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "The rows after the last flag are missing. They are an episode, too, one that is "
             "unfinished, and the result has a return for every row.",
             lambda rew, end, gamma: discounted_returns(rew, end, gamma)[_finished(end)],
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "That is one number for each episode. Every step has a return of its own.",
@@ -375,16 +375,16 @@ SEVERAL = Exercise(
             page="02 By hand",
         ),
         Misconception(
-            "The returns are right, but each episode has an array of its own. Put them behind one "
+            "The returns are right, but each episode has an array of its own. Put them after one "
             "another in one array, as the rewards are.",
             _one_array_each,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "Two things. Each episode hears the rewards of the next one, and nothing is "
             "discounted.",
             lambda rew, end, gamma: _of_one_episode(rew, 1.0),
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
     ],
 )
@@ -637,13 +637,13 @@ TWO_ENDS = Exercise(
             "array. Also, your function adds the value where both flags are set; there, too, "
             "nothing follows.",
             _only_the_clock,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "A terminated episode no longer ends: it hears the next episode in the array. Nothing "
             "follows it.",
             _only_the_clock_alone,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
         Misconception(
             "A truncated episode no longer ends: it hears the next episode in the array, and its "
@@ -689,13 +689,13 @@ TWO_ENDS = Exercise(
         ),
         Misconception(
             "At a truncated step the value takes the place of the step's own return. It belongs "
-            "behind that step: the reward still counts, plus gamma times the value.",
+            "after that step: the reward still counts, plus gamma times the value.",
             _value_in_place_of_the_return,
             page="02 When the clock strikes",
         ),
         Misconception(
             "At each end the step's own reward is lost, and 0 or the value takes the place of "
-            "its return. What follows stands behind that step: the reward still counts.",
+            "its return. What follows comes after that step: the reward still counts.",
             _own_reward_lost,
             page="02 When the clock strikes",
         ),
@@ -703,7 +703,7 @@ TWO_ENDS = Exercise(
             "The flags act one step too early in the array: the last step of an episode still "
             "hears the next episode. Ask about the flags before the sum, not after it.",
             _reset_too_late,
-            page="02 Sixteen games in one array",
+            page="02 Several episodes in one array",
         ),
     ],
 )
@@ -1072,4 +1072,225 @@ RUNNING = Exercise(
     ],
 )
 
-EXERCISES = [BACKWARDS, SEVERAL, TWO_ENDS, UNDERFLOW, RUNNING]
+# 02.6: from block to block
+
+
+def _in_blocks(rew: Floats, gammas: Floats, size: int) -> Case:
+    """Return the first stage of the scan: the blocks as columns, and the products of gamma."""
+    x = rew.reshape(-1, size).T.copy()
+    decay = gammas.reshape(-1, size).T.copy()
+    for s in reversed(range(size - 1)):
+        x[s] += decay[s] * x[s + 1]
+        decay[s] *= decay[s + 1]
+    return x, decay
+
+
+def _joined(x: Floats, decay: Floats) -> Floats:
+    joined = x.copy()
+    for k in reversed(range(x.shape[1] - 1)):
+        joined[:, k] += decay[:, k] * joined[0, k + 1]
+    return joined
+
+
+def _all_at_once(x: Floats, decay: Floats) -> Floats:
+    joined: Floats = x + decay * _next(x[0])
+    return joined
+
+
+def _from_the_first_to_the_last(x: Floats, decay: Floats) -> Floats:
+    """Return what a loop gives that adds to each block its finished predecessor."""
+    joined = x.copy()
+    for k in range(1, x.shape[1]):
+        joined[:, k] += decay[:, k] * joined[0, k - 1]
+    return joined
+
+
+def _without_the_products(x: Floats, decay: Floats) -> Floats:
+    joined: Floats = x + _next(x[0, ::-1].cumsum()[::-1])
+    return joined
+
+
+def _the_whole_product(x: Floats, decay: Floats) -> Floats:
+    """Return what comes out if every step of a block uses the product of the whole block."""
+    joined: Floats = x + decay[0] * _next(_joined(x, decay)[0])
+    return joined
+
+
+def _the_last_product(x: Floats, decay: Floats) -> Floats:
+    joined = x.copy()
+    for k in reversed(range(x.shape[1] - 1)):
+        joined[:, k] += decay[-1, k] * joined[0, k + 1]
+    return joined
+
+
+def _the_last_step_of_the_next(x: Floats, decay: Floats) -> Floats:
+    joined = x.copy()
+    for k in reversed(range(x.shape[1] - 1)):
+        joined[:, k] += decay[:, k] * joined[-1, k + 1]
+    return joined
+
+
+def _the_column_of_the_next(x: Floats, decay: Floats) -> Floats:
+    joined = x.copy()
+    for k in reversed(range(x.shape[1] - 1)):
+        joined[:, k] += decay[:, k] * joined[:, k + 1]
+    return joined
+
+
+def _the_product_of_the_next(x: Floats, decay: Floats) -> Floats:
+    joined = x.copy()
+    for k in reversed(range(x.shape[1] - 1)):
+        joined[:, k] += decay[:, k + 1] * joined[0, k + 1]
+    return joined
+
+
+def _only_the_first_step(x: Floats, decay: Floats) -> Floats:
+    joined = x.copy()
+    joined[0] = _joined(x, decay)[0]
+    return joined
+
+
+def _the_first_block_forgotten(x: Floats, decay: Floats) -> Floats:
+    joined = _joined(x, decay)
+    joined[:, 0] = x[:, 0]
+    return joined
+
+
+def _around_the_edge(x: Floats, decay: Floats) -> Floats:
+    """Return what a loop gives in which the first block follows the last one."""
+    joined = x.copy()
+    for k in reversed(range(x.shape[1])):
+        joined[:, k] += decay[:, k] * joined[0, (k + 1) % x.shape[1]]
+    return joined
+
+
+def _all_later_first_returns(x: Floats, decay: Floats) -> Floats:
+    joined: Floats = x + decay * _next(x[0, ::-1].cumsum()[::-1])
+    return joined
+
+
+def _steps_in_place_of_blocks(x: Floats, decay: Floats) -> Floats:
+    """Return what a loop over the rows gives that takes them for the blocks."""
+    joined = x.copy()
+    for s in reversed(range(x.shape[0] - 1)):
+        joined[s] += decay[s] * joined[s + 1, 0]
+    return joined
+
+
+def _random_blocks(rng: np.random.Generator) -> Case:
+    """Return the first stage of three or four blocks of two or three steps, most without an end."""
+    size, blocks = int(rng.integers(2, 4)), int(rng.integers(3, 5))
+    gammas = np.where(rng.random(size * blocks) < 0.15, 0.0, _gamma(rng))
+    return _in_blocks(tenths(rng, size * blocks), gammas, size)
+
+
+BLOCKS = Exercise(
+    "02.6",
+    key=_joined,
+    points=3,
+    cases=[
+        _in_blocks(np.array([1.0, 4.0, 3.0, -2.0, 5.0, 6.0]), np.full(6, 0.5), 2),
+        _in_blocks(
+            np.array([2.0, -1.0, 4.0, 3.0, 1.0, 5.0, -3.0, 7.0]),
+            np.array([0.8, 0.8, 0.8, 0.0, 0.8, 0.8, 0.8, 0.8]),
+            2,
+        ),
+        _in_blocks(np.array([3.0, 1.0, -4.0, 2.0, 6.0, 5.0]), np.ones(6), 3),
+        _in_blocks(np.array([3.0, -2.0, 4.0]), np.full(3, 0.9), 3),
+    ],
+    random=clear_of_zero(_random_blocks, _joined),
+    misconceptions=[
+        Misconception(
+            "Each block gets what the next block knew after the first stage. The next block must "
+            "be finished before it is read: begin with the last pair of blocks.",
+            _all_at_once,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "Nothing was added: each block is still as if nothing followed it.",
+            lambda x, decay: x,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "Each block got something from the block before it. A return looks forward: what a "
+            "block lacks is the first return of the next block.",
+            _from_the_first_to_the_last,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "The first return of the next block is added as it is. A step hears it through the "
+            "product of all gammas between the two, which is in decay.",
+            _without_the_products,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "Every step of a block uses the product of the whole block, decay[0]. Each step has a "
+            "product of its own, from there to the end of the block.",
+            _the_whole_product,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "Every step of a block uses the last product, decay[-1], which is a single gamma. Each "
+            "step has a product of its own, from there to the end of the block.",
+            _the_last_product,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "What follows a block is the first return of the next block, x[0, k + 1], not its last "
+            "one.",
+            _the_last_step_of_the_next,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "Row by row, each step uses the same row of the next block. What follows a block is "
+            "one number, the first return of the next block, for all of its steps.",
+            _the_column_of_the_next,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "The products are those of the next block. A step hears the next block through the "
+            "gammas of its own block.",
+            _the_product_of_the_next,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "Only the first step of each block was finished. Every step of a block lacks its share "
+            "of what follows.",
+            _only_the_first_step,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "The loop ends one block too early: the first block is as it was.",
+            _the_first_block_forgotten,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "The last block hears the first one. Nothing follows the last block.",
+            _around_the_edge,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "The first returns of all later blocks are added through the products of the own block "
+            "alone. One from further away is also multiplied by those of the blocks in between.",
+            _all_later_first_returns,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "The last block is missing. Nothing follows it, so it stays as it is.",
+            lambda x, decay: _joined(x, decay)[:, :-1],
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "A block is a column, not a row: x[s, k] belongs to step s of block k.",
+            _steps_in_place_of_blocks,
+            page="deeper/02 In blocks",
+        ),
+        Misconception(
+            "The numbers are right, but the layout has changed: return [n, K], one column a block.",
+            lambda x, decay: _joined(x, decay).T.reshape(-1),
+            page="deeper/02 In blocks",
+        ),
+    ],
+)
+
+EXERCISES = [BACKWARDS, SEVERAL, TWO_ENDS, UNDERFLOW, RUNNING, BLOCKS]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pg_edu.course.records import Case, Exercise, Expectation, Extreme, Misconception
-from pg_edu.course.shared import batches_of_arms, normalized_by_earlier_batches
+from pg_edu.course.shared import batches_of_arms, normalized_by_earlier_batches, tenths
 from pg_edu.stats import RunningMeanStd
 from pg_edu.types import Floats, Ints
 
@@ -253,6 +253,242 @@ def _all_batches(old: Floats, new: Floats, paid: Floats, draws: int) -> Expectat
     return Expectation(cases, [weight for _, weight in batches], new * (paid - new @ paid))
 
 
+# 06.5, learn
+
+
+def _softmax(logits: Floats) -> Floats:
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probs: Floats = weights / weights.sum(axis=1, keepdims=True)
+    return probs
+
+
+def _gradient(logits: Floats, s: Ints, a: Ints, weights: Floats) -> Floats:
+    """Return the sum of weights `[m]` times scores in a table of logits `[O, A]`."""
+    g = np.zeros_like(logits)
+    np.add.at(g, s, -weights[:, None] * _softmax(logits)[s])
+    np.add.at(g, (s, a), weights)
+    return g
+
+
+def _learn(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    for m in minibatches:
+        logits = logits + lr * _gradient(logits, s[m], a[m], returns[m]) / len(m)
+    return logits
+
+
+def _all_by_the_first_policy(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    steps = [_gradient(logits, s[m], a[m], returns[m]) / len(m) for m in minibatches]
+    return logits + lr * np.sum(steps, axis=0)
+
+
+def _divided_by_the_batch(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    for m in minibatches:
+        logits = logits + lr * _gradient(logits, s[m], a[m], returns[m]) / len(s)
+    return logits
+
+
+def _sum_over_the_minibatch(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    for m in minibatches:
+        logits = logits + lr * _gradient(logits, s[m], a[m], returns[m])
+    return logits
+
+
+def _downhill(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    return _learn(logits, s, a, returns, minibatches, -lr)
+
+
+def _whole_batch_each_time(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    return _learn(logits, s, a, returns, [np.arange(len(s)) for _ in minibatches], lr)
+
+
+def _first_rows(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    """Return the answer of somebody who takes as many rows as the minibatch has, but the first."""
+    return _learn(logits, s, a, returns, [np.arange(len(m)) for m in minibatches], lr)
+
+
+def _only_the_last(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    return _learn(logits, s, a, returns, minibatches[-1:], lr)
+
+
+def _only_the_first(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    return _learn(logits, s, a, returns, minibatches[:1], lr)
+
+
+def _each_state_once(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    for m in minibatches:
+        g = np.zeros_like(logits)
+        g[s[m]] -= returns[m][:, None] * _softmax(logits)[s[m]]
+        g[s[m], a[m]] += returns[m]
+        logits = logits + lr * g / len(m)
+    return logits
+
+
+def _without_probabilities(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    logits = logits.copy()
+    for m in minibatches:
+        np.add.at(logits, (s[m], a[m]), lr * returns[m] / len(m))
+    return logits
+
+
+def _without_returns(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    return _learn(logits, s, a, np.ones(len(s)), minibatches, lr)
+
+
+def _the_steps_alone(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    return _learn(logits, s, a, returns, minibatches, lr) - logits
+
+
+def _centered(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    return _learn(logits, s, a, returns - returns.mean(), minibatches, lr)
+
+
+def _random_minibatches(rng: np.random.Generator) -> tuple[Any, ...]:
+    rows, states, actions = (int(rng.integers(*ends)) for ends in ((4, 9), (2, 4), (2, 4)))
+    s, a = rng.integers(0, states, rows), rng.integers(0, actions, rows)
+    cut = int(rng.integers(1, rows - 1))
+    minibatches = [m for _ in range(2) for m in np.split(rng.permutation(rows), [cut])]
+    logits = tenths(rng, states * actions).reshape(states, actions) / 2
+    return logits, s, a, tenths(rng, rows), minibatches, float(rng.choice([0.1, 0.5, 2.0]))
+
+
+LEARN = Exercise(
+    "06.5",
+    key=_learn,
+    points=2,
+    cases=[
+        (
+            np.array([[0.5, -0.5], [1.0, 0.4]]),
+            np.array([0, 1, 0, 0]),
+            np.array([1, 0, 0, 1]),
+            np.array([2.0, 3.0, -4.0, 1.0]),
+            [np.array([3, 1, 0]), np.array([2])],
+            0.5,
+        ),
+        (
+            np.array([[0.3, -0.2, 0.6], [-0.4, 0.5, 0.2]]),
+            np.array([1, 1, 0, 1, 0]),
+            np.array([2, 0, 1, 1, 2]),
+            np.array([1.0, -2.0, 5.0, 3.0, -1.5]),
+            [np.array([4, 0]), np.array([1, 3, 2]), np.array([2, 4]), np.array([0, 1, 3])],
+            0.2,
+        ),
+        (
+            np.array([[0.4, -0.6]]),
+            np.array([0, 0]),
+            np.array([1, 0]),
+            np.array([3.0, 1.0]),
+            [np.array([0, 1])],
+            1.0,
+        ),
+    ],
+    random=_random_minibatches,
+    misconceptions=[
+        Misconception(
+            "All steps use the gradient at the first logits. Each step has to be computed with the "
+            "logits that the step before it has left.",
+            _all_by_the_first_policy,
+            page="06 learn",
+        ),
+        Misconception(
+            "Each step is divided by the size of the whole batch. The mean is over the rows of the "
+            "minibatch.",
+            _divided_by_the_batch,
+            page="06 learn",
+        ),
+        Misconception(
+            "The rows of a minibatch are summed, so a larger minibatch makes a longer step. Divide "
+            "by the number of its rows.",
+            _sum_over_the_minibatch,
+            page="06 learn",
+        ),
+        Misconception(
+            "That walks downhill: the loss has a minus sign, and gradient descent on it raises the "
+            "objective.",
+            _downhill,
+            page="06 learn",
+        ),
+        Misconception(
+            "Every step uses the whole batch. A minibatch holds the numbers of its rows: take only "
+            "these.",
+            _whole_batch_each_time,
+            page="06 learn",
+        ),
+        Misconception(
+            "The right number of rows is taken, but always from the beginning of the batch. A "
+            "minibatch holds the numbers of its rows.",
+            _first_rows,
+            page="06 learn",
+        ),
+        Misconception(
+            "Only the last minibatch has an effect: each step has to begin where the one before it "
+            "ended.",
+            _only_the_last,
+            page="06 learn",
+        ),
+        Misconception(
+            "Only the first minibatch is used: look where the function returns.",
+            _only_the_first,
+            page="06 learn",
+        ),
+        Misconception(
+            "Where a state comes more than once in a minibatch, only one of its rows counts: "
+            "`g[s] += ...` with an array s adds once for each state. Write a loop, or np.add.at.",
+            _each_state_once,
+            page="06 learn",
+        ),
+        Misconception(
+            "A score has two parts, and the probabilities are missing: the whole row of the state "
+            "goes down by the return times them.",
+            _without_probabilities,
+            page="01 The trick",
+        ),
+        Misconception(
+            "The returns are not used: every action is praised alike.",
+            _without_returns,
+            page="06 learn",
+        ),
+        Misconception(
+            "These are the steps alone. The new logits are the old ones plus the steps.",
+            _the_steps_alone,
+            page="06 learn",
+        ),
+        Misconception(
+            "The mean of the returns is subtracted; `learn` takes them as they are.",
+            _centered,
+            page="06 process_fn",
+        ),
+    ],
+)
+
+
 EXERCISES = [
     Exercise(
         "06.1",
@@ -298,7 +534,7 @@ EXERCISES = [
                 "It would be one step per update if all rows were in one minibatch and there were "
                 "one pass. It is the scheduler that moves once per update.",
                 1,
-                page="06 A learning rate that changes",
+                page="deeper/06 A learning rate that changes",
             ),
             Misconception(
                 "That many rows are looked at, counting each pass. A step is taken for a whole "
@@ -335,76 +571,76 @@ EXERCISES = [
                 "The true gradient leads to the best arm. These steps know only this batch, in "
                 "which arm 0 was paid, too, and they come to rest before that.",
                 (0.0, 0.0, 1.0),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "These are the shares of the arms in the batch. Each row has to count by what it "
                 "paid.",
                 (1 / 2, 1 / 4, 1 / 4),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "Arm 0 was drawn twice, and both of its rewards count.",
                 (1 / 6, 0.0, 5 / 6),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "These are the probabilities of arms 0 and 2. Arm 1 has one as well: give three "
                 "numbers.",
                 (2 / 7, 5 / 7),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "These three do not sum to 1: the total of 7 holds both rewards of arm 0.",
                 (1 / 7, 0.0, 5 / 7),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "These are shares among the rows that were paid. How much each row paid counts, "
                 "too.",
                 (2 / 3, 0.0, 1 / 3),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "With equal probabilities the gradient of this batch is not zero, so the steps go "
                 "on from there.",
                 (1 / 3, 1 / 3, 1 / 3),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "Arm 0 was drawn most often, but each row counts by what it paid, and arm 2 paid "
                 "more.",
                 (1.0, 0.0, 0.0),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "These are the rewards that the arms paid. Probabilities sum to 1, and a row that "
                 "occurs twice counts twice.",
                 (1.0, 0.0, 5.0),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "These are the sums of the rewards of each arm. Probabilities sum to 1.",
                 (2.0, 0.0, 5.0),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "These are the sums of the rewards of each arm, divided by the number of rows. "
                 "Probabilities sum to 1.",
                 (0.5, 0.0, 1.25),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "That is the softmax of the sums of the rewards. But the logits do not become the "
                 "rewards: they move until the gradient is zero.",
                 tuple(np.exp([2.0, 0.0, 5.0]) / np.exp([2.0, 0.0, 5.0]).sum()),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "That is the softmax of what the arms pay. But the logits do not become the "
                 "rewards: they move until the gradient is zero.",
                 tuple(np.exp([1.0, 0.0, 5.0]) / np.exp([1.0, 0.0, 5.0]).sum()),
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
         ],
     ),
@@ -449,7 +685,7 @@ EXERCISES = [
                 ),
                 "Here an arm was drawn that the old policy hardly ever draws. Its weight, new over "
                 "old, is large, and it has to count in full.",
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
         ],
         expectations=[
@@ -463,25 +699,25 @@ EXERCISES = [
                 "The weights are upside down: an arm that the new policy draws more often than "
                 "the old one must count more.",
                 _inverted,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "The weights are missing. That is the plain step on an old batch, which is too "
                 "short on average.",
                 _without_weights,
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "The weights are right, but the score has to be that of the new policy, one-hot "
                 "minus new: its gradient is wanted.",
                 _with_the_old_score,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "That is the first step, the gradient at the old policy. It knows nothing of the "
                 "new policy.",
                 _first_step,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "That is the gradient of a loss. The gradient of J has the other sign.",
@@ -491,19 +727,19 @@ EXERCISES = [
             Misconception(
                 "That is the sum over the rows, and the task asks for their mean.",
                 _sum_over_rows,
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "The sum over the rows is divided by the number of arms. Divide it by the number "
                 "of rows.",
                 _divided_by_the_arms,
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
             Misconception(
                 "The weights are divided by their sum. That keeps them small, but it makes the "
                 "estimate biased.",
                 _self_normalized,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "The mean reward is subtracted, the row's own included. That shrinks the estimate, "
@@ -515,7 +751,7 @@ EXERCISES = [
                 "The weights are clipped, as in PPO. That keeps the reuse small, but does not "
                 "make it right: here each weight counts in full.",
                 _clipped,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "In the score, minus the probabilities is missing: a reward for one arm moves all "
@@ -539,13 +775,13 @@ EXERCISES = [
                 "Each entry is weighted by the ratio of its own arm. But a row has one weight, "
                 "that of the arm that was drawn, for its whole score.",
                 _weights_by_column,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "If an arm was drawn several times, all of its rows count, not only the last. In "
                 "NumPy, step[arms] += ... keeps only one of them.",
                 _each_arm_once,
-                page="06 Twice from the same games",
+                page="deeper/06 Twice from the same batch",
             ),
         ],
     ),
@@ -677,4 +913,5 @@ EXERCISES = [
             ),
         ],
     ),
+    LEARN,
 ]

@@ -648,7 +648,7 @@ EXERCISES = [
                 "An episode begins with a sum of 0. Here the rewards of the one before are still "
                 "in it.",
                 _never_begins_again,
-                page="02 Sixteen games in one array",
+                page="02 Several episodes in one array",
             ),
             Misconception(
                 "The wrong sums are set to 0: those of the environments that are not done. It has "

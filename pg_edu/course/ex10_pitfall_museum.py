@@ -281,7 +281,7 @@ def _long_batch() -> Case:
 BUGS = {
     "ends": (
         "the returns run on into the next episode",
-        "02 Sixteen games in one array",
+        "02 Several episodes in one array",
     ),
     "floats": (
         "the returns are cut to whole numbers",
@@ -635,13 +635,13 @@ EXERCISES = [
                 "The sum begins again one row off: the return of an episode's last step runs on "
                 "into the next episode, and the one before it stops too early.",
                 _reset_too_late,
-                page="02 Sixteen games in one array",
+                page="02 Several episodes in one array",
             ),
             Misconception(
                 "The reward of an episode's last step is lost. The flag cuts off what comes after "
                 "this step, and not what the step itself is paid.",
                 _last_reward_lost,
-                page="02 Sixteen games in one array",
+                page="02 Several episodes in one array",
             ),
             Misconception(
                 "Two things. Every return weighs every action, as a column [B, 1] times a row [B] "

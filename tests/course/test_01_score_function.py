@@ -1,6 +1,6 @@
 """One decision: the score function, its lemma, its variance, and the effect of a baseline.
 
-The machine has three arms that pay 1, 0 and 5. The oracles are sums over the arms written out,
+The bandit has three arms that pay 1, 0 and 5. The oracles are sums over the arms written out,
 fractions, finite differences, np.cov, and parabolas; the code under test is that of the lab.
 """
 
@@ -33,19 +33,19 @@ PI = np.exp(LOGITS) / np.exp(LOGITS).sum()
 SCORE = np.array([[(a == k) - PI[k] for k in range(3)] for a in range(3)])  # row a is ∇log π(a)
 V = sum(PI * REWARDS)
 GRADIENT = PI * (REWARDS - V)
-MACHINE = bandit(REWARDS, LOGITS)
+BANDIT = bandit(REWARDS, LOGITS)
 
 few = settings(max_examples=25)
 some_logits = st.lists(st.floats(-3, 3), min_size=2, max_size=5)
 
 
-def judged(weigh, n, machine=MACHINE):
+def judged(weigh, n, world=BANDIT):
     """Return the verdict on (1/N) Σ ∇log π wᵢ, with weights made of the rewards of n pulls."""
 
     def estimator(batch):
         return sum_per_episode(batch, weigh(reward_to_go(batch)))
 
-    return judge(estimator, machine.batches(n), machine.gradient())
+    return judge(estimator, world.batches(n), world.gradient())
 
 
 def variance(b, pi=PI, score=SCORE, rewards=REWARDS):
@@ -84,21 +84,21 @@ def test_the_expected_reward_times_score_is_the_gradient(logits):
 
     steps = 1e-5 * np.eye(len(logits))
     slopes = [(objective(logits + s) - objective(logits - s)) / 2e-5 for s in steps]
-    machine = bandit(rewards, logits)
-    verdict = judged(lambda weights: weights, 1, machine)
+    world = bandit(rewards, logits)
+    verdict = judged(lambda weights: weights, 1, world)
     np.testing.assert_allclose(verdict.expectation[0], slopes, rtol=0, atol=1e-8)
-    np.testing.assert_allclose(machine.gradient()[0], slopes, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(world.gradient()[0], slopes, rtol=0, atol=1e-8)
 
 
 def test_the_return_of_a_single_decision_is_its_reward():
     """G₀ = R: for one step the reward-to-go and the total return are both the reward."""
-    episodes = MACHINE.episodes()[1]
+    episodes = BANDIT.episodes()[1]
     assert reward_to_go(episodes) == total_return(episodes) == [1.0, 0.0, 5.0]
 
 
 def test_only_one_of_the_three_possible_estimates_points_uphill():
     """⟨R ∇log π(a), ∇J⟩ > 0 only for arm 2."""
-    episodes = MACHINE.episodes()[1]
+    episodes = BANDIT.episodes()[1]
     uphill = [sum_per_episode([e], reward_to_go([e]))[0] @ GRADIENT > 0 for e in episodes]
     assert uphill == [False, False, True]
 
@@ -124,8 +124,8 @@ def test_the_expected_score_is_zero(weights):
     pi = [w / sum(weights) for w in weights]
     for k in range(len(pi)):
         assert sum(pi[a] * ((a == k) - pi[k]) for a in range(len(pi))) == 0
-    machine = bandit(np.zeros(len(pi)), np.log([float(w) for w in weights]))
-    probability, episodes = machine.episodes()
+    world = bandit(np.zeros(len(pi)), np.log([float(w) for w in weights]))
+    probability, episodes = world.episodes()
     score = np.array([episode.score[0, 0] for episode in episodes])
     np.testing.assert_allclose(probability, [float(p) for p in pi], rtol=1e-12)
     np.testing.assert_allclose(probability @ score, 0, rtol=0, atol=1e-14)
@@ -154,8 +154,8 @@ def test_the_variance_agrees_with_exact_fractions():
     pi = [Fraction(1, 2), Fraction(1, 6), Fraction(1, 3)]
     score = np.array([[(a == k) - pi[k] for k in range(3)] for a in range(3)])
     exact = variance(Fraction(2), pi, score, [1, 0, 5])
-    machine = bandit(REWARDS, np.log([3.0, 1.0, 2.0]))
-    verdict = judged(lambda weights: minus_constant(weights, 2.0), 1, machine)
+    world = bandit(REWARDS, np.log([3.0, 1.0, 2.0]))
+    verdict = judged(lambda weights: minus_constant(weights, 2.0), 1, world)
     assert verdict.variance == pytest.approx(float(exact), rel=1e-12)
 
 
@@ -171,7 +171,7 @@ def test_the_best_constant_is_the_minimum_of_a_parabola():
     """The variance is quadratic in b. Three values give its minimum, 1.772 at b* = 2.154."""
     left, middle, right = variance(-1), variance(0), variance(1)
     minimum = (left - right) / 2 / (left + right - 2 * middle)
-    probability, episodes = MACHINE.episodes()
+    probability, episodes = BANDIT.episodes()
     best = best_constant(probability, episodes, reward_to_go(episodes))
     assert best == pytest.approx(minimum, rel=1e-12)
     assert best == pytest.approx(2.154, abs=5e-4)
@@ -186,7 +186,7 @@ def test_a_baseline_for_each_coordinate_halves_the_variance_again():
     def estimator(batch):
         return np.mean([(e.rew[0] - b) * e.score[0] for e in batch], axis=0)
 
-    verdict = judge(estimator, MACHINE.batches(1), MACHINE.gradient())
+    verdict = judge(estimator, BANDIT.batches(1), BANDIT.gradient())
     assert verdict.unbiased
     assert verdict.variance == pytest.approx(0.857, abs=5e-4)
 
@@ -195,11 +195,11 @@ def test_a_baseline_for_each_coordinate_halves_the_variance_again():
 @given(st.floats(0.01, 0.99), st.floats(-5, 5), st.floats(-5, 5))
 def test_for_two_arms_the_best_baseline_has_zero_variance(p, first, second):
     """b = π(1) r₀ + π(0) r₁ gives the same estimate after either arm."""
-    machine = bandit([first, second], np.log([1 - p, p]))
-    probability, episodes = machine.episodes()
+    world = bandit([first, second], np.log([1 - p, p]))
+    probability, episodes = world.episodes()
     b = best_constant(probability, episodes, reward_to_go(episodes))
     assert b == pytest.approx(p * first + (1 - p) * second, rel=1e-9, abs=1e-9)
-    verdict = judged(lambda weights: minus_constant(weights, b), 1, machine)
+    verdict = judged(lambda weights: minus_constant(weights, b), 1, world)
     assert verdict.variance == pytest.approx(0, abs=1e-20)
 
 
@@ -223,7 +223,7 @@ def test_leave_one_out_is_unbiased(n):
 @pytest.mark.parametrize("arms", list(product(range(3), repeat=3)))
 def test_leave_one_out_is_the_sample_covariance_of_reward_and_score(arms):
     """np.cov computes (1/(N-1)) Σ (Rᵢ - mean R) (∇log πᵢ - mean)."""
-    episodes = MACHINE.episodes()[1]
+    episodes = BANDIT.episodes()[1]
     batch = [episodes[a] for a in arms]
     estimate = sum_per_episode(batch, minus_leave_one_out(reward_to_go(batch)))[0]
     rewards, score = REWARDS[list(arms)], SCORE[list(arms)]
@@ -270,7 +270,7 @@ def test_autograd_of_the_surrogate_is_minus_the_estimate():
     log_prob = Categorical(logits=logits).log_prob(torch.tensor(arms))
     (-(torch.tensor(REWARDS[arms]) * log_prob).mean()).backward()
     assert logits.grad is not None
-    episodes = MACHINE.episodes()[1]
+    episodes = BANDIT.episodes()[1]
     batch = [episodes[a] for a in arms]
     estimate = sum_per_episode(batch, reward_to_go(batch))[0]
     np.testing.assert_allclose(estimate, -logits.grad.numpy(), rtol=1e-12)
@@ -278,13 +278,13 @@ def test_autograd_of_the_surrogate_is_minus_the_estimate():
 
 def test_the_loss_can_rise_at_every_step_while_the_agent_gets_better():
     """With rewards -5, -6, -1 both -Σ π r log π and J rise along exact gradient ascent."""
-    machine = bandit(REWARDS - 6, LOGITS)
+    world = bandit(REWARDS - 6, LOGITS)
     loss, objective = [], []
     for _ in range(60):
-        pi = machine.policy[0]
+        pi = world.policy[0]
         loss.append(-(pi * (REWARDS - 6) * np.log(pi)).sum())
-        objective.append(machine.J())
-        machine = machine.at(machine.logits + 0.1 * machine.gradient())
+        objective.append(world.J())
+        world = world.at(world.logits + 0.1 * world.gradient())
     assert (np.diff(objective) > 0).all()
     assert (np.diff(loss) > 0).all()
 
@@ -301,7 +301,7 @@ def test_the_gradient_of_the_probability_is_that_of_another_objective():
 
     steps = 1e-5 * np.eye(3)
     slopes = [(other_objective(LOGITS + s) - other_objective(LOGITS - s)) / 2e-5 for s in steps]
-    verdict = judge(estimator, MACHINE.batches(2), MACHINE.gradient())
+    verdict = judge(estimator, BANDIT.batches(2), BANDIT.gradient())
     np.testing.assert_allclose(verdict.expectation[0], slopes, rtol=0, atol=1e-9)
     assert not verdict.unbiased
 
@@ -326,11 +326,11 @@ def test_the_gradient_of_the_probability_can_lead_to_the_wrong_arm():
 @given(st.lists(st.floats(-3, 3), min_size=3, max_size=3), st.floats(0.1, 5))
 def test_baselines_equally_far_below_and_above_the_best_have_equal_variance(logits, distance):
     """variance(b* - ε) = variance(b* + ε), at every policy (Chung et al. 2021)."""
-    machine = bandit(REWARDS, logits)
-    probability, episodes = machine.episodes()
+    world = bandit(REWARDS, logits)
+    probability, episodes = world.episodes()
     best = best_constant(probability, episodes, reward_to_go(episodes))
     below, above = (
-        judged(lambda weights, b=b: minus_constant(weights, b), 1, machine)
+        judged(lambda weights, b=b: minus_constant(weights, b), 1, world)
         for b in (best - distance, best + distance)
     )
     assert below.unbiased and above.unbiased
@@ -362,10 +362,10 @@ def test_exact_gradient_ascent_can_be_slow(two_logits, updates):
     """The numbers of updates, at learning rate 1, from π(1) = .5 and from .001 until π(1) ≥ .9."""
     found = []
     for p in (0.5, 0.001):
-        machine, count = bandit([0, 1], [0.0, np.log(p / (1 - p))]), 0
-        while machine.policy[0, 1] < 0.9:
-            step = machine.gradient() * (1.0 if two_logits else np.array([0.0, 1.0]))
-            machine, count = machine.at(machine.logits + step), count + 1
+        world, count = bandit([0, 1], [0.0, np.log(p / (1 - p))]), 0
+        while world.policy[0, 1] < 0.9:
+            step = world.gradient() * (1.0 if two_logits else np.array([0.0, 1.0]))
+            world, count = world.at(world.logits + step), count + 1
         found.append(count)
     assert found == updates
 
@@ -373,7 +373,7 @@ def test_exact_gradient_ascent_can_be_slow(two_logits, updates):
 # The answers to the exercises
 
 
-def test_the_answers_to_the_exercises_are_those_of_the_sums():
+def test_the_answers_to_the_first_exercises_are_those_of_the_sums():
     """01.1: the score; 01.2: no variance; 01.3: the minimum of the parabola; 01.4: the mean."""
     for arm in range(3):
         np.testing.assert_allclose(record("01.1").key(LOGITS, arm), SCORE[arm], atol=1e-15)
@@ -384,3 +384,61 @@ def test_the_answers_to_the_exercises_are_those_of_the_sums():
     assert record("01.3").key(PI, REWARDS) == pytest.approx(minimum, rel=1e-12)
     found = record("01.4").key(PI, np.array([0, 2, 2]), np.array([1.0, 5.0, 5.0]))
     np.testing.assert_allclose(found, (SCORE[0] + 10 * SCORE[2]) / 3, atol=1e-15)
+
+
+def test_the_bias_of_a_baseline_that_looks_at_the_arm_is_that_of_the_enumeration():
+    """01.5: E[(R - b(A)) ∇log π(A)] - ∇J, by a sum over the arms."""
+    baselines = np.array([2.0, -1.0, 4.0])
+    expectation = sum(
+        p * (r - b) * s for p, r, b, s in zip(PI, REWARDS, baselines, SCORE, strict=True)
+    )
+    found = record("01.5").key(PI, REWARDS, baselines)
+    np.testing.assert_allclose(found, expectation - GRADIENT, rtol=0, atol=1e-14)
+
+
+def test_the_gradient_of_the_loss_is_minus_the_estimate_with_the_record_as_its_baseline():
+    """01.6: -∇loss = (1/N) Σ (Rᵢ - b) ∇log π(Aᵢ) with b = Σ π(a) means(a), a fixed number."""
+    arms, means = [0, 2, 2, 1, 0], np.array([2.0, -1.0, 4.0])
+    logits = torch.tensor(LOGITS, requires_grad=True)
+    tensors = torch.tensor(arms), torch.tensor(REWARDS[arms]), torch.tensor(means)
+    record("01.6").key(logits, *tensors).backward()
+    estimate = ((REWARDS[arms] - PI @ means)[:, None] * SCORE[arms]).mean(axis=0)
+    assert logits.grad is not None
+    np.testing.assert_allclose(-logits.grad.numpy(), estimate, rtol=0, atol=1e-14)
+
+
+def test_the_velocity_through_a_layer_is_a_difference_quotient():
+    """01.7: dπ/dt if w follows ∇J, by finite differences in the weights and along the step."""
+    features = np.array([[1.0, 0.5], [-1.0, 2.0], [0.5, -1.5]])
+
+    def policy(w):
+        weights = np.exp(LOGITS + features @ w)
+        return weights / weights.sum()
+
+    nudges = 1e-5 * np.eye(2)
+    step = np.array([(policy(n) - policy(-n)) @ REWARDS / 2e-5 for n in nudges])
+    velocity = (policy(1e-5 * step) - policy(-1e-5 * step)) / 2e-5
+    found = record("01.7").key(PI, REWARDS, features)
+    np.testing.assert_allclose(found, velocity, rtol=0, atol=1e-7)
+
+
+# Near the corners, and in other coordinates
+
+
+@pytest.mark.parametrize("pi, none, value", [((0.05, 0.05, 0.9), 0.176, 2.611)])
+def test_the_average_reward_can_have_more_variance_than_no_baseline(pi, none, value):
+    """At π = (.05, .05, .9) the variance is .176 without a baseline, and 2.611 with V."""
+    score = np.eye(3) - np.array(pi)
+    variances = [variance(b, pi, score) for b in (0, REWARDS @ pi)]
+    assert variances == pytest.approx([none, value], rel=1e-2)
+
+
+def test_the_best_arm_can_become_less_likely_at_first():
+    """At π = (.7, .299, .001) exact ascent lowers π(2); the natural gradient raises it."""
+    world = bandit(REWARDS, np.log([0.7, 0.299, 0.001]))
+    pi = world.policy[0]
+    fisher = np.diag(pi) - np.outer(pi, pi)
+    natural = np.linalg.pinv(fisher) @ world.gradient()[0]
+    steps = world.gradient(), natural[None]
+    moved = [world.at(world.logits + 1e-3 * step).policy[0, 2] - pi[2] for step in steps]
+    assert moved[0] < 0 < moved[1]

@@ -592,3 +592,91 @@ def test_the_answer_of_03_4_is_unbiased_for_any_values():
     for V in (WORLD.value(), np.array([3.0, -1, 0, 7])):
         found = expectation(lambda s, a, rew, V=V: record("03.4").key(np.array(rew), V[s]))
         np.testing.assert_allclose(found, WORLD.gradient(), atol=1e-13)
+
+
+def rows_of(episodes):
+    """Return the states, actions, rewards and ends of episodes, one behind the other."""
+    names = ("states", "act", "rew", "end")
+    return [np.concatenate([getattr(e, name) for e in episodes]) for name in names]
+
+
+def test_the_answer_of_03_5_steps_along_the_gradient_on_average():
+    """E[new logits] = logits + lr ∇J, over all trips; of two trips it takes the mean step."""
+    update = record("03.5").key
+    mean = np.zeros((4, 2))
+    for p, states, acts, rew in TRIPS:
+        end = np.arange(len(rew)) == len(rew) - 1
+        mean += p * update(LOGITS, np.array(states), np.array(acts), np.array(rew), end, 0.1)
+    expected = gradient_of(lambda logits: objective(logits))
+    np.testing.assert_allclose((mean - LOGITS) / 0.1, expected, atol=1e-8)
+
+    _, episodes = WORLD.episodes()
+    one, other = episodes[3], episodes[20]
+    alone = [update(LOGITS, *rows_of([e]), 0.1) for e in (one, other)]
+    together = update(LOGITS, *rows_of([one, other]), 0.1)
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), atol=1e-14)
+
+
+def test_the_answer_of_03_6_is_unbiased_although_the_reward_contains_the_policy():
+    """∇E[Σ rₜ - c π(aₜ|sₜ)] = E[Σ ∇log π wₜ], by finite differences and trip by trip."""
+    weights, c = record("03.6").key, 2.0
+
+    def with_fee(logits):
+        pi = policy_of(logits)
+        return sum(
+            p * sum(r - c * pi[s, a] for s, a, r in zip(states, acts, rew, strict=True))
+            for p, states, acts, rew in trips(logits)
+        )
+
+    found = expectation(lambda s, a, rew: weights(np.array(rew), PI[s, a], c))
+    np.testing.assert_allclose(found, gradient_of(with_fee), atol=1e-8)
+    without = expectation(lambda s, a, rew: weights(np.array(rew), PI[s, a], c) + c * PI[s, a])
+    assert np.abs(without - found).max() > 0.05
+
+
+def test_the_answer_of_03_7_is_the_gradient_with_respect_to_shared_logits():
+    """∂J/∂table[o] for states that share a row, by finite differences."""
+    obs, table = np.array([0, 1, 0, 1]), LOGITS[:2]
+    tied = replace(WORLD, logits=table, observation=obs)
+    found = record("03.7").key(tied.occupancy(), tied.policy, tied.q(), obs)
+    nudges = 1e-5 * np.eye(4).reshape(4, 2, 2)
+    differences = [objective((table + n)[obs]) - objective((table - n)[obs]) for n in nudges]
+    np.testing.assert_allclose(found, np.reshape(differences, (2, 2)) / 2e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["reward-to-go", "mean over steps", "standardized per batch"])
+def test_the_answer_of_03_8_finds_the_laws_that_an_estimator_breaks(name):
+    """Batches of one and of two episodes of stop-or-go, with returns + 1 and rewards times 3."""
+    estimator = (estimators.RIGHT | estimators.WRONG)[name]
+
+    def estimates(n, change):
+        found = [(p, [change(e) for e in batch]) for p, batch in GAME.batches(n)]
+        return np.array([p for p, _ in found]), np.array([estimator(b).ravel() for _, b in found])
+
+    p, g = estimates(2, lambda e: e)
+    _, shifted = estimates(2, lambda e: replace(e, rew=e.rew + e.end))
+    _, tripled = estimates(2, lambda e: replace(e, rew=3 * e.rew))
+    p_other, other = estimates(1, lambda e: e)
+    apart = np.array(record("03.8").key(p, g, shifted, tripled, p_other, other))
+    broken = laws(estimator, tasks={"stop-or-go": GAME}, sizes=(1, 2)).broken
+    expected = tuple(np.array(["shift", "scale", "batch size"])[apart > 1e-9].tolist())
+    assert expected == broken
+
+
+@pytest.mark.parametrize("mean", [Fraction(0), Fraction(1, 2), Fraction(-3, 10)])
+@pytest.mark.parametrize("T", [1, 2, 7])
+def test_the_variance_of_tosses_with_any_mean(T, mean):
+    """T - 1 + 4 μ² T², (T-1)/2 + 2/3 μ² (T+1)(2T+1), and (T-1)/2 with V subtracted."""
+
+    def second(n, center):
+        chances = [Fraction(comb(n, k), 2**n) for k in range(n + 1)]
+        returns = [k - Fraction(n, 2) + mean * n for k in range(n + 1)]
+        return sum(p * (G - center) ** 2 for p, G in zip(chances, returns, strict=True))
+
+    found = [
+        variance_of_coins(T, lambda T, n: second(T, 0)),
+        variance_of_coins(T, lambda T, n: second(n, 0)),
+        variance_of_coins(T, lambda T, n: second(n, mean * n)),
+    ]
+    to_go = Fraction(T - 1, 2) + Fraction(2, 3) * mean**2 * (T + 1) * (2 * T + 1)
+    assert found == [T - 1 + 4 * mean**2 * T**2, to_go, Fraction(T - 1, 2)]

@@ -375,3 +375,274 @@ def _(pi, arms, rewards):
 def _(pi, arms, rewards):
     before = np.append(0.0, np.cumsum(rewards)[:-1]) / np.maximum(np.arange(len(rewards)), 1)
     return ((rewards - before)[:, None] * (np.eye(len(pi))[arms] - pi)).mean(axis=0)
+
+
+# 01.5: a baseline that looks at the arm
+
+
+@wrong("01.5", "a baseline never biases, somebody has read: zeros")
+def _(pi, rewards, baselines):
+    return np.zeros_like(pi)
+
+
+@wrong("01.5", "the truth minus the expectation")
+def _(pi, rewards, baselines):
+    score = np.eye(len(pi)) - pi
+    return pi @ (rewards[:, None] * score) - pi @ ((rewards - baselines)[:, None] * score)
+
+
+@wrong("01.5", "the expectation of the estimate itself")
+def _(pi, rewards, baselines):
+    score = np.eye(len(pi)) - pi
+    return (pi * (rewards - baselines)) @ score
+
+
+@wrong("01.5", "each coordinate has its own baseline, which the lemma covers: almost 0")
+def _(pi, rewards, baselines):
+    score = np.eye(len(pi)) - pi
+    return pi @ ((rewards[:, None] - baselines) * score) - pi @ (rewards[:, None] * score)
+
+
+@wrong("01.5", "the arms are taken to be equally likely when the estimates are averaged")
+def _(pi, rewards, baselines):
+    score = np.eye(len(pi)) - pi
+    return -(baselines[:, None] * score).mean(axis=0)
+
+
+@wrong("01.5", "minus the mean baseline, one number")
+def _(pi, rewards, baselines):
+    return -(pi * baselines).sum()
+
+
+@wrong("01.5", "the pulled arm's own coordinate only")
+def _(pi, rewards, baselines):
+    return -pi * baselines * (1 - pi)
+
+
+@wrong("01.5", "the baselines are compared with the average reward")
+def _(pi, rewards, baselines):
+    return pi * (pi @ rewards - baselines)
+
+
+@wrong("01.5", "the bias of each pull, a table")
+def _(pi, rewards, baselines):
+    return -(pi * baselines)[:, None] * (np.eye(len(pi)) - pi)
+
+
+@wrong("01.5", "the length of the bias")
+def _(pi, rewards, baselines):
+    return np.linalg.norm(pi * (baselines - pi @ baselines))
+
+
+@right("01.5", "the expectation minus the gradient, both as sums over the arms")
+def _(pi, rewards, baselines):
+    score = np.eye(len(pi)) - pi
+    both = [(pi * weight) @ score for weight in (rewards - baselines, rewards)]
+    return both[0] - both[1]
+
+
+@right("01.5", "torch differentiates what the arms would pay if they paid the baselines")
+def _(pi, rewards, baselines):
+    logits = torch.tensor(np.log(pi), requires_grad=True)
+    pay = torch.softmax(logits, 0) @ torch.tensor(baselines)
+    return -torch.autograd.grad(pay, logits)[0]
+
+
+@right("01.5", "a list of Fractions")
+def _(pi, rewards, baselines):
+    p, b = ([Fraction(float(x)) for x in array] for array in (pi, baselines))
+    mean = sum(x * y for x, y in zip(p, b, strict=True)) / sum(p)
+    return [x * (mean - y) for x, y in zip(p, b, strict=True)]
+
+
+@right("01.5", "minus the covariance matrix of the pulled arm, times the baselines")
+def _(pi, rewards, baselines):
+    return (np.outer(pi, pi) - np.diag(pi)) @ baselines
+
+
+# 01.6: the loss whose baseline is differentiated
+
+
+@wrong("01.6", "the bug unchanged")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits)
+    return -((rewards - policy.probs @ means) * policy.log_prob(arms)).mean()
+
+
+@wrong("01.6", "the whole product is detached")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits)
+    return -((rewards - policy.probs @ means) * policy.log_prob(arms)).detach().mean()
+
+
+@wrong("01.6", "the loss as a Python number")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits)
+    return -((rewards - policy.probs @ means) * policy.log_prob(arms)).mean().item()
+
+
+@wrong("01.6", "the policy is made of detached logits")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits.detach())
+    return -((rewards - policy.probs @ means) * policy.log_prob(arms)).mean()
+
+
+@wrong("01.6", "the record is detached, but not the probabilities")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits)
+    return -((rewards - policy.probs @ means.detach()) * policy.log_prob(arms)).mean()
+
+
+@wrong("01.6", "the log-probability is detached instead of the baseline")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits)
+    return -((rewards - policy.probs @ means) * policy.log_prob(arms).detach()).mean()
+
+
+@wrong("01.6", "the mean of the batch in place of the record")
+def _(logits, arms, rewards, means):
+    return -((rewards - rewards.mean()) * Categorical(logits=logits).log_prob(arms)).mean()
+
+
+@wrong("01.6", "the record of the pulled arm as its baseline")
+def _(logits, arms, rewards, means):
+    return -((rewards - means[arms]) * Categorical(logits=logits).log_prob(arms)).mean()
+
+
+@wrong("01.6", "no minus sign")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits)
+    return ((rewards - (policy.probs @ means).detach()) * policy.log_prob(arms)).mean()
+
+
+@wrong("01.6", "the sum in place of the mean")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits)
+    return -((rewards - (policy.probs @ means).detach()) * policy.log_prob(arms)).sum()
+
+
+@wrong("01.6", "the logarithm of a softmax, which underflows")
+def _(logits, arms, rewards, means):
+    probs = torch.softmax(logits, dim=0)
+    return -((rewards - (probs @ means).detach()) * torch.log(probs[arms])).mean()
+
+
+@wrong("01.6", "the advantages are scaled to a standard deviation of 1")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits)
+    advantage = rewards - (policy.probs @ means).detach()
+    advantage = advantage / (advantage.std(unbiased=False) + 1e-8)
+    return -(advantage * policy.log_prob(arms)).mean()
+
+
+@right("01.6", "no_grad around the baseline")
+def _(logits, arms, rewards, means):
+    with torch.no_grad():
+        baseline = torch.softmax(logits, 0) @ means
+    return torch.mean((baseline - rewards) * Categorical(logits=logits).log_prob(arms))
+
+
+@right("01.6", "the advantage is detached, not the baseline")
+def _(logits, arms, rewards, means):
+    policy = Categorical(logits=logits)
+    advantage = (rewards - policy.probs @ means).detach()
+    return -(advantage @ policy.log_prob(arms)) / len(arms)
+
+
+@right("01.6", "a cross entropy with weights")
+def _(logits, arms, rewards, means):
+    weight = rewards - torch.softmax(logits.detach(), 0) @ means
+    losses = torch.nn.functional.cross_entropy(logits.expand(len(arms), -1), arms, reduction="none")
+    return (weight * losses).mean()
+
+
+@right("01.6", "a loop over the pulls, with the baseline as a Python number")
+def _(logits, arms, rewards, means):
+    log_probs = torch.log_softmax(logits, 0)
+    baseline = (log_probs.exp() @ means).item()
+    pulls = zip(arms.tolist(), rewards.tolist(), strict=True)
+    return sum((baseline - r) * log_probs[arm] for arm, r in pulls) / len(arms)
+
+
+# 01.7: the triangle, through a network
+
+
+@wrong("01.7", "the layer is forgotten")
+def _(pi, rewards, features):
+    g = pi * (rewards - pi @ rewards)
+    return pi * (g - pi @ g)
+
+
+@wrong("01.7", "the features are multiplied once: the motion of the weights")
+def _(pi, rewards, features):
+    return (pi * (rewards - pi @ rewards)) @ features
+
+
+@wrong("01.7", "the motion of the logits")
+def _(pi, rewards, features):
+    return features @ features.T @ (pi * (rewards - pi @ rewards))
+
+
+@wrong("01.7", "the gradient with respect to the probabilities: the rewards")
+def _(pi, rewards, features):
+    moved = features @ features.T @ rewards
+    return pi * (moved - pi @ moved)
+
+
+@wrong("01.7", "the probabilities do not sum to 1 any longer")
+def _(pi, rewards, features):
+    return pi * (features @ features.T @ (pi * (rewards - pi @ rewards)))
+
+
+@wrong("01.7", "the plain mean is subtracted")
+def _(pi, rewards, features):
+    moved = features @ features.T @ (pi * (rewards - pi @ rewards))
+    return pi * (moved - moved.mean())
+
+
+@wrong("01.7", "the probabilities after a step of length 1, less those before: no velocity")
+def _(pi, rewards, features):
+    moved = features @ features.T @ (pi * (rewards - pi @ rewards))
+    return softmax(np.log(pi) + moved) - pi
+
+
+@wrong("01.7", "the natural gradient of the logits")
+def _(pi, rewards, features):
+    moved = features @ features.T @ (rewards - pi @ rewards)
+    return pi * (moved - pi @ moved)
+
+
+@wrong("01.7", "downhill")
+def _(pi, rewards, features):
+    moved = -features @ features.T @ (pi * (rewards - pi @ rewards))
+    return pi * (moved - pi @ moved)
+
+
+@right("01.7", "the Jacobian of the softmax, twice")
+def _(pi, rewards, features):
+    jacobian = np.diag(pi) - np.outer(pi, pi)
+    return jacobian @ features @ features.T @ jacobian @ rewards
+
+
+@right("01.7", "central differences along the step, by a complex one")
+def _(pi, rewards, features):
+    moved = features @ features.T @ (pi * (rewards - pi @ rewards))
+    weights = np.exp(np.log(pi) + 1e-200j * moved)
+    return (weights / weights.sum()).imag / 1e-200
+
+
+@right("01.7", "torch does the chain rule, both ways")
+def _(pi, rewards, features):
+    x, log_pi = torch.tensor(features), torch.tensor(np.log(pi))
+    w = torch.zeros(x.shape[1], dtype=torch.float64, requires_grad=True)
+    step = torch.autograd.grad(torch.softmax(log_pi + x @ w, 0) @ torch.tensor(rewards), w)[0]
+    _, velocity = torch.autograd.functional.jvp(
+        lambda weights: torch.softmax(log_pi + x @ weights, 0), w, step
+    )
+    return velocity
+
+
+@right("01.7", "the features centered first, which changes nothing")
+def _(pi, rewards, features):
+    centered = features - pi @ features
+    return pi * (centered @ (centered.T @ (pi * rewards)))

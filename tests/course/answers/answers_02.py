@@ -11,7 +11,7 @@ from pg_edu.returns import discounted_returns
 from pg_edu.stats import RunningMeanStd
 from tests.course.answers import right, wrong
 
-# 02.1: one game
+# 02.1: one episode
 
 
 @wrong("02.1", "the discount is missing")
@@ -55,7 +55,7 @@ def _(rew, gamma):
     return G
 
 
-@wrong("02.1", "divided by gamma**t, which underflows: NaN in long games, and for gamma = 0")
+@wrong("02.1", "divided by gamma**t, which underflows: NaN in long episodes, and for gamma = 0")
 def _(rew, gamma):
     with np.errstate(all="ignore"):
         weight = gamma ** np.arange(len(rew))
@@ -70,7 +70,7 @@ def _(rew, gamma):
         return (seen[-1] - seen + weighted) / gamma ** np.arange(len(rew))
 
 
-@wrong("02.1", "discounted from the start of the game: gamma**t G_t")
+@wrong("02.1", "discounted from the start of the episode: gamma**t G_t")
 def _(rew, gamma):
     return np.cumsum((rew * gamma ** np.arange(len(rew)))[::-1])[::-1]
 
@@ -108,10 +108,10 @@ def _(rew, gamma):
     return torch.from_numpy(G)
 
 
-# 02.2: several games
+# 02.2: several episodes
 
 
-@wrong("02.2", "the flag is never asked: the games leak into one another")
+@wrong("02.2", "the flag is never asked: the episodes leak into one another")
 def _(rew, end, gamma):
     G, following = np.zeros(len(rew)), 0.0
     for t in reversed(range(len(rew))):
@@ -120,7 +120,9 @@ def _(rew, end, gamma):
     return G
 
 
-@wrong("02.2", "set back after the sum: the last step hears the next game, nobody hears the last")
+@wrong(
+    "02.2", "set back after the sum: the last step hears the next episode, nobody hears the last"
+)
 def _(rew, end, gamma):
     G, following = np.zeros(len(rew)), 0.0
     for t in reversed(range(len(rew))):
@@ -131,7 +133,7 @@ def _(rew, end, gamma):
     return G
 
 
-@wrong("02.2", "the last step of a game loses its own reward")
+@wrong("02.2", "the last step of an episode loses its own reward")
 def _(rew, end, gamma):
     G, following = np.zeros(len(rew)), 0.0
     for t in reversed(range(len(rew))):
@@ -140,13 +142,13 @@ def _(rew, end, gamma):
     return G
 
 
-@wrong("02.2", "cut in front of the last step of each game, not behind it")
+@wrong("02.2", "cut in front of the last step of each episode, not behind it")
 def _(rew, end, gamma):
-    games = np.split(np.asarray(rew, float), np.flatnonzero(end))
-    return np.concatenate([discounted_returns(g, np.zeros(len(g), bool), gamma) for g in games])
+    episodes = np.split(np.asarray(rew, float), np.flatnonzero(end))
+    return np.concatenate([discounted_returns(g, np.zeros(len(g), bool), gamma) for g in episodes])
 
 
-@wrong("02.2", "the unfinished game behind the last end gets zeros")
+@wrong("02.2", "the unfinished episode behind the last end gets zeros")
 def _(rew, end, gamma):
     G, start = np.zeros(len(rew)), 0
     for last in np.flatnonzero(end):
@@ -157,7 +159,9 @@ def _(rew, end, gamma):
     return G
 
 
-@wrong("02.2", "cut into pieces as long as the first game: right for games of one length only")
+@wrong(
+    "02.2", "cut into pieces as long as the first episode: right for episodes of one length only"
+)
 def _(rew, end, gamma):
     same = np.arange(len(rew)) % (np.argmax(end) + 1) == np.argmax(end)
     return discounted_returns(rew, same if np.any(end) else end, gamma)
@@ -173,7 +177,7 @@ def _(rew, end, gamma):
         return (behind[:-1] - behind[own_end + 1]) / weight
 
 
-@wrong("02.2", "right for two games only: cut at the first end alone")
+@wrong("02.2", "right for two episodes only: cut at the first end alone")
 def _(rew, end, gamma):
     only = np.arange(len(rew)) == np.argmax(end)
     return discounted_returns(rew, only & end, gamma)
@@ -200,7 +204,7 @@ def _(rew, end, gamma):
     return list(following)[:0:-1]
 
 
-@right("02.2", "one linear system for all games")
+@right("02.2", "one linear system for all episodes")
 def _(rew, end, gamma):
     onwards = np.diag(gamma * (1.0 - np.asarray(end)[:-1]), k=1)
     return np.linalg.solve(np.eye(len(rew)) - onwards, rew)
@@ -208,8 +212,8 @@ def _(rew, end, gamma):
 
 @right("02.2", "cut behind the ends, a filter for each piece")
 def _(rew, end, gamma):
-    games = np.split(np.asarray(rew, float), np.flatnonzero(end) + 1)
-    backwards = [scipy.signal.lfilter([1.0], [1.0, -gamma], g[::-1]) for g in games if len(g)]
+    episodes = np.split(np.asarray(rew, float), np.flatnonzero(end) + 1)
+    backwards = [scipy.signal.lfilter([1.0], [1.0, -gamma], g[::-1]) for g in episodes if len(g)]
     return np.concatenate([G[::-1] for G in backwards])
 
 
@@ -230,7 +234,7 @@ def recursion(rew, gamma, what_follows):
     return G
 
 
-@wrong("02.3", "the flags are swapped: the value stands behind terminated games")
+@wrong("02.3", "the flags are swapped: the value stands behind terminated episodes")
 def _(rew, terminated, truncated, next_value, gamma):
     def what_follows(t, following):
         if truncated[t]:
@@ -240,7 +244,7 @@ def _(rew, terminated, truncated, next_value, gamma):
     return recursion(rew, gamma, what_follows)
 
 
-@wrong("02.3", "with both flags the value is used, though the game is terminated")
+@wrong("02.3", "with both flags the value is used, though the episode is terminated")
 def _(rew, terminated, truncated, next_value, gamma):
     def what_follows(t, following):
         if truncated[t]:
@@ -250,7 +254,7 @@ def _(rew, terminated, truncated, next_value, gamma):
     return recursion(rew, gamma, what_follows)
 
 
-@wrong("02.3", "nothing is set back where a game is terminated: the next one leaks into it")
+@wrong("02.3", "nothing is set back where an episode is terminated: the next one leaks into it")
 def _(rew, terminated, truncated, next_value, gamma):
     def what_follows(t, following):
         return next_value[t] if truncated[t] and not terminated[t] else following
@@ -258,12 +262,12 @@ def _(rew, terminated, truncated, next_value, gamma):
     return recursion(rew, gamma, what_follows)
 
 
-@wrong("02.3", "no value anywhere, not even where a game was only truncated")
+@wrong("02.3", "no value anywhere, not even where an episode was only truncated")
 def _(rew, terminated, truncated, next_value, gamma):
     return discounted_returns(rew, np.logical_or(terminated, truncated), gamma)
 
 
-@wrong("02.3", "with both flags the next game leaks in: neither of the two cases applies")
+@wrong("02.3", "with both flags the next episode leaks in: neither of the two cases applies")
 def _(rew, terminated, truncated, next_value, gamma):
     def what_follows(t, following):
         if terminated[t] and not truncated[t]:
@@ -303,7 +307,7 @@ def _(rew, terminated, truncated, next_value, gamma):
     return recursion(rew, gamma, what_follows)
 
 
-@wrong("02.3", "the last step of a terminated game loses its own reward")
+@wrong("02.3", "the last step of a terminated episode loses its own reward")
 def _(rew, terminated, truncated, next_value, gamma):
     def what_follows(t, following):
         return next_value[t] if truncated[t] else following
@@ -543,7 +547,7 @@ def _(rew, gamma):
     return returns
 
 
-@wrong("02.2", "the games stand in reverse order")
+@wrong("02.2", "the episodes stand in reverse order")
 def _(rew, end, gamma):
     cuts = np.flatnonzero(end) + 1
     returns = np.split(discounted_returns(np.asarray(rew, float), end, gamma), cuts)
@@ -560,7 +564,7 @@ def _(rew, end, gamma):
     return np.where(end, 0.0, discounted_returns(np.asarray(rew, float), end, gamma))
 
 
-@wrong("02.3", "half of the value: the game might have ended or gone on")
+@wrong("02.3", "half of the value: the episode might have ended or gone on")
 def _(rew, terminated, truncated, next_value, gamma):
     value = np.where(terminated, 0.0, next_value) / 2
     return discounted_returns(rew, np.logical_or(terminated, truncated), gamma, value)
@@ -633,3 +637,148 @@ def _(batches):
             mean += before / n
             squares += before * (x - mean)
     return normalized
+
+
+# 02.6: from block to block
+
+
+def joined(x, decay, what_follows):
+    """Add `what_follows(result, k)` times the products to each block, from the last but one on."""
+    result = np.array(x, float)
+    for k in reversed(range(result.shape[1] - 1)):
+        result[:, k] += decay[:, k] * what_follows(result, k)
+    return result
+
+
+@wrong("02.6", "all blocks at once: the first returns do not know yet what follows them")
+def _(x, decay):
+    x[:, :-1] += decay[:, :-1] * x[0, 1:]
+    return x
+
+
+@wrong("02.6", "forwards: the loop runs from the first block, whose neighbor is not finished")
+def _(x, decay):
+    for k in range(x.shape[1] - 1):
+        x[:, k] += decay[:, k] * x[0, k + 1]
+    return x
+
+
+@wrong("02.6", "from left to right: each block hears the one before it")
+def _(x, decay):
+    for k in range(1, x.shape[1]):
+        x[:, k] += decay[:, k] * x[0, k - 1]
+    return x
+
+
+@wrong("02.6", "no product at all")
+def _(x, decay):
+    return joined(x, np.ones_like(decay), lambda result, k: result[0, k + 1])
+
+
+@wrong("02.6", "the column of the block behind in place of its first number")
+def _(x, decay):
+    return joined(x, decay, lambda result, k: result[:, k + 1])
+
+
+@wrong("02.6", "the last number of the block behind")
+def _(x, decay):
+    return joined(x, decay, lambda result, k: result[-1, k + 1])
+
+
+@wrong("02.6", "one product for a whole block")
+def _(x, decay):
+    return joined(x, np.broadcast_to(decay[0], x.shape), lambda result, k: result[0, k + 1])
+
+
+@wrong("02.6", "the right returns in the order of time, as one array")
+def _(x, decay):
+    return joined(x, decay, lambda result, k: result[0, k + 1]).T.ravel()
+
+
+@wrong("02.6", "the right returns, with the blocks as rows")
+def _(x, decay):
+    return joined(x, decay, lambda result, k: result[0, k + 1]).T
+
+
+@wrong("02.6", "the products are multiplied once more by those of the block behind")
+def _(x, decay):
+    return joined(x, decay, lambda result, k: decay[0, k + 1] * result[0, k + 1])
+
+
+@wrong("02.6", "the sum of all first returns behind, each through the own products alone")
+def _(x, decay):
+    return x + decay * np.append(x[0, ::-1].cumsum()[::-1][1:], 0.0)
+
+
+@wrong("02.6", "the last block is dropped")
+def _(x, decay):
+    return joined(x, decay, lambda result, k: result[0, k + 1])[:, :-1]
+
+
+@wrong("02.6", "only the first row is finished")
+def _(x, decay):
+    for k in reversed(range(x.shape[1] - 1)):
+        x[0, k] += decay[0, k] * x[0, k + 1]
+    return x
+
+
+@wrong("02.6", "the last block hears itself")
+def _(x, decay):
+    first = np.append(x[0, 1:], x[0, -1])
+    for k in reversed(range(x.shape[1])):
+        x[:, k] += decay[:, k] * first[k]
+        first[k - 1] = x[0, k]
+    return x
+
+
+@wrong("02.6", "cut off to whole numbers on the way")
+def _(x, decay):
+    return joined(x, decay, lambda result, k: int(result[0, k + 1]))
+
+
+@wrong("02.6", "the products are divided out, which fails where an episode ends")
+def _(x, decay):
+    with np.errstate(all="ignore"):
+        follows = [0.0]
+        for k in reversed(range(1, x.shape[1])):
+            follows.append(x[0, k] + decay[0, k] * follows[-1])
+        return decay * (x / decay + np.array(follows[::-1]))
+
+
+@right("02.6", "the first returns by the loop of 02.1, then all blocks at once")
+def _(x, decay):
+    first = [0.0]
+    for k in reversed(range(1, x.shape[1])):
+        first.append(x[0, k] + decay[0, k] * first[-1])
+    return x + decay * np.array(first[::-1])
+
+
+@right("02.6", "a linear system for the first returns")
+def _(x, decay):
+    onwards = np.diag(decay[0, :-1], k=1)
+    first = np.linalg.solve(np.eye(x.shape[1]) - onwards, x[0])
+    return torch.tensor(x + decay * np.append(first[1:], 0.0))
+
+
+@right("02.6", "doubling over the blocks, in place")
+def _(x, decay):
+    reach = 1
+    first, product = x[0].copy(), decay[0].copy()
+    while reach < len(first):
+        first[:-reach] += product[:-reach] * first[reach:]
+        product[:-reach] = product[:-reach] * product[reach:]
+        reach *= 2
+    x[:, :-1] += decay[:, :-1] * first[1:]
+    return x
+
+
+@right("02.6", "recursion over the number of blocks, as lists")
+def _(x, decay):
+    def columns(k):
+        if k == x.shape[1] - 1:
+            return [x[:, k].tolist()]
+        behind = columns(k + 1)
+        own = [x[s, k] + decay[s, k] * behind[0][0] for s in range(x.shape[0])]
+        return [own, *behind]
+
+    return list(zip(*columns(0), strict=True))

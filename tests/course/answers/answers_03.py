@@ -359,3 +359,326 @@ def _(rew, V):
 @right("03.4", "each return is summed exactly")
 def _(rew, V):
     return [math.fsum(rew[t:]) - V[t] for t in range(len(rew))]
+
+
+# 03.5: one update of REINFORCE
+
+
+def softmax(logits):
+    weights = np.exp(logits)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def along(logits, s, a, weights):
+    """Add weight times score over the rows, [S, A]."""
+    g = np.zeros_like(logits)
+    for t in range(len(s)):
+        g[s[t]] -= weights[t] * softmax(logits)[s[t]]
+        g[s[t], a[t]] += weights[t]
+    return g
+
+
+@wrong("03.5", "divided by the number of rows, as the mean does")
+def _(logits, s, a, r, end, lr):
+    return logits + lr * along(logits, s, a, discounted_returns(r, end, 1.0)) / len(s)
+
+
+@wrong("03.5", "the sum over the episodes, not the mean")
+def _(logits, s, a, r, end, lr):
+    return logits + lr * along(logits, s, a, discounted_returns(r, end, 1.0))
+
+
+@wrong("03.5", "the sign of a loss: the objective falls")
+def _(logits, s, a, r, end, lr):
+    return logits - lr * along(logits, s, a, discounted_returns(r, end, 1.0)) / end.sum()
+
+
+@wrong("03.5", "the rewards in place of the returns")
+def _(logits, s, a, r, end, lr):
+    return logits + lr * along(logits, s, a, r) / end.sum()
+
+
+@wrong("03.5", "one return for all: the flags only count")
+def _(logits, s, a, r, end, lr):
+    return logits + lr * along(logits, s, a, r[::-1].cumsum()[::-1]) / end.sum()
+
+
+@wrong("03.5", "the total return of each episode at all its steps")
+def _(logits, s, a, r, end, lr):
+    episode = end.cumsum() - end
+    total = np.bincount(episode, r)[episode]
+    return logits + lr * along(logits, s, a, total) / end.sum()
+
+
+@wrong("03.5", "without the probabilities: what is praised goes up, and nothing goes down")
+def _(logits, s, a, r, end, lr):
+    for t, G in enumerate(discounted_returns(r, end, 1.0)):
+        logits[s[t], a[t]] += lr * G / end.sum()
+    return logits
+
+
+@wrong("03.5", "an array as an index: a state that comes twice is counted once")
+def _(logits, s, a, r, end, lr):
+    G = discounted_returns(r, end, 1.0)
+    g = np.zeros_like(logits)
+    g[s] -= G[:, None] * softmax(logits)[s]
+    g[s, a] += G
+    return logits + lr * g / end.sum()
+
+
+@wrong("03.5", "the logits change from row to row, and the probabilities with them")
+def _(logits, s, a, r, end, lr):
+    G = discounted_returns(r, end, 1.0)
+    for t in range(len(s)):
+        step = -G[t] * softmax(logits)[s[t]]
+        step[a[t]] += G[t]
+        logits[s[t]] += lr * step / end.sum()
+    return logits
+
+
+@wrong("03.5", "the estimate alone, not the new logits")
+def _(logits, s, a, r, end, lr):
+    return along(logits, s, a, discounted_returns(r, end, 1.0)) / end.sum()
+
+
+@right("03.5", "np.add.at, in place of the logits")
+def _(logits, s, a, r, end, lr):
+    G = lr * discounted_returns(r, end, 1.0) / end.sum()
+    probabilities = softmax(logits)
+    np.add.at(logits, s, -G[:, None] * probabilities[s])
+    np.add.at(logits, (s, a), G)
+    return logits
+
+
+@right("03.5", "autograd after all, with the loss of exercise 03.3")
+def _(logits, s, a, r, end, lr):
+    theta = torch.tensor(logits, requires_grad=True)
+    log_prob = torch.log_softmax(theta, dim=1)[s, a]
+    G = torch.from_numpy(discounted_returns(r, end, 1.0))
+    ((log_prob * G).sum() / int(end.sum())).backward()
+    return theta.detach() + lr * theta.grad
+
+
+@right("03.5", "one-hot matrices and a product, as nested lists")
+def _(logits, s, a, r, end, lr):
+    states, actions = np.eye(len(logits))[s], np.eye(logits.shape[1])[a]
+    G = discounted_returns(r, end, 1.0)
+    g = states.T @ (G[:, None] * (actions - softmax(logits)[s]))
+    return (logits + lr * g / np.count_nonzero(end)).tolist()
+
+
+# 03.6: a reward that contains the policy
+
+
+@wrong("03.6", "the returns of what is paid: the fee has no derivative")
+def _(rew, prob, c):
+    return (rew - c * prob)[::-1].cumsum()[::-1]
+
+
+@wrong("03.6", "the fee is forgotten altogether")
+def _(rew, prob, c):
+    return rew[::-1].cumsum()[::-1]
+
+
+@wrong("03.6", "only the derivative of the fee: what is paid is left out")
+def _(rew, prob, c):
+    return rew[::-1].cumsum()[::-1] - c * prob
+
+
+@wrong("03.6", "the derivative of a logarithm: c in place of c times the probability")
+def _(rew, prob, c):
+    return (rew - c * prob)[::-1].cumsum()[::-1] - c
+
+
+@wrong("03.6", "the derivatives of all later fees are in each weight")
+def _(rew, prob, c):
+    return (rew - 2 * c * prob)[::-1].cumsum()[::-1]
+
+
+@wrong("03.6", "the fee is an income")
+def _(rew, prob, c):
+    return (rew + c * prob)[::-1].cumsum()[::-1] + c * prob
+
+
+@wrong("03.6", "the derivative of softmax, with 1 - prob once too often")
+def _(rew, prob, c):
+    return (rew - c * prob)[::-1].cumsum()[::-1] - c * prob * (1 - prob)
+
+
+@wrong("03.6", "the sums in the order in which they were taken")
+def _(rew, prob, c):
+    return (rew - c * prob)[::-1].cumsum() - c * prob
+
+
+@right("03.6", "a list, each sum taken anew")
+def _(rew, prob, c):
+    paid = rew - c * prob
+    return [sum(paid[t:]) - c * prob[t] for t in range(len(rew))]
+
+
+@right("03.6", "backwards, in place of the rewards")
+def _(rew, prob, c):
+    G = 0.0
+    for t in reversed(range(len(rew))):
+        G += rew[t] - c * prob[t]
+        rew[t] = G - c * prob[t]
+    return rew
+
+
+@right("03.6", "a triangle with a two on its diagonal, as a tensor")
+def _(rew, prob, c):
+    ones = torch.triu(torch.ones(len(rew), len(rew), dtype=torch.float64))
+    twice = ones + torch.eye(len(rew))
+    return ones @ torch.from_numpy(rew) - c * twice @ torch.from_numpy(prob)
+
+
+# 03.7: two places that look alike
+
+
+@wrong("03.7", "Q in place of the advantage")
+def _(d, pi, Q, obs):
+    gradient = np.zeros((obs.max() + 1, pi.shape[1]))
+    np.add.at(gradient, obs, d[:, None] * pi * Q)
+    return gradient
+
+
+@wrong("03.7", "every state once, however often it is visited")
+def _(d, pi, Q, obs):
+    gradient = np.zeros((obs.max() + 1, pi.shape[1]))
+    np.add.at(gradient, obs, pi * (Q - (pi * Q).sum(axis=1, keepdims=True)))
+    return gradient
+
+
+@wrong("03.7", "an array as an index: one state of each row is left")
+def _(d, pi, Q, obs):
+    gradient = np.zeros((obs.max() + 1, pi.shape[1]))
+    gradient[obs] = d[:, None] * pi * (Q - (pi * Q).sum(axis=1, keepdims=True))
+    return gradient
+
+
+@wrong("03.7", "one row for each state, as without the fog")
+def _(d, pi, Q, obs):
+    return d[:, None] * pi * (Q - (pi * Q).sum(axis=1, keepdims=True))
+
+
+@wrong("03.7", "the mean over the states that look alike")
+def _(d, pi, Q, obs):
+    push = d[:, None] * pi * (Q - (pi * Q).sum(axis=1, keepdims=True))
+    return np.array([push[obs == row].mean(axis=0) for row in range(obs.max() + 1)])
+
+
+@wrong("03.7", "the advantage without the probabilities of the actions")
+def _(d, pi, Q, obs):
+    push = d[:, None] * (Q - (pi * Q).sum(axis=1, keepdims=True))
+    return np.array([push[obs == row].sum(axis=0) for row in range(obs.max() + 1)])
+
+
+@wrong("03.7", "the mean of Q, as if the policy were uniform")
+def _(d, pi, Q, obs):
+    push = d[:, None] * pi * (Q - Q.mean(axis=1, keepdims=True))
+    return np.array([push[obs == row].sum(axis=0) for row in range(obs.max() + 1)])
+
+
+@wrong("03.7", "the value of the whole table is subtracted everywhere")
+def _(d, pi, Q, obs):
+    push = d[:, None] * pi * (Q - (pi * Q).sum())
+    return np.array([push[obs == row].sum(axis=0) for row in range(obs.max() + 1)])
+
+
+@right("03.7", "a matrix of which state uses which row")
+def _(d, pi, Q, obs):
+    uses = np.arange(obs.max() + 1)[:, None] == obs
+    return uses @ (d[:, None] * pi * (Q - np.einsum("sa,sa->s", pi, Q)[:, None]))
+
+
+@right("03.7", "autograd of the sum of d, pi and Q, with d and Q held fixed")
+def _(d, pi, Q, obs):
+    first = [int(np.argmax(obs == row)) for row in range(obs.max() + 1)]
+    table = torch.tensor(np.log(pi[first]), requires_grad=True)
+    policy = torch.softmax(table, dim=1)[torch.from_numpy(obs)]
+    (torch.from_numpy(d)[:, None] * policy * torch.from_numpy(Q)).sum().backward()
+    return table.grad
+
+
+@right("03.7", "action by action, a list of lists")
+def _(d, pi, Q, obs):
+    rows = [[0.0] * pi.shape[1] for _ in range(obs.max() + 1)]
+    for s, row in enumerate(obs):
+        for a in range(pi.shape[1]):
+            others = sum(pi[s, b] * (Q[s, a] - Q[s, b]) for b in range(pi.shape[1]))
+            rows[row][a] += d[s] * pi[s, a] * others
+    return rows
+
+
+# 03.8: the three laws
+
+
+@wrong("03.8", "all batches count alike")
+def _(p, g, shifted, tripled, p_other, other):
+    mean = g.mean(axis=0)
+    sides = shifted.mean(axis=0) - mean, tripled.mean(axis=0) - 3 * mean, other.mean(axis=0) - mean
+    return [np.linalg.norm(x) for x in sides]
+
+
+@wrong("03.8", "batch by batch for shift and scale")
+def _(p, g, shifted, tripled, p_other, other):
+    first = [p @ np.linalg.norm(x, axis=1) for x in (shifted - g, tripled - 3 * g)]
+    return [*first, np.linalg.norm(p_other @ other - p @ g)]
+
+
+@wrong("03.8", "the 3 is forgotten")
+def _(p, g, shifted, tripled, p_other, other):
+    return [np.linalg.norm(x - p @ g) for x in (p @ shifted, p @ tripled, p_other @ other)]
+
+
+@wrong("03.8", "squared lengths")
+def _(p, g, shifted, tripled, p_other, other):
+    sides = p @ (shifted - g), p @ (tripled - 3 * g), p_other @ other - p @ g
+    return [x @ x for x in sides]
+
+
+@wrong("03.8", "the largest coordinate in place of the length")
+def _(p, g, shifted, tripled, p_other, other):
+    sides = p @ (shifted - g), p @ (tripled - 3 * g), p_other @ other - p @ g
+    return [np.abs(x).max() for x in sides]
+
+
+@wrong("03.8", "the differences themselves, not their lengths")
+def _(p, g, shifted, tripled, p_other, other):
+    return [p @ (shifted - g), p @ (tripled - 3 * g), p_other @ other - p @ g]
+
+
+@wrong("03.8", "relative to the length of the mean")
+def _(p, g, shifted, tripled, p_other, other):
+    sides = p @ (shifted - g), p @ (tripled - 3 * g), p_other @ other - p @ g
+    return [np.linalg.norm(x) / np.linalg.norm(p @ g) for x in sides]
+
+
+@wrong("03.8", "whether each law holds, not by how much it fails")
+def _(p, g, shifted, tripled, p_other, other):
+    sides = p @ (shifted - g), p @ (tripled - 3 * g), p_other @ other - p @ g
+    return [bool(np.linalg.norm(x) < 1e-9) for x in sides]
+
+
+@right("03.8", "differences first, then one expectation")
+def _(p, g, shifted, tripled, p_other, other):
+    sides = p @ (shifted - g), p @ (tripled - 3 * g), p_other @ other - p @ g
+    return np.linalg.norm(sides, axis=1)
+
+
+@right("03.8", "tensors and a root")
+def _(p, g, shifted, tripled, p_other, other):
+    p, g, shifted, tripled = (torch.from_numpy(x) for x in (p, g, shifted, tripled))
+    apart = torch.from_numpy(p_other) @ torch.from_numpy(other) - p @ g
+    sides = torch.stack([p @ shifted - p @ g, p @ tripled - 3 * (p @ g), apart])
+    return (sides**2).sum(dim=1).sqrt()
+
+
+@right("03.8", "loops over batches and coordinates")
+def _(p, g, shifted, tripled, p_other, other):
+    def mean(weights, rows):
+        return [sum(w * x for w, x in zip(weights, column, strict=True)) for column in rows.T]
+
+    m, s, t, o = mean(p, g), mean(p, shifted), mean(p, tripled), mean(p_other, other)
+    sides = [[m, s, 1], [m, t, 3], [m, o, 1]]
+    return [math.dist([factor * x for x in first], second) for first, second, factor in sides]
