@@ -8,6 +8,7 @@ stand. Statements about expectations are compared with enumerations in fractions
 import itertools
 import math
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from fractions import Fraction
 from multiprocessing import get_context
 from typing import ClassVar
@@ -30,8 +31,11 @@ from pg_edu import (
     VectorReplayBuffer,
     policy_within_training_step,
 )
+from pg_edu.collector import CollectStats
+from pg_edu.course.records import cases, record
 from pg_edu.lab.exact.tasks import short_corridor
 from pg_edu.returns import discounted_returns
+from pg_edu.runs.agents import make_policy as make_agent
 from pg_edu.runs.config import Config
 from pg_edu.runs.training import initial_policy, train
 from pg_edu.trainer import collect_and_update
@@ -181,6 +185,16 @@ def test_the_collector_gives_the_same_returns_in_all_modes(n_episode):
         found.append(discounted_returns(rows.rew, rows.done, gamma=0.9))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize(("extra", "expected"), [(0, Fraction(2, 5)), (1, Fraction(1, 50))])
+def test_the_extra_row_changes_the_bias_of_the_mean_over_steps(extra, expected):
+    """Stop pays 1 in one step, go .6 in each of four; with one episode the mean favors stop.
+
+    The extra row only enlarges the divisor: ½ (½ · 1 / (1 + x)) - ½ (½ · 2.4 / (4 + x)), over ¼.
+    """
+    stop, go = Fraction(1, 1 + extra), Fraction(12, 5) / (4 + extra)
+    assert (stop / 4 - go / 4) / Fraction(1, 4) == expected
 
 
 # Which episodes count
@@ -423,6 +437,34 @@ def test_the_trainer_empties_the_buffer_after_each_update():
         assert len(collector.buffer) == 0
 
 
+def test_where_all_episodes_are_alike_only_a_baseline_makes_the_weights_zero():
+    """With r = 1 and length 4 the raw weights are 4 3 2 1, whatever the actions were."""
+    for baseline, expected in (("none", [4, 3, 2, 1]), ("leave_one_out", [0, 0, 0, 0])):
+        config = Config(baseline=baseline, reward_normalization=False, discount_factor=1.0)
+        envs = SyncVectorEnv([Same] * 3)
+        policy = make_agent(config, Same.observation_space, Same.action_space)
+        buffer = VectorReplayBuffer(30, 3)
+        Collector(policy, envs, buffer).collect(n_episode=3)
+        batch, indices = buffer.sample(0)
+        weights = policy.process_fn(batch, buffer, indices).returns.reshape(3, 4)
+        np.testing.assert_allclose(weights, [expected] * 3, atol=1e-6)
+
+
+class Same(gym.Env):
+    """An environment in which every step pays 1, and every episode has 4 steps."""
+
+    observation_space = gym.spaces.Box(0, 4, (1,))
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, seed=None, options=None):
+        self.t = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.t += 1
+        return np.full(1, self.t, np.float32), 1.0, self.t == 4, False, {}
+
+
 # Which policy is tested
 
 
@@ -473,6 +515,85 @@ def test_the_best_policy_of_the_corridor_fails_a_greedy_test():
         returns[greedy] = Collector(policy, corridors).collect(n_episode=100).returns
     assert (returns[True] == -100).all()
     assert -15 < returns[False].mean() < -8
+
+
+# The keys of exercises whose oracle is the package or an environment
+
+
+def test_the_key_of_the_training_loop_is_the_packages_iteration():
+    exercise = record("07.5")
+    for case in cases(exercise, seed=3):
+        ours, theirs = deepcopy(case), deepcopy(case)
+        means = exercise.key(*ours)
+        policy, collector, updates = theirs
+        expected = [
+            collect_and_update(policy, collector, n_episode=collector.env_num)[0].returns.mean()
+            for _ in range(updates)
+        ]
+        np.testing.assert_array_equal(means, expected)
+        assert torch.allclose(ours[0].actor.weight, policy.actor.weight, atol=1e-6)
+
+
+def test_the_key_of_the_two_columns_gives_what_the_collector_stores():
+    """Under SAME_STEP, from what the environments return to `step`."""
+    mode, steps = AutoresetMode.SAME_STEP, 9
+    envs = counters(mode)
+    seen, _ = envs.reset()
+    first, rows = seen[:, -1], []
+    for _ in range(steps):
+        seen, _, terminated, truncated, info = envs.step(np.zeros(3, int))
+        done = terminated | truncated
+        final = np.full(3, np.nan)
+        for n in np.flatnonzero(done):
+            final[n] = info["final_obs"][n][-1]
+        rows.append((seen[:, -1].copy(), done, final))
+    obs, obs_next = record("07.6").key(first, *map(np.stack, zip(*rows, strict=True)))
+    buffer = VectorReplayBuffer(300, 3)
+    Collector(make_policy(ConstantLogits()), counters(mode), buffer).collect(n_step=3 * steps)
+    np.testing.assert_array_equal(buffer[:].obs[:, -1], obs.T.ravel())
+    np.testing.assert_array_equal(buffer[:].obs_next[:, -1], obs_next.T.ravel())
+
+
+@pytest.mark.parametrize("p", [0.2, 0.8])
+def test_the_key_of_the_greedy_twin_never_arrives_in_the_corridor(p):
+    move = np.array([[0, 1], [2, 0], [1, 3]])
+    logits = np.log([[1 - p, p]])
+    assert record("07.7").key(move, np.zeros(3, int), logits) == -1
+
+
+class Scripted(Collector):
+    """A collector whose tests have given mean returns."""
+
+    def __init__(self, policy, means):
+        super().__init__(policy, Counter(lengths=(1,)))
+        self.means = iter(means)
+
+    def collect(self, **kwargs):
+        mean = np.array([next(self.means)])
+        return CollectStats.with_autogenerated_stats(mean, np.array([1]))
+
+
+def test_the_key_of_the_trainers_rule_is_what_the_trainer_does():
+    exercise = record("07.8")
+    for tests, target in cases(exercise, seed=3):
+        policy = make_policy(ConstantLogits())
+        trainer = OnpolicyTrainer(
+            policy=policy,
+            train_collector=Collector(policy, Counter(lengths=(1,)), ReplayBuffer(10)),
+            test_collector=Scripted(policy, tests),
+            max_epoch=len(tests) - 1,
+            step_per_epoch=1,
+            repeat_per_collect=1,
+            batch_size=None,
+            episode_per_collect=1,
+            episode_per_test=1,
+            stop_fn=lambda mean, target=target: mean >= target,
+            test_in_train=False,
+            verbose=False,
+            show_progress=False,
+        )
+        trainer.run()
+        assert exercise.key(tests, target) == (trainer.epoch, trainer.best_epoch)
 
 
 # Seeds

@@ -8,7 +8,9 @@ from itertools import chain, islice
 import numpy as np
 import torch
 
+from pg_edu import policy_within_training_step
 from pg_edu.returns import discounted_returns
+from pg_edu.trainer import collect_and_update
 from tests.course.answers import right, wrong
 
 # Exercise 07.1: which rows are steps?
@@ -516,3 +518,421 @@ def _(rew, done):
         values = np.diff(total[ends], prepend=0.0)
         found += [(t, n, value) for t, value in zip(ends, values, strict=True)]
     return [float(value) for _, _, value in sorted(found)]
+
+
+# Exercise 07.5: the training loop
+
+
+@wrong("07.5", "the buffer is never emptied")
+def _(policy, collector, updates):
+    means = []
+    for _ in range(updates):
+        with policy_within_training_step(policy):
+            stats = collector.collect(n_episode=collector.env_num)
+            policy.update(0, collector.buffer, batch_size=None, repeat=1)
+        means.append(stats.returns.mean())
+    return means
+
+
+@wrong("07.5", "emptied after the loop")
+def _(policy, collector, updates):
+    means = []
+    with policy_within_training_step(policy):
+        for _ in range(updates):
+            means.append(collector.collect(n_episode=collector.env_num).returns.mean())
+            policy.update(0, collector.buffer, batch_size=None, repeat=1)
+    collector.reset_buffer()
+    return means
+
+
+@wrong("07.5", "only the update is within a training step")
+def _(policy, collector, updates):
+    means = []
+    for _ in range(updates):
+        means.append(collector.collect(n_episode=collector.env_num).returns.mean())
+        with policy_within_training_step(policy):
+            policy.update(0, collector.buffer, batch_size=None, repeat=1)
+        collector.reset_buffer()
+    return means
+
+
+@wrong("07.5", "nothing is within a training step: update refuses")
+def _(policy, collector, updates):
+    means = []
+    for _ in range(updates):
+        means.append(collector.collect(n_episode=collector.env_num).returns.mean())
+        policy.update(0, collector.buffer, batch_size=None, repeat=1)
+        collector.reset_buffer()
+    return means
+
+
+@wrong("07.5", "emptied before the update, which then has no rows")
+def _(policy, collector, updates):
+    means = []
+    for _ in range(updates):
+        with policy_within_training_step(policy):
+            means.append(collector.collect(n_episode=collector.env_num).returns.mean())
+            collector.reset_buffer()
+            policy.update(0, collector.buffer, batch_size=None, repeat=1)
+    return means
+
+
+@wrong("07.5", "two passes over each rollout")
+def _(policy, collector, updates):
+    means = []
+    for _ in range(updates):
+        with policy_within_training_step(policy):
+            means.append(collector.collect(n_episode=collector.env_num).returns.mean())
+            policy.update(0, collector.buffer, batch_size=None, repeat=2)
+        collector.reset_buffer()
+    return means
+
+
+@wrong("07.5", "steps are collected, not episodes")
+def _(policy, collector, updates):
+    means = []
+    for _ in range(updates):
+        with policy_within_training_step(policy):
+            stats = collector.collect(n_step=4 * collector.env_num)
+            policy.update(0, collector.buffer, batch_size=None, repeat=1)
+        collector.reset_buffer()
+        means.append(stats.returns.mean())
+    return means
+
+
+@wrong("07.5", "one episode in all, not one from each environment")
+def _(policy, collector, updates):
+    return [
+        collect_and_update(policy, collector, n_episode=1)[0].returns.mean() for _ in range(updates)
+    ]
+
+
+@wrong("07.5", "one row at a time is a batch of its own")
+def _(policy, collector, updates):
+    means = []
+    for _ in range(updates):
+        stats, _, _ = collect_and_update(
+            policy, collector, n_episode=collector.env_num, batch_size=1
+        )
+        means.append(stats.returns.mean())
+    return means
+
+
+@wrong("07.5", "the return statement stands in the loop")
+def _(policy, collector, updates):
+    means = []
+    for _ in range(updates):
+        stats, _, _ = collect_and_update(policy, collector, n_episode=collector.env_num)
+        means.append(stats.returns.mean())
+        return means
+
+
+@wrong("07.5", "the largest return of each rollout")
+def _(policy, collector, updates):
+    return [
+        collect_and_update(policy, collector, n_episode=collector.env_num)[0].returns.max()
+        for _ in range(updates)
+    ]
+
+
+@right("07.5", "the package's iteration, in a comprehension")
+def _(policy, collector, updates):
+    return [
+        collect_and_update(policy, collector, n_episode=collector.env_num)[0].returns.mean()
+        for _ in range(updates)
+    ]
+
+
+@right("07.5", "the collector is reset as a whole, and the means are a tensor")
+def _(policy, collector, updates):
+    means = torch.zeros(updates)
+    for k in range(updates):
+        with policy_within_training_step(policy):
+            means[k] = float(np.mean(collector.collect(n_episode=collector.env_num).returns))
+            policy.update(0, collector.buffer, batch_size=None, repeat=1)
+        collector.reset()
+    return means
+
+
+@right("07.5", "one training step around the loop, the buffer emptied before each rollout, too")
+def _(policy, collector, updates):
+    means = []
+    with policy_within_training_step(policy):
+        while len(means) < updates:
+            collector.reset_buffer()
+            stats = collector.collect(n_episode=len(collector.buffer.buffers))
+            policy.update(sample_size=0, buffer=collector.buffer, batch_size=10_000, repeat=1)
+            means.append(sum(stats.returns) / len(stats.returns))
+            collector.buffer.reset()
+    return np.array(means)
+
+
+# Exercise 07.6: two columns of the book
+
+
+@wrong("07.6", "what the step returned is taken for the last observation")
+def _(first, returned, done, final):
+    return np.concatenate([first[None], returned[:-1]]), returned
+
+
+@wrong("07.6", "the next episode begins with the last observation of the one before")
+def _(first, returned, done, final):
+    obs_next = np.where(done, final, returned)
+    return np.concatenate([first[None], obs_next[:-1]]), obs_next
+
+
+@wrong("07.6", "products: 0 times NaN")
+def _(first, returned, done, final):
+    obs_next = final * done + returned * (1 - done)
+    return np.concatenate([first[None], returned[:-1]]), obs_next
+
+
+@wrong("07.6", "final everywhere")
+def _(first, returned, done, final):
+    return np.concatenate([first[None], returned[:-1]]), final
+
+
+@wrong("07.6", "the condition is reversed")
+def _(first, returned, done, final):
+    return np.concatenate([first[None], returned[:-1]]), np.where(done, returned, final)
+
+
+@wrong("07.6", "obs is what was returned, not what was seen before")
+def _(first, returned, done, final):
+    return returned, np.where(done, final, returned)
+
+
+@wrong("07.6", "the first observations are forgotten: one row too few")
+def _(first, returned, done, final):
+    return returned[:-1], np.where(done, final, returned)[1:]
+
+
+@wrong("07.6", "the mean of both where an episode ends")
+def _(first, returned, done, final):
+    obs_next = np.where(done, (final + returned) / 2, returned)
+    return np.concatenate([first[None], returned[:-1]]), obs_next
+
+
+@wrong("07.6", "rolled: the last row comes first")
+def _(first, returned, done, final):
+    return np.roll(returned, 1, axis=0), np.where(done, final, returned)
+
+
+@right("07.6", "written into the array of what was returned, and one array of both")
+def _(first, returned, done, final):
+    obs = np.concatenate([first[None], returned[:-1]])
+    returned[done] = final[done]
+    return np.stack([obs, returned])
+
+
+@right("07.6", "tensors, chosen by where NaN stands")
+def _(first, returned, done, final):
+    after, last = torch.from_numpy(returned), torch.from_numpy(final)
+    obs = torch.cat([torch.from_numpy(first)[None], after[:-1]])
+    return obs, torch.where(last.isnan(), after, last)
+
+
+@right("07.6", "loops over steps and environments, lists of lists")
+def _(first, returned, done, final):
+    obs, obs_next, seen = [], [], first.tolist()
+    for after, over, last in zip(returned.tolist(), done, final.tolist(), strict=True):
+        obs.append(seen)
+        obs_next.append([f if d else r for r, d, f in zip(after, over, last, strict=True)])
+        seen = after
+    return obs, obs_next
+
+
+# Exercise 07.7: the greedy twin
+
+
+def walked(move, action_of, longest):
+    cell, steps = 0, 0
+    while cell != len(move) and steps < longest:
+        cell, steps = int(move[cell, action_of(cell)]), steps + 1
+    return steps, cell
+
+
+@wrong("07.7", "the number of steps until it is stopped, also if it never arrives")
+def _(move, seen, logits):
+    return walked(move, lambda s: logits[seen[s]].argmax(), len(move))[0]
+
+
+@wrong("07.7", "infinity if it never arrives")
+def _(move, seen, logits):
+    steps, cell = walked(move, lambda s: logits[seen[s]].argmax(), len(move))
+    return steps if cell == len(move) else float("inf")
+
+
+@wrong("07.7", "the least likely action")
+def _(move, seen, logits):
+    steps, cell = walked(move, lambda s: logits[seen[s]].argmin(), len(move))
+    return steps if cell == len(move) else -1
+
+
+@wrong("07.7", "all cells look like the first")
+def _(move, seen, logits):
+    steps, cell = walked(move, lambda s: logits[0].argmax(), len(move))
+    return steps if cell == len(move) else -1
+
+
+@wrong("07.7", "the cell in place of its look")
+def _(move, seen, logits):
+    steps, cell = walked(move, lambda s: logits[s % len(logits)].argmax(), len(move))
+    return steps if cell == len(move) else -1
+
+
+@wrong("07.7", "given up after half of the steps")
+def _(move, seen, logits):
+    steps, cell = walked(move, lambda s: logits[seen[s]].argmax(), len(move) // 2)
+    return steps if cell == len(move) else -1
+
+
+@wrong("07.7", "the action with the largest logit in absolute value")
+def _(move, seen, logits):
+    steps, cell = walked(move, lambda s: abs(logits[seen[s]]).argmax(), len(move))
+    return steps if cell == len(move) else -1
+
+
+@wrong("07.7", "a step too many")
+def _(move, seen, logits):
+    steps, cell = walked(move, lambda s: logits[seen[s]].argmax(), len(move))
+    return steps + 1 if cell == len(move) else -1
+
+
+@wrong("07.7", "whether it arrives")
+def _(move, seen, logits):
+    return walked(move, lambda s: logits[seen[s]].argmax(), len(move))[1] == len(move)
+
+
+@right("07.7", "a set of the cells that it has seen")
+def _(move, seen, logits):
+    cell, been = 0, set()
+    while cell not in been and cell < len(move):
+        been.add(cell)
+        cell = int(move[cell][np.argmax(logits[seen[cell]])])
+    return len(been) if cell == len(move) else -1
+
+
+@right("07.7", "a thousand steps are enough, and a float")
+def _(move, seen, logits):
+    steps, cell = walked(move, lambda s: logits[seen[s]].argmax(), 1000)
+    return float(steps) if cell == len(move) else -1.0
+
+
+@right("07.7", "probabilities, and powers of the matrix of the greedy chain")
+def _(move, seen, logits):
+    probabilities = torch.softmax(torch.from_numpy(np.asarray(logits, float)), dim=1).numpy()
+    S = len(move)
+    chain = np.zeros((S + 1, S + 1))
+    chain[np.arange(S), move[np.arange(S), probabilities[seen].argmax(axis=1)]] = 1
+    at = np.eye(S + 1)[0]
+    for step in range(S):
+        at = at @ chain
+        if at[S] == 1:
+            return np.array([step + 1])
+    return np.array([-1])
+
+
+# Exercise 07.8: when to stop, what to keep
+
+
+@wrong("07.8", "the last epoch is kept")
+def _(tests, target):
+    for epoch in range(1, len(tests)):
+        if max(tests[: epoch + 1]) >= target:
+            break
+    return epoch, epoch
+
+
+@wrong("07.8", "the best of the whole list")
+def _(tests, target):
+    reached = [e for e in range(1, len(tests)) if max(tests[: e + 1]) >= target]
+    return (reached or [len(tests) - 1])[0], int(np.argmax(tests))
+
+
+@wrong("07.8", "more than the target")
+def _(tests, target):
+    for epoch in range(1, len(tests)):
+        if max(tests[: epoch + 1]) > target:
+            break
+    return epoch, int(np.argmax(tests[: epoch + 1]))
+
+
+@wrong("07.8", "the latest of equal tests")
+def _(tests, target):
+    best = 0
+    for epoch in range(1, len(tests)):
+        best = epoch if tests[epoch] >= tests[best] else best
+        if tests[best] >= target:
+            break
+    return epoch, best
+
+
+@wrong("07.8", "no epoch if the first test is good enough")
+def _(tests, target):
+    best, epoch = 0, 0
+    while tests[best] < target and epoch + 1 < len(tests):
+        epoch += 1
+        best = epoch if tests[epoch] > tests[best] else best
+    return epoch, best
+
+
+@wrong("07.8", "stopped by the present test, not by the best one")
+def _(tests, target):
+    best = 0
+    for epoch in range(1, len(tests)):
+        best = epoch if tests[epoch] > tests[best] else best
+        if tests[epoch] >= target:
+            break
+    return epoch, best
+
+
+@wrong("07.8", "never stops")
+def _(tests, target):
+    return len(tests) - 1, int(np.argmax(tests))
+
+
+@wrong("07.8", "the tests are counted, the first one as well")
+def _(tests, target):
+    for epoch in range(1, len(tests)):
+        if max(tests[: epoch + 1]) >= target:
+            break
+    return epoch + 1, int(np.argmax(tests[: epoch + 1])) + 1
+
+
+@wrong("07.8", "the mean return of the best test")
+def _(tests, target):
+    for epoch in range(1, len(tests)):
+        if max(tests[: epoch + 1]) >= target:
+            break
+    return epoch, max(tests[: epoch + 1])
+
+
+@right("07.8", "running maxima, and argmax of a flag")
+def _(tests, target):
+    enough = np.maximum.accumulate(tests)[1:] >= target
+    epochs = int(enough.argmax()) + 1 if enough.any() else len(tests) - 1
+    return np.array([epochs, np.argmax(tests[: epochs + 1])])
+
+
+@right("07.8", "a recursion")
+def _(tests, target):
+    def after(epoch, best):
+        best = epoch if tests[epoch] > tests[best] else best
+        if tests[best] >= target or epoch == len(tests) - 1:
+            return [epoch, best]
+        return after(epoch + 1, best)
+
+    return after(1, 0)
+
+
+@right("07.8", "a tensor of floats")
+def _(tests, target):
+    values = torch.from_numpy(tests)
+    best, epochs = 0, 0
+    for epochs in range(1, len(values)):
+        if values[epochs] > values[best]:
+            best = epochs
+        if values[best] >= target:
+            break
+    return torch.tensor([float(epochs), float(best)])
