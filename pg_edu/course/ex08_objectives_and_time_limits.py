@@ -125,6 +125,142 @@ def _groups(rng: np.random.Generator) -> Case:
     return (np.array([rng.choice(some, N, replace=False) for _ in range(K)]),)
 
 
+# 08.6: the three objectives
+
+
+def _objectives(probability: Floats, rewards: list[Floats], gamma: float) -> Floats:
+    sums = np.array([r.sum() for r in rewards])
+    lengths = np.array([float(len(r)) for r in rewards])
+    discounted = np.array([(gamma ** np.arange(len(r)) * r).sum() for r in rewards])
+    J_1 = probability @ sums
+    return np.array([J_1, probability @ discounted, J_1 / (probability @ lengths)])
+
+
+def _with_average(average: Callable[[Floats, Floats, Floats], Any]) -> Callable[..., Floats]:
+    """Return an answer whose third number is `average(probability, sums, lengths)`."""
+
+    def answer(probability: Floats, rewards: list[Floats], gamma: float) -> Floats:
+        right = _objectives(probability, rewards, gamma)
+        sums = np.array([r.sum() for r in rewards])
+        lengths = np.array([float(len(r)) for r in rewards])
+        return np.array([right[0], right[1], average(probability, sums, lengths)])
+
+    return answer
+
+
+def _with_discounted(discount: Callable[[Floats, float], Any]) -> Callable[..., Floats]:
+    """Return an answer whose second number is the mean of `discount(rewards, gamma)`."""
+
+    def answer(probability: Floats, rewards: list[Floats], gamma: float) -> Floats:
+        right = _objectives(probability, rewards, gamma)
+        discounted = np.array([discount(r, gamma) for r in rewards])
+        return np.array([right[0], probability @ discounted, right[2]])
+
+    return answer
+
+
+def _all_equally_likely(probability: Floats, rewards: list[Floats], gamma: float) -> Floats:
+    return _objectives(np.full(len(rewards), 1 / len(rewards)), rewards, gamma)
+
+
+def _in_another_order(*order: int) -> Callable[..., Floats]:
+    def answer(probability: Floats, rewards: list[Floats], gamma: float) -> Floats:
+        return _objectives(probability, rewards, gamma)[list(order)]
+
+    return answer
+
+
+def _discounted_over_length(probability: Floats, rewards: list[Floats], gamma: float) -> Floats:
+    right = _objectives(probability, rewards, gamma)
+    return np.array([right[0], right[1], right[2] * right[1] / right[0]])
+
+
+def _with_a_mean_of_discounted(probability: Floats, rewards: list[Floats], gamma: float) -> Floats:
+    right = _objectives(probability, rewards, gamma)
+    return np.array([right[0], right[1], (1 - gamma) * right[1]])
+
+
+def _policies(rng: np.random.Generator) -> Case:
+    lengths = rng.permutation(4)[: rng.integers(2, 4)] + 1
+    share = rng.integers(1, 6, len(lengths))
+    rewards = [np.round(rng.uniform(0.3, 4.0, n), 1) * rng.choice([1, 1, -1]) for n in lengths]
+    return share / share.sum(), rewards, float(rng.choice([0.3, 0.5, 0.8, 0.9]))
+
+
+# 08.7: round trip
+
+
+def _round_trip(corners: Floats, field: Floats) -> float:
+    return float((field * (np.roll(corners, -1, axis=0) - corners)).sum())
+
+
+def _without_the_way_back(corners: Floats, field: Floats) -> float:
+    return float((field[:-1] * np.diff(corners, axis=0)).sum())
+
+
+def _walks(rng: np.random.Generator) -> Case:
+    n = int(rng.integers(3, 6))
+    spots = rng.choice(25, n, replace=False)
+    corners = np.column_stack([spots // 5, spots % 5]) / 2.0 - 1.0
+    return corners, np.round(rng.uniform(-3, 3, (n, 2)), 1)
+
+
+# 08.9: the bottom line of a bill
+
+
+def _bottom_line(probability: Floats, updates: Floats, truth: Floats) -> Floats:
+    mean = probability @ updates
+    bias = ((mean - truth) ** 2).sum()
+    noise = probability @ ((updates - mean) ** 2).sum(axis=1)
+    error = probability @ ((updates - truth) ** 2).sum(axis=1)
+    return np.array([bias, noise, error])
+
+
+def _bottom_line_of(change: Callable[[Floats], Any]) -> Callable[..., Floats]:
+    """Return the answer that does `change` to the three right numbers."""
+
+    def answer(probability: Floats, updates: Floats, truth: Floats) -> Floats:
+        return np.array(change(_bottom_line(probability, updates, truth)))
+
+    return answer
+
+
+def _equal_batches(probability: Floats, updates: Floats, truth: Floats) -> Floats:
+    return _bottom_line(np.full(len(updates), 1 / len(updates)), updates, truth)
+
+
+def _lengths_not_squared(probability: Floats, updates: Floats, truth: Floats) -> Floats:
+    mean = probability @ updates
+    noise = probability @ np.linalg.norm(updates - mean, axis=1)
+    error = probability @ np.linalg.norm(updates - truth, axis=1)
+    return np.array([np.linalg.norm(mean - truth), noise, error])
+
+
+def _bias_of_single_updates(probability: Floats, updates: Floats, truth: Floats) -> Floats:
+    _, noise, error = _bottom_line(probability, updates, truth)
+    return np.array([error, noise, error + noise])
+
+
+def _mean_unweighted(probability: Floats, updates: Floats, truth: Floats) -> Floats:
+    mean = updates.mean(axis=0)
+    bias = ((mean - truth) ** 2).sum()
+    noise = probability @ ((updates - mean) ** 2).sum(axis=1)
+    error = probability @ ((updates - truth) ** 2).sum(axis=1)
+    return np.array([bias, noise, error])
+
+
+def _mean_over_components(probability: Floats, updates: Floats, truth: Floats) -> Floats:
+    return _bottom_line(probability, updates, truth) / len(truth)
+
+
+def _bills(rng: np.random.Generator) -> Case:
+    K, M = int(rng.integers(2, 5)), int(rng.integers(2, 4))
+    share = rng.integers(1, 6, K)
+    share[0] += share[1:].sum() + 1  # never all alike
+    updates = np.round(rng.uniform(-3, 3, (K, M)), 1)
+    return share / share.sum(), updates, np.round(rng.uniform(-3, 3, M), 1)
+
+
 EXERCISES = [
     Exercise(
         "08.1",
@@ -258,50 +394,50 @@ EXERCISES = [
                 "9 is the length for a discount factor of 0.95. Without a discount a coin brings "
                 "3, not 2.32.",
                 9,
-                page="08 Six steps and nine",
+                page="08 A coin and a clock",
             ),
             Misconception(
                 "In 7 steps two coins come back, as 6 in all, but 7 were paid.",
                 7,
-                page="08 Six steps and nine",
+                page="08 A coin and a clock",
             ),
             Misconception(
                 "In 6 steps the first coin comes back, as 3, but the other five are lost.",
                 6,
-                page="08 Six steps and nine",
+                page="08 A coin and a clock",
             ),
             Misconception(
                 "In 5 steps no coin comes back at all: even the first would bring its 3 at the "
                 "next step.",
                 5,
-                page="08 Six steps and nine",
+                page="08 A coin and a clock",
             ),
             Misconception(
                 "At 7.5 gain and cost would be equal, but steps are whole numbers.",
                 7.5,
-                page="08 Six steps and nine",
+                page="08 A coin and a clock",
             ),
             Misconception(
                 "15 steps do pay, but so do fewer. From 3 (L - 5) > L it follows that 2L > 15: "
                 "divide by 2.",
                 15,
-                page="08 Six steps and nine",
+                page="08 A coin and a clock",
             ),
             Misconception(
                 "16 steps do pay, but so do fewer: 2L > 15 holds for a smaller L.",
                 16,
-                page="08 Six steps and nine",
+                page="08 A coin and a clock",
             ),
             Misconception(
                 "In 10 steps five coins come back, as 15, for 10 that were paid. It pays sooner.",
                 10,
-                page="08 Six steps and nine",
+                page="08 A coin and a clock",
             ),
             Misconception(
                 "From the first step on it pays only if no clock ever strikes. Here the last five "
                 "coins do not come back.",
                 1,
-                page="08 Six steps and nine",
+                page="08 A coin and a clock",
             ),
         ],
     ),
@@ -315,7 +451,7 @@ EXERCISES = [
                 "The frost is already over: three in four have come this far, and now the reward "
                 "is certain.",
                 3.0,
-                page="08 `reward_normalization`",
+                page="deeper/08 A bonus for being alive",
             ),
             Misconception(
                 "With 0 waiting earns nothing. That is right if the clock is a rule; here it is "
@@ -324,10 +460,10 @@ EXERCISES = [
                 page="08 Four ways to stop",
             ),
             Misconception(
-                "With 5 the table comes close, but 5 was only the largest constant in it, and "
-                "close is not exact.",
+                "Of the constants in the table 5 comes closest, but it is only the largest of "
+                "them, and close is not exact.",
                 5.0,
-                page="08 `reward_normalization`",
+                page="deeper/08 A bonus for being alive",
             ),
             Misconception(
                 "2.25 is the value of the green tree. Whoever is alive when the clock strikes "
@@ -345,13 +481,13 @@ EXERCISES = [
                 "0.75 is the probability of surviving the frost. Only those who have survived it "
                 "get c. What is still to come for them?",
                 0.75,
-                page="08 `reward_normalization`",
+                page="deeper/08 A bonus for being alive",
             ),
             Misconception(
                 "Do not divide by the probability of surviving the frost: those who did not "
                 "survive it get nothing without a clock, either.",
                 16 / 3,
-                page="08 `reward_normalization`",
+                page="deeper/08 A bonus for being alive",
             ),
             Misconception(
                 "2 coins are paid for a seed that is sold. Whoever is alive has sown it.",
@@ -367,7 +503,7 @@ EXERCISES = [
             Misconception(
                 "3.6 is discounted by a factor of 0.9, but here the discount factor is 1.",
                 3.6,
-                page="08 `reward_normalization`",
+                page="deeper/08 A bonus for being alive",
             ),
         ],
     ),
@@ -608,6 +744,301 @@ EXERCISES = [
                 "baseline.",
                 lambda rewards: rewards,
                 page="01 The noise",
+            ),
+        ],
+    ),
+    Exercise(
+        "08.6",
+        key=_objectives,
+        points=2,
+        cases=[
+            (np.array([0.75, 0.25]), [np.array([2.0]), np.array([0.0, 1.0, 4.0])], 0.5),
+            (
+                np.array([0.5, 0.25, 0.25]),
+                [np.array([2.0]), np.array([0.0, 1.5]), np.array([0.0, 0.0, 0.0, 4.0])],
+                0.9,
+            ),
+            (np.array([1.0]), [np.array([-1.0, -1.0, 3.0])], 0.8),
+            (np.array([0.2, 0.8]), [np.array([1.0]), np.array([0.6, 0.6, 0.6, 0.6])], 1.0),
+        ],
+        random=_policies,
+        misconceptions=[
+            Misconception(
+                "The average reward is a mean of ratios here: each episode's own reward per step. "
+                "Short episodes fill fewer steps, so divide the expected sum by the expected "
+                "length.",
+                _with_average(lambda p, sums, lengths: p @ (sums / lengths)),
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "All episodes are taken to be equally likely. `probability` says how likely each "
+                "of them is.",
+                _all_equally_likely,
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "In the average reward all episodes are taken to be equally likely. Both the sum "
+                "and the length are to be weighted by `probability`.",
+                _with_average(lambda p, sums, lengths: sums.sum() / lengths.sum()),
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "The expected sum is divided by the unweighted mean of the lengths. How long an "
+                "episode is on average depends on `probability`, too.",
+                _with_average(lambda p, sums, lengths: p @ sums / lengths.mean()),
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "The third number is the expected sum of an episode, not of a step: divide it by "
+                "the expected length.",
+                _with_average(lambda p, sums, lengths: p @ sums),
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "The third number is divided by the number of different episodes. Divide by the "
+                "expected number of steps.",
+                _with_average(lambda p, sums, lengths: p @ sums / len(sums)),
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "The average reward is made of discounted sums. It knows no discount.",
+                _discounted_over_length,
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "In the discounted sum the first reward already has a factor gamma. It is "
+                "multiplied by gamma to the power of 0.",
+                _with_discounted(lambda r, gamma: (gamma ** (np.arange(len(r)) + 1) * r).sum()),
+                page="02 By hand",
+            ),
+            Misconception(
+                "In the discounted sum every reward has the same single factor gamma. A reward "
+                "that comes t steps later is multiplied by gamma to the power of t.",
+                _with_discounted(lambda r, gamma: gamma * r.sum()),
+                page="02 By hand",
+            ),
+            Misconception(
+                "The discount runs backwards: the last reward is not discounted, and the first "
+                "one most.",
+                _with_discounted(lambda r, gamma: (gamma ** np.arange(len(r))[::-1] * r).sum()),
+                page="02 By hand",
+            ),
+            Misconception(
+                "The third number is 1 - gamma times the discounted sum. That is a mean of the "
+                "rewards in which later steps count less; the average reward counts all alike.",
+                _with_a_mean_of_discounted,
+                page="08 An orchard, and three things to want",
+            ),
+            Misconception(
+                "The first two numbers are swapped: first the undiscounted sum, then the "
+                "discounted one.",
+                _in_another_order(1, 0, 2),
+                page="08 An orchard, and three things to want",
+            ),
+        ],
+    ),
+    Exercise(
+        "08.7",
+        key=_round_trip,
+        points=2,
+        cases=[
+            (
+                np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0]]),
+                np.array([[1.0, 5.0], [3.0, -2.0], [0.5, 4.0]]),
+            ),
+            (
+                np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]),
+                np.array([[2.0, -1.0], [2.0, -1.0], [2.0, -1.0], [2.0, -1.0]]),
+            ),
+            (
+                np.array([[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]),
+                np.array([[-0.1, 0.5], [0.05, 0.8], [0.2, 0.5], [0.05, 0.2]]),
+            ),
+        ],
+        random=_walks,
+        misconceptions=[
+            Misconception(
+                "The side from the last corner back to the first is missing, so the walk is not "
+                "closed. Without it even a constant field seems to gain something.",
+                _without_the_way_back,
+                page="deeper/08 Uphill all the way round",
+            ),
+            Misconception(
+                "Each way ends at the corner of its row. The field belongs to the side that "
+                "begins there.",
+                lambda corners, field: (field * (corners - np.roll(corners, 1, axis=0))).sum(),
+                page="deeper/08 Uphill all the way round",
+            ),
+            Misconception(
+                "These are the ways to the corner before. The way along a side is the next corner "
+                "minus this one: `np.roll` with -1.",
+                lambda corners, field: (field * (np.roll(corners, 1, axis=0) - corners)).sum(),
+                page="deeper/08 Uphill all the way round",
+            ),
+            Misconception(
+                "The walk goes the wrong way round: the way is the next corner minus this one.",
+                lambda corners, field: -_round_trip(corners, field),
+                page="deeper/08 Uphill all the way round",
+            ),
+            Misconception(
+                "The field is multiplied by the lengths of the ways, whatever their direction. "
+                "Whoever walks against an arrow loses.",
+                lambda corners, field: (
+                    field * np.abs(np.roll(corners, -1, axis=0) - corners)
+                ).sum(),
+                page="deeper/08 Uphill all the way round",
+            ),
+            Misconception(
+                "These are corners times field. What counts is the way from one corner to the "
+                "next, not where the corner lies.",
+                lambda corners, field: (field * corners).sum(),
+                page="deeper/08 Uphill all the way round",
+            ),
+            Misconception(
+                "That is the mean over the sides. Add them.",
+                lambda corners, field: _round_trip(corners, field) / len(corners),
+                page="deeper/08 Uphill all the way round",
+            ),
+            Misconception(
+                "Only the first component is in the sum. The walk goes through both logits.",
+                lambda corners, field: _round_trip(corners[:, :1], field[:, :1]),
+                page="deeper/08 Uphill all the way round",
+            ),
+            Misconception(
+                "These are the gains of the single sides. Add them.",
+                lambda corners, field: (field * (np.roll(corners, -1, axis=0) - corners)).sum(
+                    axis=1
+                ),
+                page="deeper/08 Uphill all the way round",
+            ),
+        ],
+    ),
+    Exercise(
+        "08.8",
+        key=1.4 / 3,
+        points=1,
+        decimals=3,
+        misconceptions=[
+            Misconception(
+                "1.4 is how much more go pays than stop. But go loses c three times more than "
+                "stop, so divide by 3.",
+                1.4,
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "Stop loses c, too, so go loses it only three times more than stop, not four.",
+                1.4 / 4,
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "Stop and go together lose c five times, but what counts is the difference: go "
+                "loses it three times more than stop.",
+                1.4 / 5,
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "At 0.6 going is worth 0, but stopping is still worth 0.4. Set the two equal.",
+                0.6,
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "At 1 stopping is worth 0, but going is worth 4 (0.6 - 1) = -1.6. Set the two "
+                "equal.",
+                1.0,
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "0.68 is the average reward at p = 1/2. The task asks for the price at which stop "
+                "and go are worth the same.",
+                0.68,
+                page="deeper/08 Centered rewards follow the average reward",
+            ),
+            Misconception(
+                "The sign is wrong: with c taken off, go is worth 2.4 - 4c and stop 1 - c.",
+                -1.4 / 3,
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+            Misconception(
+                "0.133 comes from one reward of 0.6 for going. Going is paid four times.",
+                0.4 / 3,
+                page="08 Subtracting from rewards is not subtracting from returns",
+            ),
+        ],
+    ),
+    Exercise(
+        "08.9",
+        key=_bottom_line,
+        points=2,
+        cases=[
+            (
+                np.array([0.75, 0.25]),
+                np.array([[2.0, 0.0], [-2.0, 4.0]]),
+                np.array([2.0, 3.0]),
+            ),
+            (
+                np.array([0.5, 0.3, 0.2]),
+                np.array([[1.0, -1.0, 0.0], [0.0, 2.0, 1.0], [3.0, 0.0, -2.0]]),
+                np.array([0.5, 0.0, 1.0]),
+            ),
+            (np.array([1.0]), np.array([[1.0, 2.0]]), np.array([1.0, 0.0])),
+        ],
+        random=_bills,
+        misconceptions=[
+            Misconception(
+                "All batches are taken to be equally likely. `probability` says how likely each "
+                "of them is.",
+                _equal_batches,
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "The mean update is not weighted by `probability`, so both the bias and the "
+                "noise are measured from a wrong point.",
+                _mean_unweighted,
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "These are expected lengths. Bias and noise add up only if they are squared.",
+                _lengths_not_squared,
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "Roots were taken at the end. The task asks for the squares, since only these "
+                "add up.",
+                _bottom_line_of(np.sqrt),
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "The bias is one vector, that of the mean update. Here it is the expected squared "
+                "distance of single updates from the truth, which contains the noise.",
+                _bias_of_single_updates,
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "The noise is measured from the truth. Its center is the mean update; what is "
+                "measured from the truth is the error.",
+                _bottom_line_of(lambda x: [x[0], x[2], x[0] + x[2]]),
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "The second and the third number are both the mean squared error. The noise is "
+                "measured from the mean update, not from the truth.",
+                _bottom_line_of(lambda x: [x[0], x[2], x[2]]),
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "The bias is a length, not its square. Only squares add up.",
+                _bottom_line_of(lambda x: [np.sqrt(x[0]), x[1], x[2]]),
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "Squared lengths are sums over the components. Here they are means over them.",
+                _mean_over_components,
+                page="deeper/08 Every line of the bill, derived",
+            ),
+            Misconception(
+                "Bias and noise are swapped.",
+                _bottom_line_of(lambda x: [x[1], x[0], x[2]]),
+                page="deeper/08 Every line of the bill, derived",
             ),
         ],
     ),

@@ -1,5 +1,6 @@
 """The exercises of notebook 09, seeds and intervals: answers, cases, and known mistakes."""
 
+import math
 from collections.abc import Callable
 from itertools import combinations, combinations_with_replacement
 
@@ -177,6 +178,103 @@ def _returns_and_k(rng: np.random.Generator) -> Case:
     n = rng.integers(2, 6)
     some = rng.choice([-20.0, -5.5, 3.0, 10.0, 42.5, 90.0, 200.0], n, replace=False)
     return np.append(some, some[0]), int(rng.integers(2, 4))
+
+
+# 09.6: an interval for a method
+
+
+def _of_the_means(interval: Callable[[Floats], Ends]) -> Callable[[Floats], Ends]:
+    """Return an answer that computes an interval from one number for each seed, the mean."""
+
+    def answer(returns: Floats) -> Ends:
+        return interval(np.mean(returns, axis=1))
+
+    return answer
+
+
+def _pooled(returns: Floats) -> Ends:
+    return _t_ends(np.ravel(returns))
+
+
+def _across_agents(returns: Floats) -> Ends:
+    return _t_ends(np.mean(returns, axis=0))
+
+
+def _mean_of_the_agents_ends(returns: Floats) -> Ends:
+    low, high = np.mean([_t_ends(agent) for agent in returns], axis=0)
+    return float(low), float(high)
+
+
+def _t_of_all_episodes(returns: Floats) -> Ends:
+    means = np.mean(returns, axis=1)
+    margin = _t(np.size(returns) - 1, 0.975) * np.std(means, ddof=1) / len(means) ** 0.5
+    return float(np.mean(means) - margin), float(np.mean(means) + margin)
+
+
+def _error_of_all_episodes(returns: Floats) -> Ends:
+    means = np.mean(returns, axis=1)
+    margin = _t_of(len(means)) * np.std(returns, ddof=1) / len(means) ** 0.5
+    return float(np.mean(means) - margin), float(np.mean(means) + margin)
+
+
+def _seeds_and_episodes(rng: np.random.Generator) -> Case:
+    seeds, episodes = rng.integers(3, 6), rng.integers(2, 6)
+    agents = rng.choice([20.0, 150.0, 320.0, 480.0], (seeds, 1)) + rng.normal(size=(seeds, 1))
+    return (np.round(agents + 15 * rng.normal(size=(seeds, episodes)), 1),)
+
+
+# 09.7: how many seeds
+
+
+def _seeds(sigma_x: float, sigma_y: float, delta: float, power: float) -> float:
+    """Return the number of seeds of each method before it is rounded up."""
+    from scipy.special import ndtri
+
+    return float((ndtri(0.975) + ndtri(power)) ** 2 * (sigma_x**2 + sigma_y**2) / delta**2)
+
+
+def _seeds_needed(sigma_x: float, sigma_y: float, delta: float, power: float) -> int:
+    return math.ceil(_seeds(sigma_x, sigma_y, delta, power))
+
+
+def _with_quantiles(total: Callable[[float], float]) -> Callable[..., int]:
+    """Return an answer with another sum of quantiles, from the power that is asked for."""
+
+    def answer(sigma_x: float, sigma_y: float, delta: float, power: float) -> int:
+        return math.ceil(total(power) ** 2 * (sigma_x**2 + sigma_y**2) / delta**2)
+
+    return answer
+
+
+def _with_variance(variance: Callable[[float, float], float]) -> Callable[..., int]:
+    """Return an answer with another variance of the difference, times n."""
+
+    def answer(sigma_x: float, sigma_y: float, delta: float, power: float) -> int:
+        usual = _seeds(sigma_x, sigma_y, delta, power) / (sigma_x**2 + sigma_y**2)
+        return math.ceil(usual * variance(sigma_x, sigma_y))
+
+    return answer
+
+
+def _quantile(p: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(p))
+
+
+def _not_squared(sigma_x: float, sigma_y: float, delta: float, power: float) -> int:
+    return math.ceil(_seeds(sigma_x, sigma_y, delta, power) ** 0.5)
+
+
+def _a_wish(rng: np.random.Generator) -> Case:
+    """Draw a case in which rounded quantiles, such as 1.96, give the same number of seeds."""
+    while True:
+        sigma_x, sigma_y = np.round(rng.uniform(20, 200, 2))
+        delta = float(np.round(rng.uniform(40, 150)))
+        power = float(rng.choice([0.7, 0.8, 0.9, 0.95]))
+        n = _seeds(sigma_x, sigma_y, delta, power)
+        if 3 < n < 100 and 0.2 < n % 1 < 0.8:
+            return float(sigma_x), float(sigma_y), delta, power
 
 
 EXERCISES = [
@@ -504,101 +602,371 @@ EXERCISES = [
                 "That is the best of k different results. If you draw with replacement, the same "
                 "one can come twice.",
                 _best_of_distinct,
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "That is the best of different results, k of them or all. If you draw with "
                 "replacement, the same one can come twice.",
                 lambda returns, k: _best_of_distinct(returns, min(k, len(returns))),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "That is the best of all n. It may not be among the k that are drawn.",
                 lambda returns, k: np.max(returns),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "That is the best of the first k in the list. The k are drawn at random.",
                 lambda returns, k: np.max(returns[:k]),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "That is the mean of the k best of all. It is not what k draws bring.",
                 lambda returns, k: np.mean(np.sort(returns)[-k:]),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "That is the mean of all results, the best of one.",
                 lambda returns, k: np.mean(returns),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "That is the expected minimum of k draws.",
                 lambda returns, k: -_expected_best(-returns, k),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "The weights are right, but they belong to the sorted results: sort first.",
                 _unsorted,
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "(i/n)ᵏ is the probability that the maximum is at most the i-th. Subtract that "
                 "for the one before.",
                 _weighted(lambda i, n, k: (i / n) ** k),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "The weight is that of a density, k φ Φᵏ⁻¹ with 1/n for φ. In a list, take the "
                 "difference of two probabilities: (i/n)ᵏ and that for the one before.",
                 _weighted(lambda i, n, k: k / n * (i / n) ** (k - 1)),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "That is the expected best of k - 1 draws: the exponent is one too small.",
                 lambda returns, k: _expected_best(returns, k - 1),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "That is the expected best of k + 1 draws: the exponent is one too large.",
                 lambda returns, k: _expected_best(returns, k + 1),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "Each selection of k results counts once, whatever its order. But drawing 1 and 2 "
                 "can come in two orders, and drawing 1 twice in only one.",
                 _best_of_multisets,
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "The i is one too large: the highest result has i = n, and the weights are to sum "
                 "to 1.",
                 _weighted(lambda i, n, k: ((i + 1) / n) ** k - (i / n) ** k),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "That is always 1, the sum of the weights. Multiply each result by its weight "
                 "first.",
                 lambda returns, k: 1.0,
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "These weights count only draws in which the best comes once and the others are "
                 "among those before it. The best can be drawn several times.",
                 _weighted(lambda i, n, k: k / n * ((i - 1) / n) ** (k - 1)),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "The i is one too small: the lowest result has i = 1, and the weights are to sum "
                 "to 1.",
                 _weighted(lambda i, n, k: ((i - 1) / n) ** k - ((i - 2) / n) ** k),
-                page="09 The best of k",
+                page="deeper/09 The best of k",
             ),
             Misconception(
                 "Each result has the same weight in each draw, also if it is in the list twice. "
                 "Here equal results were counted once.",
                 _each_result_once,
-                page="09 The best of k",
+                page="deeper/09 The best of k",
+            ),
+        ],
+    ),
+    Exercise(
+        "09.5",
+        key=1.96 / 2**0.5,
+        points=2,
+        decimals=2,
+        misconceptions=[
+            Misconception(
+                "1.96 is made for one mean against a known number. Here two bars meet, and the "
+                "difference of two means varies more than either.",
+                1.96,
+                page="deeper/09 A against A, exactly",
+            ),
+            Misconception(
+                "That is how far apart the means are, in standard errors. Each of the two bars "
+                "covers half of that distance.",
+                1.96 * 2**0.5,
+                page="deeper/09 A against A, exactly",
+            ),
+            Misconception(
+                "Two bars share the distance, but the difference of two means has a standard "
+                "deviation of √2 standard errors, not of one.",
+                1.96 / 2,
+                page="deeper/09 A against A, exactly",
+            ),
+            Misconception(
+                "That is the multiple for 10%. Of 5%, half is on each side, so the quantile is "
+                "that of 97.5%.",
+                1.645 / 2**0.5,
+                page="deeper/09 A against A, exactly",
+            ),
+            Misconception(
+                "Two bars of √2 standard errors are apart if the means differ by two standard "
+                "deviations of the difference. That happens in 4.6%, not in 5%.",
+                2**0.5,
+                page="deeper/09 A against A, exactly",
+            ),
+            Misconception(
+                "Bars of one standard error are apart in 16%.",
+                1.0,
+                page="deeper/09 A against A, exactly",
+            ),
+            Misconception(
+                "The distance is shared by two bars, and it is measured in standard deviations "
+                "of the difference, √2 standard errors each. You divided by 2 √2.",
+                1.96 / 2 / 2**0.5,
+                page="deeper/09 A against A, exactly",
+            ),
+        ],
+    ),
+    Exercise(
+        "09.6",
+        key=_of_the_means(_t_ends),
+        points=2,
+        cases=[
+            (np.array([[10.0, 12.0, 9.0], [480.0, 500.0, 455.0]]),),
+            (np.array([[30.0, 50.0], [20.0, 90.0], [41.0, 44.0], [60.0, 70.0]]),),
+            (np.array([[500.0], [470.0], [12.0]]),),
+            (np.array([[1.0, 2.0, 4.0, 8.0], [-3.0, 0.0, 2.0, -1.0], [9.0, 9.5, 7.0, 8.0]]),),
+        ],
+        random=_seeds_and_episodes,
+        misconceptions=[
+            Misconception(
+                "That is the function with the bug: it counts every episode as an independent "
+                "result. Episodes of one agent are not independent results of the method.",
+                _pooled,
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "The mean was taken over the agents, so one number is left for each episode. "
+                "Take it over the episodes: one number for each seed.",
+                _across_agents,
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "That is the interval of the first agent alone. It knows nothing about other "
+                "seeds.",
+                lambda returns: _t_ends(returns[0]),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "These are the means of the ends of the agents' own intervals. They say how "
+                "well the agents are known, not how much agents differ.",
+                _mean_of_the_agents_ends,
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "The standard error is right, but the quantile is the one for all episodes. "
+                "With one number a seed there are as many degrees of freedom as seeds, less "
+                "one.",
+                _t_of_all_episodes,
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "The standard deviation is that of all episodes. Take that of the agents' means.",
+                _error_of_all_episodes,
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "1.96 is right for a known σ. For so few seeds the quantile is that of t.",
+                _of_the_means(_ends(lambda n: 1.96)),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "The quantile is that of a Gaussian. For so few seeds take that of t.",
+                _of_the_means(_ends(_normal_quantile)),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "Of the agents' means, np.std divides by their number unless you pass ddof=1.",
+                _of_the_means(_ends(_t_of, ddof=0)),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "The margin is that of a single agent, not of the mean of all: it is not "
+                "divided by the root of the number of seeds.",
+                _of_the_means(_ends(_t_of, root=lambda n: 1.0)),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "That is the bootstrap of the agents' means, which for so few seeds is too "
+                "short. A t interval was asked for.",
+                _of_the_means(lambda means: bootstrap_interval(means)[1:]),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "The mean comes first, and then the two ends. Return the ends only.",
+                lambda returns: t_interval(np.mean(returns, axis=1)),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "The upper end comes first. Return the lower one first.",
+                _of_the_means(_upper_end_first),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "You took the median of each agent's episodes. The result of a seed is their mean.",
+                lambda returns: _t_ends(np.median(returns, axis=1)),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "You took the best episode of each agent. The result of a seed is the mean of "
+                "its episodes.",
+                lambda returns: _t_ends(np.max(returns, axis=1)),
+                page="deeper/09 An agent is not a method",
+            ),
+            Misconception(
+                "You took the sum of each agent's episodes. The result of a seed is their mean.",
+                lambda returns: _t_ends(np.sum(returns, axis=1)),
+                page="deeper/09 An agent is not a method",
+            ),
+        ],
+    ),
+    Exercise(
+        "09.7",
+        key=_seeds_needed,
+        points=2,
+        cases=[
+            (3.0, 4.0, 2.2, 0.9),
+            (1.0, 1.0, 1.0, 0.8),
+            (190.0, 100.0, 90.0, 0.8),
+            (5.0, 2.0, 10.0, 0.95),
+        ],
+        random=_a_wish,
+        misconceptions=[
+            Misconception(
+                "n is rounded down, or to the nearest whole number. One seed fewer does not "
+                "reach the power, so round up.",
+                lambda *wish: math.floor(_seeds(*wish)),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "n is rounded to the nearest whole number. One seed fewer may not reach the "
+                "power, so round up.",
+                lambda *wish: round(_seeds(*wish)),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "The number of seeds is not a whole number. Round it up.",
+                lambda *wish: _seeds(*wish),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "That is the number of seeds of both methods together. It was asked for each.",
+                lambda *wish: 2 * _seeds_needed(*wish),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "You added the standard deviations. The variances of independent means are added.",
+                _with_variance(lambda x, y: (x + y) ** 2),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "That is the mean of the two variances. The difference of two means has their sum.",
+                _with_variance(lambda x, y: (x**2 + y**2) / 2),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "You subtracted one variance from the other. The variances of independent means "
+                "are added, also for a difference.",
+                _with_variance(lambda x, y: abs(x**2 - y**2)),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "Only the first method varies in your formula. Both do.",
+                _with_variance(lambda x, y: x**2),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "Only the second method varies in your formula. Both do.",
+                _with_variance(lambda x, y: y**2),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "You took the mean of the two standard deviations in place of σ. Take the mean "
+                "of the two variances in place of σ².",
+                _with_variance(lambda x, y: (x + y) ** 2 / 2),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "You took the larger standard deviation for both methods.",
+                _with_variance(lambda x, y: 2 * max(x, y) ** 2),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "That is the number for a power of 80%, whatever power was asked for. 0.84 is "
+                "the quantile of 0.8.",
+                _with_quantiles(lambda power: _quantile(0.975) + _quantile(0.8)),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "That is the number for a power of 80%, with 16 for 2 · 2.80². The power that "
+                "was asked for is not used.",
+                lambda x, y, delta, power: math.ceil(8 * (x**2 + y**2) / delta**2),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "You cut off 5% on one side. The test at 1.96 cuts off 2.5% at each end.",
+                _with_quantiles(lambda power: _quantile(0.95) + _quantile(power)),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "The power has one side only: take its own quantile, not that of (1 + power) / 2.",
+                _with_quantiles(lambda power: _quantile(0.975) + _quantile((1 + power) / 2)),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "The quantile of the power is missing. At a difference of 1.96 standard "
+                "deviations, every second lab misses it.",
+                _with_quantiles(lambda power: _quantile(0.975)),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "You added the power itself to 1.96. Add its quantile: how many standard "
+                "deviations belong to that probability.",
+                _with_quantiles(lambda power: _quantile(0.975) + power),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "The two quantiles are subtracted. The difference has to exceed 1.96 standard "
+                "deviations by the quantile of the power, so add them.",
+                _with_quantiles(lambda power: _quantile(0.975) - _quantile(power)),
+                page="09 How many seeds?",
+            ),
+            Misconception(
+                "That is the root of the number of seeds. Square both sides when you solve for n.",
+                _not_squared,
+                page="09 How many seeds?",
             ),
         ],
     ),

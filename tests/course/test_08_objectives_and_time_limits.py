@@ -10,6 +10,7 @@ from math import comb, sqrt
 
 import numpy as np
 import pytest
+import torch
 
 from pg_edu import PGPolicy, ReplayBuffer
 from pg_edu.lab.exact import estimators
@@ -17,6 +18,7 @@ from pg_edu.lab.exact.agent import pgpolicy_step
 from pg_edu.lab.exact.judge import cosine, judge
 from pg_edu.lab.exact.mdp import MDP
 from pg_edu.lab.exact.tasks import bandit, contexts, invest, late_cost, stop_or_go, two_decisions
+from pg_edu.leave_one_out import LeaveOneOut
 from pg_edu.stats import RunningMeanStd
 from tests.helpers import bandit_policy, filled, returns_of
 
@@ -91,7 +93,7 @@ def test_a_constant_bootstrap_changes_nothing_if_no_episode_terminates(mean):
 
 @pytest.mark.parametrize("x", [-1.0, 0.0, 0.7])
 def test_without_a_bootstrap_value_returns_are_unbiased_for_episodes_of_that_length(x):
-    """J(p) = p (3 (L - 5) - L) for γ = 1, so ∂J/∂logit = p q (2 L - 15)."""
+    """J(p) = p (3 (L - 5) - L) for γ = 1, so ∂J/∂logit = q (2 L - 15), with q = p (1 - p)."""
     world = replace(invest(7), gamma=1.0).at([[0, x]])
     p = 1 / (1 + np.exp(-x))
     verdict = judge(plain, world.batches(1), [[p * (1 - p), -p * (1 - p)]])
@@ -140,7 +142,7 @@ def test_three_objectives_rank_three_policies_differently(
 
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 0.99])
 def test_a_discount_has_no_effect_on_the_long_run_average(gamma):
-    """(1 - γ) Σ μ(s) V_γ(s) = ρ = J₁ / E[L] = (2/2 + 1.5/4 + 4 · 3/16) / E[L]."""
+    """(1 - γ) Σ d∞(s) V_γ(s) = r(π) = J₁ / E[L] = (2/2 + 1.5/4 + 4 · 3/16) / E[L]."""
     endless = replace(ORCHARD.restarting(), gamma=gamma)
     averaged = (1 - gamma) * endless.occupancy("average") @ endless.value()
     assert averaged == pytest.approx((1 + 3 / 8 + 3 / 4) / LENGTH, abs=1e-12)
@@ -151,7 +153,7 @@ def test_a_discount_has_no_effect_on_the_long_run_average(gamma):
 
 @pytest.mark.parametrize("x", [-4.0, 0.0, 4.0])
 def test_without_gamma_t_a_shared_logit_climbs_to_the_worst_policy(x):
-    """E[update]/(pq) = -1 + 2 - 2.5γ³ > 0; J_γ = 1 - p + p(2γ - 2.5γ⁴) and J₁ fall with p."""
+    """E[update]/q = -1 + 2 - 2.5γ³ > 0; J_γ = 1 - p + p(2γ - 2.5γ⁴) and J₁ fall with p."""
     world = late_cost().at([[0, x], [0, -np.inf]])
     p = 1 / (1 + np.exp(-x))
     expected = p * (1 - p) * (1 - 2.5 * 0.3**3)
@@ -193,17 +195,19 @@ def test_the_circulation_of_the_update_is_one_minus_gamma_times_the_area(gamma, 
 
 
 def test_without_gamma_t_a_continuing_task_follows_the_average_reward_for_gamma_near_one():
-    """The cosines of Σ μ ∇π Q_γ to ∇ρ and ∇J_γ are .969 at γ = .3, and 1.0000 at .99."""
+    """The cosines of Σ d∞ ∇π Q_γ to ∇r(π) and ∇J_γ are .969 at γ = .3, and 1.0000 at .99."""
 
     def angles(gamma):
         world = replace(ORCHARD.restarting(), gamma=gamma)
-        mu = np.linalg.matrix_power(np.einsum("sa,sap->sp", world.policy, world.transition), 200)[0]
+        d_inf = np.linalg.matrix_power(
+            np.einsum("sa,sap->sp", world.policy, world.transition), 200
+        )[0]
         V = np.linalg.solve(
             np.eye(4) - gamma * np.einsum("sa,sap->sp", world.policy, world.transition),
             (world.policy * world.reward).sum(axis=1),
         )
         advantage = world.reward + gamma * world.transition @ V - V[:, None]
-        update = mu[:, None] * world.policy * advantage
+        update = d_inf[:, None] * world.policy * advantage
         return [cosine(update, world.gradient(o)) for o in ("average", "discounted")]
 
     np.testing.assert_allclose(angles(0.3), [0.9692, 0.9688], atol=1e-4)
@@ -239,18 +243,49 @@ def test_the_update_of_pgpolicy_from_a_rollout_contains_only_the_rewards_left_in
     np.testing.assert_allclose(step[:2, 1] * LENGTH, update_from(window), atol=2e-6)
 
 
+def finished(batch):
+    done = [e for e in batch if e.terminated]
+    mean_over_steps = estimators.WRONG["mean over steps"]
+    return mean_over_steps(done) if done else np.zeros_like(batch[0].logits)
+
+
 def test_dropping_unfinished_episodes_does_not_repair_the_gradient():
     """The cosines are -.42, .01, .39 at 4, 6, 8 steps, where the cut gives -.32, .06, .41."""
     first = np.array([1, 1 / 2, 1 / 4, 3 / 16]) / LENGTH
-
-    def finished(batch):
-        done = [e for e in batch if e.terminated]
-        return estimators.WRONG["mean over steps"](done) if done else np.zeros((4, 2))
-
     found = [
         judge(finished, ORCHARD.windows(w, first), ORCHARD.gradient()).cosine for w in (4, 6, 8)
     ]
     np.testing.assert_allclose(found, [-0.418, 0.011, 0.387], atol=1e-3)
+
+
+def choice_now_or_later(length, later):
+    """Return `length` steps with one choice at the first: 1 now, or `later` with the last one."""
+    states = 2 * length  # two lanes, of which state 0 is the common first step
+    transition = np.zeros((states, 2, states))
+    transition[0, 0, 2], transition[0, 1, 3] = 1, 1
+    for t in range(1, length - 1):
+        transition[2 * t, :, 2 * t + 2] = transition[2 * t + 1, :, 2 * t + 3] = 1
+    reward = np.zeros((states, 2))
+    reward[0, 0], reward[-1] = 1, later
+    logits = np.array([[0, 0], *[[0, -np.inf]] * (states - 1)])
+    return MDP(np.eye(states)[0], transition, reward, logits)
+
+
+@pytest.mark.parametrize(("length", "window"), [(3, 4), (3, 5), (4, 5), (4, 7)])
+def test_dropping_unfinished_episodes_keeps_the_direction_if_no_action_decides_the_length(
+    length, window
+):
+    """A window begins at each of the T steps alike; the finished choices divided by W remain."""
+    world = choice_now_or_later(length, 1.5)
+    first = world.restarting().occupancy("average")
+    whole = judge(finished, world.windows(window, first), world.gradient()).expectation[0, 1]
+    expected = 0.0
+    for phase in range(length):
+        choices = [t for t in range(window) if (t + phase) % length == 0 and t + length <= window]
+        steps = (window + phase) // length * length - phase
+        expected += len(choices) * 0.25 * 0.5 / max(1, steps) / length
+    assert whole == pytest.approx(expected, abs=1e-12)
+    assert whole > 0
 
 
 # reward_normalization
@@ -352,13 +387,34 @@ def test_dividing_by_the_standard_deviation_of_the_batch_changes_the_direction(
     assert cosine(step, gradient) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("rewards", "logits", "expected"),
+    [([1, 0, 5], [0.5, -0.3, 0.1], 0.9417), ([1, 0, 50], [1.5, 0, -3], 0.0760)],
+)
+def test_the_first_step_of_adam_with_leave_one_out_is_that_of_the_standardized_pair(
+    rewards, logits, expected
+):
+    """The estimate is unbiased, and Adam keeps only the sign of each of its components."""
+    arms = bandit(rewards, logits)
+    pi = np.exp(logits) / np.exp(logits).sum()
+    step = np.zeros(3)
+    for i, j in product(range(3), repeat=2):
+        step += pi[i] * pi[j] * np.sign(rewards[i] - rewards[j]) * (np.eye(3)[i] - np.eye(3)[j])
+    plain_step = judge(pgpolicy_step(LeaveOneOut), arms.batches(2), arms.gradient())
+    assert plain_step.cosine == pytest.approx(1, abs=1e-6)
+    adam = pgpolicy_step(LeaveOneOut, lambda parameters: torch.optim.Adam(parameters, lr=1.0))
+    found = judge(adam, arms.batches(2), arms.gradient())
+    np.testing.assert_allclose(found.expectation[0], step, atol=1e-5)
+    assert found.cosine == pytest.approx(expected, abs=1e-4)
+
+
 def weight_of_a_question(p, n):
     """Return c_N(p) = E √(K (N - K)) / (N p (1 - p)) for a binomial K."""
     chance = [comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
     return sum(x * sqrt(k * (n - k)) for k, x in enumerate(chance)) / (n * p * (1 - p))
 
 
-@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_with_rewards_0_and_1_the_standard_deviation_of_a_batch_keeps_the_direction(n):
     """E[g] = c_N(p) ∇J for one question with any number of answers that pay 0 or 1."""
     logits, right = np.array([0.5, -0.3, -2.0, 1.0]), np.array([1, 0, 1, 0])
@@ -393,9 +449,9 @@ def test_questions_that_are_standardized_one_by_one_have_the_weight_of_an_arcsin
 
 @pytest.mark.parametrize("p", [Fraction(k, 20) for k in range(1, 20)])
 def test_centered_rewards_reverse_stop_or_go_for_every_policy(p):
-    """1 - 2.4 < 0, but (1 - ρ) - (2.4 - 4ρ) = 3ρ - 1.4 > 0, for ρ > .6."""
-    rho = (p + Fraction(12, 5) * (1 - p)) / (p + 4 * (1 - p))
-    turned = p * (1 - p) * (3 * rho - Fraction(7, 5))
+    """1 - 2.4 < 0, but (1 - r) - (2.4 - 4r) = 3r - 1.4 > 0, for r = r(π) > .6."""
+    average = (p + Fraction(12, 5) * (1 - p)) / (p + 4 * (1 - p))
+    turned = p * (1 - p) * (3 * average - Fraction(7, 5))
     assert turned > 0
     task = stop_or_go(float(p))
     centered = replace(task, reward=task.reward - task.restarting().J("average"))
@@ -405,15 +461,15 @@ def test_centered_rewards_reverse_stop_or_go_for_every_policy(p):
 
 @pytest.mark.parametrize("task", [stop_or_go(0.3), ORCHARD], ids=["stop-or-go", "orchard"])
 def test_centered_rewards_follow_the_average_reward_objective(task):
-    """∇(J - ρ E[L]) with ρ = J / E[L] held fixed is E[L] ∇ρ, by finite differences of ρ."""
+    """∇(J - r E[L]) with r = J / E[L] held fixed is E[L] ∇r(π), by finite differences of r(π)."""
 
-    def rho(logits):
+    def average(logits):
         world = task.at(logits)
         return world.J() / replace(world, reward=np.ones_like(world.reward)).J()
 
-    centered = replace(task, reward=task.reward - rho(task.logits)).gradient()
+    centered = replace(task, reward=task.reward - average(task.logits)).gradient()
     nudge = np.zeros_like(task.logits)
     nudge[0, 0] = 1e-5
-    slope = (rho(task.logits + nudge) - rho(task.logits - nudge)) / 2e-5
+    slope = (average(task.logits + nudge) - average(task.logits - nudge)) / 2e-5
     length = replace(task, reward=np.ones_like(task.reward)).J()
     assert centered[0, 0] == pytest.approx(length * slope, abs=1e-8)

@@ -4,7 +4,7 @@ The functions that the notebook defines come from its source. The oracles: Gymna
 enumeration in exact fractions, quadrature, closed forms, and the noncentral t of scipy.
 """
 
-import re
+import ast
 from fractions import Fraction
 from itertools import combinations, product
 from math import erf, pi, sqrt
@@ -18,23 +18,41 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import nctdtr, stdtrit
-from scipy.stats import bootstrap, chi
+from scipy.stats import bootstrap, chi, mannwhitneyu, ttest_ind
 
+from pg_edu.course.records import record
 from pg_edu.runs.intervals import bootstrap_interval, interquartile_mean
 
-(SOURCE,) = build.sources(["09"])
-WANTED = ("push", "play", "t_ends", "bootstrap_ends", "bars", "separated", "differ", "best_of")
+SOURCES = build.sources(["09"])
+WANTED = ("push", "collect", "t_ends", "bootstrap_ends", "bars", "separated", "differ")
+DEEPER = ("welch_differ", "holm", "resampled", "profile", "improvement")
+
+
+def functions(source, wanted):
+    """Return the functions of a page, by name, without running the rest of its cells."""
+    names: dict[str, Any] = {"np": np, "stdtrit": stdtrit}
+    for cell in build.read(source).cells:
+        if cell.cell_type == "code" and "%pip" not in cell.source:
+            kept: list[ast.stmt] = [
+                node
+                for node in ast.parse(cell.source).body
+                if isinstance(node, ast.FunctionDef) and node.name in wanted
+            ]
+            exec(compile(ast.Module(kept, []), source.name, "exec"), names)
+    assert set(wanted) <= set(names)
+    return names
 
 
 @pytest.fixture(scope="module")
 def notebook():
-    """Return the functions of the notebook, by name."""
-    names = {"np": np, "stdtrit": stdtrit}
-    for cell in build.read(SOURCE).cells:
-        defined = re.findall(r"^def (\w+)", cell.source, re.MULTILINE)
-        if cell.cell_type == "code" and set(defined) & set(WANTED):
-            exec(cell.source, names)
-    return names
+    """Return the functions of the core page, by name."""
+    return functions(SOURCES[0], WANTED)
+
+
+@pytest.fixture(scope="module")
+def deeper():
+    """Return the functions of the deeper page, by name."""
+    return functions(SOURCES[1], DEEPER)
 
 
 def normal_cdf(x):
@@ -44,21 +62,21 @@ def normal_cdf(x):
 # Two hundred carts
 
 
-def test_play_simulates_the_cart_pole_of_gymnasium_and_sums_the_gradient_of_reinforce(notebook):
+def test_collect_simulates_the_cart_pole_of_gymnasium_and_sums_the_gradient_of_reinforce(notebook):
     """g = 1/N Σ_episodes Σₜ ∇log π(aₜ|sₜ) (T - t), by autograd along episodes of Gymnasium.
 
     Both use the random numbers in the same order: all starts first, then one per step.
     """
     theta = np.random.default_rng(1).normal(size=(2, 3, 4))
-    points, found = notebook["play"](theta, np.random.default_rng(5), episodes=2)
-    slow = [slow_play(theta[m, s], s, 3, 2) for m in range(2) for s in range(3)]
+    points, found = notebook["collect"](theta, np.random.default_rng(5), episodes=2)
+    slow = [slow_collect(theta[m, s], s, 3, 2) for m in range(2) for s in range(3)]
     lengths = [length for length, _ in slow]
     expected = [gradient for _, gradient in slow]
     np.testing.assert_array_equal(points.reshape(6, 2), lengths)
     np.testing.assert_allclose(found.reshape(6, 4), expected, rtol=1e-9)
 
 
-def slow_play(theta, seed, seeds, episodes):
+def slow_collect(theta, seed, seeds, episodes):
     """Return the lengths of the episodes of one agent and its gradient, by autograd."""
     rng = np.random.default_rng(5)
     starts = rng.uniform(-0.05, 0.05, (4, 1, seeds, episodes))[:, 0, seed]
@@ -258,10 +276,10 @@ def test_bootstrap_bars_of_three_are_separated_in_2_of_the_20_orders():
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
-def test_the_expected_best_of_k_is_the_mean_over_all_draws(notebook, k):
+def test_the_expected_best_of_k_is_the_mean_over_all_draws(k):
     returns = [500, 10, 490, 500, 77]
     every = [max(draw) for draw in product(returns, repeat=k)]
-    assert notebook["best_of"](np.array(returns), k) == pytest.approx(np.mean(every))
+    assert record("09.4").key(np.array(returns), k) == pytest.approx(np.mean(every))
 
 
 @pytest.mark.parametrize(("k", "exact"), [(2, 1 / sqrt(pi)), (3, 1.5 / sqrt(pi))])
@@ -298,3 +316,79 @@ def test_sixteen_times_sigma_over_delta_squared_seeds_give_a_power_near_80_perce
     assert exact_power(16, 1.0) == pytest.approx(0.78, abs=0.01)
     assert exact_power(4, 2.0) == pytest.approx(0.65, abs=0.02)
     assert exact_power(3, 1.0) < 0.25 and exact_power(3, 2.3) < 0.7
+
+
+@pytest.mark.parametrize("power", [0.6, 0.8, 0.95])
+def test_the_seeds_of_exercise_7_are_the_fewest_that_reach_the_power(power):
+    """Φ(Δ √n / √(σ_x² + σ_y²) - 1.96) reaches the power at n, and not at n - 1."""
+    n = record("09.7").key(3.0, 5.0, 1.3, power)
+    reached = normal_cdf(1.3 * np.sqrt([n - 1, n]) / sqrt(34) - 1.959964)
+    assert reached[0] < power <= reached[1]
+
+
+# Deeper
+
+
+def test_bars_of_exercise_5_are_apart_in_5_percent_of_identical_methods():
+    """P(|x̄ - ȳ| > 2c standard errors) = 2 (1 - Φ(√2 c)); with c = 1.96 it is 0.6%."""
+    assert 2 * (1 - normal_cdf(sqrt(2) * record("09.5").key)) == pytest.approx(0.05, abs=1e-4)
+    assert 2 * (1 - normal_cdf(sqrt(2) * 1.96)) == pytest.approx(0.006, abs=5e-4)
+    assert separated_exactly(record("09.5").key / sqrt(1000), 1000) == pytest.approx(0.05, abs=2e-3)
+
+
+def test_welchs_test_of_the_page_is_that_of_scipy(deeper):
+    rng = np.random.default_rng(0)
+    x, y = 3 * rng.normal(size=(500, 4)), rng.normal(size=(500, 9)) + 1
+    p = ttest_ind(x, y, axis=1, equal_var=False).pvalue
+    np.testing.assert_array_equal(deeper["welch_differ"](x, y), p < 0.05)
+
+
+def slow_holm(p, level):
+    """Return which hypotheses Holm's procedure rejects, one after the other."""
+    rejected = [False] * len(p)
+    for step, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        if p[i] > level / (len(p) - step):
+            break
+        rejected[i] = True
+    return rejected
+
+
+def test_holm_of_the_page_rejects_one_hypothesis_after_the_other(deeper):
+    p = np.random.default_rng(0).uniform(0, 0.06, size=(5, 300))
+    expected = [slow_holm(paper, 0.05) for paper in p.T]
+    np.testing.assert_array_equal(deeper["holm"](p).T, expected)
+
+
+def test_the_stratified_bootstrap_draws_from_each_task_alone(deeper):
+    """Task j holds 10 j + {0, 1, 2}; the variance of its resampled mean is (2/3) / 3."""
+    x = np.arange(3.0)[:, None] + 10 * np.arange(4)
+    drawn = deeper["resampled"](x, np.random.default_rng(0), resamples=20_000)
+    assert (drawn // 10 == np.arange(4)).all()
+    assert drawn.mean(axis=1).var(axis=0) == pytest.approx([2 / 9] * 4, rel=0.05)
+
+
+def test_with_three_runs_of_very_many_tasks_the_stratified_bootstrap_covers_in_89_percent():
+    """The variance of resampled means is (n - 1)/n of the right one: 2Φ(1.96 √(2/3)) - 1."""
+    assert 2 * normal_cdf(1.959964 * sqrt(2 / 3)) - 1 == pytest.approx(0.89, abs=1e-3)
+    assert 2 * normal_cdf(1.959964 * sqrt(4 / 5)) - 1 == pytest.approx(0.92, abs=1e-3)
+
+
+def test_the_area_below_a_profile_is_the_mean(deeper):
+    """On a fine grid: the page's has a hundredth as its step."""
+    deeper["grid"] = np.linspace(0, 2, 20_001)
+    x = np.random.default_rng(0).uniform(0, 1.7, (5, 3))
+    assert np.trapezoid(deeper["profile"](x), deeper["grid"]) == pytest.approx(x.mean(), abs=1e-4)
+
+
+def test_the_probability_of_improvement_is_the_statistic_of_mann_and_whitney(deeper):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 6, 9), rng.integers(0, 6, 7)  # with ties
+    expected = mannwhitneyu(x, y).statistic / 63
+    assert deeper["improvement"](x, y) == pytest.approx(expected)
+
+
+def test_identical_settings_differ_by_the_expected_best_of_gaussians():
+    """Eight settings with three seeds each: 1.424 / √3 = 0.82 standard deviations."""
+    u = np.linspace(-10, 10, 20_001)
+    density = 8 * np.exp(-(u**2) / 2) / sqrt(2 * pi) * normal_cdf(u) ** 7
+    assert np.trapezoid(u * density, u) / sqrt(3) == pytest.approx(0.82, abs=5e-3)

@@ -478,3 +478,113 @@ def _(u, mu, sigma):
 def _(u, mu, sigma):
     closed = -math.exp(stats.norm.logpdf(mu / sigma) - special.log_ndtr(-mu / sigma)) / sigma
     return [closed if x <= 0 else (x - mu) / sigma**2 for x in u]
+
+
+# Exercise 05.6: the density of a torque
+
+
+def _gaussian(u, mu, sigma):
+    return stats.norm.logpdf(u, mu, sigma)
+
+
+def _bent(u):
+    """Return log(1 - tanh(u)^2), which is -2 log cosh(u)."""
+    return -2 * (np.logaddexp(u, -u) - math.log(2))
+
+
+@wrong("05.6", "the log-probability of the raw action: no Jacobian at all")
+def _(u, mu, sigma, low, high):
+    return _gaussian(u, mu, sigma).sum(axis=1)
+
+
+@wrong("05.6", "the scaling is forgotten")
+def _(u, mu, sigma, low, high):
+    return (_gaussian(u, mu, sigma) - _bent(u)).sum(axis=1)
+
+
+@wrong("05.6", "tanh is forgotten")
+def _(u, mu, sigma, low, high):
+    return (_gaussian(u, mu, sigma) - np.log((high - low) / 2)).sum(axis=1)
+
+
+@wrong("05.6", "the Jacobian of tanh with the wrong sign")
+def _(u, mu, sigma, low, high):
+    return (_gaussian(u, mu, sigma) + _bent(u) - np.log((high - low) / 2)).sum(axis=1)
+
+
+@wrong("05.6", "the whole range, not half of it")
+def _(u, mu, sigma, low, high):
+    return (_gaussian(u, mu, sigma) - _bent(u) - np.log(high - low)).sum(axis=1)
+
+
+@wrong("05.6", "the mean over the motors")
+def _(u, mu, sigma, low, high):
+    return (_gaussian(u, mu, sigma) - _bent(u) - np.log((high - low) / 2)).mean(axis=1)
+
+
+@wrong("05.6", "a number for each motor")
+def _(u, mu, sigma, low, high):
+    return _gaussian(u, mu, sigma) - _bent(u) - np.log((high - low) / 2)
+
+
+@wrong("05.6", "a small number keeps the logarithm finite, and spoils it for large raw actions")
+def _(u, mu, sigma, low, high):
+    of_tanh = np.log(1 - np.tanh(u) ** 2 + 1e-9)
+    return (_gaussian(u, mu, sigma) - of_tanh - np.log((high - low) / 2)).sum(axis=1)
+
+
+@wrong("05.6", "the plain formula, infinite for large raw actions")
+def _(u, mu, sigma, low, high):
+    with np.errstate(divide="ignore"):
+        of_tanh = np.log(1 - np.tanh(u) ** 2)
+    return (_gaussian(u, mu, sigma) - of_tanh - np.log((high - low) / 2)).sum(axis=1)
+
+
+@wrong("05.6", "sigma is taken for a variance")
+def _(u, mu, sigma, low, high):
+    parts = _gaussian(u, mu, np.sqrt(sigma)) - _bent(u) - np.log((high - low) / 2)
+    return parts.sum(axis=1)
+
+
+@right("05.6", "minus twice the logarithm of cosh")
+def _(u, mu, sigma, low, high):
+    return (_gaussian(u, mu, sigma) - _bent(u) - np.log((high - low) / 2)).sum(axis=1)
+
+
+@right("05.6", "a list, one number after the other, with softplus")
+def _(u, mu, sigma, low, high):
+    found = []
+    for row in u:
+        total = 0.0
+        for x, m, s, a, b in zip(row, mu, sigma, low, high, strict=True):
+            of_tanh = math.log(4) - 2 * abs(x) - 2 * math.log1p(math.exp(-2 * abs(x)))
+            total -= ((x - m) / s) ** 2 / 2 + math.log(s)
+            total -= math.log(2 * math.pi) / 2 + of_tanh + math.log(b - a) - math.log(2)
+        found.append(total)
+    return found
+
+
+@right("05.6", "torch, with the transform's own log of its derivative")
+def _(u, mu, sigma, low, high):
+    u, mu, sigma, low, high = (torch.as_tensor(x).double() for x in (u, mu, sigma, low, high))
+    of_tanh = torch.distributions.TanhTransform().log_abs_det_jacobian(u, u.tanh())
+    log_prob = torch.distributions.Normal(mu, sigma).log_prob(u)
+    return (log_prob - of_tanh - (high / 2 - low / 2).log()).sum(-1)
+
+
+# Exercise 05.7: entropy in newton metres
+
+wrong("05.7", "one motor, both times", (1.61, 1))
+wrong("05.7", "(a) for one motor", (1.61, 3))
+wrong("05.7", "(b) for one motor", (4.83, 1))
+wrong("05.7", "the whole range in place of its half", (6.91, 3))
+wrong("05.7", "(a) to the base 10", (2.10, 3))
+wrong("05.7", "(a) to the base 2", (6.97, 3))
+wrong("05.7", "(b) by sigma at sigma = 2, not by log sigma", (4.83, 1.5))
+wrong("05.7", "(a) and (b) swapped", (3, 4.83))
+wrong("05.7", "(a) alone", 4.83)
+
+right("05.7", "all digits, as a list", [3 * math.log(5), 3.0])
+right("05.7", "the logarithm of a product, in an array", np.array([math.log(125), 3]))
+right("05.7", "a Fraction beside a float32", (np.float32(4.828), Fraction(3)))
+right("05.7", "a tensor", torch.tensor([4.83, 3.0]))

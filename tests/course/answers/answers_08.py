@@ -366,3 +366,271 @@ def _(rewards):
 @right("08.5", "answer by answer, in a list of lists")
 def _(rewards):
     return [[float(r - np.delete(row, i).mean()) for i, r in enumerate(row)] for row in rewards]
+
+
+# The three objectives
+
+
+def _sums(rewards):
+    return np.array([np.sum(r) for r in rewards])
+
+
+def _lengths_of(rewards):
+    return np.array([len(r) for r in rewards])
+
+
+@wrong("08.6", "the mean of each episode's reward per step")
+def _(probability, rewards, gamma):
+    discounted = [sum(gamma**t * x for t, x in enumerate(r)) for r in rewards]
+    per_step = [np.mean(r) for r in rewards]
+    return [probability @ _sums(rewards), probability @ discounted, probability @ per_step]
+
+
+@wrong("08.6", "the episodes are not weighted")
+def _(probability, rewards, gamma):
+    discounted = [sum(gamma**t * x for t, x in enumerate(r)) for r in rewards]
+    per_step = np.concatenate(rewards).mean()
+    return [_sums(rewards).mean(), np.mean(discounted), per_step]
+
+
+@wrong("08.6", "the rewards of all episodes in one long row")
+def _(probability, rewards, gamma):
+    row = np.concatenate(rewards)
+    return [row.sum(), np.sum(gamma ** np.arange(len(row)) * row), row.mean()]
+
+
+@wrong("08.6", "all rewards of all episodes, each counted once, in the average")
+def _(probability, rewards, gamma):
+    discounted = [sum(gamma**t * x for t, x in enumerate(r)) for r in rewards]
+    average = np.concatenate(rewards).mean()
+    return [probability @ _sums(rewards), probability @ discounted, average]
+
+
+@wrong("08.6", "the average is the sum")
+def _(probability, rewards, gamma):
+    J = probability @ _sums(rewards)
+    return [J, probability @ [sum(gamma**t * x for t, x in enumerate(r)) for r in rewards], J]
+
+
+@wrong("08.6", "the discount begins one step too early")
+def _(probability, rewards, gamma):
+    discounted = [sum(gamma ** (t + 1) * x for t, x in enumerate(r)) for r in rewards]
+    J = probability @ _sums(rewards)
+    return [J, probability @ discounted, J / (probability @ _lengths_of(rewards))]
+
+
+@wrong("08.6", "(1 - gamma) times the discounted sum, for the average")
+def _(probability, rewards, gamma):
+    discounted = probability @ [sum(gamma**t * x for t, x in enumerate(r)) for r in rewards]
+    return [probability @ _sums(rewards), discounted, (1 - gamma) * discounted]
+
+
+@wrong("08.6", "only two numbers")
+def _(probability, rewards, gamma):
+    discounted = [sum(gamma**t * x for t, x in enumerate(r)) for r in rewards]
+    return [probability @ _sums(rewards), probability @ discounted]
+
+
+@right("08.6", "Horner's rule, and a tuple")
+def _(probability, rewards, gamma):
+    one = other = steps = 0.0
+    for p, r in zip(probability, rewards, strict=True):
+        G = 0.0
+        for x in reversed(list(r)):
+            G = x + gamma * G
+        one, other, steps = one + p * sum(r), other + p * G, steps + p * len(r)
+    return one, other, one / steps
+
+
+@right("08.6", "padded to a matrix, in torch")
+def _(probability, rewards, gamma):
+    longest = max(map(len, rewards))
+    padded = torch.tensor([[*r, *[0.0] * (longest - len(r))] for r in rewards])
+    p = torch.tensor(probability, dtype=padded.dtype)
+    powers = torch.tensor([gamma**t for t in range(longest)], dtype=padded.dtype)
+    steps = p @ torch.tensor([float(len(r)) for r in rewards], dtype=padded.dtype)
+    return torch.stack([p @ padded.sum(1), p @ (padded @ powers), p @ padded.sum(1) / steps])
+
+
+@right("08.6", "steps counted by ones, and a division at the end")
+def _(probability, rewards, gamma):
+    table = [(np.sum(r), np.polyval(r[::-1], gamma), len(r)) for r in rewards]
+    J, J_gamma, steps = probability @ np.array(table)
+    return np.array([J, J_gamma, J / steps])
+
+
+# Round trip
+
+
+@wrong("08.7", "the closing side is missing")
+def _(corners, field):
+    return sum(field[k] @ (corners[k + 1] - corners[k]) for k in range(len(corners) - 1))
+
+
+@wrong("08.7", "rolled the wrong way")
+def _(corners, field):
+    return np.sum(field * (np.roll(corners, 1, axis=0) - corners))
+
+
+@wrong("08.7", "the side that ends at the corner")
+def _(corners, field):
+    return np.sum(field * (corners - np.roll(corners, 1, axis=0)))
+
+
+@wrong("08.7", "the absolute gains")
+def _(corners, field):
+    return np.abs(np.sum(field * (np.roll(corners, -1, axis=0) - corners), axis=1)).sum()
+
+
+@wrong("08.7", "rolled over both axes")
+def _(corners, field):
+    return np.sum(field * (np.roll(corners, -1) - corners))
+
+
+@wrong("08.7", "the mean of the field times the way once around, which is 0")
+def _(corners, field):
+    return field.mean(axis=0) @ (np.roll(corners, -1, axis=0) - corners).sum(axis=0)
+
+
+@wrong("08.7", "one gain for each side")
+def _(corners, field):
+    return np.sum(field * (np.roll(corners, -1, axis=0) - corners), axis=1)
+
+
+@wrong("08.7", "the field of two corners is averaged, though it is that of a side already")
+def _(corners, field):
+    middle = (field + np.roll(field, -1, axis=0)) / 2
+    return np.sum(middle * (np.roll(corners, -1, axis=0) - corners))
+
+
+@wrong("08.7", "the length of the way, times the length of the field")
+def _(corners, field):
+    ways = np.roll(corners, -1, axis=0) - corners
+    return np.linalg.norm(ways, axis=1) @ np.linalg.norm(field, axis=1)
+
+
+@right("08.7", "the corner that closes the walk is appended")
+def _(corners, field):
+    closed = np.vstack([corners, corners[:1]])
+    return float(np.einsum("ij,ij->", field, np.diff(closed, axis=0)))
+
+
+@right("08.7", "a loop that wraps around")
+def _(corners, field):
+    gain, n = 0.0, len(corners)
+    for k in range(n):
+        for i in range(2):
+            gain += field[k][i] * (corners[(k + 1) % n][i] - corners[k][i])
+    return gain
+
+
+@right("08.7", "summed by parts: corners times differences of the field")
+def _(corners, field):
+    return -np.sum(corners * (field - np.roll(field, 1, axis=0)))
+
+
+# At which price do they tie?
+
+wrong("08.8", "stop loses nothing", 0.35)
+wrong("08.8", "going loses it four times and stopping gains it: 1.4 / 5", 0.28)
+wrong("08.8", "a reward of going", 0.6)
+wrong("08.8", "the gap, not divided", 1.4)
+wrong("08.8", "the average reward at p = 1/2", 0.68)
+wrong("08.8", "one decimal only", 0.5)
+wrong("08.8", "the sum of both over all steps, 3.4 / 5, was halved", 0.34)
+wrong("08.8", "the sign", -0.467)
+wrong("08.8", "1.4 / 3 was cut, not rounded", 0.466)
+right("08.8", "rounded to three decimals", 0.467)
+right("08.8", "a fraction", Fraction(7, 15))
+right("08.8", "a float32 tensor", torch.tensor(1.4) / 3)
+
+
+# The bottom line of a bill
+
+
+@wrong("08.9", "np.var, which knows no probabilities")
+def _(probability, updates, truth):
+    bias = ((updates.mean(axis=0) - truth) ** 2).sum()
+    noise = updates.var(axis=0).sum()
+    return [bias, noise, bias + noise]
+
+
+@wrong("08.9", "the standard deviation in place of the variance")
+def _(probability, updates, truth):
+    mean = probability @ updates
+    bias = ((mean - truth) ** 2).sum()
+    noise = probability @ ((updates - mean) ** 2).sum(axis=1)
+    return [bias, np.sqrt(noise), bias + np.sqrt(noise)]
+
+
+@wrong("08.9", "the noise is measured from the truth")
+def _(probability, updates, truth):
+    mean = probability @ updates
+    bias = ((mean - truth) ** 2).sum()
+    error = probability @ ((updates - truth) ** 2).sum(axis=1)
+    return [bias, error, bias + error]
+
+
+@wrong("08.9", "the covariance divided by K - 1")
+def _(probability, updates, truth):
+    mean = probability @ updates
+    bias = ((mean - truth) ** 2).sum()
+    noise = np.cov(updates.T, aweights=probability).trace()
+    return [bias, noise, bias + noise]
+
+
+@wrong("08.9", "the bias is not squared")
+def _(probability, updates, truth):
+    mean = probability @ updates
+    noise = probability @ ((updates - mean) ** 2).sum(axis=1)
+    error = probability @ ((updates - truth) ** 2).sum(axis=1)
+    return [np.linalg.norm(mean - truth), noise, error]
+
+
+@wrong("08.9", "the square of the sum in place of the sum of the squares")
+def _(probability, updates, truth):
+    mean = probability @ updates
+    bias = (mean - truth).sum() ** 2
+    noise = probability @ (updates - mean).sum(axis=1) ** 2
+    return [bias, noise, bias + noise]
+
+
+@wrong("08.9", "the bias is a vector")
+def _(probability, updates, truth):
+    mean = probability @ updates
+    noise = probability @ ((updates - mean) ** 2).sum(axis=1)
+    return [mean - truth, noise]
+
+
+@wrong("08.9", "in another order: the error first")
+def _(probability, updates, truth):
+    mean = probability @ updates
+    bias = ((mean - truth) ** 2).sum()
+    noise = probability @ ((updates - mean) ** 2).sum(axis=1)
+    return [bias + noise, bias, noise]
+
+
+@right("08.9", "the trace of a weighted covariance, and the sum")
+def _(probability, updates, truth):
+    mean = probability @ updates
+    second = np.einsum("k,ki,kj->ij", probability, updates, updates)
+    bias, noise = (mean - truth) @ (mean - truth), np.trace(second - np.outer(mean, mean))
+    return bias, noise, bias + noise
+
+
+@right("08.9", "a loop over the batches")
+def _(probability, updates, truth):
+    mean = sum(p * np.array(u) for p, u in zip(probability, updates, strict=True))
+    noise = error = 0.0
+    for p, u in zip(probability, updates, strict=True):
+        noise += p * float(np.dot(u - mean, u - mean))
+        error += p * float(np.dot(u - truth, u - truth))
+    return [error - noise, noise, error]
+
+
+@right("08.9", "in torch")
+def _(probability, updates, truth):
+    p, g, t = (torch.as_tensor(x, dtype=torch.float64) for x in (probability, updates, truth))
+    mean = p @ g
+    parts = [(mean - t).square().sum(), p @ (g - mean).square().sum(1)]
+    return torch.stack([*parts, parts[0] + parts[1]])

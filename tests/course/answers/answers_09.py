@@ -365,3 +365,168 @@ def _(returns, k):
 def _(returns, k):
     x, n = np.sort(np.asarray(returns, float)), len(returns)
     return x[-1] - np.diff(x) @ (np.arange(1, n) / n) ** k
+
+
+wrong("09.5", "the quantile of one mean", 1.96)
+wrong("09.5", "the distance of the two means, not the length of a bar", 2.77)
+wrong("09.5", "half of 1.96: two bars share it", 0.98)
+wrong("09.5", "the root of 2, from the limit of standard errors", 1.41)
+wrong("09.5", "the quantile for 10%", 1.16)
+wrong("09.5", "divided by 2 as well as by the root of 2", 0.69)
+wrong("09.5", "Student's quantile for three seeds", 4.30)
+wrong("09.5", "times 2, over the root of 3", 2.26)
+right("09.5", "with the exact quantile", stats.norm.ppf(0.975) / math.sqrt(2))
+right("09.5", "an array of one number", np.array(1.386))
+right("09.5", "a fraction", Fraction(139, 100))
+right("09.5", "by the other tail, as a tensor", torch.tensor(-stats.norm.ppf(0.025) * 2**-0.5))
+
+
+@wrong("09.6", "all episodes are results")
+def _(returns):
+    return stats.t.interval(
+        0.95, returns.size - 1, loc=returns.mean(), scale=stats.sem(returns, axis=None)
+    )
+
+
+@wrong("09.6", "the mean over the seeds: one number for each episode")
+def _(returns):
+    means = returns.mean(axis=0)
+    return stats.t.interval(0.95, len(means) - 1, loc=means.mean(), scale=stats.sem(means))
+
+
+@wrong("09.6", "the agents' own intervals, averaged")
+def _(returns):
+    k = returns.shape[1]
+    ends = [stats.t.interval(0.95, k - 1, loc=one.mean(), scale=stats.sem(one)) for one in returns]
+    return np.mean(ends, axis=0)
+
+
+@wrong("09.6", "the last agent only")
+def _(returns):
+    one = returns[-1]
+    return stats.t.interval(0.95, len(one) - 1, loc=one.mean(), scale=stats.sem(one))
+
+
+@wrong("09.6", "means of the agents, but the quantile for all episodes")
+def _(returns):
+    means = returns.mean(axis=1)
+    return stats.t.interval(0.95, returns.size - 1, loc=means.mean(), scale=stats.sem(means))
+
+
+@wrong("09.6", "means of the agents, with 1.96")
+def _(returns):
+    means = returns.mean(axis=1)
+    return stats.norm.interval(0.95, loc=means.mean(), scale=stats.sem(means))
+
+
+@wrong("09.6", "the range of the agents' means")
+def _(returns):
+    means = returns.mean(axis=1)
+    return means.min(), means.max()
+
+
+@wrong("09.6", "medians of the agents")
+def _(returns):
+    middle = np.median(returns, axis=1)
+    return stats.t.interval(0.95, len(middle) - 1, loc=middle.mean(), scale=stats.sem(middle))
+
+
+@wrong("09.6", "between and within agents added: the latter is counted twice")
+def _(returns):
+    means = returns.mean(axis=1)
+    n, k = len(means), returns.shape[1]
+    within = returns.var(axis=1, ddof=1).mean() / k if k > 1 else 0.0
+    margin = stats.t.ppf(0.975, n - 1) * np.sqrt((means.var(ddof=1) + within) / n)
+    return means.mean() - margin, means.mean() + margin
+
+
+@right("09.6", "scipy's interval of the means, as an array")
+def _(returns):
+    means = returns.mean(axis=1)
+    n = len(means)
+    return np.array(stats.t.interval(0.95, n - 1, loc=np.mean(means), scale=stats.sem(means)))
+
+
+@right("09.6", "by the standard library, agent by agent")
+def _(returns):
+    means = [statistics.fmean(map(float, agent)) for agent in returns]
+    n = len(means)
+    margin = stats.t.isf(0.025, n - 1) * statistics.stdev(means) / math.sqrt(n)
+    return statistics.fmean(means) - margin, statistics.fmean(means) + margin
+
+
+@right("09.6", "the mean of the pool, which is that of the means, and a test's interval")
+def _(returns):
+    ends = stats.ttest_1samp(returns.mean(axis=1), returns.mean()).confidence_interval()
+    return [ends.low, ends.high]
+
+
+@wrong("09.7", "sixteen times, whatever the power")
+def _(sigma_x, sigma_y, delta, power):
+    return math.ceil(8 * (sigma_x**2 + sigma_y**2) / delta**2)
+
+
+@wrong("09.7", "rounded down")
+def _(sigma_x, sigma_y, delta, power):
+    z = 1.96 + stats.norm.ppf(power)
+    return int(z**2 * (sigma_x**2 + sigma_y**2) / delta**2)
+
+
+@wrong("09.7", "the standard deviations are added")
+def _(sigma_x, sigma_y, delta, power):
+    z = 1.96 + stats.norm.ppf(power)
+    return math.ceil((z * (sigma_x + sigma_y) / delta) ** 2)
+
+
+@wrong("09.7", "the mean of the two standard deviations for σ")
+def _(sigma_x, sigma_y, delta, power):
+    z = 1.96 + stats.norm.ppf(power)
+    return math.ceil(2 * (z * (sigma_x + sigma_y) / 2 / delta) ** 2)
+
+
+@wrong("09.7", "both methods together")
+def _(sigma_x, sigma_y, delta, power):
+    z = 1.96 + stats.norm.ppf(power)
+    return 2 * math.ceil(z**2 * (sigma_x**2 + sigma_y**2) / delta**2)
+
+
+@wrong("09.7", "a one-sided test")
+def _(sigma_x, sigma_y, delta, power):
+    z = stats.norm.ppf(0.95) + stats.norm.ppf(power)
+    return math.ceil(z**2 * (sigma_x**2 + sigma_y**2) / delta**2)
+
+
+@wrong("09.7", "the power itself, not its quantile")
+def _(sigma_x, sigma_y, delta, power):
+    return math.ceil((1.96 + power) ** 2 * (sigma_x**2 + sigma_y**2) / delta**2)
+
+
+@wrong("09.7", "divided by the difference once")
+def _(sigma_x, sigma_y, delta, power):
+    z = 1.96 + stats.norm.ppf(power)
+    return math.ceil(z**2 * (sigma_x**2 + sigma_y**2) / delta)
+
+
+@wrong("09.7", "the wish that every second lab finds it")
+def _(sigma_x, sigma_y, delta, power):
+    return math.ceil(1.96**2 * (sigma_x**2 + sigma_y**2) / delta**2)
+
+
+@right("09.7", "counting up until the power is reached")
+def _(sigma_x, sigma_y, delta, power):
+    n = 1
+    while stats.norm.cdf(delta / np.hypot(sigma_x, sigma_y) * np.sqrt(n) - 1.96) < power:
+        n += 1
+    return n
+
+
+@right("09.7", "with 1.96, as a float")
+def _(sigma_x, sigma_y, delta, power):
+    z = 1.96 + stats.norm.isf(1 - power)
+    return np.ceil((z * np.hypot(sigma_x, sigma_y) / delta) ** 2)
+
+
+@right("09.7", "minus the floor of minus n, in a tensor")
+def _(sigma_x, sigma_y, delta, power):
+    z = 1.959964 + torch.special.ndtri(torch.tensor(power, dtype=torch.float64))
+    return -((-((z / delta) ** 2) * (sigma_x**2 + sigma_y**2)) // 1)
