@@ -263,7 +263,7 @@ def _quantile(p: float) -> float:
 
 
 def _not_squared(sigma_x: float, sigma_y: float, delta: float, power: float) -> int:
-    return math.ceil(_seeds(sigma_x, sigma_y, delta, power) ** 0.5)
+    return math.ceil(math.sqrt(_seeds(sigma_x, sigma_y, delta, power)))
 
 
 def _a_wish(rng: np.random.Generator) -> Case:
