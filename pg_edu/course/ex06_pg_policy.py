@@ -262,10 +262,15 @@ def _softmax(logits: Floats) -> Floats:
     return probs
 
 
-def _gradient(logits: Floats, s: Ints, a: Ints, weights: Floats) -> Floats:
-    """Return the sum of weights `[m]` times scores in a table of logits `[O, A]`."""
+def _gradient(
+    logits: Floats, s: Ints, a: Ints, weights: Floats, probs: Floats | None = None
+) -> Floats:
+    """Return the sum of weights `[m]` times scores in a table of logits `[O, A]`.
+
+    Wrong answers have other probabilities `[O, A]` than the softmax of each row.
+    """
     g = np.zeros_like(logits)
-    np.add.at(g, s, -weights[:, None] * _softmax(logits)[s])
+    np.add.at(g, s, -weights[:, None] * (_softmax(logits) if probs is None else probs)[s])
     np.add.at(g, (s, a), weights)
     return g
 
@@ -370,6 +375,66 @@ def _centered(
     return _learn(logits, s, a, returns - returns.mean(), minibatches, lr)
 
 
+def _one_step_for_all(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    return _learn(logits, s, a, returns, [np.arange(len(s))], lr)
+
+
+def _row_by_row(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    for m in minibatches:
+        logits = _learn(logits, s, a, returns, [np.array([i]) for i in m], lr / len(m))
+    return logits
+
+
+def _softmax_of_the_table(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    for m in minibatches:
+        p = np.exp(logits) / np.exp(logits).sum()
+        logits = logits + lr * _gradient(logits, s[m], a[m], returns[m], p) / len(m)
+    return logits
+
+
+def _softmax_of_the_columns(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    for m in minibatches:
+        p = np.exp(logits) / np.exp(logits).sum(axis=0)
+        logits = logits + lr * _gradient(logits, s[m], a[m], returns[m], p) / len(m)
+    return logits
+
+
+def _logit_of_the_action_alone(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    logits = logits.copy()
+    for m in minibatches:
+        p = _softmax(logits)[s[m], a[m]]
+        np.add.at(logits, (s[m], a[m]), lr * returns[m] * (1 - p) / len(m))
+    return logits
+
+
+def _centered_in_the_minibatch(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    for m in minibatches:
+        paid = returns[m] - returns[m].mean()
+        logits = logits + lr * _gradient(logits, s[m], a[m], paid) / len(m)
+    return logits
+
+
+def _divided_by_the_minibatches(
+    logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
+) -> Floats:
+    for m in minibatches:
+        step = _gradient(logits, s[m], a[m], returns[m]) / len(minibatches)
+        logits = logits + lr * step
+    return logits
+
+
 def _random_minibatches(rng: np.random.Generator) -> tuple[Any, ...]:
     rows, states, actions = (int(rng.integers(*ends)) for ends in ((4, 9), (2, 4), (2, 4)))
     s, a = rng.integers(0, states, rows), rng.integers(0, actions, rows)
@@ -459,14 +524,14 @@ LEARN = Exercise(
             page="06 learn",
         ),
         Misconception(
-            "Where a state comes more than once in a minibatch, only one of its rows counts: "
-            "`g[s] += ...` with an array s adds once for each state. Write a loop, or np.add.at.",
+            "Where an observation comes more than once in a minibatch, only one of its rows "
+            "counts: `g[s] += ...` with an array s adds once for each. Write a loop, or np.add.at.",
             _each_state_once,
             page="06 learn",
         ),
         Misconception(
-            "A score has two parts, and the probabilities are missing: the whole row of the state "
-            "goes down by the return times them.",
+            "A score has two parts, and the probabilities are missing: the whole row of the "
+            "table goes down by the return times them.",
             _without_probabilities,
             page="01 The trick",
         ),
@@ -484,6 +549,272 @@ LEARN = Exercise(
             "The mean of the returns is subtracted; `learn` takes them as they are.",
             _centered,
             page="06 process_fn",
+        ),
+        Misconception(
+            "The mean return of the minibatch is subtracted; `learn` takes the returns as they "
+            "are.",
+            _centered_in_the_minibatch,
+            page="06 process_fn",
+        ),
+        Misconception(
+            "That is one step with the whole batch. Each minibatch has a step of its own.",
+            _one_step_for_all,
+            page="06 learn",
+        ),
+        Misconception(
+            "The logits move after every row. All rows of a minibatch are scored by the same "
+            "logits: add up first, and then take one step.",
+            _row_by_row,
+            page="06 learn",
+        ),
+        Misconception(
+            "The softmax is that of the whole table. Each row of the table is a policy for one "
+            "observation: its probabilities sum to 1.",
+            _softmax_of_the_table,
+            page="06 learn",
+        ),
+        Misconception(
+            "The softmax goes down the columns. Each row of the table is a policy for one "
+            "observation: its probabilities sum to 1.",
+            _softmax_of_the_columns,
+            page="06 learn",
+        ),
+        Misconception(
+            "Each row moves only the logit of its own action. A score is one-hot minus "
+            "probabilities, and moves the other logits of that observation, too.",
+            _logit_of_the_action_alone,
+            page="01 The trick",
+        ),
+        Misconception(
+            "The sum over a minibatch is divided by the number of minibatches. Divide it by the "
+            "number of its rows.",
+            _divided_by_the_minibatches,
+            page="06 learn",
+        ),
+    ],
+)
+
+
+# 06.6, the switches
+
+
+def _sigma(z: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-z)))
+
+
+_ACTING = _sigma(2.0)
+_LEARNING = (_sigma(-1.0) + _sigma(5.0)) / 2
+
+SWITCHES = Exercise(
+    "06.6",
+    key=(0.5, _ACTING, _LEARNING, 1.0, _ACTING),
+    points=2,
+    decimals=2,
+    misconceptions=[
+        Misconception(
+            "Inside the block it draws, also after eval(): what `deterministic_eval` looks at "
+            "is `is_within_training_step`.",
+            (0.5, _ACTING, _LEARNING, 1.0, 1.0),
+            page="06 Playing, learning, being tested",
+        ),
+        Misconception(
+            "A policy that was just made is in train mode, as every module of torch is. So "
+            "dropout is at work in line 1, and the mode is that of another distribution in each "
+            "row.",
+            (1.0, _ACTING, _LEARNING, 1.0, _ACTING),
+            page="06 A policy that is scored in another mode",
+        ),
+        Misconception(
+            "Dropout is left out everywhere. It is at work where the policy is in train mode: "
+            "when it has just been made, and in `learn`.",
+            (1.0, _ACTING, _ACTING, 1.0, _ACTING),
+            page="06 A policy that is scored in another mode",
+        ),
+        Misconception(
+            "Line 3 is `learn`, which `update` runs in train mode: dropout is at work. (And the "
+            "mean of two probabilities is not the probability at the mean logit.)",
+            (0.5, _ACTING, _ACTING, 1.0, _ACTING),
+            page="06 A policy that is scored in another mode",
+        ),
+        Misconception(
+            "Dropout doubles the inputs that it keeps: the two logits of line 3 are those with "
+            "x = 0 and with x = 2.",
+            (0.5, _ACTING, (_sigma(-1.0) + _sigma(2.0)) / 2, 1.0, _ACTING),
+            page="06 A policy that is scored in another mode",
+        ),
+        Misconception(
+            "It is `is_within_training_step` that chooses between draw and mode, not torch's "
+            "train and eval mode.",
+            (_LEARNING, 1.0, _LEARNING, 1.0, 1.0),
+            page="06 Playing, learning, being tested",
+        ),
+        Misconception(
+            "These are draws throughout. With `deterministic_eval=True` the mode takes the "
+            "place of a draw outside of the block, in lines 1 and 4.",
+            (_LEARNING, _ACTING, _LEARNING, _ACTING, _ACTING),
+            page="06 Playing, learning, being tested",
+        ),
+        Misconception(
+            "These are modes throughout. Inside the block the policy draws.",
+            (0.5, 1.0, 0.5, 1.0, 1.0),
+            page="06 Playing, learning, being tested",
+        ),
+        Misconception(
+            "In line 3 the policy draws, too: `update` is within the block.",
+            (0.5, _ACTING, 0.5, 1.0, _ACTING),
+            page="06 Playing, learning, being tested",
+        ),
+        Misconception(
+            "Dropout does not go with the block. A new policy is in train mode, a collector and "
+            "eval() put it in eval mode, and only `update` and `train()` in train mode.",
+            (1.0, _LEARNING, _LEARNING, 1.0, _LEARNING),
+            page="06 A policy that is scored in another mode",
+        ),
+        Misconception(
+            "The collector puts the policy in eval mode, also within a training step: there is "
+            "no dropout in line 2.",
+            (0.5, _LEARNING, _LEARNING, 1.0, _ACTING),
+            page="06 Playing, learning, being tested",
+        ),
+        Misconception(
+            "eval() turns dropout off, also within a training step.",
+            (0.5, _ACTING, _LEARNING, 1.0, _LEARNING),
+            page="06 Playing, learning, being tested",
+        ),
+        Misconception(
+            "In line 4 the collector acts outside of the block, and then `deterministic_eval` "
+            "takes the mode.",
+            (0.5, _ACTING, _LEARNING, _ACTING, _ACTING),
+            page="06 Playing, learning, being tested",
+        ),
+        Misconception(
+            "In line 1 the policy is outside of the block, and then `deterministic_eval` takes "
+            "the mode of each row.",
+            (_LEARNING, _ACTING, _LEARNING, 1.0, _ACTING),
+            page="06 Playing, learning, being tested",
+        ),
+        Misconception(
+            "Train and eval mode are swapped: dropout is at work in train mode, and the "
+            "collector acts in eval mode.",
+            (1.0, _LEARNING, _ACTING, 0.5, _LEARNING),
+            page="06 A policy that is scored in another mode",
+        ),
+        Misconception(
+            "Those are the shares of action 0. The task asks for those of action 1.",
+            (0.5, 1.0 - _ACTING, 1.0 - _LEARNING, 0.0, 1.0 - _ACTING),
+            page="06 Playing, learning, being tested",
+        ),
+    ],
+)
+
+
+# 06.7, four awakenings
+
+AWAKENINGS = Exercise(
+    "06.7",
+    key=(4.796875, 5.125, 5.28125, 1.421875),
+    points=2,
+    decimals=3,
+    misconceptions=[
+        Misconception(
+            "These are the changes over the two updates. The task asks for w itself: add the "
+            "3.375 that was saved, where it was loaded.",
+            (1.421875, 1.75, 1.90625, 1.421875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "These are the weights after the fourth update. There are two more, the fourth and "
+            "the fifth.",
+            (4.3125, 4.375, 4.3125, 0.9375),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "The learning rate is kept by the optimizer, not by the scheduler. In the second "
+            "run it is back at 1, and the scheduler halves that.",
+            (4.796875, 4.25, 5.28125, 1.421875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "In the second run the scheduler was loaded: it has counted to three, and halves "
+            "the learning rate after the fourth update.",
+            (4.796875, 5.875, 5.28125, 1.421875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "The second run has lost the velocity as well: it is part of the optimizer's state, "
+            "and begins at 0 again.",
+            (4.796875, 6.21875, 5.28125, 1.421875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "The second run has a new velocity, and also a new learning rate: the optimizer "
+            "keeps both.",
+            (4.796875, 4.25, 4.796875, 1.421875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "In the third run a new scheduler begins to count at 0, so that it does not halve "
+            "the learning rate after the fourth update.",
+            (4.796875, 5.125, 4.796875, 1.421875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "In the third run the learning rate is that of the optimizer, which was loaded: "
+            "1/2, and not 1.",
+            (4.796875, 5.125, 7.1875, 1.421875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "In the third run the velocity was loaded, with the optimizer. Only the count of "
+            "the scheduler is new.",
+            (4.796875, 5.125, 4.625, 1.421875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "In the fourth run the optimizer was loaded: the velocity and the learning rate are "
+            "those of the third update.",
+            (4.796875, 5.125, 5.28125, 2.5),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "In the fourth run w begins at 0 again: the weights are what was not loaded.",
+            (4.796875, 5.125, 5.28125, 4.796875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "All four are alike only if nothing of what was left out mattered. What does each "
+            "part remember?",
+            (4.796875, 4.796875, 4.796875, 4.796875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "The scheduler steps after w has moved: the second update still has the learning rate "
+            "1, the fourth 1/2.",
+            (3.578125, 3.875, 4.046875, 0.953125),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "The optimizer keeps the learning rate. The second run, without its state, begins at 1 "
+            "again, and the third, which has it, goes on with 1/2.",
+            (4.796875, 4.25, 7.1875, 1.421875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "The velocity is left out: v is half of the last v plus 1, and w moves by the "
+            "learning rate times v.",
+            (3.25, 4.0, 3.5, 0.75),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "The learning rate is halved after every second update, not after every one.",
+            (2.54296875, 3.9375, 2.54296875, 0.35546875),
+            page="deeper/06 What has to be saved",
+        ),
+        Misconception(
+            "The learning rate is never halved. The scheduler does so after the second and "
+            "after the fourth update.",
+            (8.0625, 6.75, 8.0625, 3.8125),
+            page="deeper/06 What has to be saved",
         ),
     ],
 )
@@ -914,4 +1245,6 @@ EXERCISES = [
         ],
     ),
     LEARN,
+    SWITCHES,
+    AWAKENINGS,
 ]

@@ -3,6 +3,7 @@
 The oracles: enumeration, finite differences, and REINFORCE written out in NumPy.
 """
 
+import copy
 import io
 import itertools
 from types import SimpleNamespace
@@ -23,7 +24,9 @@ from pg_edu import (
     SequenceSummaryStats,
     VectorReplayBuffer,
     policy_within_training_step,
+    torch_train_mode,
 )
+from pg_edu.course.records import record
 from tests.helpers import (
     bandit_policy,
     filled,
@@ -510,3 +513,80 @@ def test_a_run_can_be_resumed_from_policy_optimizer_and_scheduler_but_not_from_t
         if name != without:
             part.load_state_dict(saved[name])
     assert torch.equal(two_updates(twin, [2, 0, 5]), uninterrupted) == (without is None)
+
+
+# Exercises 06.6 and 06.7, whose answers are values
+
+
+class Dropped(nn.Module):
+    """An actor with the logits 0 and 3 x - 1, where x is 1 after a dropout layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(3.0))
+        self.layer = nn.Dropout(0.5)
+
+    def forward(self, obs, state=None, info=None):
+        z = self.weight * self.layer(torch.ones(len(obs), 1)) - 1
+        return torch.cat([torch.zeros_like(z), z], dim=1), state
+
+
+class Noting(PGPolicy):
+    """A policy that notes the share of action 1 at each call of `forward`."""
+
+    def forward(self, batch, state=None, **kwargs):
+        result = super().forward(batch, state, **kwargs)
+        self.share = result.act.double().mean().item()
+        return result
+
+
+@pytest.mark.filterwarnings("ignore:the actor has dropout")
+def test_the_shares_of_exercise_06_6_are_those_of_a_policy():
+    """Line 2 and line 4 act in eval mode, as the collector does (see the page's table)."""
+    actor, rows = Dropped(), Batch(obs=np.zeros((40_000, 1)))
+    optim = torch.optim.SGD(actor.parameters(), lr=0.0)
+    policy = make_policy(actor, kind=Noting, optim=optim, deterministic_eval=True)
+    torch.manual_seed(0)
+    shares = [policy(rows) and policy.share]
+    with policy_within_training_step(policy):
+        policy.eval()(rows)
+        shares.append(policy.share)
+        rows.act, rows.returns = np.zeros(40_000, int), np.ones(40_000)
+        with torch_train_mode(policy):
+            policy.learn(rows, batch_size=None, repeat=1)
+        shares.append(policy.share)
+    policy(rows)
+    shares.append(policy.share)
+    with policy_within_training_step(policy):
+        policy.eval()(rows)
+    np.testing.assert_allclose([*shares, policy.share], record("06.6").key, rtol=0, atol=0.01)
+
+
+def momentum_agent():
+    weight = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    optim = torch.optim.SGD([weight], lr=1.0, momentum=0.5, maximize=True)
+    return weight, optim, torch.optim.lr_scheduler.StepLR(optim, step_size=2, gamma=0.5)
+
+
+def updates(agent, times):
+    weight, optim, scheduler = agent
+    for _ in range(times):
+        weight.grad = torch.ones_like(weight)
+        optim.step()
+        scheduler.step()
+    return weight.item()
+
+
+def test_the_weights_of_exercise_06_7_are_those_of_torch():
+    agent = momentum_agent()
+    updates(agent, 3)
+    saved = copy.deepcopy([agent[0].detach(), agent[1].state_dict(), agent[2].state_dict()])
+    weights = []
+    for without in (None, 1, 2, 0):
+        twin = momentum_agent()
+        if without != 0:
+            twin[0].data.copy_(saved[0])
+        for part in {1, 2} - {without}:
+            twin[part].load_state_dict(copy.deepcopy(saved[part]))
+        weights.append(updates(twin, 2))
+    assert weights == list(record("06.7").key)

@@ -414,3 +414,295 @@ def _(batches):
             mean += step / count
             squares += step * (x - mean)
     return result
+
+
+# Exercise 06.5: write learn
+
+
+def softmax(logits):
+    weights = np.exp(logits)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def along(logits, s, a, weights):
+    """Add weight times score over the rows, [O, A]."""
+    g = np.zeros_like(logits)
+    for t in range(len(s)):
+        g[s[t]] -= weights[t] * softmax(logits)[s[t]]
+        g[s[t], a[t]] += weights[t]
+    return g
+
+
+@wrong("06.5", "one step for the whole batch, whatever the minibatches are")
+def _(logits, s, a, returns, minibatches, lr):
+    return logits + lr * along(logits, s, a, returns) / len(s)
+
+
+@wrong("06.5", "the probabilities are computed once, before the loop")
+def _(logits, s, a, returns, minibatches, lr):
+    p = softmax(logits)
+    for rows in minibatches:
+        g = np.zeros_like(logits)
+        for i in rows:
+            g[s[i]] -= returns[i] * p[s[i]]
+            g[s[i], a[i]] += returns[i]
+        logits = logits + lr * g / len(rows)
+    return logits
+
+
+@wrong("06.5", "every row is a step of its own, with the logits that the row before has left")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        for i in rows:
+            logits = logits + lr * along(logits, s[[i]], a[[i]], returns[[i]]) / len(rows)
+    return logits
+
+
+@wrong("06.5", "the sum over the rows")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        logits = logits + lr * along(logits, s[rows], a[rows], returns[rows])
+    return logits
+
+
+@wrong("06.5", "the mean over the whole batch")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        logits = logits + lr * along(logits, s[rows], a[rows], returns[rows]) / len(returns)
+    return logits
+
+
+@wrong("06.5", "descent on the objective")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        logits = logits - lr * along(logits, s[rows], a[rows], returns[rows]) / len(rows)
+    return logits
+
+
+@wrong("06.5", "the rows are counted from the beginning: s[i] for i in range(len(rows))")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        n = len(rows)
+        logits = logits + lr * along(logits, s[:n], a[:n], returns[:n]) / n
+    return logits
+
+
+@wrong("06.5", "array indices: an observation that comes twice is counted once")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        g = np.zeros_like(logits)
+        g[s[rows]] -= returns[rows][:, None] * softmax(logits)[s[rows]]
+        g[s[rows], a[rows]] += returns[rows]
+        logits = logits + lr * g / len(rows)
+    return logits
+
+
+@wrong("06.5", "return is indented too far")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        return logits + lr * along(logits, s[rows], a[rows], returns[rows]) / len(rows)
+
+
+@wrong("06.5", "every step begins at the first logits: logits is never replaced")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        new = logits + lr * along(logits, s[rows], a[rows], returns[rows]) / len(rows)
+    return new
+
+
+@wrong("06.5", "the softmax over the whole table, not over each row")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        p = np.exp(logits) / np.exp(logits).sum()
+        g = np.zeros_like(logits)
+        for i in rows:
+            g[s[i]] -= returns[i] * p[s[i]]
+            g[s[i], a[i]] += returns[i]
+        logits = logits + lr * g / len(rows)
+    return logits
+
+
+@wrong("06.5", "the softmax over the columns: the wrong axis")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        p = np.exp(logits) / np.exp(logits).sum(axis=0)
+        g = np.zeros_like(logits)
+        for i in rows:
+            g[s[i]] -= returns[i] * p[s[i]]
+            g[s[i], a[i]] += returns[i]
+        logits = logits + lr * g / len(rows)
+    return logits
+
+
+@wrong("06.5", "divided by the number of minibatches")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        g = along(logits, s[rows], a[rows], returns[rows])
+        logits = logits + lr * g / len(minibatches)
+    return logits
+
+
+@wrong("06.5", "only the logit of the own action moves, by one minus its probability")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        p = softmax(logits)[s[rows], a[rows]]
+        g = np.zeros_like(logits)
+        np.add.at(g, (s[rows], a[rows]), returns[rows] * (1 - p))
+        logits = logits + lr * g / len(rows)
+    return logits
+
+
+@wrong("06.5", "the learning rate is forgotten")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        logits = logits + along(logits, s[rows], a[rows], returns[rows]) / len(rows)
+    return logits
+
+
+@wrong("06.5", "no returns: every action is made likelier")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        logits = logits + lr * along(logits, s[rows], a[rows], np.ones(len(rows))) / len(rows)
+    return logits
+
+
+@wrong("06.5", "the mean return of the minibatch is subtracted")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        centered = returns[rows] - returns[rows].mean()
+        logits = logits + lr * along(logits, s[rows], a[rows], centered) / len(rows)
+    return logits
+
+
+@wrong("06.5", "p changes within a minibatch, since the logits move row by row in place")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        for i in rows:
+            p = softmax(logits)[s[i]]
+            logits[s[i]] -= lr * returns[i] * p / len(rows)
+            logits[s[i], a[i]] += lr * returns[i] / len(rows)
+    return logits
+
+
+@wrong("06.5", "each observation's share is divided by how often it comes, not by the rows")
+def _(logits, s, a, returns, minibatches, lr):
+    for rows in minibatches:
+        often = np.bincount(s[rows], minlength=len(logits))[:, None]
+        g = along(logits, s[rows], a[rows], returns[rows])
+        logits = logits + lr * g / np.maximum(often, 1)
+    return logits
+
+
+@right("06.5", "autograd after all, and a tensor that still requires grad")
+def _(logits, s, a, returns, minibatches, lr):
+    theta = torch.tensor(logits, requires_grad=True)
+    for rows in minibatches:
+        log_prob = torch.log_softmax(theta, dim=1)[s[rows], a[rows]]
+        mean = (log_prob * torch.from_numpy(returns[rows])).mean()
+        theta = theta + lr * torch.autograd.grad(mean, theta)[0]
+    return theta
+
+
+@right("06.5", "one-hot matrices and a product, in place, as nested lists")
+def _(logits, s, a, returns, minibatches, lr):
+    for m in minibatches:
+        where, what = np.eye(len(logits))[s[m]], np.eye(logits.shape[1])[a[m]]
+        logits += lr * where.T @ (returns[m][:, None] * (what - softmax(logits)[s[m]])) / m.size
+    return logits.tolist()
+
+
+@right("06.5", "recursion over the minibatches")
+def _(logits, s, a, returns, minibatches, lr):
+    def after(x, left):
+        if not left:
+            return x
+        rows = left[0]
+        return after(x + lr / len(rows) * along(x, s[rows], a[rows], returns[rows]), left[1:])
+
+    return after(logits, minibatches)
+
+
+@right("06.5", "the sum of the returns of each pair, less its share of those of the row; float32")
+def _(logits, s, a, returns, minibatches, lr):
+    x = logits.astype(np.float32)
+    for rows in minibatches:
+        paid = np.zeros_like(x)
+        np.add.at(paid, (s[rows], a[rows]), returns[rows].astype(np.float32))
+        x = x + np.float32(lr) * (paid - paid.sum(axis=1, keepdims=True) * softmax(x)) / len(rows)
+    return x
+
+
+@right("06.5", "the probabilities shifted by their largest logit, loops all the way, a tuple")
+def _(logits, s, a, returns, minibatches, lr):
+    table = [list(row) for row in logits]
+    for rows in minibatches:
+        old = [list(row) for row in table]
+        for i in rows:
+            above = [x - max(old[s[i]]) for x in old[s[i]]]
+            total = sum(np.exp(x) for x in above)
+            for b, x in enumerate(above):
+                table[s[i]][b] += lr * returns[i] * ((b == a[i]) - np.exp(x) / total) / len(rows)
+    return tuple(tuple(row) for row in table)
+
+
+# Exercise 06.6: the switches
+
+wrong(
+    "06.6", "eval() in a block is taken for the end of training: the mode", [0.5, 0.88, 0.63, 1, 1]
+)
+wrong("06.6", "a new policy is thought to be in eval mode", [1.0, 0.88, 0.63, 1.0, 0.88])
+wrong("06.6", "nobody thinks of dropout", [1.0, 0.88, 0.88, 1.0, 0.88])
+wrong(
+    "06.6", "dropout averages out: the probability at the mean logit", [0.5, 0.88, 0.88, 1.0, 0.88]
+)
+wrong("06.6", "what is kept is not doubled: logits -1 and 2", [0.5, 0.88, 0.57, 1.0, 0.88])
+wrong("06.6", "train mode draws, eval mode takes the mode", [0.63, 1.0, 0.63, 1.0, 1.0])
+wrong("06.6", "deterministic_eval is not looked at", [0.63, 0.88, 0.63, 0.88, 0.88])
+wrong("06.6", "the mode everywhere", [0.5, 1.0, 0.5, 1.0, 1.0])
+wrong("06.6", "the collector in the block trains, so it drops", [0.5, 0.63, 0.63, 1.0, 0.88])
+wrong("06.6", "dropout goes with the block, whatever eval() says", [1.0, 0.63, 0.63, 1.0, 0.63])
+wrong(
+    "06.6",
+    "in line 1 the probabilities are averaged first, then the mode",
+    [1, 0.881, 0.631, 1, 0.881],
+)
+wrong("06.6", "the shares of action 0", [0.5, 0.12, 0.37, 0.0, 0.12])
+wrong("06.6", "in percent", [50, 88, 63, 100, 88])
+wrong("06.6", "the collector still draws after the block", [0.5, 0.88, 0.63, 0.88, 0.88])
+wrong("06.6", "the logits in place of probabilities", [2, 2, 2, 2, 2])
+wrong("06.6", "line 5 forgotten", [0.5, 0.88, 0.63, 1.0])
+
+right("06.6", "Fractions and integers among floats", [Fraction(1, 2), 0.88, 0.63, 1, 0.88])
+right("06.6", "a float32 tensor, three decimals", torch.tensor([0.5, 0.881, 0.631, 1.0, 0.881]))
+right("06.6", "by sigmoid, a tuple", tuple([0.5, 1 / (1 + np.exp(-2)), 0.6311, True, 0.8808]))
+PAIRS = np.array([[0, 1], [0.88, 0.88], [0.27, 0.99], [1, 1], [0.88, 0.88]])
+right("06.6", "the means of the rows of an array", PAIRS.mean(axis=1))
+
+# Exercise 06.7: four awakenings
+
+wrong("06.7", "the changes, not the weight", [1.422, 1.75, 1.906, 1.422])
+wrong("06.7", "one update too few", [4.3125, 4.375, 4.3125, 0.9375])
+wrong("06.7", "the scheduler is thought to hold the learning rate", [4.797, 4.25, 5.281, 1.422])
+wrong("06.7", "and so the third agent begins at 1 again", [4.797, 4.25, 7.1875, 1.422])
+wrong("06.7", "without the optimizer, the rate stays at 1", [4.797, 5.875, 5.281, 1.422])
+wrong("06.7", "only the rate is lost, not the velocity", [4.797, 6.219, 5.281, 1.422])
+wrong("06.7", "the scheduler is not missed", [4.797, 5.125, 4.797, 1.422])
+wrong("06.7", "the scheduler takes the velocity with it", [4.797, 5.125, 4.625, 1.422])
+wrong("06.7", "the fourth agent begins all over", [4.797, 5.125, 5.281, 2.5])
+wrong("06.7", "the weight is in the optimizer, and comes back", [4.797, 5.125, 5.281, 4.797])
+wrong("06.7", "nothing is missed", [4.797] * 4)
+wrong("06.7", "no velocity", [3.25, 4.0, 3.5, 0.75])
+wrong("06.7", "halved after every update", [2.543, 3.938, 2.543, 0.355])
+wrong("06.7", "descent: all signs are turned", [-4.797, -5.125, -5.281, -1.422])
+wrong("06.7", "to whole numbers", [5, 5, 5, 1])
+wrong("06.7", "the scheduler steps before w moves", [3.578, 3.875, 4.047, 0.953])
+
+right(
+    "06.7", "Fractions", [Fraction(307, 64), Fraction(41, 8), Fraction(169, 32), Fraction(91, 64)]
+)
+right("06.7", "a column of a float32 array", np.float32([4.7969, 5.125, 5.2812, 1.4219]))
+right(
+    "06.7",
+    "a tensor that requires grad",
+    torch.tensor([4.797, 5.125, 5.281, 1.422]).requires_grad_(),
+)
