@@ -386,6 +386,60 @@ def _answers(log_prob: list[list[float]], lengths: list[int], reward: list[float
     return table, mask, np.array(reward)
 
 
+# 11.5
+
+
+def _settings(
+    num_envs: int, num_steps: int, total_timesteps: int, update_epochs: int, num_minibatches: int
+) -> list[int]:
+    collect = num_envs * num_steps
+    updates = total_timesteps // collect
+    return [updates * collect, collect, update_epochs, collect // num_minibatches]
+
+
+def _random_loop(rng: np.random.Generator) -> Case:
+    """Draw a loop whose last update does not fit, and whose numbers differ from each other."""
+    num_envs, num_steps = int(rng.integers(2, 6)), 12 * int(rng.integers(2, 6))
+    collect = num_envs * num_steps
+    total = collect * int(rng.integers(6, 10)) + int(rng.integers(1, collect))
+    return num_envs, num_steps, total, int(rng.integers(2, 6)), int(rng.choice([2, 3, 4, 6]))
+
+
+def _loop(name: str) -> Any:
+    """Return the answer with one known mistake."""
+
+    def answer(
+        num_envs: int,
+        num_steps: int,
+        total_timesteps: int,
+        update_epochs: int,
+        num_minibatches: int,
+    ) -> list[int]:
+        right = _settings(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches)
+        epoch, collect, repeat, size = right
+        return {
+            "steps of one environment": [
+                total_timesteps // num_steps * num_steps,
+                num_steps,
+                repeat,
+                num_steps // num_minibatches,
+            ],
+            "collection of one environment": [epoch, num_steps, repeat, size],
+            "all steps": [total_timesteps, collect, repeat, size],
+            "one update more": [-(-total_timesteps // collect) * collect, collect, repeat, size],
+            "number of updates": [total_timesteps // collect, collect, repeat, size],
+            "number of minibatches": [epoch, collect, repeat, num_minibatches],
+            "minibatch of one environment": [epoch, collect, repeat, num_steps // num_minibatches],
+            "whole collection": [epoch, collect, repeat, collect],
+            "steps of the optimizer": [epoch, collect, repeat * num_minibatches, size],
+            "shared among passes": [epoch, collect, repeat, size // repeat],
+            "total of each": [epoch * num_envs, collect, repeat, size],
+            "one update": [collect, collect, repeat, size],
+        }[name]
+
+    return answer
+
+
 EXERCISES = [
     Exercise(
         "11.1",
@@ -852,6 +906,87 @@ EXERCISES = [
                 "the objective, which is maximized.",
                 _of_the_loss,
                 page="deeper/11 What the clip of PPO lets through",
+            ),
+        ],
+    ),
+    Exercise(
+        "11.5",
+        key=_settings,
+        points=2,
+        cases=[
+            (3, 8, 100, 5, 2),
+            (4, 128, 500_000, 4, 16),
+            (1, 2048, 1_000_000, 10, 32),
+            (8, 64, 4096, 3, 4),
+            (2, 30, 59, 2, 6),
+        ],
+        random=_random_loop,
+        misconceptions=[
+            Misconception(
+                "Those are the steps of one environment. Tianshou counts the steps of all of "
+                "them together.",
+                _loop("steps of one environment"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "step_per_collect counts the steps of all environments together, and num_steps "
+                "those of one.",
+                _loop("collection of one environment"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "The trainer collects until it has at least step_per_epoch steps. With "
+                "total_timesteps it would make one update more than fits.",
+                _loop("all steps"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "That is rounded up: one update more than fits into total_timesteps.",
+                _loop("one update more"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "step_per_epoch is a number of steps, not of updates.",
+                _loop("number of updates"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "batch_size is the number of steps in a minibatch, not the number of minibatches.",
+                _loop("number of minibatches"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "A minibatch has its share of the whole collection, of all environments.",
+                _loop("minibatch of one environment"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "A batch_size of the whole collection makes one minibatch of each pass.",
+                _loop("whole collection"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "repeat_per_collect is the number of passes. That one collection is cut into "
+                "minibatches is said by batch_size.",
+                _loop("steps of the optimizer"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "Each pass goes through the whole collection, so a minibatch does not shrink "
+                "with the number of passes.",
+                _loop("shared among passes"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "total_timesteps counts the steps of all environments already.",
+                _loop("total of each"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "That is an epoch of one update. It is to hold as many as fit into "
+                "total_timesteps.",
+                _loop("one update"),
+                page="deeper/11 Moving a training loop",
             ),
         ],
     ),
