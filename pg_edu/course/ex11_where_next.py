@@ -386,6 +386,60 @@ def _answers(log_prob: list[list[float]], lengths: list[int], reward: list[float
     return table, mask, np.array(reward)
 
 
+# 11.5
+
+
+def _settings(
+    num_envs: int, num_steps: int, total_timesteps: int, update_epochs: int, num_minibatches: int
+) -> list[int]:
+    collect = num_envs * num_steps
+    updates = total_timesteps // collect
+    return [updates * collect, collect, update_epochs, collect // num_minibatches]
+
+
+def _random_loop(rng: np.random.Generator) -> Case:
+    """Draw a loop whose last update does not fit, and whose numbers differ from each other."""
+    num_envs, num_steps = int(rng.integers(2, 6)), 12 * int(rng.integers(2, 6))
+    collect = num_envs * num_steps
+    total = collect * int(rng.integers(6, 10)) + int(rng.integers(1, collect))
+    return num_envs, num_steps, total, int(rng.integers(2, 6)), int(rng.choice([2, 3, 4, 6]))
+
+
+def _loop(name: str) -> Any:
+    """Return the answer with one known mistake."""
+
+    def answer(
+        num_envs: int,
+        num_steps: int,
+        total_timesteps: int,
+        update_epochs: int,
+        num_minibatches: int,
+    ) -> list[int]:
+        right = _settings(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches)
+        epoch, collect, repeat, size = right
+        return {
+            "steps of one environment": [
+                total_timesteps // num_steps * num_steps,
+                num_steps,
+                repeat,
+                num_steps // num_minibatches,
+            ],
+            "collection of one environment": [epoch, num_steps, repeat, size],
+            "all steps": [total_timesteps, collect, repeat, size],
+            "one update more": [-(-total_timesteps // collect) * collect, collect, repeat, size],
+            "number of updates": [total_timesteps // collect, collect, repeat, size],
+            "number of minibatches": [epoch, collect, repeat, num_minibatches],
+            "minibatch of one environment": [epoch, collect, repeat, num_steps // num_minibatches],
+            "whole collection": [epoch, collect, repeat, collect],
+            "steps of the optimizer": [epoch, collect, repeat * num_minibatches, size],
+            "shared among passes": [epoch, collect, repeat, size // repeat],
+            "total of each": [epoch * num_envs, collect, repeat, size],
+            "one update": [collect, collect, repeat, size],
+        }[name]
+
+    return answer
+
+
 EXERCISES = [
     Exercise(
         "11.1",
@@ -517,30 +571,30 @@ EXERCISES = [
                 "That is the factor for p = 1/2 in very large groups. Here p is nearly 0, and a "
                 "group has 10 answers.",
                 2.0,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "About 10 p of all groups have one right answer, but σ is not 1 in them. What is "
                 "the standard deviation of one 1 and nine 0?",
                 10.0,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "Nearly: that takes σ for the root of 1/10. With the divisor 10 in the variance "
                 "it is the root of 1/10 times 9/10.",
                 float(np.sqrt(10)),
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "That is with the divisor 9 in the variance, as in torch.std. Here it is 10.",
                 9 / float(np.sqrt(10)),
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "That is σ itself, for one right answer in ten. How often is there one, compared "
                 "with p?",
                 0.3,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "That is 1/σ, for one right answer in ten. But the mean that is taken off "
@@ -552,7 +606,7 @@ EXERCISES = [
                 "The factor of 1 - 1/10, for the own reward in the mean, is in it twice. E[σ] "
                 "over p (1 - p) has it already.",
                 2.7,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "That is without the division by the standard deviation: its own reward in the "
@@ -564,28 +618,28 @@ EXERCISES = [
                 "That is N - 1, and its root is missing: a standard deviation is the root of a "
                 "variance.",
                 9.0,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "That is upside down: how many times longer is the update than the gradient?",
                 1 / 3,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "The division leaves the direction as it is, for one question, but not the length.",
                 1.0,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "Nearly all groups teach nothing, but the gradient is nearly 0 as well. In their "
                 "ratio p cancels.",
                 0.0,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "That is for p = 1/10. Let p go to 0: then no group has two right answers.",
                 _factor(0.1),
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
         ],
     ),
@@ -699,7 +753,7 @@ EXERCISES = [
                 "The rewards are divided by their standard deviation. That gives every group "
                 "another scale, and the task does not ask for it.",
                 _standardized,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "That is GRPO's advantage and its average over the tokens of each answer. The "
@@ -711,7 +765,7 @@ EXERCISES = [
                 "The rewards are divided by their standard deviation, and the sum by the number of "
                 "tokens. Both depend on the answers.",
                 _standardized_over_tokens,
-                page="11 What the spread does",
+                page="deeper/11 What the spread does",
             ),
             Misconception(
                 "The sum of the other rewards is taken off. Take off their mean.",
@@ -762,25 +816,25 @@ EXERCISES = [
                 "That is the minimum itself. Its gradient is 0 where it is the clipped one, for "
                 "that is a constant.",
                 _objective,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
             ),
             Misconception(
                 "That is the clipped ratio times the advantage. Where the clip is at work, it is "
                 "a constant, and a minimum does not always choose it.",
                 _clipped_ratio,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
             ),
             Misconception(
                 "That cuts on both sides, whatever the sign: a step in the wrong direction could "
                 "then never be undone.",
                 _cut_on_both_sides,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
             ),
             Misconception(
                 "Two things. That cuts on both sides, whatever the sign of the advantage; and the "
                 "ratio is missing, as ∇ρ = ρ ∇ log π.",
                 _cut_on_both_sides_without_ratio,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
             ),
             Misconception(
                 "The clip is missing: this is the ratio times the advantage, everywhere.",
@@ -790,22 +844,22 @@ EXERCISES = [
             Misconception(
                 "It is cut in the right places, but the ratio is missing: ∇ρ = ρ ∇ log π.",
                 _without_ratio,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
             ),
             Misconception(
                 "It is cut in the right places, but the advantage is missing.",
                 _without_advantage,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
             ),
             Misconception(
                 "That is the weight where it should be 0, and 0 where there should be a weight.",
                 _only_where_cut,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
             ),
             Misconception(
                 "That says where the gradient passes. The exercise asks for its weight there.",
                 _yes_or_no,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
             ),
             Misconception(
                 "That is the weight of the maximum. The minimum stops a push that the batch still "
@@ -835,7 +889,7 @@ EXERCISES = [
                 "Between 1 - ε and 1 + ε the clip changes nothing, and both sides of the minimum "
                 "are ρ Â. So the weight there is ρ Â, and not 0.",
                 _nothing_inside,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
             ),
             Misconception(
                 "The clip is at 0.8 and 1.2, whatever eps is. Put it at 1 - ε and 1 + ε.",
@@ -851,7 +905,88 @@ EXERCISES = [
                 "That is the weight in the gradient of the loss. The exercise asks for that of "
                 "the objective, which is maximized.",
                 _of_the_loss,
-                page="11 The next subclasses",
+                page="deeper/11 What the clip of PPO lets through",
+            ),
+        ],
+    ),
+    Exercise(
+        "11.5",
+        key=_settings,
+        points=2,
+        cases=[
+            (3, 8, 100, 5, 2),
+            (4, 128, 500_000, 4, 16),
+            (1, 2048, 1_000_000, 10, 32),
+            (8, 64, 4096, 3, 4),
+            (2, 30, 59, 2, 6),
+        ],
+        random=_random_loop,
+        misconceptions=[
+            Misconception(
+                "Those are the steps of one environment. Tianshou counts the steps of all of "
+                "them together.",
+                _loop("steps of one environment"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "step_per_collect counts the steps of all environments together, and num_steps "
+                "those of one.",
+                _loop("collection of one environment"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "The trainer collects until it has at least step_per_epoch steps. With "
+                "total_timesteps it would make one update more than fits.",
+                _loop("all steps"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "That is rounded up: one update more than fits into total_timesteps.",
+                _loop("one update more"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "step_per_epoch is a number of steps, not of updates.",
+                _loop("number of updates"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "batch_size is the number of steps in a minibatch, not the number of minibatches.",
+                _loop("number of minibatches"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "A minibatch has its share of the whole collection, of all environments.",
+                _loop("minibatch of one environment"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "A batch_size of the whole collection makes one minibatch of each pass.",
+                _loop("whole collection"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "repeat_per_collect is the number of passes. That one collection is cut into "
+                "minibatches is said by batch_size.",
+                _loop("steps of the optimizer"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "Each pass goes through the whole collection, so a minibatch does not shrink "
+                "with the number of passes.",
+                _loop("shared among passes"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "total_timesteps counts the steps of all environments already.",
+                _loop("total of each"),
+                page="deeper/11 Moving a training loop",
+            ),
+            Misconception(
+                "That is an epoch of one update. It is to hold as many as fit into "
+                "total_timesteps.",
+                _loop("one update"),
+                page="deeper/11 Moving a training loop",
             ),
         ],
     ),

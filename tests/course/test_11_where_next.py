@@ -11,13 +11,23 @@ from itertools import product
 from math import comb
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pg_edu import PGPolicy, PGTrainingStats, SequenceSummaryStats
+from pg_edu import (
+    Collector,
+    DummyVectorEnv,
+    Net,
+    OnpolicyTrainer,
+    PGPolicy,
+    PGTrainingStats,
+    SequenceSummaryStats,
+    VectorReplayBuffer,
+)
 from pg_edu.course.records import record
 from pg_edu.lab.exact import estimators
 from pg_edu.lab.exact.agent import pgpolicy_step
@@ -379,6 +389,29 @@ def test_the_answer_of_11_4_agrees_with_autograd():
     assert log_ratio.grad is not None
     found = record("11.4").key(ratio.detach().numpy(), A, 0.3)
     np.testing.assert_allclose(found, log_ratio.grad.numpy(), rtol=1e-12, atol=0)
+
+
+def test_the_trainer_does_with_the_settings_of_11_5_what_the_loop_did():
+    """2 envs, 6 steps, 30 in all, 2 passes of 3 parts: 24 steps, 2 · 2 · 3 gradient steps."""
+    epoch, collect, repeat, size = record("11.5").key(2, 6, 30, 2, 3)
+    policy = make_policy(Net(4, 2), action_space=gym.spaces.Discrete(2))
+    steps = []
+    policy.optim.register_step_post_hook(lambda *_: steps.append(1))
+    envs = DummyVectorEnv([lambda: gym.make("CartPole-v1") for _ in range(2)])
+    trainer = OnpolicyTrainer(
+        policy=policy,
+        max_epoch=1,
+        step_per_epoch=epoch,
+        step_per_collect=collect,
+        repeat_per_collect=repeat,
+        batch_size=size,
+        train_collector=Collector(policy, envs, VectorReplayBuffer(24, 2)),
+        episode_per_test=1,
+        verbose=False,
+        show_progress=False,
+    )
+    trainer.run()
+    assert (trainer.env_step, len(steps)) == (24, 12)
 
 
 # Scripts that move

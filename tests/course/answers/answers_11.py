@@ -388,3 +388,88 @@ def _(ratio, advantage, eps):
 
     log, h = np.log(ratio), 1e-6
     return (value(log + h) - value(log - h)) / (2 * h)
+
+
+# 11.5
+
+
+@wrong("11.5", "the collection of one environment")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = num_envs * num_steps
+    epoch = total_timesteps // collect * collect
+    return [epoch, num_steps, update_epochs, collect // num_minibatches]
+
+
+@wrong("11.5", "everything for one environment")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    epoch = total_timesteps // num_steps * num_steps
+    return [epoch, num_steps, update_epochs, num_steps // num_minibatches]
+
+
+@wrong("11.5", "all steps, which the trainer rounds up")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = num_envs * num_steps
+    return [total_timesteps, collect, update_epochs, collect // num_minibatches]
+
+
+@wrong("11.5", "rounded to the nearest number of updates")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = num_envs * num_steps
+    epoch = round(total_timesteps / collect) * collect
+    return [epoch, collect, update_epochs, collect // num_minibatches]
+
+
+@wrong("11.5", "the number of minibatches")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = num_envs * num_steps
+    return [total_timesteps // collect * collect, collect, update_epochs, num_minibatches]
+
+
+@wrong("11.5", "updates for steps")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = num_envs * num_steps
+    return [total_timesteps // collect, collect, update_epochs, collect // num_minibatches]
+
+
+@wrong("11.5", "the passes times the minibatches")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = num_envs * num_steps
+    epoch = total_timesteps // collect * collect
+    return [epoch, collect, update_epochs * num_minibatches, collect // num_minibatches]
+
+
+@wrong("11.5", "the total in each environment")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = num_envs * num_steps
+    epoch = num_envs * total_timesteps // collect * collect
+    return [epoch, collect, update_epochs, collect // num_minibatches]
+
+
+@wrong("11.5", "in another order")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = num_envs * num_steps
+    epoch = total_timesteps // collect * collect
+    return [collect, epoch, update_epochs, collect // num_minibatches]
+
+
+@right("11.5", "the rest taken off, in an array")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = num_envs * num_steps
+    rest = total_timesteps % collect
+    return np.array([total_timesteps - rest, collect, update_epochs, collect / num_minibatches])
+
+
+@right("11.5", "counted by a loop, in a tuple")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    played = 0
+    while played + num_envs * num_steps <= total_timesteps:
+        played += num_envs * num_steps
+    size = num_envs * num_steps // num_minibatches
+    return played, num_envs * num_steps, update_epochs, size
+
+
+@right("11.5", "in torch")
+def _(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches):
+    collect = torch.tensor(num_envs) * num_steps
+    epoch = torch.div(total_timesteps, collect, rounding_mode="floor") * collect
+    return torch.stack([epoch, collect, torch.tensor(update_epochs), collect // num_minibatches])
