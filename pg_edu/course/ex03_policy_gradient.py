@@ -655,7 +655,8 @@ def _step(scores: Floats, weights: Floats) -> Floats:
 
 
 def _update(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float) -> Floats:
-    return logits + lr * _sum(logits, s, a, discounted_returns(r, end, 1.0)) / end.sum()
+    updated: Floats = logits + lr * _sum(logits, s, a, discounted_returns(r, end, 1.0)) / end.sum()
+    return updated
 
 
 def _sum(logits: Floats, s: Ints, a: Ints, weights: Floats) -> Floats:
@@ -666,7 +667,8 @@ def _update_by_own_weights(weigh: Callable[[Floats, Flags], Floats]) -> Callable
     """Return the update with other weights, from rewards and flags, in place of the returns."""
 
     def update(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float) -> Floats:
-        return logits + lr * _sum(logits, s, a, weigh(r, end)) / end.sum()
+        updated: Floats = logits + lr * _sum(logits, s, a, weigh(r, end)) / end.sum()
+        return updated
 
     return update
 
@@ -676,13 +678,15 @@ def _each_state_once(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr
     g = np.zeros_like(logits)
     steps = discounted_returns(r, end, 1.0)[:, None, None] * _scores(logits, s, a)
     g[s] += steps[np.arange(len(s)), s]
-    return logits + lr * g / end.sum()
+    updated: Floats = logits + lr * g / end.sum()
+    return updated
 
 
 def _no_probabilities(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float) -> Floats:
     g = np.zeros_like(logits)
     np.add.at(g, (s, a), discounted_returns(r, end, 1.0))
-    return logits + lr * g / end.sum()
+    updated: Floats = logits + lr * g / end.sum()
+    return updated
 
 
 def _probabilities_of_all_states(
@@ -692,14 +696,16 @@ def _probabilities_of_all_states(
     G = discounted_returns(r, end, 1.0)
     g = -G.sum() * _policy(logits)
     np.add.at(g, (s, a), G)
-    return logits + lr * g / end.sum()
+    updated: Floats = logits + lr * g / end.sum()
+    return updated
 
 
 def _gradient_of_probabilities(
     logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float
 ) -> Floats:
     weights = _policy(logits)[s, a] * discounted_returns(r, end, 1.0)
-    return logits + lr * _sum(logits, s, a, weights) / end.sum()
+    updated: Floats = logits + lr * _sum(logits, s, a, weights) / end.sum()
+    return updated
 
 
 def _random_rows(rng: np.random.Generator) -> Case:
@@ -1105,7 +1111,7 @@ def _changed_laws(change: Callable[..., list[Any]]) -> Callable[..., Floats]:
 
 
 def _random_estimates(rng: np.random.Generator) -> Case:
-    batches, others, size = rng.integers(2, 4), rng.integers(2, 5), rng.integers(2, 4)
+    batches, others, size = (int(rng.integers(2, top)) for top in (4, 5, 4))
     p, p_other = (rng.integers(1, 6, n).astype(float) for n in (batches, others))
     drawn = [tenths(rng, batches * size).reshape(batches, size) for _ in range(3)]
     other = tenths(rng, others * size).reshape(others, size)

@@ -1,6 +1,7 @@
 """The exercises of notebook 04, shapes of log-probabilities: answers, cases, and known mistakes."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -219,6 +220,112 @@ def _weighed(log_prob: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
     return loss
 
 
+# 04.5: signal over noise
+
+
+def _signal_and_variance(estimates: Floats, probability: Floats) -> tuple[Floats, Floats]:
+    """Return the expectation and the variance of each coordinate, both [A]."""
+    mean: Floats = probability @ estimates
+    return mean, probability @ (estimates - mean) ** 2
+
+
+def _signal_to_noise(estimates: Floats, probability: Floats) -> float:
+    mean, variance = _signal_and_variance(estimates, probability)
+    return float(np.linalg.norm(mean) / np.sqrt(variance.sum()))
+
+
+def _from_moments(ratio: Callable[[Floats, Floats], Any]) -> Callable[..., Any]:
+    """Return a function of the expectation and the variances of the coordinates."""
+    return lambda estimates, probability: ratio(*_signal_and_variance(estimates, probability))
+
+
+def _of_equal_rows(estimates: Floats, probability: Floats) -> float:
+    return _signal_to_noise(estimates, np.full(len(estimates), 1.0 / len(estimates)))
+
+
+def _around_the_plain_mean(estimates: Floats, probability: Floats) -> Any:
+    mean = estimates.mean(axis=0)
+    return np.linalg.norm(mean) / np.sqrt(probability @ ((estimates - mean) ** 2).sum(axis=1))
+
+
+def _not_centered(estimates: Floats, probability: Floats) -> Any:
+    mean_square = probability @ (estimates**2).sum(axis=1)
+    return np.linalg.norm(probability @ estimates) / np.sqrt(mean_square)
+
+
+def _mean_length(estimates: Floats, probability: Floats) -> Any:
+    _, variance = _signal_and_variance(estimates, probability)
+    return probability @ np.linalg.norm(estimates, axis=1) / np.sqrt(variance.sum())
+
+
+def _mean_distance(estimates: Floats, probability: Floats) -> Any:
+    mean, _ = _signal_and_variance(estimates, probability)
+    return np.linalg.norm(mean) / (probability @ np.linalg.norm(estimates - mean, axis=1))
+
+
+def _spread_of_lengths(estimates: Floats, probability: Floats) -> Any:
+    lengths = np.linalg.norm(estimates, axis=1)
+    spread = np.sqrt(probability @ (lengths - probability @ lengths) ** 2)
+    return np.linalg.norm(probability @ estimates) / spread
+
+
+def _random_estimates(rng: np.random.Generator) -> Case:
+    shape = rng.choice([(3, 2), (4, 3), (5, 2), (3, 4)])
+    weights = rng.permutation(np.arange(1.0, shape[0] + 1.0))
+    return np.round(rng.normal(0.8, 2.0, size=shape), 1), weights / weights.sum()
+
+
+# 04.6: what the guard compares
+
+Shapes = Sequence[Sequence[int]]
+
+
+def _result(shapes: Shapes) -> int:
+    return math.prod(np.broadcast_shapes(*map(tuple, shapes)))
+
+
+def _sizes(shapes: Shapes) -> list[int]:
+    return [math.prod(shape) for shape in shapes]
+
+
+def _growth(shapes: Shapes) -> float:
+    return _result(shapes) / max(_sizes(shapes))
+
+
+def _over(size: Callable[[list[int]], float]) -> Callable[..., float]:
+    """Return the elements of the result, divided by a function of those of the operands."""
+    return lambda shapes: _result(shapes) / size(_sizes(shapes))
+
+
+def _over_the_one_with_most_axes(shapes: Shapes) -> float:
+    axes = [len(shape) for shape in shapes]
+    return _result(shapes) / _sizes(shapes)[axes.index(max(axes))]
+
+
+def _all_combinations(shapes: Shapes) -> float:
+    return math.prod(_sizes(shapes)) / max(_sizes(shapes))
+
+
+def _aligned_at_the_left(shapes: Shapes) -> float:
+    """Return the growth if missing axes were added at the right; 0 if the shapes did not fit."""
+    most = max(map(len, shapes))
+    padded = [[*shape, *[1] * (most - len(shape))] for shape in shapes]
+    try:
+        return _growth(padded)
+    except ValueError:
+        return 0.0
+
+
+def _random_shapes(rng: np.random.Generator) -> Case:
+    """Return two or three shapes that fit together; their axes are shortened or left out."""
+    full = rng.integers(2, 6, size=3)
+    shapes = []
+    for _ in range(rng.integers(2, 4)):
+        shape = np.where(rng.random(3) < 0.5, 1, full)
+        shapes.append(shape[rng.integers(0, 3) :].tolist())
+    return (shapes,)
+
+
 EXERCISES = [
     Exercise(
         "04.1",
@@ -409,89 +516,89 @@ EXERCISES = [
             Misconception(
                 "That is its weight in G_0 alone; the reward is in G_0 to G_k.",
                 lambda k, gamma: gamma**k,
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "The last power is missing: from G_k back to G_0 there are k + 1 returns.",
                 lambda k, gamma: _weight(k - 1, gamma),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "One power is too many: from G_k back to G_0 there are k + 1 returns.",
                 lambda k, gamma: _weight(k + 1, gamma),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "The 1 is missing: in G_k the reward is not discounted at all.",
                 lambda k, gamma: _weight(k, gamma) - 1.0,
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "Every power is one too high: in G_k the reward is not discounted at all.",
                 lambda k, gamma: gamma * _weight(k, gamma),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "That counts the returns that hold the reward, but does not discount it.",
                 lambda k, gamma: k + 1.0,
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "The reward is in k + 1 returns, but only in G_0 is it discounted by γ^k.",
                 lambda k, gamma: (k + 1) * gamma**k,
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "The reward is discounted by the same γ in every return before G_k; two steps back "
                 "it must be γ².",
                 lambda k, gamma: 1.0 + k * gamma,
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "That is the mean of the k + 1 powers; the task asks for their sum.",
                 lambda k, gamma: _weight(k, gamma) / (k + 1),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "These are the weights in the single returns; the task asks for their sum.",
                 lambda k, gamma: [gamma**i for i in range(k + 1)],
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "That is 1 - γ^(k + 1), the numerator of the closed form: divide it by 1 - γ.",
                 lambda k, gamma: 1.0 - gamma ** (k + 1),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "Right for γ < 1. For γ = 1 the powers are k + 1 ones, not k.",
                 _without_discount(lambda k: float(k)),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "Right for γ < 1. For γ = 1 every one of the k + 1 returns counts, not one alone.",
                 _without_discount(lambda k: 1.0),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "Right for γ < 1. For γ = 1 the weight is not 0: all k + 1 powers are 1.",
                 _without_discount(lambda k: 0.0),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "Right for γ < 1. For γ = 1 the closed form is 0 divided by 0, which is NaN.",
                 _without_discount(lambda k: float("nan")),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "Right for γ = 1. For γ < 1 the last power is missing: the closed form has "
                 "γ^(k + 1) in it, not γ^k.",
                 lambda k, gamma: k + 1.0 if gamma == 1.0 else _weight(k - 1, gamma),
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
             Misconception(
                 "Wrong for γ = 0 alone: γ⁰ is 1, also for γ = 0, so r_k still counts in G_k.",
                 lambda k, gamma: _weight(k, gamma) if gamma > 0.0 else 0.0,
-                page="04 What it learns from longer games",
+                page="deeper/04 What it learns from longer episodes",
             ),
         ],
     ),
@@ -559,7 +666,7 @@ EXERCISES = [
                 "The mean return is subtracted as a baseline; the task asks for the loss without "
                 "one.",
                 lambda logits, act, returns: _loss(logits, act, returns - returns.mean()),
-                page="04 What it learns from games of one step",
+                page="deeper/04 What it learns from episodes of one step",
             ),
             Misconception(
                 "The returns are not used: every action gets the same weight.",
@@ -593,6 +700,239 @@ EXERCISES = [
                 "taken.",
                 lambda logits, act, returns: -(logits.log_softmax(dim=1) * returns).mean(),
                 page="04 One number for each decision",
+            ),
+        ],
+    ),
+    Exercise(
+        "04.5",
+        key=_signal_to_noise,
+        points=2,
+        cases=[
+            (np.array([[2.0, -1.0], [0.0, 3.0], [1.0, 1.0]]), np.array([0.5, 0.3, 0.2])),
+            (np.array([[1.0, 0.5, 2.0], [0.0, -1.0, 5.0]]), np.array([0.25, 0.75])),
+            (np.array([[-3.0], [1.0], [2.0], [-1.0]]), np.array([0.4, 0.3, 0.2, 0.1])),
+            (np.array([[1.0, -2.0], [-1.0, 2.0]]), np.array([0.5, 0.5])),
+        ],
+        random=_random_estimates,
+        extremes=[
+            Extreme(
+                (1e8 + np.array([[0.0, 1.0], [1.0, -2.0], [-1.0, 1.0]]), np.array([0.5, 0.3, 0.2])),
+                "Right, but not where the noise is small against the signal. The difference of two "
+                "large squares loses its digits: subtract the mean from each estimate first, and "
+                "square then.",
+                page="10 Room 5: numerical",
+            )
+        ],
+        misconceptions=[
+            Misconception(
+                "The signal is divided by the variance; the noise is its root, the standard "
+                "deviation.",
+                _from_moments(lambda mean, var: np.linalg.norm(mean) / var.sum()),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "This is noise over signal, upside down.",
+                _from_moments(
+                    lambda mean, var: np.float64(var.sum()) ** 0.5 / np.linalg.norm(mean)
+                ),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "This is the square of the ratio: length squared over variance.",
+                _from_moments(lambda mean, var: mean @ mean / var.sum()),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The estimates are not equally likely: weigh each by its probability.",
+                _of_equal_rows,
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The estimates are not equally likely, for the expectation either: weigh each by "
+                "its probability.",
+                _around_the_plain_mean,
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The signal is the length of the mean, not the mean of the lengths: opposite "
+                "estimates cancel.",
+                _mean_length,
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The noise is measured around 0 here. It is the spread around the expectation: "
+                "subtract that first.",
+                _not_centered,
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "That is one ratio for each coordinate. Take the length of the mean, and add the "
+                "variances of the coordinates.",
+                _from_moments(lambda mean, var: mean / np.sqrt(var)),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "That is one ratio for each coordinate, without its sign. Take the length of the "
+                "mean, and add the variances of the coordinates.",
+                _from_moments(lambda mean, var: abs(mean) / np.sqrt(var)),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "That is the mean of one ratio for each coordinate. Take the length of the mean, "
+                "and add the variances of the coordinates.",
+                _from_moments(lambda mean, var: np.mean(abs(mean) / np.sqrt(var))),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The coordinates of the mean are added. Its length is the root of the sum of "
+                "their squares.",
+                _from_moments(lambda mean, var: mean.sum() / np.sqrt(var.sum())),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The absolute values of the mean's coordinates are added. Its length is the root "
+                "of the sum of their squares.",
+                _from_moments(lambda mean, var: abs(mean).sum() / np.sqrt(var.sum())),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The standard deviations of the coordinates are added. Add their variances, and "
+                "take the root of the sum.",
+                _from_moments(lambda mean, var: np.linalg.norm(mean) / np.sqrt(var).sum()),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The variance is the mean over the coordinates here; it must be their sum.",
+                _from_moments(lambda mean, var: np.linalg.norm(mean) / np.sqrt(var.mean())),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The noise is the mean distance here. Square the distances, and take the root of "
+                "their mean.",
+                _mean_distance,
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "The noise is the spread of the lengths here. It must be the spread of the "
+                "vectors: directions vary, too.",
+                _spread_of_lengths,
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "That is the signal alone: divide it by the standard deviation.",
+                _from_moments(lambda mean, var: np.linalg.norm(mean)),
+                page="deeper/04 Signal and noise",
+            ),
+            Misconception(
+                "That is the noise alone: divide the length of the expectation by it.",
+                _from_moments(lambda mean, var: np.sqrt(var.sum())),
+                page="deeper/04 Signal and noise",
+            ),
+        ],
+    ),
+    Exercise(
+        "04.6",
+        key=_growth,
+        points=2,
+        cases=[
+            ([[3], [4, 1, 3], [2, 1]],),
+            ([[5], [5, 1]],),
+            ([[5, 3], [3]],),
+            ([[5, 3], [5, 1], []],),
+            ([[5], [5]],),
+            ([[], []],),
+            ([[1, 4], [6, 1], [6, 4]],),
+            ([[3, 1], [3], [1, 3]],),
+            ([[2000, 1], [1500]],),
+        ],
+        random=_random_shapes,
+        misconceptions=[
+            Misconception(
+                "The result is compared with the smallest operand. It must be the largest: where "
+                "that one does not grow, nothing is wrong.",
+                _over(min),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "The result is compared with the first operand, but any of them may be the "
+                "largest.",
+                _over(lambda sizes: sizes[0]),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "The result is compared with the last operand, but any of them may be the largest.",
+                _over(lambda sizes: sizes[-1]),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "The result is compared with all operands together. Compare it with the largest.",
+                _over(sum),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "The result is compared with the mean operand. Compare it with the largest.",
+                _over(lambda sizes: sum(sizes) / len(sizes)),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "The result is compared with the operand that has the most axes. Another one may "
+                "have more elements.",
+                _over_the_one_with_most_axes,
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "Only the first two operands count here, but there may be more of them.",
+                lambda shapes: _growth(shapes[:2]),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "That is the number of elements of the result: divide it by that of the largest "
+                "operand.",
+                _over(lambda sizes: 1),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "That is the number of elements of the largest operand: divide that of the result "
+                "by it.",
+                lambda shapes: max(_sizes(shapes)),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "This is upside down: the largest operand over the result.",
+                lambda shapes: 1 / _growth(shapes),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "Not every element meets every other: along an axis that two operands share, they "
+                "go in step.",
+                _all_combinations,
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "That is how many elements are added. The task asks how many times as many there "
+                "are.",
+                lambda shapes: _result(shapes) - max(_sizes(shapes)),
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "That is whether the operation is refused; the task asks for the number that "
+                "decides it.",
+                lambda shapes: _growth(shapes) > 1,
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "The shapes are lined up at their left ends here; torch lines them up at their "
+                "right ends.",
+                _aligned_at_the_left,
+                page="deeper/04 How the guard works",
+            ),
+            Misconception(
+                "The axes are counted here. Count elements: the product of the lengths of the "
+                "axes.",
+                lambda shapes: (
+                    max(map(len, shapes)) / max(1, len(max(shapes, key=lambda s: math.prod(s))))
+                ),
+                page="deeper/04 How the guard works",
             ),
         ],
     ),

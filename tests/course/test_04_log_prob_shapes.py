@@ -82,6 +82,25 @@ def test_the_mean_over_all_pairs_is_the_product_of_the_means(rows):
     assert (x * G[:, None]).mean().item() == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.parametrize("side", ["returns", "log-probabilities"])
+def test_a_column_on_either_side_and_a_mean_taken_early_weigh_all_actions_alike(side):
+    """∂/∂xⱼ of mean(x G) is mean(G)/B for [B] * [B, 1] and [B, 1] * [B], as for mean(x) G."""
+    x = torch.tensor([-0.5, -2.0, -1.0], dtype=torch.float64, requires_grad=True)
+    G = torch.tensor([3.0, 1.0, -1.0], dtype=torch.float64)
+    table = x * G[:, None] if side == "returns" else x[:, None] * G
+    for product in (table, x.mean() * G):
+        (slope,) = torch.autograd.grad(product.mean(), x, retain_graph=True)
+        np.testing.assert_allclose(slope, [1 / 3, 1 / 3, 1 / 3], rtol=1e-12)
+
+
+def test_a_draw_has_the_sample_shape_the_batch_shape_and_the_event_shape():
+    """Its log-probability has sample_shape + batch_shape."""
+    dist = Independent(Normal(torch.zeros(5, 3), 1.0), 1)
+    draws = dist.sample((7, 2))
+    assert draws.shape == (7, 2, 5, 3)
+    assert dist.log_prob(draws).shape == (7, 2, 5)
+
+
 # The first action pays 1 now and costs .6 at the next step; the second action has no effect.
 TWO_STEPS = MDP(
     start=[1, 0, 0],

@@ -360,3 +360,191 @@ def _(logits, act, returns):
 def _(logits, act, returns):
     taken = F.one_hot(act[:, 0], logits.shape[1]).to(logits.dtype)
     return -torch.einsum("ba,ba,bi->", taken, torch.log_softmax(logits, 1), returns) / len(logits)
+
+
+# 04.5: signal over noise
+
+
+@wrong("04.5", "the variance in place of the standard deviation")
+def _(estimates, probability):
+    mean = probability @ estimates
+    return np.linalg.norm(mean) / (probability @ ((estimates - mean) ** 2).sum(axis=1))
+
+
+@wrong("04.5", "all estimates are taken to be equally likely")
+def _(estimates, probability):
+    return np.linalg.norm(estimates.mean(axis=0)) / np.sqrt(estimates.var(axis=0).sum())
+
+
+@wrong("04.5", "equally likely for the mean alone")
+def _(estimates, probability):
+    mean = estimates.mean(axis=0)
+    return np.linalg.norm(mean) / np.sqrt(probability @ ((estimates - mean) ** 2).sum(axis=1))
+
+
+@wrong("04.5", "the mean of the lengths, not the length of the mean")
+def _(estimates, probability):
+    mean = probability @ estimates
+    spread = np.sqrt(probability @ ((estimates - mean) ** 2).sum(axis=1))
+    return probability @ np.linalg.norm(estimates, axis=1) / spread
+
+
+@wrong("04.5", "the mean square, from which nothing was subtracted")
+def _(estimates, probability):
+    return np.linalg.norm(probability @ estimates) / np.sqrt(
+        probability @ (estimates**2).sum(axis=1)
+    )
+
+
+@wrong("04.5", "a ratio for each coordinate")
+def _(estimates, probability):
+    mean = probability @ estimates
+    return mean / np.sqrt(probability @ (estimates - mean) ** 2)
+
+
+@wrong("04.5", "the mean of the ratios of the coordinates")
+def _(estimates, probability):
+    mean = probability @ estimates
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.mean(abs(mean) / np.sqrt(probability @ (estimates - mean) ** 2))
+
+
+@wrong("04.5", "upside down")
+def _(estimates, probability):
+    mean = probability @ estimates
+    with np.errstate(divide="ignore"):
+        return np.sqrt(probability @ ((estimates - mean) ** 2).sum(axis=1)) / np.linalg.norm(mean)
+
+
+@wrong("04.5", "the sum of the coordinates for the length")
+def _(estimates, probability):
+    mean = probability @ estimates
+    return mean.sum() / np.sqrt(probability @ ((estimates - mean) ** 2).sum(axis=1))
+
+
+@wrong("04.5", "squares minus square, which loses the digits of small noise")
+def _(estimates, probability):
+    mean = probability @ estimates
+    variance = probability @ (estimates**2).sum(axis=1) - mean @ mean
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.linalg.norm(mean) / np.sqrt(variance)
+
+
+@wrong("04.5", "the variance as of a sample, divided by n - 1")
+def _(estimates, probability):
+    mean = probability @ estimates
+    squares = ((estimates - mean) ** 2).sum()
+    return np.linalg.norm(mean) / np.sqrt(squares / (len(estimates) - 1))
+
+
+@right("04.5", "by numpy's covariance with weights, and its trace")
+def _(estimates, probability):
+    covariance = np.atleast_2d(np.cov(estimates.T, aweights=probability, ddof=0))
+    mean = np.average(estimates, axis=0, weights=probability)
+    return math.hypot(*mean) / math.sqrt(np.trace(covariance))
+
+
+@right("04.5", "in a loop, as a Python float")
+def _(estimates, probability):
+    pairs = list(zip(estimates.tolist(), probability.tolist(), strict=True))
+    mean = [sum(p * row[k] for row, p in pairs) for k in range(estimates.shape[1])]
+    variance = sum(p * math.dist(row, mean) ** 2 for row, p in pairs)
+    return math.hypot(*mean) / variance**0.5
+
+
+@right("04.5", "the estimates are centered in place, the answer a tensor")
+def _(estimates, probability):
+    mean = probability @ estimates
+    estimates -= mean
+    estimates *= np.sqrt(probability)[:, None]
+    return torch.tensor(np.linalg.norm(mean) / np.linalg.norm(estimates))
+
+
+@right("04.5", "from the distances between all pairs of estimates")
+def _(estimates, probability):
+    distances = ((estimates[:, None] - estimates) ** 2).sum(axis=2)
+    return np.linalg.norm(probability @ estimates) / np.sqrt(
+        probability @ distances @ probability / 2
+    )
+
+
+# 04.6: what the guard compares
+
+
+def result(shapes):
+    """The shape of the result, by torch."""
+    return torch.broadcast_shapes(*map(tuple, shapes))
+
+
+@wrong("04.6", "against the smallest operand")
+def _(shapes):
+    return result(shapes).numel() / min(math.prod(s) for s in shapes)
+
+
+@wrong("04.6", "against the first operand")
+def _(shapes):
+    return result(shapes).numel() / math.prod(shapes[0])
+
+
+@wrong("04.6", "against the last operand")
+def _(shapes):
+    return result(shapes).numel() / math.prod(shapes[-1])
+
+
+@wrong("04.6", "the elements of the result alone")
+def _(shapes):
+    return result(shapes).numel()
+
+
+@wrong("04.6", "against the mean operand")
+def _(shapes):
+    return result(shapes).numel() / np.mean([math.prod(s) for s in shapes])
+
+
+@wrong("04.6", "refused or not, in place of the number")
+def _(shapes):
+    return all(result(shapes).numel() > math.prod(s) for s in shapes)
+
+
+@wrong("04.6", "each element with each, as if no axis were shared")
+def _(shapes):
+    sizes = [math.prod(s) for s in shapes]
+    return math.prod(sizes) / max(sizes)
+
+
+@wrong("04.6", "more axes, not more elements")
+def _(shapes):
+    return len(result(shapes)) / max(1, *(len(s) for s in shapes))
+
+
+@wrong("04.6", "against the operand with the most axes")
+def _(shapes):
+    return result(shapes).numel() / math.prod(max(shapes, key=len))
+
+
+@wrong("04.6", "the first two operands alone")
+def _(shapes):
+    return result(shapes[:2]).numel() / max(math.prod(s) for s in shapes[:2])
+
+
+@right("04.6", "from torch's shape, as a whole number")
+def _(shapes):
+    return result(shapes).numel() // max(math.prod(s) for s in shapes)
+
+
+@right("04.6", "the least of the growths of the operands, as a Fraction")
+def _(shapes):
+    return min(Fraction(result(shapes).numel(), math.prod(s)) for s in shapes)
+
+
+@right("04.6", "by making arrays that take no memory")
+def _(shapes):
+    arrays = [np.broadcast_to(np.float32(1), s) for s in shapes]
+    return np.broadcast(*arrays).size / max(a.size for a in arrays)
+
+
+@right("04.6", "axis by axis, from the right")
+def _(shapes):
+    axes = range(1, 1 + max(map(len, shapes)))
+    longest = [max([s[-k] for s in shapes if len(s) >= k]) for k in axes]
+    return np.prod(longest) / max(np.prod(s) for s in shapes)
