@@ -37,8 +37,8 @@ In reading order:
    people believe and where that is half true, and gives the sources.
 
 It is then in `PITFALLS`, the tests check it (`tests/course/test_10_pitfalls.py`; add its numbers to
-`FIGURES` there, from an independent computation), and the deeper page of notebook 10 prints it. For a new
-kind, add it to `Kind` in `pitfall.py` and its module to `MODULES` here.
+`FIGURES` there, from an independent computation), and the deeper page of notebook 10 prints it.
+For a new kind, add it to `Kind` in `pitfall.py` and its module to `MODULES` here.
 
 Example:
     >>> for version, verdict in PITFALLS["mean over steps"].verdicts().items():

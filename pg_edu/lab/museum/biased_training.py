@@ -220,10 +220,15 @@ def _two_tokens(rows: RowChoice, table: Tensor) -> tuple[Tensor, Tensor]:
     return surrogate, J
 
 
+def _slope(value: Tensor, of: Tensor) -> Floats:
+    (slope,) = torch.autograd.grad(value, of, retain_graph=True)
+    return np.asarray(slope, np.float64)
+
+
 def _on_two_tokens(rows: RowChoice) -> Verdict:
     table = torch.tensor(TABLE, requires_grad=True)
     surrogate, J = _two_tokens(rows, table)
-    update, truth = (torch.autograd.grad(x, table)[0].numpy() for x in (surrogate, J))
+    update, truth = (_slope(x, table) for x in (surrogate, J))
     return Verdict(bool(np.abs(update - truth).max() < 1e-12), {"cosine": cosine(update, truth)})
 
 
@@ -231,8 +236,8 @@ def _tokens_that_are_not_looked_at() -> Verdict:
     """Share one row of logits among all states."""
     shared = torch.tensor(TABLE[0], requires_grad=True)
     surrogate, J = _two_tokens(row_after_the_token, shared.expand(3, 2))
-    update, truth = (torch.autograd.grad(x, shared)[0] for x in (surrogate, J))
-    gap = float((update - truth).abs().max())
+    update, truth = (_slope(x, shared) for x in (surrogate, J))
+    gap = float(np.abs(update - truth).max())
     return Verdict(gap < 1e-12, {"bias if the logits do not depend on the tokens": gap})
 
 

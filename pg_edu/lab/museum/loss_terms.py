@@ -52,9 +52,7 @@ def _weight_of_the_entropy(loss: PolicyLoss) -> Verdict:
 
 def _level_at_the_start() -> Verdict:
     slope = float(np.abs(_entropy_gradient(bandit([1, 0, 5]))).max())
-    return Verdict(
-        slope < 1e-12, {"slope of the entropy where all actions are equally likely": slope}
-    )
+    return Verdict(slope < 1e-12, {"slope of the entropy of a uniform policy": slope})
 
 
 ENTROPY_SIGN = Pitfall(
@@ -65,7 +63,7 @@ ENTROPY_SIGN = Pitfall(
     right=entropy_subtracted,
     check=_weight_of_the_entropy,
     nuance="It is added to the objective. A loss is minimized, so there it is subtracted. At a "
-    "uniform policy the entropy is at its top, its slope is 0, and the first updates look the same.",
+    "uniform policy its slope is 0, so the first updates look the same.",
     half_true=_level_at_the_start,
     sources=("Williams & Peng (1991)", "Mnih et al. (2016)"),
 )
