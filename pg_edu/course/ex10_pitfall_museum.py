@@ -293,7 +293,7 @@ BUGS = {
     ),
     "per_episode": (
         "the sum is divided by the number of steps, which depends on the actions",
-        "10 What the sum is divided by",
+        "deeper/10 What the sum is divided by",
     ),
 }
 
@@ -571,13 +571,13 @@ EXERCISES = [
                 "The sum over all steps is not divided by anything. Divide it by the number of "
                 "episodes.",
                 _summed,
-                page="10 What the sum is divided by",
+                page="deeper/10 What the sum is divided by",
             ),
             Misconception(
                 "That is the mean over the steps of each episode, and then over episodes. Within "
                 "an episode it is a sum: its length depends on the actions.",
                 _mean_of_each_episode,
-                page="10 What the sum is divided by",
+                page="deeper/10 What the sum is divided by",
             ),
             Misconception(
                 "A factor γ^t has come in. It was missing in the suspect, and is to stay missing "
@@ -658,7 +658,7 @@ EXERCISES = [
                 "That is one number for each step. Add them up, and divide by the number of "
                 "episodes.",
                 _one_for_each_step,
-                page="10 What the sum is divided by",
+                page="deeper/10 What the sum is divided by",
             ),
             Misconception(
                 "That is one number for each action dimension. Add them up: the loss is a single "

@@ -59,7 +59,7 @@ def test_where_a_belief_is_half_true_is_computed(name):
 @pytest.mark.parametrize(
     ("name", "nothing"),
     [
-        ("any baseline", lambda weights, value: [0 * w for w in weights]),
+        ("any baseline", lambda weights, least: [0 * w for w in weights]),
         ("the auto-reset row", lambda score, rew, end, reset, gamma: np.zeros((1, 3))),
         ("the forgotten end flag", lambda rew, end, gamma: np.zeros(len(rew))),
     ],
@@ -305,18 +305,99 @@ def snr(n):
     return float(np.linalg.norm(mean)) / math.sqrt(variance)
 
 
-def second_step(lr, fresh=False):
+def second_step(lr, centered=False):
     """The cosine between E[the second step on a batch of 4] and E[∇J there]."""
     pulls = np.array(list(itertools.product(range(3), repeat=4)))
     chance = PI[pulls].prod(axis=1)
-    after = LOGITS + lr * (REWARD[pulls][..., None] * (np.eye(3)[pulls] - PI)).mean(axis=1)
+    weight = REWARD[pulls]
+    if centered:
+        weight = (4 * weight - weight.sum(axis=1, keepdims=True)) / 3
+    after = LOGITS + lr * (weight[..., None] * (np.eye(3)[pulls] - PI)).mean(axis=1)
     pi = softmax(after)
     gradient = chance @ (pi * (REWARD - (pi @ REWARD)[:, None]))
-    if fresh:
-        step = chance @ (PI * REWARD - (PI @ REWARD) * pi)
-    else:
-        step = chance @ (REWARD[pulls][..., None] * (np.eye(3)[pulls] - pi[:, None])).mean(axis=1)
+    step = chance @ (weight[..., None] * (np.eye(3)[pulls] - pi[:, None])).mean(axis=1)
     return cosine(step, gradient)
+
+
+def clipped(score, G):
+    g = (G[:, None] * score).mean(axis=0)
+    return g / max(1.0, 2 * np.linalg.norm(g))
+
+
+def first_of_adam(score, G):
+    g = others(score, G)
+    return g / (np.abs(g) + 1e-8)
+
+
+RARE, RARE_PI = np.array([1.0, 0, 50]), softmax(np.array([1.5, 0, -3]))
+RARE_GRADIENT = RARE_PI * (RARE - RARE_PI @ RARE)
+
+
+def certain(b):
+    """The variance of (r - b) ∇log π for rewards 1 and 0, where π = (.9, .1)."""
+    return 2 * 0.09 * (0.1 * (1 - b) ** 2 + 0.9 * b**2 - 0.09)
+
+
+# Without zero_grad the mean obeys m'' - 1.5 m' + m = 0, an oscillation without friction.
+
+
+def undamped(k):
+    angle = math.acos(0.75)
+    return math.cos(k * angle) - 0.25 / math.sin(angle) * math.sin(k * angle)
+
+
+def dropout(reward):
+    """E[r ∇ log π] with the mask in the score only, [3, 2], and ∇J of the policy without masks."""
+    weights, hidden = np.array([[1.0, 0.6], [-0.4, 0.8], [0.2, -1.0]]), np.array([1.0, -0.5])
+    acts = softmax(weights @ hidden)
+    update = np.zeros((3, 2))
+    for keep in itertools.product((0, 2), repeat=2):
+        masked = keep * hidden
+        pi = softmax(weights @ masked)
+        update += np.outer(acts * reward - (acts @ reward) * pi, masked) / 4
+    return update, np.outer(acts * (reward - acts @ reward), hidden)
+
+
+def shifted_tokens():
+    """The cosine between the update of a model whose tokens are scored one row late, and ∇J."""
+    logits = np.array([[0.2, -0.3], [0.5, 0.0], [-0.4, 0.6]])
+    paid = {(0, 1): 1.0, (1, 0): 3.0}
+
+    def J(logits):
+        pi = softmax(logits)
+        return sum(pi[0, a] * pi[1 + a, b] * r for (a, b), r in paid.items())
+
+    pi = softmax(logits)
+    update, slope, h = np.zeros((3, 2)), np.zeros((3, 2)), 1e-5
+    for (a, b), r in paid.items():
+        for token in (a, b):
+            chance = pi[0, a] * pi[1 + a, b]
+            update[1 + token] += chance * r * (np.eye(2)[token] - pi[1 + token])
+    for place in np.ndindex(3, 2):
+        nudge = np.zeros((3, 2))
+        nudge[place] = h
+        slope[place] = (J(logits + nudge) - J(logits - nudge)) / (2 * h)
+    return cosine(update, slope)
+
+
+def in_the_last_state(batch):
+    return per_row([[(steps[-1][0], a, r) for _, a, r in steps] for steps in batch])
+
+
+def per_row(batch):
+    return sum(pushed(steps, to_go(steps)) for steps in batch) / len(batch)
+
+
+PAID_FOR_WAITING = [(p, [(s, a, float(a)) for s, a, _ in steps]) for p, steps in WAITING]
+
+
+def paid_window(finished_only):
+    return cosines(PAID_FOR_WAITING, lambda batch: window(batch, 3, finished_only), (3,))[0]
+
+
+P_KL, REF = np.array([0.6, 0.3, 0.1]), np.array([0.2, 0.3, 0.5])
+KL = float(P_KL @ np.log(P_KL / REF))
+KL_GRADIENT = P_KL * (np.log(P_KL / REF) - KL)
 
 
 # Gaussians, by scipy.
@@ -466,11 +547,11 @@ FIGURES = {
             *cosines(WAITING, lambda batch: window(batch, 2), (2,)),
             *cosines(WAITING, lambda batch: window(batch, 2, finished_only=True), (2,)),
         ],
-        [*map(window_cosine, (3, 4, 5))],
+        [*map(window_cosine, (3, 4, 5)), paid_window(False), paid_window(True)],
     ),
     "the batch used twice": lambda: (
         [second_step(1.0)],
-        [second_step(0.1), second_step(1.0, fresh=True)],
+        [second_step(0.1), second_step(1.0, centered=True)],
     ),
     "a column of actions": lambda: (
         [0.3 / 4 * (1 + 3 * (2 * 0.3 - 1)), 0.3, cosine(COLUMN, np.array([0.7, 0.3]))],
@@ -496,7 +577,42 @@ FIGURES = {
     ),
     "own mean per time": lambda: ([1 / 2, 2 / 3, 1], [0, 3 / 4]),
     "mean over action dimensions": lambda: ([1 / 3, 1], [0, 1.2**17]),
-    "any baseline": lambda: ([arms(1, minus(10))[1], VARIANCE], [0]),
+    "zero_grad forgotten": lambda: ([-1, abs(undamped(40))], [0]),
+    "gradient clipping": lambda: (
+        [
+            cosine(arms(2, clipped)[0], GRADIENT),
+            cosine(arms(2, clipped, RARE, RARE_PI)[0], RARE_GRADIENT),
+        ],
+        [0, *(cosine(arms(n, clipped)[0], GRADIENT) for n in (2, 8))],
+    ),
+    "dropout while scoring": lambda: (
+        [cosine(*dropout(REWARD)), np.abs(dropout(np.ones(3))[0]).max()],
+        [0],
+    ),
+    "tokens shifted by one": lambda: ([shifted_tokens()], [0]),
+    "aliased observations": lambda: (cosines(WAITING, in_the_last_state, (1,)), [1]),
+    "the entropy's sign": lambda: ([-0.5, 0.5], [0]),
+    "KL as a loss": lambda: ([0, np.linalg.norm(KL_GRADIENT)], [KL, 1]),
+    "reward clipping": lambda: (
+        [
+            cosine(arms(1, minus(0), np.array([1.0, 0, 1]))[0], GRADIENT),
+            cosine(arms(1, minus(0), np.array([1.0, 0, 1]), RARE_PI)[0], RARE_GRADIENT),
+        ],
+        [0],
+    ),
+    "the baseline not detached": lambda: (
+        [PI @ REWARD + stats.entropy(PI), PI @ REWARD],
+        [0],
+    ),
+    "reset with one seed": lambda: ([1 / 4, 1 / 20], [2 / 16, 0]),
+    "the optimizer is neutral": lambda: (
+        [1, cosine(arms(2, first_of_adam, RARE, RARE_PI)[0], RARE_GRADIENT)],
+        [np.abs(RARE_GRADIENT).sum() / math.sqrt(3) / np.linalg.norm(RARE_GRADIENT)],
+    ),
+    "any baseline": lambda: (
+        [arms(1, minus(10))[1], VARIANCE, certain(10), certain(0)],
+        [0, certain(0.9), certain(0)],
+    ),
     "the auto-reset row": lambda: (
         [
             2 * VARIANCE + 0.99**2 * (1 - PI @ PI) * (PI @ REWARD**2),

@@ -18,9 +18,11 @@ In reading order:
     measuring.py          measurements that several pitfalls share
     biased.py             biased: what the sum is divided by, and what is subtracted from returns
     biased_rows.py        biased: what a row of the batch contains
+    biased_training.py    biased: what happens between a batch and the parameters
     scale.py              wrong by a constant factor
     high_variance.py      right on average, with more variance than necessary
     wrong_objective.py    the update climbs something else, or nothing at all
+    loss_terms.py         the same, because of a term of the loss or of changed rewards
     numerical.py          the formula is right, but the computer loses a number
     measurement.py        the agent is fine, but the report measures something else
     misconceptions.py     sentences that are often heard
@@ -35,8 +37,8 @@ In reading order:
    people believe and where that is half true, and gives the sources.
 
 It is then in `PITFALLS`, the tests check it (`tests/course/test_10_pitfalls.py`; add its numbers to
-`FIGURES` there, from an independent computation), and `show` of notebook 10 prints it. For a new
-kind, add it to `Kind` in `pitfall.py` and its module to `MODULES` here.
+`FIGURES` there, from an independent computation), and the deeper page of notebook 10 prints it.
+For a new kind, add it to `Kind` in `pitfall.py` and its module to `MODULES` here.
 
 Example:
     >>> for version, verdict in PITFALLS["mean over steps"].verdicts().items():
@@ -49,7 +51,9 @@ Example:
 from pg_edu.lab.museum import (
     biased,
     biased_rows,
+    biased_training,
     high_variance,
+    loss_terms,
     measurement,
     misconceptions,
     numerical,
@@ -63,9 +67,11 @@ __all__ = ["PITFALLS", "Kind", "Pitfall", "Verdict"]
 MODULES = (
     biased,
     biased_rows,
+    biased_training,
     scale,
     high_variance,
     wrong_objective,
+    loss_terms,
     numerical,
     measurement,
     misconceptions,

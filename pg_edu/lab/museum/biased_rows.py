@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 
 from pg_edu.lab.exact import estimators
-from pg_edu.lab.exact.estimators import reward_to_go, sum_per_episode
+from pg_edu.lab.exact.estimators import (
+    Weights,
+    minus_leave_one_out,
+    reward_to_go,
+    sum_per_episode,
+)
 from pg_edu.lab.exact.judge import Judgment, cosine, judge
 from pg_edu.lab.exact.mdp import MDP, Episodes
 from pg_edu.lab.exact.tasks import contexts
@@ -92,40 +97,49 @@ def whole_episodes(batch: Episodes) -> Episodes:
     return batch
 
 
-def _judged(seen: EpisodeFilter, n: int) -> Judgment:
+def _judged(seen: EpisodeFilter, n: int, task: MDP = WAITING) -> Judgment:
     """Judge the sum per episode over the part of n episodes that `seen` keeps."""
 
     def estimator(batch: Episodes) -> Floats:
         pieces = seen(batch)
         if not pieces:
-            return np.zeros_like(WAITING.logits)
+            return np.zeros_like(task.logits)
         return sum_per_episode(pieces, reward_to_go(pieces)) * len(pieces) / len(batch)
 
-    return judge(estimator, WAITING.batches(n), WAITING.gradient())
+    return judge(estimator, task.batches(n), task.gradient())
+
+
+def _finished(batch: Episodes) -> Episodes:
+    return [e for e in batch if e.terminated]
 
 
 def _collected(seen: EpisodeFilter) -> Verdict:
     """Judge a window of two steps that begins with an episode, with and without what is cut."""
-
-    def finished(batch: Episodes) -> Episodes:
-        return [e for e in seen(batch) if e.terminated]
-
     all_pieces = _judged(seen, 2)
-    figures = {"cosine": all_pieces.cosine, "finished episodes only": _judged(finished, 2).cosine}
+    finished = _judged(lambda batch: _finished(seen(batch)), 2)
+    figures = {"cosine": all_pieces.cosine, "finished episodes only": finished.cosine}
     return Verdict(all_pieces.unbiased, figures)
 
 
-def _longer_windows() -> Verdict:
-    def window_cosine(steps: int) -> float:
-        return _judged(lambda batch: estimators.cut(batch, steps), steps).cosine
+# Waiting pays 1 at once, and stopping pays nothing.
+PAID_FOR_WAITING = replace(WAITING, reward=[[0, 1]] * 3)
 
+
+def _longer_windows() -> Verdict:
+    def window(steps: int) -> EpisodeFilter:
+        return lambda batch: estimators.cut(batch, steps)
+
+    cosines = [_judged(window(steps), steps).cosine for steps in (3, 4, 5)]
+    paid = _judged(window(3), 3, PAID_FOR_WAITING).cosine
+    paid_finished = _judged(lambda batch: _finished(window(3)(batch)), 3, PAID_FOR_WAITING).cosine
     figures = {
-        "cosine with a window of 3 steps": window_cosine(3),
-        "of 4 steps": window_cosine(4),
-        "of 5 steps": window_cosine(5),
+        "cosine with a window of 3 steps": cosines[0],
+        "of 4 steps": cosines[1],
+        "of 5 steps": cosines[2],
+        "of 3 steps, if waiting itself pays": paid,
+        "and finished episodes only": paid_finished,
     }
-    cosines = list(figures.values())
-    return Verdict(cosines == sorted(cosines), figures)
+    return Verdict(cosines == sorted(cosines) and paid < paid_finished, figures)
 
 
 COLLECTORS_CUT = Pitfall(
@@ -135,8 +149,9 @@ COLLECTORS_CUT = Pitfall(
     wrong=two_steps,
     right=whole_episodes,
     check=_collected,
-    nuance="The longer the window, the fewer returns are cut. Dropping unfinished episodes does "
-    "not help: the long ones are dropped first.",
+    nuance="The longer the window, the fewer returns are cut. Dropping unfinished episodes makes it "
+    "worse if the reward waits at the end, as long ones are dropped first. If each step pays, it "
+    "can help.",
     half_true=_longer_windows,
     sources=("notebook 07", "notebook 08"),
 )
@@ -153,19 +168,18 @@ def a_new_batch(used: Episodes, fresh: Episodes) -> Episodes:
 
 
 def _second_step(
-    choose: BatchChoice, lr: float, fresh_is_old: bool = False
+    choose: BatchChoice, lr: float, weigh: Callable[[Episodes], Weights] = reward_to_go
 ) -> tuple[Floats, Floats]:
     """Return E[the second step] and E[∇J at the parameters where it is taken], for N = 4."""
     step: Floats = np.zeros((1, 3))
     truth: Floats = np.zeros((1, 3))
     for p_used, used in THREE_ARMS.batches(4, symmetric=True):
-        first = sum_per_episode(used, reward_to_go(used))
+        first = sum_per_episode(used, weigh(used))
         moved = THREE_ARMS.at(THREE_ARMS.logits + lr * first)
         truth += p_used * moved.gradient()
-        source = THREE_ARMS if fresh_is_old else moved
-        for p_fresh, fresh in source.batches(4, symmetric=True):
+        for p_fresh, fresh in moved.batches(4, symmetric=True):
             seen = [replace(e, logits=moved.logits) for e in choose(used, fresh)]
-            step += p_used * p_fresh * sum_per_episode(seen, reward_to_go(seen))
+            step += p_used * p_fresh * sum_per_episode(seen, weigh(seen))
     return step, truth
 
 
@@ -175,14 +189,19 @@ def _with_lr_1(choose: BatchChoice) -> Verdict:
     return Verdict(gap < 1e-12, {"cosine of the second step": cosine(step, truth)})
 
 
-def _small_steps_or_an_unused_batch() -> Verdict:
-    small = cosine(*_second_step(the_same_batch, 0.1))
-    unused = cosine(*_second_step(a_new_batch, 1.0, fresh_is_old=True))
+def _minus_others(batch: Episodes) -> Weights:
+    return minus_leave_one_out(reward_to_go(batch))
+
+
+def _small_steps_or_centered_returns() -> Verdict:
     figures = {
-        "cosine of the second step, with lr .1": small,
-        "cosine with lr 1 and an equally old, but unused batch": unused,
+        "cosine of the second step, with lr .1": cosine(*_second_step(the_same_batch, 0.1)),
+        "cosine with lr 1 and a leave-one-out baseline": cosine(
+            *_second_step(the_same_batch, 1.0, _minus_others)
+        ),
     }
-    return Verdict(small > 0.98 and unused > 0.95, figures)
+    small, centered = figures.values()
+    return Verdict(small > 0.98 and centered > 0.98, figures)
 
 
 REUSE = Pitfall(
@@ -192,9 +211,10 @@ REUSE = Pitfall(
     wrong=the_same_batch,
     right=a_new_batch,
     check=_with_lr_1,
-    nuance="It nearly is if the first step was small. What hurts most is not the age of the batch "
-    "but its use: another old batch, one not yet used for an update, does much better.",
-    half_true=_small_steps_or_an_unused_batch,
+    nuance="It nearly is if the first step was small, or if returns are centered by a "
+    "leave-one-out baseline. Uncentered returns turn an old batch most; the rest is for importance "
+    "weights (notebook 06).",
+    half_true=_small_steps_or_centered_returns,
     sources=("Schulman et al. (2017)", "notebook 06"),
 )
 

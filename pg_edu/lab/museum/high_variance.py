@@ -8,53 +8,77 @@ import numpy as np
 from pg_edu.lab.exact.estimators import Weights, minus_constant, reward_to_go, sum_per_episode
 from pg_edu.lab.exact.judge import Judgment, judge
 from pg_edu.lab.exact.mdp import MDP, Episodes
-from pg_edu.lab.exact.tasks import coins, stop_or_go
+from pg_edu.lab.exact.tasks import bandit, coins, stop_or_go
 from pg_edu.lab.museum.measuring import THREE_ARMS
 from pg_edu.lab.museum.pitfall import Pitfall, Verdict
 from pg_edu.returns import discounted_returns
 from pg_edu.types import Flags, Floats
 
-# baseline(weights, value of the policy) -> weights.
+# baseline(weights, the constant with the least variance) -> weights.
 SubtractBaseline = Callable[[Weights, float], Weights]
 
 
-def minus_10(weights: Weights, value: float) -> Weights:
+def minus_10(weights: Weights, least: float) -> Weights:
     return minus_constant(weights, 10.0)
 
 
-def minus_value(weights: Weights, value: float) -> Weights:
-    return minus_constant(weights, value)
+def minus_least(weights: Weights, least: float) -> Weights:
+    return minus_constant(weights, least)
 
 
-def _with_baseline(subtract: SubtractBaseline) -> Judgment:
-    value = THREE_ARMS.J()
+# Action 0 pays 1, action 1 pays nothing, and the policy is nearly certain: π = (.9, .1).
+CERTAIN = bandit([1, 0], np.log([0.9, 0.1]))
+
+
+def _least(task: MDP) -> float:
+    """Return the constant with the least variance, E[|score|² G] / E[|score|²], in a bandit."""
+    chance, pulls = task.episodes()
+    length = chance * np.array([(e.score**2).sum() for e in pulls])
+    paid = np.array([e.rew[0] for e in pulls])
+    return float(length @ paid / length.sum())
+
+
+def _with_baseline(subtract: SubtractBaseline, task: MDP = THREE_ARMS) -> Judgment:
+    least = _least(task)
     return judge(
-        lambda batch: sum_per_episode(batch, subtract(reward_to_go(batch), value)),
-        THREE_ARMS.batches(1),
-        THREE_ARMS.gradient(),
+        lambda batch: sum_per_episode(batch, subtract(reward_to_go(batch), least)),
+        task.batches(1),
+        task.gradient(),
     )
 
 
-def _with_constant(b: float) -> Judgment:
-    return _with_baseline(lambda weights, value: minus_constant(weights, b))
+def _with_constant(b: float, task: MDP = THREE_ARMS) -> Judgment:
+    return _with_baseline(lambda weights, least: minus_constant(weights, b), task)
 
 
-def _without_baseline() -> Judgment:
-    return _with_baseline(lambda weights, value: weights)
+def _without_baseline(task: MDP = THREE_ARMS) -> Judgment:
+    return _with_constant(0.0, task)
 
 
 def _less_than_without(subtract: SubtractBaseline) -> Verdict:
-    found = _with_baseline(subtract)
-    without = _without_baseline()
-    figures = {"variance": found.variance, "without a baseline": without.variance}
-    return Verdict(found.unbiased and found.variance < without.variance, figures)
+    found, certain = _with_baseline(subtract), _with_baseline(subtract, CERTAIN)
+    without, certain_without = _without_baseline(), _without_baseline(CERTAIN)
+    figures = {
+        "variance": found.variance,
+        "without a baseline": without.variance,
+        "variance if the policy is nearly certain": certain.variance,
+        "there without a baseline": certain_without.variance,
+    }
+    less = found.variance < without.variance and certain.variance < certain_without.variance
+    return Verdict(found.unbiased and certain.unbiased and less, figures)
 
 
-def _every_constant_is_unbiased() -> Verdict:
+def _unbiased_and_even_the_value_may_hurt() -> Verdict:
     found = [_with_constant(b) for b in (-100.0, 0.0, 10.0)]
     bias = max(float(np.linalg.norm(one.bias)) for one in found)
-    figures = {"largest bias for the baselines -100, 0, 10": bias}
-    return Verdict(all(one.unbiased for one in found), figures)
+    value, without = _with_constant(CERTAIN.J(), CERTAIN), _without_baseline(CERTAIN)
+    figures = {
+        "largest bias for the baselines -100, 0, 10": bias,
+        "variance with the value if the policy is nearly certain": value.variance,
+        "without a baseline": without.variance,
+    }
+    unbiased = all(one.unbiased for one in found)
+    return Verdict(unbiased and value.variance > without.variance, figures)
 
 
 ANY_BASELINE = Pitfall(
@@ -62,11 +86,12 @@ ANY_BASELINE = Pitfall(
     kind="high variance",
     believed="A baseline never hurts: it can only reduce the variance.",
     wrong=minus_10,
-    right=minus_value,
+    right=minus_least,
     check=_less_than_without,
-    nuance="It never makes an unbiased sum biased, whatever the constant; but the variance is a "
-    "parabola in the constant.",
-    half_true=_every_constant_is_unbiased,
+    nuance="No constant makes an unbiased sum biased. But the variance is a parabola in it, and "
+    "even the value, the usual choice, can have more than no baseline once the policy is nearly "
+    "certain.",
+    half_true=_unbiased_and_even_the_value_may_hurt,
     sources=(
         "Weaver & Tao (2001)",
         "Greensmith, Bartlett & Baxter (2004)",

@@ -219,3 +219,49 @@ BEST_OF_K = Pitfall(
     half_true=_choosing_helps_if_agents_differ,
     sources=("Henderson et al. (2018)", "Patterson et al. (2023)"),
 )
+
+# seeds(n) -> the seeds with which n test episodes are reset.
+SeedChoice = Callable[[int], list[int]]
+
+
+def one_seed(n: int) -> list[int]:
+    return [0 for _ in range(n)]
+
+
+def a_seed_each(n: int) -> list[int]:
+    return [*range(n)]
+
+
+def _five_tests(seeds: SeedChoice) -> Verdict:
+    """Compute the variance of a mean of 5 tests; each seed stands for a return of 0 or 1."""
+    returns = np.array([*itertools.product((0.0, 1.0), repeat=5)])
+    found = float(returns[:, seeds(5)].mean(axis=1).var())
+    figures = {"variance of the mean of 5 tests": found, "of 5 episodes": 0.25 / 5}
+    return Verdict(abs(found - 0.25 / 5) < 1e-12, figures)
+
+
+def _the_same_seeds_for_both_agents() -> Verdict:
+    """Compare two agents of which the second earns .1 more in every episode, on 4 seeds each."""
+    draws = np.array([*itertools.product((0.0, 1.0), repeat=8)])
+    first, second = draws[:, :4].mean(axis=1), 0.1 + draws[:, 4:].mean(axis=1)
+    figures = {
+        "variance of the difference of two agents, other seeds": float((second - first).var()),
+        "the same seeds": float((0.1 + first - first).var()),
+    }
+    unequal, equal = figures.values()
+    return Verdict(equal < 1e-12 < unequal, figures)
+
+
+RESEEDED = Pitfall(
+    name="reset with one seed",
+    kind="measurement",
+    believed="For a reproducible test, reset every episode with seed=0.",
+    wrong=one_seed,
+    right=a_seed_each,
+    check=_five_tests,
+    nuance="Then all start alike, and where the environment draws all the chance there is, many "
+    "tests are one. The same list of seeds for two agents is a good idea: it makes their "
+    "difference more exact.",
+    half_true=_the_same_seeds_for_both_agents,
+    sources=("Gymnasium's documentation of Env.reset", "notebook 09"),
+)

@@ -9,15 +9,16 @@ from torch.distributions import TanhTransform, TransformedDistribution
 from pg_edu.lab.exact.estimators import (
     mean_over_steps,
     minus_constant,
+    minus_leave_one_out,
     reward_to_go,
     sum_per_episode,
     total_return,
 )
-from pg_edu.lab.exact.judge import gaussian_expectation
+from pg_edu.lab.exact.judge import cosine, gaussian_expectation
 from pg_edu.lab.exact.mdp import MDP, Episodes, softmax
 from pg_edu.lab.exact.tasks import bandit, coins, forced_minus_5, length_bias, stop_or_go
 from pg_edu.lab.museum.biased_rows import raw
-from pg_edu.lab.museum.measuring import at_sizes, gaussian_gradient
+from pg_edu.lab.museum.measuring import TREASURE, at_sizes, gaussian_gradient
 from pg_edu.lab.museum.pitfall import Pitfall, Verdict
 from pg_edu.types import Floats
 
@@ -167,4 +168,39 @@ REWARD_TO_GO = Pitfall(
     "leave out the loan, and only the debt remains.",
     half_true=_coins,
     sources=("Greensmith, Bartlett & Baxter (2004)", "notebook 03"),
+)
+
+
+def _leave_one_out(batch: Episodes) -> Floats:
+    return sum_per_episode(batch, minus_leave_one_out(reward_to_go(batch)))
+
+
+def _first_step_of_adam(g: Floats) -> Floats:
+    """Return Adam's first step with lr = 1, which divides each coordinate by its own size."""
+    return g / (np.abs(g) + 1e-8)
+
+
+def _adam_follows_the_average() -> Verdict:
+    (sgd,) = at_sizes(_leave_one_out, TREASURE, (2,))
+    (adam,) = at_sizes(lambda batch: _first_step_of_adam(_leave_one_out(batch)), TREASURE, (2,))
+    figures = {"cosine of the average update": sgd.cosine, "of Adam's first step": adam.cosine}
+    return Verdict(adam.cosine > 1 - 1e-9, figures)
+
+
+def _without_noise_the_signs_are_right() -> Verdict:
+    truth = TREASURE.gradient()
+    found = cosine(_first_step_of_adam(truth), truth)
+    return Verdict(found > 0.5, {"cosine of Adam's first step on the exact gradient": found})
+
+
+ADAM = Pitfall(
+    name="the optimizer is neutral",
+    kind="misconception",
+    believed="If the update is unbiased, Adam goes uphill on average.",
+    check=_adam_follows_the_average,
+    nuance="SGD follows the average of the updates. Adam divides each coordinate by its size, so a "
+    "rare large update counts no more than a small one. Without noise each coordinate keeps its "
+    "sign.",
+    half_true=_without_noise_the_signs_are_right,
+    sources=("Kingma & Ba (2015)", "Reddi, Kale & Kumar (2018)"),
 )

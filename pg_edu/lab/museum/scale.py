@@ -116,8 +116,8 @@ MEAN_OVER_DIMENSIONS = Pitfall(
     wrong=mean_of_dimensions,
     right=sum_of_dimensions,
     check=_in_three_dimensions,
-    nuance="It is exactly 1/A of the gradient, and Adam divides that out. But whatever does not "
-    "shrink with it, such as an entropy bonus or a clipped ratio, then weighs too much.",
+    nuance="It is exactly 1/A of the gradient, and Adam divides that out. But an entropy bonus, "
+    "which does not shrink with it, weighs too much, and a clip of the ratio acts too late.",
     half_true=_adam_does_not_see_it,
     sources=("Schulman et al. (2017)", "notebook 04"),
 )

@@ -204,7 +204,7 @@ ALL_PAIRS = Pitfall(
     nuance="For one-step episodes it is 1/N of the gradient: the right direction, but less signal "
     "with more episodes. For longer ones of equal length it climbs the sum of all returns.",
     half_true=_one_step_only,
-    sources=("Williams (1992)", "Mohamed et al. (2020)", "notebook 04"),
+    sources=("NumPy's documentation of broadcasting", "notebook 04"),
 )
 
 # update(batch, mean reward per step, mean return per episode) -> [O, A].
