@@ -656,7 +656,7 @@ def _(policy, collector, updates):
 
 @right("07.5", "one training step around the loop, the buffer emptied before each rollout, too")
 def _(policy, collector, updates):
-    means = []
+    means: list[float] = []
     with policy_within_training_step(policy):
         while len(means) < updates:
             collector.reset_buffer()
