@@ -519,7 +519,8 @@ def _(shapes):
 
 @wrong("04.6", "against the operand with the most axes")
 def _(shapes):
-    return result(shapes).numel() / math.prod(max(shapes, key=lambda shape: len(shape)))
+    widest = max(shapes, key=len)
+    return result(shapes).numel() / math.prod(widest)
 
 
 @wrong("04.6", "the first two operands alone")
