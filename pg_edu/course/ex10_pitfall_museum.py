@@ -589,19 +589,19 @@ EXERCISES = [
                 "The mean of all returns is subtracted. That is a baseline, and none was asked "
                 "for; this one is biased, too, since lengths depend on the actions.",
                 _minus_mean,
-                page="10 What is subtracted, and what it is divided by",
+                page="deeper/10 What is subtracted, and what it is divided by",
             ),
             Misconception(
                 "The returns are standardized. That brings in a baseline and another scale, and "
                 "neither was asked for.",
                 _standardized,
-                page="10 What is subtracted, and what it is divided by",
+                page="deeper/10 What is subtracted, and what it is divided by",
             ),
             Misconception(
                 "The returns are divided by their standard deviation. That is another scale in "
                 "every batch, and it was not asked for.",
                 _divided_by_deviation,
-                page="10 What is subtracted, and what it is divided by",
+                page="deeper/10 What is subtracted, and what it is divided by",
             ),
             Misconception(
                 "The mean of the other episodes is subtracted. For γ = 1 that is unbiased as "

@@ -149,9 +149,9 @@ COLLECTORS_CUT = Pitfall(
     wrong=two_steps,
     right=whole_episodes,
     check=_collected,
-    nuance="The longer the window, the fewer returns are cut. Dropping unfinished episodes makes it "
-    "worse if the reward waits at the end, as long ones are dropped first. If each step pays, it "
-    "can help.",
+    nuance="The longer the window, the fewer returns are cut. To drop unfinished episodes is worse "
+    "if the reward waits at the end, as long ones are dropped first. If each step pays, it can "
+    "help.",
     half_true=_longer_windows,
     sources=("notebook 07", "notebook 08"),
 )

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +16,16 @@ from pg_edu.lab.museum.measuring import THREE_ARMS, TREASURE, WAITING, at_sizes
 from pg_edu.lab.museum.pitfall import Pitfall, Verdict
 from pg_edu.types import Floats, Ints
 
-OptimizerStep = Callable[[torch.optim.Optimizer, Tensor], None]
+# step(optimizer, loss): change the parameters once.
+OptimizerStep = Callable[[torch.optim.Optimizer, Any], None]
 
 
-def step_alone(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def step_alone(optimizer: torch.optim.Optimizer, loss: Any) -> None:
     loss.backward()
     optimizer.step()
 
 
-def step_after_zero_grad(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def step_after_zero_grad(optimizer: torch.optim.Optimizer, loss: Any) -> None:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -53,10 +55,11 @@ def _every_step_is_uphill(step: OptimizerStep) -> Verdict:
 def _parts_of_a_batch_add_up() -> Verdict:
     """Compare the gradient of a batch with that of its four parts, each divided by four."""
     weight = torch.tensor([0.5, -1.0], dtype=torch.float64, requires_grad=True)
-    rows = torch.arange(16, dtype=torch.float64).reshape(8, 2)
+    rows: Any = torch.arange(16, dtype=torch.float64).reshape(8, 2)
     (whole,) = torch.autograd.grad(torch.tanh(rows @ weight / 8).mean(), weight)
     for part in rows.split(2):
-        (torch.tanh(part @ weight / 8).mean() / 4).backward()
+        loss: Any = torch.tanh(part @ weight / 8).mean() / 4
+        loss.backward()
     assert weight.grad is not None
     gap = float((weight.grad - whole).abs().max())
     return Verdict(gap < 1e-12, {"difference between a batch and its four parts, added up": gap})
