@@ -1,5 +1,6 @@
 """The exercises of notebook 11, the next steps: answers, cases, and known mistakes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -405,8 +406,8 @@ def _random_loop(rng: np.random.Generator) -> Case:
     return num_envs, num_steps, total, int(rng.integers(2, 6)), int(rng.choice([2, 3, 4, 6]))
 
 
-def _loop(name: str) -> Any:
-    """Return the answer with one known mistake."""
+def _but(**changes: Callable[[int, int, int, int, int], int]) -> Callable[..., list[int]]:
+    """Return the right answer but for some of its four numbers."""
 
     def answer(
         num_envs: int,
@@ -415,27 +416,10 @@ def _loop(name: str) -> Any:
         update_epochs: int,
         num_minibatches: int,
     ) -> list[int]:
-        right = _settings(num_envs, num_steps, total_timesteps, update_epochs, num_minibatches)
-        epoch, collect, repeat, size = right
-        return {
-            "steps of one environment": [
-                total_timesteps // num_steps * num_steps,
-                num_steps,
-                repeat,
-                num_steps // num_minibatches,
-            ],
-            "collection of one environment": [epoch, num_steps, repeat, size],
-            "all steps": [total_timesteps, collect, repeat, size],
-            "one update more": [-(-total_timesteps // collect) * collect, collect, repeat, size],
-            "number of updates": [total_timesteps // collect, collect, repeat, size],
-            "number of minibatches": [epoch, collect, repeat, num_minibatches],
-            "minibatch of one environment": [epoch, collect, repeat, num_steps // num_minibatches],
-            "whole collection": [epoch, collect, repeat, collect],
-            "steps of the optimizer": [epoch, collect, repeat * num_minibatches, size],
-            "shared among passes": [epoch, collect, repeat, size // repeat],
-            "total of each": [epoch * num_envs, collect, repeat, size],
-            "one update": [collect, collect, repeat, size],
-        }[name]
+        given = num_envs, num_steps, total_timesteps, update_epochs, num_minibatches
+        names = ("epoch", "collect", "repeat", "size")
+        right = dict(zip(names, _settings(*given), strict=True))
+        return [changes[name](*given) if name in changes else right[name] for name in names]
 
     return answer
 
@@ -839,7 +823,7 @@ EXERCISES = [
             Misconception(
                 "The clip is missing: this is the ratio times the advantage, everywhere.",
                 _not_clipped,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "It is cut in the right places, but the ratio is missing: ∇ρ = ρ ∇ log π.",
@@ -865,25 +849,25 @@ EXERCISES = [
                 "That is the weight of the maximum. The minimum stops a push that the batch still "
                 "wants, and not its opposite.",
                 _of_the_maximum,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "Above 1 + ε it is right, but below 1 - ε a negative advantage is to be cut as "
                 "well.",
                 _cut_above_only,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "Below 1 - ε it is right, but above 1 + ε a positive advantage is to be cut as "
                 "well.",
                 _cut_below_only,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "That cuts every ratio above 1 + ε and none below 1 - ε. The sign of the "
                 "advantage decides on which side the minimum is flat.",
                 _cut_above_whatever_the_sign,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "Between 1 - ε and 1 + ε the clip changes nothing, and both sides of the minimum "
@@ -894,12 +878,12 @@ EXERCISES = [
             Misconception(
                 "The clip is at 0.8 and 1.2, whatever eps is. Put it at 1 - ε and 1 + ε.",
                 _with_02_for_any_eps,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "The lower edge is at 1 / (1 + ε). The clip has it at 1 - ε.",
                 _lower_edge_is_an_inverse,
-                page="06 The door to PPO",
+                page="deeper/06 The door to PPO",
             ),
             Misconception(
                 "That is the weight in the gradient of the loss. The exercise asks for that of "
@@ -925,67 +909,71 @@ EXERCISES = [
             Misconception(
                 "Those are the steps of one environment. Tianshou counts the steps of all of "
                 "them together.",
-                _loop("steps of one environment"),
+                _but(
+                    epoch=lambda n, s, total, passes, parts: total // s * s,
+                    collect=lambda n, s, total, passes, parts: s,
+                    size=lambda n, s, total, passes, parts: s // parts,
+                ),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "step_per_collect counts the steps of all environments together, and num_steps "
                 "those of one.",
-                _loop("collection of one environment"),
+                _but(collect=lambda n, s, total, passes, parts: s),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "The trainer collects until it has at least step_per_epoch steps. With "
                 "total_timesteps it would make one update more than fits.",
-                _loop("all steps"),
+                _but(epoch=lambda n, s, total, passes, parts: total),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "That is rounded up: one update more than fits into total_timesteps.",
-                _loop("one update more"),
+                _but(epoch=lambda n, s, total, passes, parts: -(-total // (n * s)) * n * s),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "step_per_epoch is a number of steps, not of updates.",
-                _loop("number of updates"),
+                _but(epoch=lambda n, s, total, passes, parts: total // (n * s)),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "batch_size is the number of steps in a minibatch, not the number of minibatches.",
-                _loop("number of minibatches"),
+                _but(size=lambda n, s, total, passes, parts: parts),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "A minibatch has its share of the whole collection, of all environments.",
-                _loop("minibatch of one environment"),
+                _but(size=lambda n, s, total, passes, parts: s // parts),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "A batch_size of the whole collection makes one minibatch of each pass.",
-                _loop("whole collection"),
+                _but(size=lambda n, s, total, passes, parts: n * s),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "repeat_per_collect is the number of passes. That one collection is cut into "
                 "minibatches is said by batch_size.",
-                _loop("steps of the optimizer"),
+                _but(repeat=lambda n, s, total, passes, parts: passes * parts),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "Each pass goes through the whole collection, so a minibatch does not shrink "
                 "with the number of passes.",
-                _loop("shared among passes"),
+                _but(size=lambda n, s, total, passes, parts: n * s // parts // passes),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "total_timesteps counts the steps of all environments already.",
-                _loop("total of each"),
+                _but(epoch=lambda n, s, total, passes, parts: total // (n * s) * n * s * n),
                 page="deeper/11 Moving a training loop",
             ),
             Misconception(
                 "That is an epoch of one update. It is to hold as many as fit into "
                 "total_timesteps.",
-                _loop("one update"),
+                _but(epoch=lambda n, s, total, passes, parts: n * s),
                 page="deeper/11 Moving a training loop",
             ),
         ],
