@@ -287,7 +287,8 @@ def _all_by_the_first_policy(
     logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
 ) -> Floats:
     steps = [_gradient(logits, s[m], a[m], returns[m]) / len(m) for m in minibatches]
-    return logits + lr * np.sum(steps, axis=0)
+    together: Floats = logits + lr * np.sum(steps, axis=0)
+    return together
 
 
 def _divided_by_the_batch(
