@@ -700,7 +700,7 @@ wrong("06.7", "the scheduler steps before w moves", [3.578, 3.875, 4.047, 0.953]
 right(
     "06.7", "Fractions", [Fraction(307, 64), Fraction(41, 8), Fraction(169, 32), Fraction(91, 64)]
 )
-right("06.7", "a column of a float32 array", np.float32([4.7969, 5.125, 5.2812, 1.4219]))
+right("06.7", "a column of a float32 array", np.array([4.7969, 5.125, 5.2812, 1.4219], np.float32))
 right(
     "06.7",
     "a tensor that requires grad",
