@@ -535,8 +535,6 @@ class Dropped(nn.Module):
 class Noting(PGPolicy):
     """A policy that notes the share of action 1 at each call of `forward`."""
 
-    shares: ClassVar[list[float]] = []
-
     def forward(self, batch, state=None, **kwargs):
         result = super().forward(batch, state, **kwargs)
         self.share = float(np.mean(np.asarray(result.act)))
@@ -554,10 +552,13 @@ def test_the_shares_of_exercise_06_6_are_those_of_a_policy():
     shares = [policy.share]
     with policy_within_training_step(policy):
         policy.eval()(rows)
+        shares.append(policy.share)
         rows.act, rows.returns = np.zeros(40_000, int), np.ones(40_000)
         with torch_train_mode(policy):
             policy.learn(rows, batch_size=None, repeat=1)
+        shares.append(policy.share)
     policy(rows)
+    shares.append(policy.share)
     with policy_within_training_step(policy):
         policy.eval()(rows)
     shares.append(policy.share)
