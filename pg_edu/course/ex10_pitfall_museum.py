@@ -320,7 +320,7 @@ EXERCISES = [
                 "That is the true share. But the report is a race, and a success is over sooner "
                 "than the failures that began with it.",
                 1 / 2,
-                page="07 Which games count?",
+                page="07 Which episodes count?",
             ),
             Misconception(
                 "Not every report is full of successes: in one of eight all three copies begin "
@@ -338,13 +338,13 @@ EXERCISES = [
                 "That is for two copies and two episodes. With three, successes win still more "
                 "often.",
                 5 / 8,
-                page="07 Which games count?",
+                page="07 Which episodes count?",
             ),
             Misconception(
                 "That is for eight copies and eight episodes, as in notebook 07. Here there are "
                 "three of each.",
                 1 - 12870 / 65536,
-                page="07 Which games count?",
+                page="07 Which episodes count?",
             ),
             Misconception(
                 "That is the mean number of successes in the report. The share is a third of it.",
@@ -372,13 +372,13 @@ EXERCISES = [
                 "One success may come before the first failure, the second or the third, so it "
                 "has three places, and two successes have six. Every order counts.",
                 79 / 96,
-                page="07 Which games count?",
+                page="07 Which episodes count?",
             ),
             Misconception(
                 "A success takes a tenth of the time, but there are not ten of them for each "
                 "failure: every new episode is a failure with probability 1/2.",
                 10 / 11,
-                page="07 Which games count?",
+                page="07 Which episodes count?",
             ),
             Misconception(
                 "That is the share of the steps that are spent on successes. Count episodes.",
