@@ -322,7 +322,7 @@ def _whole_batch_each_time(
 def _first_rows(
     logits: Floats, s: Ints, a: Ints, returns: Floats, minibatches: list[Ints], lr: float
 ) -> Floats:
-    """Return the answer of somebody who takes as many rows as the minibatch has, but the first."""
+    """Return the answer that takes the first rows of the batch, as many as the minibatch has."""
     return _learn(logits, s, a, returns, [np.arange(len(m)) for m in minibatches], lr)
 
 

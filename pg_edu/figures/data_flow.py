@@ -16,7 +16,7 @@ from pg_edu.figures.style import BLUE, GREY, INK, PAPER
 
 Point = tuple[float, float]
 
-# All lengths are in inches: the axes fill the figure, and one unit of them is one inch.
+# All lengths are in inches: the axes fill the figure, and one unit of an axis is one inch.
 SIZE = 7.2, 3.4
 BOX = 1.22, 0.56
 

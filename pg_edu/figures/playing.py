@@ -18,7 +18,7 @@ from pg_edu.figures.digests import close, digest
 from pg_edu.figures.style import save_figure
 
 SENTENCE = "(The sliders move in a running notebook.)"
-"""What stands in place of the sliders where no notebook runs."""
+"""The text that takes the place of the sliders where no notebook runs."""
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 """The type of an output that a running notebook replaces by a widget."""

@@ -1,4 +1,4 @@
-"""A drawn world has the moves of the world, and all that is written can be read."""
+"""A drawn world shows the moves of the world, and no text covers another."""
 
 import itertools
 from functools import cache
