@@ -5,13 +5,14 @@
 # make ray                      test sweeps on a local Ray cluster, in its own virtual environment
 # make oldest                   run the tests with the lower bounds of pyproject.toml (PYTHON=python3.11)
 # make newest                   run the tests with the newest version of every package
+# make readme-pictures          draw the pictures of the README, light and dark
 # make publish REPO=owner/name  write the repository's address wherever it is shown
 # make help-maintainers         print this list
 
 PARTS ?=
 REPO ?=
 
-.PHONY: parity bench bench-quick ray oldest newest publish help-maintainers
+.PHONY: parity bench bench-quick ray oldest newest readme-pictures publish help-maintainers
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
@@ -39,6 +40,9 @@ newest:
 	rm -rf .venv-newest
 	$(PYTHON) install.py .venv-newest dev --versions newest
 	.venv-newest/bin/python $(ANYWHERE)
+
+readme-pictures: .venv/ready
+	.venv/bin/python notebooks/draw_readme.py
 
 publish: .venv/ready
 	.venv/bin/python notebooks/publish.py $(REPO)

@@ -25,22 +25,37 @@ from pg_edu.figures.mdps import draw_corridor, draw_stop_or_go, draw_task, draw_
 from pg_edu.figures.playing import play
 from pg_edu.figures.recording import Recording, record_episode
 from pg_edu.figures.scenes import DRAWN_HERE, CannotDraw, draw_frame
-from pg_edu.figures.style import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILION, save_figure
+from pg_edu.figures.style import (
+    BLUE,
+    DARK,
+    GREEN,
+    GREY,
+    INK,
+    LIGHT,
+    ORANGE,
+    SKY,
+    VERMILION,
+    Theme,
+    save_figure,
+)
 from pg_edu.figures.timelines import draw_timeline
 from pg_edu.figures.worlds import Move, draw_world
 
 __all__ = [
     "BLUE",
+    "DARK",
     "DRAWN_HERE",
     "GREEN",
     "GREY",
     "INK",
+    "LIGHT",
     "ORANGE",
     "SKY",
     "VERMILION",
     "CannotDraw",
     "Move",
     "Recording",
+    "Theme",
     "animation",
     "before_after",
     "compare_curves",
