@@ -33,6 +33,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
 import torch
@@ -96,12 +97,21 @@ def _run(argv: Sequence[str]) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; it sets `command` to what runs the chosen command."""
     parser = _Parser(prog=program(), description="REINFORCE in the environments of Gymnasium.")
+    parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(
         required=True, metavar="train | sweep | evaluate | probe | notebooks"
     )
     for command in (train, sweep, evaluate, probe, notebooks):
         command.add_parser(commands)
     return parser
+
+
+def _version() -> str:
+    try:
+        own = version("pg-edu")
+    except PackageNotFoundError:  # A folder on the path is no installed package.
+        own = "(not installed)"
+    return f"pg-edu {own}, torch {torch.__version__}"
 
 
 class _Parser(argparse.ArgumentParser):
