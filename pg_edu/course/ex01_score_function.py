@@ -193,7 +193,7 @@ NO_NOISE = Exercise(
             "That is V, the average reward. It is settled before the pull, so it is unbiased. But "
             "the estimate after arm 0 is then 81 times as long as the one after arm 1.",
             0.9,
-            page="deeper/01 How far V misses it",
+            page="deeper/01 How far V misses the best baseline",
         ),
         Misconception(
             "At 0.5 the factors r - b are equally large, but the two scores are not equally long: "
