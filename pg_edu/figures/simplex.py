@@ -45,7 +45,13 @@ def draw_triangle(axes: Axes, rewards: ArrayLike, title: str = "") -> None:
 
 
 def draw_pull(
-    axes: Axes, policy: ArrayLike, rewards: ArrayLike, baseline: float, rate: float
+    axes: Axes,
+    policy: ArrayLike,
+    rewards: ArrayLike,
+    baseline: float,
+    rate: float,
+    *,
+    arms: bool = True,
 ) -> None:
     """Draw how one pull moves a softmax policy whose logits follow (r - b) times the score.
 
@@ -59,6 +65,7 @@ def draw_pull(
         rewards: [3] reward of each arm.
         baseline: the number b that is subtracted from the reward.
         rate: the learning rate.
+        arms: whether to draw the colored line of each arm.
 
     Raises:
         ValueError: there are not three probabilities or rewards, or the probabilities do not sum
@@ -72,9 +79,10 @@ def draw_pull(
     at, mean = p @ CORNERS, p @ steps
     ellipse = at + mean + _circle() @ _root_of_covariance(p, steps)
     axes.fill(*ellipse.T, fc=VERMILION, ec=VERMILION, alpha=0.5, lw=2)
-    for step, color in zip(steps, (SKY, ORANGE, GREEN), strict=True):
+    colors = (SKY, ORANGE, GREEN) if arms else ()
+    for step, color in zip(steps, colors, strict=False):
         axes.plot(*np.stack([at, at + step]).T, color=color, lw=2)
-    axes.plot(*np.stack([at, at + mean]).T, color=INK, lw=4)
+    axes.plot(*np.stack([at, at + mean]).T, color=INK, lw=3)
 
 
 def _motions(p: Floats, rewards: Floats, baseline: float) -> Floats:

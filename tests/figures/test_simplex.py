@@ -69,6 +69,14 @@ def test_the_ellipse_is_one_standard_deviation_of_the_steps(baseline: float) -> 
         assert np.isclose((edge @ direction).max(), deviation, rtol=0.01, atol=1e-8)
 
 
+def test_the_lines_of_the_arms_can_be_left_out() -> None:
+    both = empty(), empty()
+    for axes, arms in zip(both, (True, False), strict=True):
+        draw_pull(axes, POLICY, REWARDS, 2.0, 0.3, arms=arms)
+    (mean,) = both[1].lines
+    assert np.array_equal(mean.get_xydata(), both[0].lines[-1].get_xydata())
+
+
 @pytest.mark.parametrize("policy", [[0.5, 0.5], [0.5, 0.5, 0.5], [1.2, -0.2, 0.0]])
 def test_what_is_not_a_policy_over_three_arms_is_an_error(policy: list[float]) -> None:
     with pytest.raises(ValueError, match="policy: expected three"):
