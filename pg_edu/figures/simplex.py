@@ -98,7 +98,8 @@ def _root_of_covariance(p: Floats, steps: Floats) -> Floats:
     """Return the symmetric root of the covariance of the steps, [2, 2]."""
     off = steps - p @ steps
     values, directions = np.linalg.eigh((p * off.T) @ off)
-    return directions * np.sqrt(np.maximum(values, 0.0)) @ directions.T
+    root: Floats = directions * np.sqrt(np.maximum(values, 0.0)) @ directions.T
+    return root
 
 
 def _circle() -> Floats:

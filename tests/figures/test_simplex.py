@@ -18,6 +18,10 @@ def empty() -> Axes:
     return axes
 
 
+def drawn_lines(axes: Axes) -> list[Any]:
+    return [np.asarray(line.get_xydata()) for line in axes.lines]
+
+
 def softmax(logits: Any) -> Any:
     return np.exp(logits) / np.exp(logits).sum()
 
@@ -46,7 +50,7 @@ def test_each_corner_says_what_its_arm_pays() -> None:
 def test_the_lines_lead_to_where_a_small_step_takes_the_policy(baseline: float) -> None:
     axes, rate = empty(), 1e-4
     draw_pull(axes, POLICY, REWARDS, baseline, rate)
-    *arms, mean = [line.get_xydata() for line in axes.lines]
+    *arms, mean = drawn_lines(axes)
     ends = np.array([moved(arm, baseline, rate) for arm in range(3)])
     assert len(arms) == 3
     for start, _ in (*arms, mean):
@@ -62,7 +66,7 @@ def test_the_ellipse_is_one_standard_deviation_of_the_steps(baseline: float) -> 
     draw_pull(axes, POLICY, REWARDS, baseline, rate=1e-4)
     ends = np.array([moved(arm, baseline, 1e-4) for arm in range(3)])
     off = ends - POLICY @ ends
-    edge = axes.patches[0].get_path().vertices - POLICY @ ends
+    edge = np.asarray(axes.patches[0].get_path().vertices) - POLICY @ ends
     for angle in np.linspace(0.0, np.pi, 7):
         direction = np.array([np.cos(angle), np.sin(angle)])
         deviation = np.sqrt(POLICY @ (off @ direction) ** 2)
@@ -73,8 +77,8 @@ def test_the_lines_of_the_arms_can_be_left_out() -> None:
     both = empty(), empty()
     for axes, arms in zip(both, (True, False), strict=True):
         draw_pull(axes, POLICY, REWARDS, 2.0, 0.3, arms=arms)
-    (mean,) = both[1].lines
-    assert np.array_equal(mean.get_xydata(), both[0].lines[-1].get_xydata())
+    (mean,) = drawn_lines(both[1])
+    assert np.array_equal(mean, drawn_lines(both[0])[-1])
 
 
 @pytest.mark.parametrize("policy", [[0.5, 0.5], [0.5, 0.5, 0.5], [1.2, -0.2, 0.0]])
