@@ -1135,13 +1135,13 @@ EXERCISES = [
                 "The reward of the step that ends an episode is missing. It belongs to the "
                 "episode.",
                 _without_the_last_reward,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "The reward of the step that ends an episode is counted in the next episode. It "
                 "belongs to the one that ends.",
                 _last_reward_in_the_next_episode,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "The row after each end is left out. Here every row is a step of an episode, and "
@@ -1183,7 +1183,7 @@ EXERCISES = [
                 "The reward of the step that ends an episode is counted twice, in this episode "
                 "and in the next. A new episode begins with a sum of 0.",
                 _last_reward_counted_twice,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "Of several episodes that end in the same step, that of the environment with the "
@@ -1195,7 +1195,7 @@ EXERCISES = [
                 "Those are the last rewards of the episodes. All steps before them were rewarded, "
                 "too.",
                 _last_rewards,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "The sums of episodes that are not over are in the list, too. Their rest is yet "
@@ -1212,7 +1212,7 @@ EXERCISES = [
             Misconception(
                 "Every return is 0. Write the sum down before you set it to 0.",
                 _only_zeros,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "Whenever one episode ends, the sums of all environments are in the list. Only "
@@ -1229,12 +1229,12 @@ EXERCISES = [
             Misconception(
                 "Those are the lengths of the episodes. Add up their rewards.",
                 _lengths,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "Those are the mean rewards of the episodes. A return is a sum.",
                 _means,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
         ],
     ),

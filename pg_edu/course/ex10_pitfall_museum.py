@@ -285,7 +285,7 @@ BUGS = {
     ),
     "floats": (
         "the returns are cut to whole numbers",
-        "02 Whole numbers",
+        "02 Integer rewards",
     ),
     "whole_actions": (
         "the log-probability of an action is the sum over its dimensions, and not their mean",
@@ -612,19 +612,19 @@ EXERCISES = [
             Misconception(
                 "The returns are right at first, and then cut to whole numbers. Keep them floats.",
                 _cut_at_last,
-                page="02 Whole numbers",
+                page="02 Integer rewards",
             ),
             Misconception(
                 "Each step is weighted by the return of its whole episode. For γ = 1 that is "
                 "unbiased as well, but the suspect counts from each step on, and so should you.",
                 _whole_return,
-                page="03 The past drops out",
+                page="03 The past drops out: reward-to-go",
             ),
             Misconception(
                 "Each step is weighted by its own reward alone. What comes later in its episode "
                 "belongs to it as well.",
                 _rewards_alone,
-                page="02 How far does an action hear?",
+                page="02 The discount factor: how far does an action hear?",
             ),
             Misconception(
                 "The rewards are added up from the front. A return adds up what is still to come.",
