@@ -636,7 +636,7 @@ FIGURES = {
     ),
     "reset with one seed": lambda: ([1 / 4, 1 / 20], [2 / 16, 0]),
     "moving observation statistics": lambda: (
-        [mean_success(100), sigmoid(4)],
+        [mean_success(100), sigmoid(4), 0.5],
         [sigmoid(4) - mean_success(1_000_000)],
     ),
     "the optimizer is neutral": lambda: (
