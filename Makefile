@@ -18,6 +18,8 @@ train: .venv/ready
 	$(RUN) pg_edu train $(if $(SEED),--seed $(SEED))
 	@echo "How does it work? Run make lab, and begin with 00_quickstart."
 
+# One thread a worker: there are as many workers as cores.
+test: export OMP_NUM_THREADS = 1
 test: .venv/ready
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
