@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from textwrap import indent
@@ -23,7 +23,10 @@ from pg_edu.runs.notebook_folder import find_notebooks
 ON_THE_PAGE = "as_on_the_page"
 YOUR_VERSION = "**Your version.**"
 ABOUT_THE_PAGE = "*(This leaves out the change in your version. Make that as well.)*\n\n"
-IMPORT = re.compile(r"^from pg_edu\.course import .*\bcheck\b.*$", re.MULTILINE)
+# How a page imports `check`: as the only name, or as the first of several.
+IMPORT = re.compile(
+    r"^from pg_edu\.course import check\n+|(?<=^from pg_edu\.course import )check, ", re.MULTILINE
+)
 
 
 def student(page: Page, variant: int | None) -> dict[str, Any]:
@@ -55,15 +58,15 @@ def solved(page: Page, variant: int | None) -> dict[str, Any]:
 
 
 def without_outputs(page: Page, variant: int | None) -> dict[str, Any]:
-    """Return the notebook with its outputs cleared, points on its cards, and the variant's tasks."""
+    """Return the notebook without outputs, with points on its cards and the variant's tasks."""
     notebook = deepcopy(page.notebook)
     notebook["metadata"]["pg_edu"] = {"page": page.name, "variant": variant}
     for cell in notebook["cells"]:
         cell["source"] = HEADING.sub(_with_points, cell["source"])
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
-            if variant is not None:
-                cell["source"] = IMPORT.sub(_with_variant(variant), cell["source"])
+    if variant is not None:
+        _use_variant(notebook["cells"], variant)
     for task in page.tasks:
         twist = chosen_twist(task.number, variant)
         if isinstance(twist, Twist):
@@ -80,13 +83,15 @@ def _with_points(heading: re.Match[str]) -> str:
     return heading[0].replace(difficulty, f"{difficulty[:-1]}, {points} point{plural};")
 
 
-def _with_variant(variant: int) -> Callable[[re.Match[str]], str]:
-    """Return what puts the `check` of a variant below the import of the page's."""
-    lines = (
-        "from pg_edu.coursework.variants import check_variant\n\n"
+def _use_variant(cells: Sequence[Cell], variant: int) -> None:
+    """Take `check` from the variant, in the cell that installs the package."""
+    for cell in cells:
+        cell["source"] = IMPORT.sub("", cell["source"])
+    setup = next(cell for cell in cells if "setup" in cell["metadata"].get("tags", []))
+    setup["source"] += (
+        "\n\nfrom pg_edu.coursework.variants import check_variant\n\n"
         f"check = check_variant({variant})  # the exercises of your version"
     )
-    return lambda match: f"{match[0]}\n{lines}"
 
 
 def _state_change(cells: Sequence[Cell], task: Task, twist: Twist) -> None:

@@ -121,10 +121,11 @@ def test_a_renamed_parameter_is_renamed_in_the_stub():
 
 
 @every_page
-def test_the_check_of_a_variant_comes_after_every_import_of_the_page_s(page):
-    for cell in code(assigning.student(page, SEED)):
-        if re.search(r"^from pg_edu\.course import .*\bcheck\b", cell["source"], re.MULTILINE):
-            assert "\ncheck = check_variant(7)" in cell["source"].split("import check")[-1]
+def test_the_check_of_a_variant_is_set_up_first_and_nothing_replaces_it(page):
+    first, *others = code(assigning.student(page, SEED))
+    assert first["source"].endswith("\ncheck = check_variant(7)  # the exercises of your version")
+    for cell in others:
+        assert not re.search(r"import.*\bcheck\b", cell["source"])
 
 
 # What an instructor keeps
