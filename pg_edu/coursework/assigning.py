@@ -59,21 +59,25 @@ def solved(page: Page, variant: int | None) -> dict[str, Any]:
 
 def without_outputs(page: Page, variant: int | None) -> dict[str, Any]:
     """Return the notebook without outputs, with points on its cards and the variant's tasks."""
-    notebook = deepcopy(page.notebook)
-    notebook["metadata"]["pg_edu"] = {"page": page.name, "variant": variant}
-    for cell in notebook["cells"]:
+    metadata = {**page.notebook["metadata"], "pg_edu": {"page": page.name, "variant": variant}}
+    cells = [_without_output(cell) for cell in page.notebook["cells"]]
+    for cell in cells:
         cell["source"] = HEADING.sub(_with_points, cell["source"])
-        if cell["cell_type"] == "code":
-            cell["outputs"], cell["execution_count"] = [], None
     if variant is not None:
-        _use_variant(notebook["cells"], variant)
+        _use_variant(cells, variant)
     for task in page.tasks:
         twist = chosen_twist(task.number, variant)
         if isinstance(twist, Twist):
-            _state_change(notebook["cells"], task, twist)
+            _state_change(cells, task, twist)
         elif twist is not None:
-            _replace_numbers(notebook["cells"], task, twist)
-    return notebook
+            _replace_numbers(cells, task, twist)
+    return {**page.notebook, "metadata": metadata, "cells": cells}
+
+
+def _without_output(cell: Cell) -> Cell:
+    """Return a copy of a cell; its pictures, which may be large, are not copied."""
+    cleared = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
+    return {**cell, "metadata": deepcopy(cell["metadata"]), **cleared}
 
 
 def _with_points(heading: re.Match[str]) -> str:

@@ -1,6 +1,7 @@
 """Variants: the public answer is wrong, the answer that is asked for is right, by other numbers."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -25,7 +26,7 @@ from pg_edu.coursework.variants import (
     turned_record,
     varied_record,
 )
-from tests.course.test_exercises import names_of_the_page, solution
+from tests.course.test_exercises import names_of_the_page
 
 ALL = [(number, twist) for number, twists in TWISTS.items() for twist in twists]
 every_twist = pytest.mark.parametrize(("number", "twist"), ALL, ids=lambda v: getattr(v, "name", v))
@@ -46,12 +47,17 @@ def seed_of(number: str, twist: Twist | NewNumbers) -> int:
     return next(seed for seed in range(1000) if chosen_twist(number, seed) is twist)
 
 
+@cache
+def names_on(notebook: str) -> dict[str, Any]:
+    return names_of_the_page(notebook)
+
+
 def answer(number: str, variant: int | None) -> Any:
     """Return the answer of the solved notebook, made by running its cell."""
     page, task = places()[number]
     names: dict[str, Any] = {"math": math}
     if record(number).asks_for_a_function:
-        names |= names_of_the_page(page.name.split("_")[0])
+        names |= names_on(page.name.split("_")[0])
     exec(solved(page, variant)["cells"][task.stub]["source"], names)
     return names[task.name]
 
@@ -59,19 +65,24 @@ def answer(number: str, variant: int | None) -> Any:
 # Every twist
 
 
+def judged(number: str, twist: Twist | NewNumbers, variant: int | None) -> str:
+    """Return the status of a solved notebook's answer in the exercise with this twist."""
+    # Diagnoses take most of the time, and here only the status counts.
+    plain = replace(record(number), misconceptions=())
+    return judge(replace(twist.record(plain), misconceptions=()), answer(number, variant)).status
+
+
 @every_twist
 def test_the_public_solution_is_wrong_in_every_variant(number, twist):
-    public = solution(record(number))
-    assert judge(turned_record(record(number), twist), public).status == WRONG
+    assert judged(number, twist, None) == WRONG
 
 
 @every_twist
 def test_the_answer_of_the_solved_notebook_is_right_in_its_variant(number, twist):
-    found = answer(number, seed_of(number, twist))
-    assert judge(turned_record(record(number), twist), found).status == CORRECT
+    assert judged(number, twist, seed_of(number, twist)) == CORRECT
 
 
-@pytest.mark.parametrize("number", ["01.4", "02.2", "04.4", "05.1", "07.4", "08.9", "09.5"])
+@pytest.mark.parametrize("number", ["01.4", "02.2", "04.4", "07.4", "08.9", "09.5"])
 def test_the_misconceptions_of_a_variant_get_their_diagnoses(number):
     varied = turned_record(record(number), TWISTS[number][0])
     for known in varied.misconceptions:
