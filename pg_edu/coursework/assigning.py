@@ -76,8 +76,10 @@ def without_outputs(page: Page, variant: int | None) -> dict[str, Any]:
 
 def _without_output(cell: Cell) -> Cell:
     """Return a copy of a cell; its pictures, which may be large, are not copied."""
-    cleared = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
-    return {**cell, "metadata": deepcopy(cell["metadata"]), **cleared}
+    copied = {**cell, "metadata": deepcopy(cell["metadata"])}
+    if cell["cell_type"] == "code":
+        copied["outputs"], copied["execution_count"] = [], None
+    return copied
 
 
 def _with_points(heading: re.Match[str]) -> str:
@@ -213,7 +215,7 @@ def execute(path: Path) -> None:
         from nbclient.exceptions import CellExecutionError
     except ImportError as error:
         raise ValueError("--execute needs nbclient: python -m pip install jupyter") from error
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}
     )
@@ -221,7 +223,8 @@ def execute(path: Path) -> None:
         client.execute(stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
         raise ValueError(f"{path}: {error.ename}: {error.evalue}") from error
-    write_file(path, (nbformat.writes(notebook) + "\n").encode())
+    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    write_file(path, f"{text}\n".encode())
 
 
 def as_bytes(notebook: dict[str, Any]) -> bytes:

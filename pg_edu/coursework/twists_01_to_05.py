@@ -42,7 +42,8 @@ BACKWARDS_IN_TIME = (
 
 def centered(logits: Floats) -> Floats:
     """Return logits whose rows sum to 0, `[S, A]`."""
-    return logits - logits.mean(axis=1, keepdims=True)
+    rows: Floats = logits - logits.mean(axis=1, keepdims=True)
+    return rows
 
 
 # Notebook 01

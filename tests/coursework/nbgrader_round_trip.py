@@ -19,7 +19,12 @@ from pg_edu.runs.commands import main
 
 SEED = 7
 POINTS = {"check-02-1": 1, "check-02-2": 1, "check-02-3": 2}
-CHEAT = "import pg_edu.coursework.nbgrader as graded\n\ngraded.points = lambda *_, **__: 2"
+CHEAT = """def returns_of_one_episode(rew, gamma):
+    raise NotImplementedError
+
+
+import pg_edu.coursework.nbgrader as graded; graded.points = lambda *_, **__: 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +44,7 @@ def course(tmp_path_factory, page) -> Path:
     hand_in(folder, "right", answers(page, SEED))
     hand_in(folder, "public", answers(page, None))
     hand_in(folder, "empty", {})
-    first, *_ = answers(page, None)
-    hand_in(folder, "cheat", {first: CHEAT})
+    hand_in(folder, "cheat", {"answer-02-1": CHEAT})
     nbgrader_in(folder, "autograde", "02_returns")
     nbgrader_in(folder, "generate_feedback", "02_returns")
     return folder
@@ -124,8 +128,9 @@ def test_the_feedback_says_what_is_wrong(course) -> None:
     assert "That is the answer to the exercise of the public page." in path.read_text()
 
 
-def test_nbgrader_can_be_cheated_as_the_instructors_guide_says(course) -> None:
-    assert earned(course, "cheat")["check-02-3"] == POINTS["check-02-3"]
+def test_nbgrader_can_be_cheated_as_the_guide_for_instructors_says(course) -> None:
+    """One line of a submission earns a point for each of its three stubs."""
+    assert earned(course, "cheat") == dict.fromkeys(POINTS, 1)
 
 
 def test_the_metadata_are_valid(page) -> None:

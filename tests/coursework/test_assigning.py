@@ -13,7 +13,8 @@ from pg_edu.course.judge import judge
 from pg_edu.course.records import record
 from pg_edu.coursework import assigning, nbgrader
 from pg_edu.coursework.pages import STUB, Page, Task, find_pages, parts
-from pg_edu.coursework.variants import varied_record
+from pg_edu.coursework.twists import Twist
+from pg_edu.coursework.variants import TWISTS, chosen_twist, varied_record
 from pg_edu.runs.commands import main
 from tests.course.test_exercises import names_of_the_page
 
@@ -88,11 +89,11 @@ def test_a_variant_says_what_is_asked_below_the_task_and_above_the_hints():
     (page,) = find_pages(["02"])
     notebook = assigning.student(page, SEED)
     for task in page.tasks:
-        twist = assigning.chosen_twist(task.number, SEED)
+        twist = chosen_twist(task.number, SEED)
         above = (
             notebook["cells"][task.stub - 1]["source"] + notebook["cells"][task.heading]["source"]
         )
-        assert twist is not None and f"**Your version.** {twist.sentence}" in above
+        assert isinstance(twist, Twist) and f"**Your version.** {twist.sentence}" in above
         assert notebook["cells"][task.folds]["source"].count(assigning.ABOUT_THE_PAGE) == 2
 
 
@@ -106,7 +107,8 @@ def test_new_numbers_stand_in_the_task_in_place_of_the_old_ones():
 
 def test_a_renamed_parameter_is_renamed_in_the_stub():
     (page,) = find_pages(["08"])
-    seed = next(s for s in range(99) if assigning.chosen_twist("08.1", s).name == "in the way")
+    (renaming,) = [twist for twist in TWISTS["08.1"] if twist.name == "in the way"]
+    seed = next(s for s in range(99) if chosen_twist("08.1", s) is renaming)
     task = page.tasks[0]
     stub = assigning.student(page, seed)["cells"][task.stub]["source"]
     assert "value, clock_is_in_the_way):" in stub and "clock_is_a_rule" not in stub
@@ -194,11 +196,11 @@ def test_a_file_that_is_there_is_never_replaced(tmp_path, capsys):
 )
 def test_a_mistake_is_reported_in_one_line(tmp_path, capsys, given, message):
     try:
-        status = main(["assign", str(tmp_path / "out"), *given])
-    except SystemExit as error:
-        status = error.code
-    error = capsys.readouterr().err
-    assert status == 2 and message in error and error.count("\n") == 1
+        status: Any = main(["assign", str(tmp_path / "out"), *given])
+    except SystemExit as end:
+        status = end.code
+    line = capsys.readouterr().err
+    assert status == 2 and message in line and line.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
