@@ -18,42 +18,30 @@ def add_parser(commands: Any) -> None:
     )
     parser.set_defaults(command=_run)
     parser.add_argument("out", type=Path, help="a folder, created if it does not exist")
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        default=[],
-        metavar="PAGE",
-        help="the pages, such as 02 04 deeper/02 (all of them)",
-    )
-    parser.add_argument(
-        "--format",
-        choices=["plain", "nbgrader"],
-        default="plain",
-        help="nbgrader: the folder of a course for nbgrader (plain)",
-    )
-    parser.add_argument(
-        "--variant",
-        type=int,
-        metavar="SEED",
-        help="change what the exercises ask for, so that public solutions are wrong",
-    )
-    parser.add_argument(
-        "--execute", action="store_true", help="run the solved notebooks and keep what they print"
-    )
+    pages = "the pages, such as 02 04 deeper/02 (all of them)"
+    parser.add_argument("--only", nargs="+", default=[], metavar="PAGE", help=pages)
+    formats = "nbgrader: the folder of a course for nbgrader (plain)"
+    parser.add_argument("--format", choices=["plain", "nbgrader"], default="plain", help=formats)
+    variant = "change what the exercises ask for, so that public solutions are wrong"
+    parser.add_argument("--variant", type=int, metavar="SEED", help=variant)
+    executed = "run the solved notebooks and keep what they print"
+    parser.add_argument("--execute", action="store_true", help=executed)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # The other commands do not need the exercises.
-    from pg_edu.coursework import assigning, nbgrader
+    if arguments.format == "plain":
+        return _write_plain(arguments)
+    if arguments.execute:
+        raise ValueError("--execute is for --format plain; nbgrader runs notebooks itself.")
+    return _write_for_nbgrader(arguments)
+
+
+def _write_plain(arguments: argparse.Namespace) -> int:
+    from pg_edu.coursework import assigning  # The other commands do not need the exercises.
     from pg_edu.coursework.pages import find_pages
 
-    pages, out, variant = find_pages(arguments.only), arguments.out, arguments.variant
-    if arguments.format == "nbgrader":
-        if arguments.execute:
-            raise ValueError("--execute is for --format plain; nbgrader runs notebooks itself.")
-        return _write_for_nbgrader(out, nbgrader.course(out, pages, variant))
-    files = assigning.course(out, pages, variant)
-    assigning.write_new(files)
+    pages, out = find_pages(arguments.only), arguments.out
+    assigning.write_new(assigning.course(out, pages, arguments.variant))
     if arguments.execute:
         for page in progress_bar(iterable=pages, desc="solved notebooks"):
             assigning.execute(out / "solved" / f"{page.name}.ipynb")
@@ -66,10 +54,12 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _write_for_nbgrader(out: Path, files: dict[Path, bytes]) -> int:
-    from pg_edu.coursework import assigning
+def _write_for_nbgrader(arguments: argparse.Namespace) -> int:
+    from pg_edu.coursework import assigning, nbgrader
+    from pg_edu.coursework.pages import find_pages
 
-    assigning.write_new(files)
+    pages, out = find_pages(arguments.only), arguments.out
+    assigning.write_new(nbgrader.course(out, pages, arguments.variant))
     meanings = {
         "source/": "a folder for each page, with solutions and hidden tests",
         "nbgrader_config.py": "the settings; run nbgrader's commands in this folder",
