@@ -3,6 +3,7 @@
 #                               write tests/bench/RESULTS.md (PARTS="learning memory": print only these)
 # make bench-quick              print a shorter measurement, in less than three minutes
 # make ray                      test sweeps on a local Ray cluster, in its own virtual environment
+# make course                   run nbgrader's own commands on a page of `pg-edu assign`, in its own virtual environment
 # make oldest                   run the tests with the lower bounds of pyproject.toml (PYTHON=python3.11)
 # make newest                   run the tests with the newest version of every package
 # make readme-pictures          draw the pictures of the README, light and dark
@@ -12,7 +13,7 @@
 PARTS ?=
 REPO ?=
 
-.PHONY: parity bench bench-quick ray oldest newest readme-pictures publish help-maintainers
+.PHONY: parity bench bench-quick ray course oldest newest readme-pictures publish help-maintainers
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
@@ -27,6 +28,9 @@ bench-quick: .venv-bench/ready
 
 ray: .venv-ray/ready
 	.venv-ray/bin/python -m pytest -o addopts= tests/runs/ray_cluster.py
+
+course: .venv-course/ready
+	.venv-course/bin/python -m pytest -o addopts= tests/coursework/nbgrader_round_trip.py
 
 # Numbers change in their last digits with the version of torch. So the notebooks are executed here,
 # with all their claims, but what they print is not compared.
@@ -67,4 +71,8 @@ help-maintainers:
 .venv-ray/ready: pyproject.toml constraints.txt
 	@$(PYTHON) install.py .venv-ray ray
 	.venv-ray/bin/python -m pip install -q -c constraints.txt pytest hypothesis
+	@touch $@
+
+.venv-course/ready: pyproject.toml constraints.txt
+	@$(PYTHON) install.py .venv-course course
 	@touch $@

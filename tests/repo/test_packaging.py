@@ -1,5 +1,6 @@
 """Each fact about installing has one home: pyproject.toml, constraints.txt, or the Makefile."""
 
+import json
 import os
 import re
 import shutil
@@ -81,7 +82,7 @@ def test_the_page_on_installing_names_the_torch_of_the_constraints() -> None:
 
 def test_tools_for_parity_and_speed_are_extras_that_the_package_does_without() -> None:
     extras = PROJECT["optional-dependencies"]
-    assert set(extras) == {"dev", "ray", "parity", "bench"}
+    assert set(extras) == {"dev", "ray", "course", "parity", "bench"}
     needed = set(bounds(RUN_TIME))
     assert not needed & {"ray", "numba", "pandas", "mujoco", "stable-baselines3", "nbval", "pytest"}
 
@@ -249,7 +250,7 @@ def test_publishing_changes_no_output_of_a_notebook(copy: Path) -> None:
 
 
 def outputs(notebook: bytes) -> list[Any]:
-    cells = yaml.safe_load(notebook)["cells"]
+    cells = json.loads(notebook)["cells"]
     return [(cell.get("execution_count"), cell.get("outputs")) for cell in cells]
 
 
