@@ -20,7 +20,7 @@ def wrong(page: str, *known: tuple[str, Any]) -> list[Misconception]:
 
 def no_noise(p: float, pay: float) -> NewNumbers:
     """Return 01.2 for an arm 1 that pays `pay` and is pulled with probability `p`."""
-    page = "01 The trick"
+    page = "01 The log-derivative trick"
     q = round(1 - p, 3)
     return NewNumbers(
         f"p = {p}, r = {pay}",

@@ -132,7 +132,7 @@ CHOSEN = ["costs", "backwards in time", "normalized", "costs"]
 
 
 def test_an_unknown_exercise_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"there is no exercise '77.7'; there are: 01.1"):
+    with pytest.raises(ValueError, match=r"there is no exercise '77.7'; there are: 00.1"):
         varied_record("77.7", 1)
 
 
