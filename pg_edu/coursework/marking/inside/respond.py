@@ -14,9 +14,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
-import torch
-
 import pg_edu
 from pg_edu.course.outcomes import Budget, outcomes
 from pg_edu.coursework.marking.inside import wire
@@ -89,10 +86,8 @@ class _Watch:
         self.left -= 1
         if self.left < 0:
             sys.setprofile(None)
-        if event == "call" and _is_of_the_package(frame):
-            caller = frame.f_back
-            if caller is None or not _is_of_the_package(caller):
-                _called.add(f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"[:120])
+        if event == "call" and _is_of_the_package(frame) and _is_called_by_a_cell(frame):
+            _called.add(f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"[:120])
 
 
 def _is_of_the_package(frame: FrameType) -> bool:
@@ -101,5 +96,14 @@ def _is_of_the_package(frame: FrameType) -> bool:
     return place.startswith(PACKAGE) and not place.startswith(OURS)
 
 
-np.seterr()
-torch.set_num_threads(1)
+def _is_called_by_a_cell(frame: FrameType) -> bool:
+    """Return whether code of a cell called a frame, not through other code of the package."""
+    caller = frame.f_back
+    while caller is not None:
+        place = caller.f_code.co_filename
+        if place.startswith(PACKAGE):
+            return False
+        if place.startswith("<") or "ipykernel_" in place:
+            return True
+        caller = caller.f_back
+    return False
