@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,30 +51,23 @@ class Server:
     """A process without keys that forks kernels, in the best sandbox that the system allows.
 
     Args:
+        base: an empty folder, for the copy of the package and what the notebooks write.
         hidden: folders that notebooks must not read, besides those with keys.
         sandboxed: whether to use a sandbox; a test of what happens without one does not.
     """
 
-    def __init__(self, hidden: Sequence[Path] = (), sandboxed: bool = True) -> None:
-        self.base = Path(tempfile.mkdtemp(prefix="mark-"))
+    def __init__(self, base: Path, hidden: Sequence[Path] = (), sandboxed: bool = True) -> None:
+        self.base = base
         self.package, self.work = self.base / "package", self.base / "work"
         for folder in (self.package, self.work):
             folder.mkdir()
         strip.copy_without_keys(self.package)
         self._fingerprint = strip.fingerprint(self.package)
-        self.hidden = [*strip.hidden_folders(), *(f for f in hidden if self._may_hide(f))]
+        self.hidden = strip.hidden_folders(hidden, base)
         sandbox = best_sandbox(self.package, self.work, self.hidden) if sandboxed else NONE
         self.sandbox: Sandbox = sandbox
         self._count = 0
         self._start()
-
-    def _may_hide(self, folder: Path) -> bool:
-        """Return whether nothing that Python needs is in a folder."""
-        needed = [sys.prefix, sys.base_prefix, sys.executable, self.base, *filter(None, sys.path)]
-        folder = folder.resolve()
-        return folder.is_dir() and not any(
-            Path(place).resolve().is_relative_to(folder) for place in needed
-        )
 
     def _start(self) -> None:
         script = self.package / "pg_edu" / strip.INSIDE / "server.py"
@@ -99,7 +91,7 @@ class Server:
         assert self._process.stdout is not None
         poller = zmq.Poller()
         poller.register(self._process.stdout, zmq.POLLIN)
-        if not poller.poll(1000 * seconds):
+        if not poller.poll(int(1000 * seconds)):
             return ""
         return self._process.stdout.readline().decode().strip()
 
@@ -179,6 +171,7 @@ class Server:
         self._start()
 
     def _stop(self) -> None:
+        """End the server, its kernels, and what these have started."""
         with contextlib.suppress(psutil.Error):
             kill_with_descendants(psutil.Process(self._process.pid))
         for pipe in (self._process.stdin, self._process.stdout):
@@ -252,8 +245,9 @@ class Kernel:
             "allow_stdin": False,
             "stop_on_error": False,
         }
-        sent = self._session.send(self._socket, "execute_request", content)
-        number = sent["header"]["msg_id"]
+        message = self._session.msg("execute_request", content)
+        self._session.send(self._socket, message)
+        number = message["header"]["msg_id"]
         reply = self._reply(number, seconds)
         if reply is None and patience:
             with contextlib.suppress(psutil.Error):

@@ -3,10 +3,10 @@
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pg_edu.course.judge import judge_respondent
-from pg_edu.course.verdicts import CORRECT, NOT_ATTEMPTED, WRONG, Verdict
+from pg_edu.course.verdicts import NOT_ATTEMPTED, WRONG, Verdict
 from pg_edu.coursework.marking.cells import Notebook
 from pg_edu.coursework.marking.elsewhere import Elsewhere
 from pg_edu.coursework.marking.flags import flag, functions_named
@@ -179,11 +179,10 @@ class _Marking:
         self._keep(self._mark(verdict, step, look, time.monotonic() - begin))
 
     def _flag(self, respondent: Elsewhere, step: Ask) -> str:
-        called = respondent.package_functions() if respondent.is_function() else []
-        read = functions_named(self.plan.found, step.expression) if called is not None else []
-        is_value = not respondent.is_function()
-        allowed = asked()[step.exercise].solution_uses
-        return "" if is_value else flag(called, read, allowed)
+        if not respondent.is_function():
+            return ""
+        read = functions_named(self.plan.found, step.expression)
+        return flag(respondent.package_functions(), read, asked()[step.exercise].solution_uses)
 
     def _mark(self, verdict: Verdict, step: Ask, look: str, seconds: float) -> Mark:
         return Mark(
@@ -199,7 +198,7 @@ class _Marking:
         )
 
     def _undefined(self, step: Ask, problem: str) -> Mark:
-        """Return the mark for an answer that cannot be evaluated, with the reason if there is one."""
+        """Return the mark for an answer that cannot be evaluated, with the likely reason."""
         because = "; ".join(f"cell {cell + 1}: {why}" for cell, why in sorted(self.errors.items()))
         found = f"`{step.expression[:80]}` could not be evaluated ({problem})."
         return self._failed(step, f"{found} {because}".strip())
@@ -244,11 +243,3 @@ class _Marking:
             found = "too many cells or answers ended their kernels."
             return Mark(number, 0, possible, WRONG, found)
         return Mark(number, 0, possible, NOT_ATTEMPTED, found)
-
-
-def rounded(mark: Mark) -> Mark:
-    """Return a mark with its seconds to two decimals, as they are printed."""
-    return replace(mark, seconds=round(mark.seconds, 2))
-
-
-__all__ = ["CORRECT", "NOT_MARKED", "Mark", "Options", "mark_notebook", "rounded", "unmarked"]

@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import PurePath
 
 from pg_edu.course.cards import exercises
-from pg_edu.coursework.marking.cells import Notebook
-from pg_edu.coursework.marking.plan import NUMBER
+from pg_edu.coursework.marking.cells import Notebook, read_notebook
+from pg_edu.coursework.marking.flags import functions_named
+from pg_edu.coursework.marking.names import Statement, statements
+from pg_edu.coursework.marking.plan import NUMBER, all_statements
 from pg_edu.runs.notebook_folder import find_notebooks
 
 SOLUTION = re.compile(r"<summary>Solution</summary>\s*```py\n(.*?)```", re.DOTALL)
@@ -26,7 +28,7 @@ class Asked:
         title: its heading.
         page: its page, such as "deeper/02_returns".
         expression: what its `check` is called with.
-        solution_uses: every name in the page's solution.
+        solution_uses: every name in the page's solution, or in what it uses of the page.
     """
 
     number: str
@@ -46,8 +48,8 @@ def asked() -> dict[str, Asked]:
         text = "\n\n".join(cells[begin:])
         expression = re.search(rf'^check\("{card.number}", (.+)\)$', text, re.MULTILINE)
         solution = SOLUTION.search(text)
-        names = frozenset(IDENTIFIER.findall(solution[1] if solution else ""))
         answer = expression[1] if expression else "None"
+        names = _names_of_solution(card.notebook, solution[1] if solution else "", answer)
         found[card.number] = Asked(card.number, card.title, card.notebook, answer, names)
     return found
 
@@ -57,6 +59,19 @@ def _cells(page: str) -> list[str]:
     path = find_notebooks() / f"{page}.ipynb"
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return ["".join(cell["source"]) for cell in cells]
+
+
+@cache
+def _statements(page: str) -> list[Statement]:
+    notebook = read_notebook((find_notebooks() / f"{page}.ipynb").read_bytes())
+    return all_statements(notebook.cells)[0]
+
+
+def _names_of_solution(page: str, solution: str, expression: str) -> frozenset[str]:
+    """Return the names in a solution, and what it uses of the package through the page's code."""
+    named = frozenset(IDENTIFIER.findall(solution))
+    through = functions_named([*_statements(page), *statements(0, solution)], expression)
+    return named.union(name.split(".")[-1] for name in through)
 
 
 def exercises_of(pages: Sequence[str]) -> list[str]:

@@ -70,7 +70,7 @@ def make_plan(cells: list[str], exercises: Mapping[str, str], every_cell: bool =
         exercises: what evaluates to the answer on the original page, for each exercise.
         every_cell: whether to run all cells, and not only what the answers need.
     """
-    found, unreadable = _all_statements(cells)
+    found, unreadable = all_statements(cells)
     asks = [ask for statement in found for ask in _asks(statement) if ask.exercise in exercises]
     asks += [*_asks_for_deleted(exercises, asks, found), *_asks_once_more(asks, found)]
     kept = needed(found, frozenset().union(*(names_in(ask.expression) for ask in asks)))
@@ -86,7 +86,7 @@ def make_plan(cells: list[str], exercises: Mapping[str, str], every_cell: bool =
     return Plan(steps, found, "\n".join(dropped), cells)
 
 
-def _all_statements(cells: list[str]) -> tuple[list[Statement], set[int]]:
+def all_statements(cells: list[str]) -> tuple[list[Statement], set[int]]:
     """Return all statements, and the numbers of the cells that cannot be parsed."""
     found: list[Statement] = []
     unreadable = set()

@@ -1,6 +1,8 @@
 """A copy of the package without keys, which is all that a marked notebook can import."""
 
 import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pg_edu
@@ -31,13 +33,24 @@ def copy_without_keys(folder: Path) -> None:
         shutil.copy(path, copy / INSIDE)
 
 
-def hidden_folders() -> list[Path]:
-    """Return the folders with keys and solutions: those of the package that is installed."""
+def hidden_folders(others: Sequence[Path], base: Path) -> list[Path]:
+    """Return the folders that a notebook must not read, except where Python itself is in one.
+
+    Args:
+        others: folders besides those of the installed package with keys and solutions.
+        base: the folder of the copy, which must not be hidden.
+    """
     package = Path(pg_edu.__file__).resolve().parent
     beside = [package.parent / name for name in ("notebooks", "tests")]
     is_clone = (package.parent / "pyproject.toml").exists()
-    folders = [package / "course", package / "_notebooks", *(beside if is_clone else [])]
-    return [folder for folder in folders if folder.is_dir()]
+    folders = [package / "course", package / "_notebooks", *(beside if is_clone else []), *others]
+    known = [sys.prefix, sys.base_prefix, sys.executable, str(base), *sys.path]
+    needed = [Path(place).resolve() for place in known if place]
+    return [
+        folder.resolve()
+        for folder in folders
+        if folder.is_dir() and not any(place.is_relative_to(folder.resolve()) for place in needed)
+    ]
 
 
 def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:

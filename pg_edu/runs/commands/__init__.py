@@ -1,4 +1,4 @@
-"""The command line, `pg-edu` or `python -m pg_edu`: train, sweep, evaluate, probe, notebooks.
+"""The command line, `pg-edu` or `python -m pg_edu`: train, sweep, evaluate, probe, notebooks, mark.
 
 Each command has a file here, which parses its arguments, calls the rest of the package, and writes
 and prints the results. The commands share the other files:
@@ -37,7 +37,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from pg_edu.runs.commands import evaluate, notebooks, probe, sweep, train
+from pg_edu.runs.commands import evaluate, mark, notebooks, probe, sweep, train
 from pg_edu.runs.commands.interrupts import stopped_by_signals
 from pg_edu.runs.commands.messages import (
     fail,
@@ -97,9 +97,9 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; it sets `command` to what runs the chosen command."""
     parser = _Parser(prog=program(), description="REINFORCE in the environments of Gymnasium.")
     commands = parser.add_subparsers(
-        required=True, metavar="train | sweep | evaluate | probe | notebooks"
+        required=True, metavar="train | sweep | evaluate | probe | notebooks | mark"
     )
-    for command in (train, sweep, evaluate, probe, notebooks):
+    for command in (train, sweep, evaluate, probe, notebooks, mark):
         command.add_parser(commands)
     return parser
 

@@ -6,7 +6,6 @@ known to the marker alone.
 """
 
 import base64
-import inspect
 import pickle
 import sys
 import threading
@@ -58,7 +57,7 @@ def call(name: str, asked: str) -> str:
     try:
         found = outcomes(_held[name], cases, observe, Budget(seconds))
     finally:
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
     return wire.dump(found)
 
 
@@ -70,10 +69,11 @@ def called() -> str:
 
 
 def source(name: str) -> str:
-    """Return the name of the class or function of the package that an answer is, or ""."""
-    answer = inspect.unwrap(_held[name]) if callable(_held[name]) else None
+    """Return the name of the function of the package that an answer is, or ""."""
+    answer: Any = _held[name]
     module = str(getattr(answer, "__module__", ""))
-    return f"{module}.{answer.__qualname__}" if module.startswith("pg_edu.") else ""  # type: ignore[union-attr]
+    own = str(getattr(answer, "__qualname__", ""))
+    return f"{module}.{own}" if module.startswith("pg_edu.") else ""
 
 
 class _Watch:
