@@ -7,7 +7,9 @@ off, but sees names only. A pasted copy of the package's code escapes both.
 
 import ast
 from collections.abc import Iterable
+from pathlib import Path
 
+import pg_edu
 from pg_edu.coursework.marking.names import Statement, names_in, needed
 
 NO_FUNCTIONS = ("pg_edu.course", "pg_edu.figures", "pg_edu.types", "pg_edu.coursework")
@@ -71,22 +73,15 @@ def _imports(node: ast.stmt) -> Iterable[tuple[str, str]]:
 
 def _attributes(kept: list[Statement], local: str, full: str) -> list[str]:
     """Return a name, or what is taken from it if it is a module: `returns.discounted_returns`."""
-    if full.split(".")[-1] != full.split(".")[-1].lower() or not _is_module(full):
+    if not _is_module(full):
         return [full]
-    found = []
-    for statement in kept:
-        for node in ast.walk(statement.node):
-            if isinstance(node, ast.Attribute):
-                text = ast.unparse(node)
-                if text.startswith(f"{local}."):
-                    found.append(full + text.removeprefix(local))
-    return found
+    nodes = [node for statement in kept for node in ast.walk(statement.node)]
+    texts = [ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)]
+    names = [full + text.removeprefix(local) for text in texts if text.startswith(f"{local}.")]
+    return [name for name in names if not _is_module(name)]
 
 
 def _is_module(name: str) -> bool:
-    from importlib.util import find_spec
-
-    try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
+    """Return whether a name in the package is that of a module."""
+    place = Path(pg_edu.__file__).parent.joinpath(*name.split(".")[1:])
+    return place.is_dir() or place.with_suffix(".py").is_file()

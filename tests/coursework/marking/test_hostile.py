@@ -66,7 +66,8 @@ FAKES = {
     "v.WRONG = v.CORRECT\n" + answer("v.NOT_ATTEMPTED = 'correct'\nreturn rew"),
     "edits what sends the results": answer(
         "import json\nfrom pg_edu.coursework.marking.inside import wire, respond\n"
-        "good = json.dumps([dict(observed={}, problem='', attempted=True, verdict='correct')] * 9)\n"
+        "one = dict(observed={}, problem='', attempted=True, verdict='correct')\n"
+        "good = json.dumps([one] * 9)\n"
         "wire.dump = respond.wire.dump = lambda outcomes: good\n"
         "respond.call = lambda *_: good\nreturn rew"
     ),
@@ -91,12 +92,15 @@ FAKES = {
 }
 
 
+SPOILS_ITS_KERNEL = ("edits what sends the results", "edits NumPy", "sends unending data")
+
+
 @pytest.mark.parametrize("fake", FAKES, ids=str)
 def test_a_fake_gains_no_point_and_costs_no_other_answer_its_points(mark: Marker, fake):
     marks = mark(FAKES[fake], RIGHT)
     assert marks["02.1"].points == 0
     assert marks["02.1"].verdict != CORRECT
-    if fake not in ("edits what sends the results", "edits NumPy"):  # They spoil their own kernel.
+    if fake not in SPOILS_ITS_KERNEL:
         assert marks["02.2"].verdict == CORRECT
 
 

@@ -25,8 +25,9 @@ class Garbled(ValueError):
 
 
 def dump(outcomes: list[Outcome]) -> str:
-    """Return outcomes as text."""
-    return json.dumps([_outcome_as_data(outcome) for outcome in outcomes])
+    """Return outcomes as text, in Base64, so that no quotes are in it."""
+    data = json.dumps([_outcome_as_data(outcome) for outcome in outcomes])
+    return base64.b64encode(data.encode()).decode()
 
 
 def load(text: str) -> list[Outcome]:
@@ -36,7 +37,7 @@ def load(text: str) -> list[Outcome]:
         Garbled: the text is not one that `dump` writes.
     """
     try:
-        rows = json.loads(text)
+        rows = json.loads(base64.b64decode(text, validate=True))
         if len(rows) > MOST_OUTCOMES:
             raise Garbled(f"{len(rows)} outcomes")
         return [_outcome(row) for row in rows]
