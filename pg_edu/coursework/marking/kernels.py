@@ -36,6 +36,7 @@ SERVER_STARTS_WITHIN = 120.0  # seconds; importing torch from a cold disk takes 
 KERNEL_STARTS_WITHIN = 30.0
 INTERRUPTED_WITHIN = 2.0
 LOOK_EVERY = 50  # milliseconds
+ENDED = "it ended its kernel"
 RESPOND = "__import__('pg_edu.coursework.marking.inside.respond', fromlist=['respond'])"
 
 
@@ -271,7 +272,7 @@ class Kernel:
             if self.watchdog.broken:
                 raise KernelEnded(self.watchdog.broken)
             if not self._is_alive():
-                raise KernelEnded("it ended its kernel")
+                raise KernelEnded(ENDED)
             if time.monotonic() > deadline:
                 return None
 

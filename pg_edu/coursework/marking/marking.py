@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from pg_edu.course.verdicts import NOT_ATTEMPTED, WRONG, Verdict
 from pg_edu.coursework.marking.cells import Notebook
 from pg_edu.coursework.marking.elsewhere import Elsewhere
 from pg_edu.coursework.marking.flags import flag, functions_named
-from pg_edu.coursework.marking.kernels import RESPOND, Kernel, KernelEnded, Server
+from pg_edu.coursework.marking.kernels import ENDED, RESPOND, Kernel, KernelEnded, Server
 from pg_edu.coursework.marking.limits import Limits
 from pg_edu.coursework.marking.pages import asked
 from pg_edu.coursework.marking.plan import Ask, Plan, Run, make_plan
@@ -19,7 +20,7 @@ from pg_edu.coursework.marking.records import exercise_record
 NOT_MARKED = "not marked"
 SECONDS_OF_AN_ANSWER = 5.0  # on a busy machine; `check` in a notebook gives 1.5
 LEAST = 0.5  # seconds for a cell when the time of all cells is up
-MOST_KERNELS = 8  # for one notebook: each answer that ends its kernel costs one
+MOST_KERNELS = 10  # for one notebook: each answer that ends its kernel costs one
 UNDEFINED = re.compile(r"name '(\w+)' is not defined")
 
 
@@ -112,6 +113,7 @@ class _Marking:
         self.marks: dict[str, Mark] = {}
         self.errors: dict[int, str] = {}
         self._done: set[int] = set()  # steps that are not repeated in a new kernel
+        self._ended_in: Counter[int] = Counter()
         self._asked: list[Ask] = [step for step in plan.steps if isinstance(step, Ask)]
 
     def run(self) -> None:
@@ -139,7 +141,10 @@ class _Marking:
             self.server.end(kernel, suspicious=ended)
 
     def _do(self, kernel: Kernel, number: int, step: Run | Ask) -> None:
-        """Do a step; one that ends the kernel is not tried again."""
+        """Do a step; one that has ended a kernel is tried once more at most.
+
+        What an earlier answer left running may have ended it.
+        """
         try:
             if isinstance(step, Run):
                 self._run_cell(kernel, step)
@@ -147,6 +152,9 @@ class _Marking:
                 self._ask(kernel, step)
                 self._done.add(number)
         except KernelEnded as error:
+            self._ended_in[number] += 1
+            if str(error) == ENDED and self._ended_in[number] == 1:
+                raise
             self._done.add(number)
             if isinstance(step, Run):
                 self.errors[step.cell] = f"{error}, so it was left out"

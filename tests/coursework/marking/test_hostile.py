@@ -122,7 +122,7 @@ ENDS = {
         "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'wb').write(b'x' * 10**7)",
         "it wrote more than",
     ),
-    "forks without end": ("import os\nwhile True: os.fork()", "processes"),
+    "forks without end": ("import os\nwhile True: os.fork()", "the answer was stopped"),
     "prints without end": ("while True: print('x' * 1000)", "has not finished"),
 }
 
@@ -136,6 +136,12 @@ def test_an_answer_that_does_harm_is_wrong_and_costs_no_other_answer_its_points(
     assert marks["02.1"].verdict == WRONG
     assert reason in marks["02.1"].found
     assert marks["02.2"].verdict == CORRECT
+
+
+def test_what_an_answer_leaves_running_costs_no_other_answer_its_points(mark):
+    late = "import threading, os\nthreading.Timer(0.05, lambda: os._exit(1)).start()\nreturn rew"
+    slow = RIGHT.replace("    return G", "    import time\n    time.sleep(0.1)\n    return G")
+    assert mark(answer(late), slow)["02.2"].verdict == CORRECT
 
 
 def test_a_cell_that_ends_the_kernel_is_left_out_and_the_rest_is_marked(mark):
