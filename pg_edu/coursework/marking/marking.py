@@ -13,7 +13,7 @@ from pg_edu.coursework.marking.elsewhere import Elsewhere
 from pg_edu.coursework.marking.flags import flag, functions_named
 from pg_edu.coursework.marking.kernels import ENDED, RESPOND, Kernel, KernelEnded, Server
 from pg_edu.coursework.marking.limits import Limits
-from pg_edu.coursework.marking.pages import asked
+from pg_edu.coursework.marking.pages import asked, names_in_solution
 from pg_edu.coursework.marking.plan import Ask, Plan, Run, make_plan
 from pg_edu.coursework.marking.records import exercise_record
 
@@ -190,7 +190,7 @@ class _Marking:
         if not respondent.is_function():
             return ""
         read = functions_named(self.plan.found, step.expression)
-        return flag(respondent.package_functions(), read, asked()[step.exercise].solution_uses)
+        return flag(respondent.package_functions(), read, names_in_solution(step.exercise))
 
     def _mark(self, verdict: Verdict, step: Ask, look: str, seconds: float) -> Mark:
         return Mark(

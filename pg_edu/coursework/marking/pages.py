@@ -28,14 +28,14 @@ class Asked:
         title: its heading.
         page: its page, such as "deeper/02_returns".
         expression: what its `check` is called with.
-        solution_uses: every name in the page's solution, or in what it uses of the page.
+        solution: the code of the page's solution.
     """
 
     number: str
     title: str
     page: str
     expression: str
-    solution_uses: frozenset[str]
+    solution: str
 
 
 @cache
@@ -49,8 +49,8 @@ def asked() -> dict[str, Asked]:
         expression = re.search(rf'^check\("{card.number}", (.+)\)$', text, re.MULTILINE)
         solution = SOLUTION.search(text)
         answer = expression[1] if expression else "None"
-        names = _names_of_solution(card.notebook, solution[1] if solution else "", answer)
-        found[card.number] = Asked(card.number, card.title, card.notebook, answer, names)
+        code = solution[1] if solution else ""
+        found[card.number] = Asked(card.number, card.title, card.notebook, answer, code)
     return found
 
 
@@ -67,10 +67,13 @@ def _statements(page: str) -> list[Statement]:
     return all_statements(notebook.cells)[0]
 
 
-def _names_of_solution(page: str, solution: str, expression: str) -> frozenset[str]:
+@cache
+def names_in_solution(number: str) -> frozenset[str]:
     """Return the names in a solution, and what it uses of the package through the page's code."""
-    named = frozenset(IDENTIFIER.findall(solution))
-    through = functions_named([*_statements(page), *statements(0, solution)], expression)
+    known = asked()[number]
+    named = frozenset(IDENTIFIER.findall(known.solution))
+    found = [*_statements(known.page), *statements(0, known.solution)]
+    through = functions_named(found, known.expression)
     return named.union(name.split(".")[-1] for name in through)
 
 

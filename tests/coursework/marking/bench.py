@@ -19,7 +19,8 @@ from pathlib import Path
 from pg_edu.coursework.marking.pages import asked, exercises_of
 from pg_edu.runs.commands import main
 from tests.coursework.marking.classes import answered, make_class
-from tests.coursework.marking.test_hostile import ENDS, FAKES
+from tests.coursework.marking.test_hostile import FAKES
+from tests.coursework.marking.thorough import ENDS
 
 
 def hostile(page: str, count: int) -> list[bytes]:
@@ -74,7 +75,7 @@ def print_results(
     lost = (len(honest) + bad) * len(exercises_of([page])) - len(rows)
     print(f"{page}: {len(honest) + bad} submissions, {bad} of them hostile")
     print(f"{len(intended) - len(other)} of {len(intended)} verdicts as intended; {other}")
-    print(f"{len(named)} of {wrong} wrong answers named")
+    print(f"{len(named)} of {len(wrong)} wrong answers named")
     print(f"points gained by hostile ones: {gained}; rows lost: {lost}")
 
 

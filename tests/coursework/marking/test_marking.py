@@ -3,7 +3,6 @@
 import pytest
 
 from pg_edu.course.verdicts import CORRECT, NOT_ATTEMPTED, WRONG
-from tests.coursework.marking.classes import written
 
 BACKWARDS = """def {name}(rew, gamma):
     G, following = np.zeros(len(rew)), 0.0
@@ -99,26 +98,3 @@ def test_hidden_cases_differ_with_the_seed(mark):
     )
     first, again, other = (mark(table, seed=seed)["02.1"].found for seed in (1, 1, 2))
     assert first == again != other
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("notebook", [f"{n:02d}" for n in range(1, 12)])
-def test_answers_get_the_verdict_in_a_kernel_that_they_get_here(mark, notebook):
-    by_exercise: dict[str, list] = {}
-    for answer in written(notebook):
-        by_exercise.setdefault(answer.exercise, []).append(answer)
-    for place in (0, -1):
-        chosen = [answers[place] for answers in by_exercise.values()]
-        code = [f'{a.code}\ncheck("{a.exercise}", {name_of(a.code)})' for a in chosen]
-        marks = mark(*code, exercises=list(by_exercise))
-        assert {a.exercise: marks[a.exercise].verdict for a in chosen} == {
-            a.exercise: a.status for a in chosen
-        }
-
-
-def name_of(code: str) -> str:
-    """Return the name that the last statement of a code binds."""
-    from pg_edu.coursework.marking.names import statements
-
-    (name,) = statements(0, code)[-1].binds
-    return name
