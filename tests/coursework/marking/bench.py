@@ -67,11 +67,9 @@ def print_results(
         for exercise, status in verdicts.items()
     }
     other = [key for key, status in intended.items() if rows[key]["verdict"] != status]
-    named = [
-        key for key, status in intended.items() if status == "wrong" and rows[key]["diagnosis"]
-    ]
-    wrong = sum(status == "wrong" for status in intended.values())
-    gained = [key for key, row in rows.items() if key[0][:7] == "hostile" and row["points"] != "0"]
+    wrong = [key for key, status in intended.items() if status == "wrong"]
+    named = [key for key in wrong if rows[key]["diagnosis"]]
+    gained = [key for key, row in rows.items() if "hostile" in key[0] and row["points"] != "0"]
     lost = (len(honest) + bad) * len(exercises_of([page])) - len(rows)
     print(f"{page}: {len(honest) + bad} submissions, {bad} of them hostile")
     print(f"{len(intended) - len(other)} of {len(intended)} verdicts as intended; {other}")

@@ -61,8 +61,8 @@ def test_without_a_sandbox_keys_stay_closed_and_a_killed_server_is_replaced(tmp_
 @pytest.mark.parametrize("notebook", [f"{n:02d}" for n in range(1, 12)])
 def test_answers_get_the_verdict_in_a_kernel_that_they_get_here(mark, notebook):
     by_exercise: dict[str, list] = {}
-    for answer in written(notebook):
-        by_exercise.setdefault(answer.exercise, []).append(answer)
+    for known in written(notebook):
+        by_exercise.setdefault(known.exercise, []).append(known)
     for place in (0, -1):
         chosen = [answers[place] for answers in by_exercise.values()]
         code = [f'{a.code}\ncheck("{a.exercise}", {name_of(a.code)})' for a in chosen]
