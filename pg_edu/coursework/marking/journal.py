@@ -58,6 +58,7 @@ class Journal:
 
     def begin(self, key: str) -> None:
         """Write that a submission is about to be run."""
+        self._begun[key] += 1
         self._write({"what": "begin", "key": key})
 
     def end(self, key: str, marks: Sequence[Mark]) -> None:

@@ -36,6 +36,7 @@ SERVER_STARTS_WITHIN = 120.0  # seconds; importing torch from a cold disk takes 
 KERNEL_STARTS_WITHIN = 30.0
 INTERRUPTED_WITHIN = 2.0
 LOOK_EVERY = 50  # milliseconds
+ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 ENDED = "it ended its kernel"
 RESPOND = "__import__('pg_edu.coursework.marking.inside.respond', fromlist=['respond'])"
 
@@ -72,8 +73,13 @@ class Server:
 
     def _start(self) -> None:
         script = self.package / "pg_edu" / strip.INSIDE / "server.py"
-        command = [sys.executable, "-I", str(script), str(self.package), *map(str, self.hidden)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        paths = json.dumps([path for path in sys.path if path])
+        arguments = [str(self.package), paths, *map(str, self.hidden)]
+        command = [sys.executable, "-I", str(script), *arguments]
+        # A notebook can read the environment of this process, which may hold secrets of the user.
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment |= {name: str(self.work) for name in ("HOME", "TMPDIR", "MPLCONFIGDIR")}
         self._process = subprocess.Popen(
             [*self.sandbox.command, *command],
             stdin=subprocess.PIPE,

@@ -125,7 +125,10 @@ def _mark_all(
     hidden: Sequence[Path],
     done: Callable[[], object],
 ) -> None:
-    """Mark all tasks; workers that are killed are replaced, and their tasks tried once more."""
+    """Mark all tasks; workers that are killed are replaced, and their tasks tried once more.
+
+    From then on one notebook runs at a time, so that no other is blamed.
+    """
     while todo:
         try:
             with _pool(min(workers, len(todo)), hidden) as pool:
@@ -134,6 +137,7 @@ def _mark_all(
                     del todo[key]
                     done()
         except BrokenProcessPool:
+            workers = 1
             for key in [key for key in todo if journal.has_killed(key)]:
                 journal.end(key, unmarked(todo.pop(key).exercises, KILLED, options))
                 done()
@@ -176,24 +180,29 @@ def _pool(workers: int, hidden: Sequence[Path]) -> Iterator[ProcessPoolExecutor]
 
 # In a worker
 
+_place: list[tuple[str, list[Path]]] = []
 _servers: list[Server] = []
 
 
 def _start_worker(base: str, hidden: list[Path]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this.
     torch.set_num_threads(1)
-    server = Server(Path(tempfile.mkdtemp(dir=base)), hidden)
-    Finalize(None, server.close, exitpriority=10)
-    _servers.append(server)
+    _place.append((base, hidden))
+
+
+def _server() -> Server:
+    """Return the server of this worker, which is started for its first notebook."""
+    if not _servers:
+        base, hidden = _place[0]
+        _servers.append(Server(Path(tempfile.mkdtemp(dir=base)), hidden))
+        Finalize(None, _servers[0].close, exitpriority=10)
+    return _servers[0]
 
 
 def _mark(task: Task, options: Options) -> list[Mark]:
     assert task.notebook is not None
-    for attempt in range(2):
-        try:
-            return mark_notebook(_servers[0], task.notebook, task.exercises, options)
-        except CannotStart:
-            if attempt:
-                raise
-            _servers[0].restart()
-    raise AssertionError("the loop returns or raises")
+    try:
+        return mark_notebook(_server(), task.notebook, task.exercises, options)
+    except CannotStart:  # A notebook may have ended the server.
+        _server().restart()
+        return mark_notebook(_server(), task.notebook, task.exercises, options)

@@ -1,8 +1,9 @@
 """Fork a kernel for each notebook from a process that has imported torch and the package once.
 
-Run as `python -I server.py PACKAGE WORK HIDDEN...`, where PACKAGE is the folder of the copy without
-keys, and the files under HIDDEN may not be opened. Each line of stdin is a request, as JSON: the
-connection file of a kernel, its folder, and its limits. The answer is the process id of the kernel.
+Run as `python -I server.py PACKAGE PATHS HIDDEN...`. PACKAGE is the folder of the keyless copy,
+PATHS is the marker's `sys.path` as JSON, and the files under HIDDEN may not be opened. Each line of
+stdin is a request, as JSON: the connection file of a kernel, its folder, and its limits. The answer
+is the process id of the kernel.
 
 Nothing in here knows keys or cases. A kernel may do what it likes with its copy of this process.
 """
@@ -17,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
-KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
 
-def import_the_copy(package: str) -> None:
+def import_the_copy(package: str, paths: list[str]) -> None:
     """Make the copy the only pg_edu that can be imported by its name, and import what is slow."""
-    others = [path for path in sys.path if (Path(path) / "pg_edu").exists()]
-    sys.path[:] = [package, *(path for path in sys.path if path not in others)]
+    sys.path[:] = [package, *(path for path in paths if not _is_clone(Path(path)))]
     sys.meta_path[:] = [find for find in sys.meta_path if "__editable__" not in repr(find)]
     sys.dont_write_bytecode = True
     import torch
@@ -33,7 +32,13 @@ def import_the_copy(package: str) -> None:
     import pg_edu.coursework.marking.inside.respond
 
     torch.set_num_threads(1)
-    assert pg_edu.__file__.startswith(package), pg_edu.__file__
+    if not pg_edu.__file__.startswith(package):
+        raise RuntimeError(f"{pg_edu.__file__} was imported in place of the copy in {package}")
+
+
+def _is_clone(folder: Path) -> bool:
+    """Return whether only the package is in a folder, and not all that Python has installed."""
+    return (folder / "pg_edu").exists() and not (folder / "torch").exists()
 
 
 def serve(hidden: list[str]) -> None:
@@ -81,8 +86,6 @@ def _become_a_kernel(request: dict[str, Any], hidden: list[str]) -> None:
 def _enter(folder: str) -> None:
     """Make a throw-away folder the working folder and the home."""
     os.chdir(folder)
-    for name in [name for name in os.environ if name not in KEPT]:
-        del os.environ[name]
     for name in ("HOME", "TMPDIR", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
         os.environ[name] = folder
     os.environ.update(MPLBACKEND="agg", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
@@ -126,5 +129,5 @@ def _prctl(what: int, value: int) -> None:
 
 
 if __name__ == "__main__":
-    import_the_copy(sys.argv[1])
-    serve([os.path.realpath(folder) for folder in sys.argv[2:]])
+    import_the_copy(sys.argv[1], json.loads(sys.argv[2]))
+    serve([os.path.realpath(folder) for folder in sys.argv[3:]])
