@@ -90,7 +90,12 @@ FAKES = {
 }
 
 
-SPOILS_ITS_KERNEL = ("edits what sends the results", "edits NumPy", "sends unending data")
+SPOILS_ITS_KERNEL = (
+    "imports the real package",
+    "edits what sends the results",
+    "edits NumPy",
+    "sends unending data",
+)
 
 
 @pytest.mark.parametrize("fake", FAKES, ids=str)
