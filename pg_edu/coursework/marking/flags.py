@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
-import pg_edu
+import pg_edu.types
 from pg_edu.coursework.marking.names import Statement, names_in, needed
 
 NO_FUNCTIONS = ("pg_edu.course", "pg_edu.figures", "pg_edu.types", "pg_edu.coursework")
@@ -83,5 +83,5 @@ def _attributes(kept: list[Statement], local: str, full: str) -> list[str]:
 
 def _is_module(name: str) -> bool:
     """Return whether a name in the package is that of a module."""
-    place = Path(pg_edu.__file__).parent.joinpath(*name.split(".")[1:])
+    place = Path(pg_edu.types.__file__).parent.joinpath(*name.split(".")[1:])
     return place.is_dir() or place.with_suffix(".py").is_file()

@@ -9,9 +9,11 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pg_edu.types
 from pg_edu.coursework.marking.marking import Mark, Options
 
 MOST_BEGINNINGS = 2
@@ -80,7 +82,18 @@ class Journal:
             file.write(json.dumps(entry) + "\n")
 
 
-def key_of(content: bytes, exercises: Sequence[str], options: Options, version: str) -> str:
+def key_of(content: bytes, exercises: Sequence[str], options: Options) -> str:
     """Return what a submission's marks depend on, as one short text."""
-    settings = json.dumps([list(exercises), asdict(options), version], sort_keys=True)
+    settings = json.dumps([list(exercises), asdict(options), _code_of_the_marker()])
     return hashlib.sha256(settings.encode() + b"\0" + content).hexdigest()
+
+
+@cache
+def _code_of_the_marker() -> str:
+    """Return a digest of the keys and of the code that marks: if it changes, marks may."""
+    digest = hashlib.sha256()
+    package = Path(pg_edu.types.__file__).parent
+    for folder in (package / "course", package / "coursework"):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -19,7 +19,7 @@ PERIOD = 0.1  # seconds between two looks of the watchdog
 
 @dataclass(frozen=True)
 class Limits:
-    """What a notebook may use, together with all processes that it starts.
+    """Limits of what a notebook may use, together with all processes that it starts.
 
     Args:
         seconds: for its cells, by the clock and of CPU; each exercise has its own on top.

@@ -26,7 +26,7 @@ UNDEFINED = re.compile(r"name '(\w+)' is not defined")
 
 @dataclass(frozen=True)
 class Options:
-    """How notebooks are marked.
+    """Options of marking, the same for a whole class.
 
     Args:
         seed: decides the random cases.
@@ -43,7 +43,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Mark:
-    """What came out for one exercise of one notebook.
+    """The mark for one exercise of one notebook.
 
     Args:
         exercise: the number of the exercise; "" if it is not known.

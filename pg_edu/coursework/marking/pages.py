@@ -21,7 +21,7 @@ IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Asked:
-    """What a page says about an exercise.
+    """An exercise as its page describes it.
 
     Args:
         number: the number of the exercise.

@@ -47,7 +47,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do with a notebook, in this order.
+    """The steps by which a notebook is marked.
 
     Args:
         steps: code to run and answers to ask for.

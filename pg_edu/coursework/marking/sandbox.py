@@ -34,13 +34,25 @@ done
 if touch "${0%/*}/writable" 2>/dev/null; then exit 1; fi
 exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"
 """
+ALL_APART = (
+    "The notebooks had no network, saw no other processes, and could write only into a throw-away "
+    "folder."
+)
+FILES_SHARED = (
+    "The notebooks had no network and saw no other processes, but they could read and write the "
+    "files of this user."
+)
+PROCESSES_SHARED = (
+    "The notebooks had no network, but they saw the processes of this user, and could read and "
+    "write the files."
+)
 NAMESPACES = ["--user", "--map-root-user", "--net", "--ipc"]
 OWN_PROCESSES = ["--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What keeps the process of the notebooks apart.
+    """A command that keeps the process of the notebooks apart.
 
     Args:
         says: what it protects, in one sentence for the report.
@@ -78,33 +90,17 @@ NONE = Sandbox(
 
 
 def _sandboxes(package: Path, work: Path, hidden: Sequence[Path]) -> list[Sandbox]:
+    """Return the sandboxes to try, the strictest first."""
     unshare = shutil.which("unshare")
     if unshare is None:
         return []
     base = [unshare, *NAMESPACES]
     mount = ["sh", "-c", MOUNT, str(package / "sh"), str(work), *map(str, hidden), "--"]
+    apart = [*base, *OWN_PROCESSES]
     return [
-        Sandbox(
-            "The notebooks had no network, saw no other processes, and could write only into a "
-            "throw-away folder.",
-            [*base, *OWN_PROCESSES, "--mount", *mount],
-            forks=True,
-            cuts_network=True,
-            hides_files=True,
-        ),
-        Sandbox(
-            "The notebooks had no network and saw no other processes, but they could read and "
-            "write the files of this user.",
-            [*base, *OWN_PROCESSES],
-            forks=True,
-            cuts_network=True,
-        ),
-        Sandbox(
-            "The notebooks had no network, but they saw the processes of this user, and could "
-            "read and write the files.",
-            base,
-            cuts_network=True,
-        ),
+        Sandbox(ALL_APART, [*apart, "--mount", *mount], True, True, True),
+        Sandbox(FILES_SHARED, apart, forks=True, cuts_network=True),
+        Sandbox(PROCESSES_SHARED, base, cuts_network=True),
     ]
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pg_edu
+import pg_edu.types
 
 # What a notebook needs of the course, or what calls its answers. Whatever is not named is left out,
 # so a new module with keys in it cannot be forgotten here.
@@ -20,7 +20,7 @@ def copy_without_keys(folder: Path) -> None:
     Args:
         folder: becomes the parent of the copy, `pg_edu`.
     """
-    package, copy = Path(pg_edu.__file__).parent, folder / "pg_edu"
+    package, copy = Path(pg_edu.types.__file__).parent, folder / "pg_edu"
     shutil.copytree(package, copy, ignore=lambda _, names: [n for n in names if n in LEFT_OUT])
     (copy / "course").mkdir()
     for name in COURSE:
@@ -40,7 +40,7 @@ def hidden_folders(others: Sequence[Path], base: Path) -> list[Path]:
         others: folders besides those of the installed package with keys and solutions.
         base: the folder of the copy, which must not be hidden.
     """
-    package = Path(pg_edu.__file__).resolve().parent
+    package = Path(pg_edu.types.__file__).resolve().parent
     beside = [package.parent / name for name in ("notebooks", "tests")]
     is_clone = (package.parent / "pyproject.toml").exists()
     folders = [package / "course", package / "_notebooks", *(beside if is_clone else []), *others]

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import torch
 
-import pg_edu
 from pg_edu.coursework.marking.cells import NoNotebook, Notebook, read_notebook
 from pg_edu.coursework.marking.journal import Journal, key_of
 from pg_edu.coursework.marking.kernels import CannotStart, Server
@@ -114,7 +113,7 @@ def mark_class(
 
 def _key(task: Task, options: Options) -> str:
     content = task.submission.content or task.submission.file.encode("utf-8", "replace")
-    return key_of(content, task.exercises, options, pg_edu.__version__)
+    return key_of(content, task.exercises, options)
 
 
 def _mark_all(

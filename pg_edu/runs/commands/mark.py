@@ -13,7 +13,9 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from pg_edu.coursework.marking.feedback import Row
+    from pg_edu.coursework.marking.journal import Journal
     from pg_edu.coursework.marking.marking import Options
+    from pg_edu.coursework.marking.whole_class import Task
 
 NEEDED = ("IPython", "ipykernel", "jinja2", "jupyter_client", "psutil", "zmq")
 
@@ -30,31 +32,28 @@ def add_parser(commands: Any) -> None:
     )
     parser.set_defaults(command=_run)
     parser.add_argument("submissions", type=Path, help="a folder of notebooks, or a zip file")
-    parser.add_argument(
-        "--out", type=Path, default=Path("marks.csv"), metavar="FILE", help="(marks.csv)"
-    )
-    parser.add_argument("--seed", type=int, help="decides the hidden cases (a secret one)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
-    parser.add_argument("--variant", type=int, metavar="SEED", help="what was handed out")
-    parser.add_argument(
-        "--only", nargs="+", default=[], metavar="EXERCISE", help="such as 02.1 02.2"
-    )
-    parser.add_argument("--whole", action="store_true", help="run all cells of each notebook")
-    parser.add_argument(
-        "--seconds", type=float, default=15.0, help="for the cells of a notebook (15)"
-    )
-    parser.add_argument("--memory", type=int, default=2000, metavar="MB", help="(2000)")
+    _add_options(parser)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--out", type=Path, default=Path("marks.csv"), metavar="FILE", help="(marks.csv)")
+    add("--seed", type=int, help="decides the hidden cases (a secret one)")
+    add("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="(all cores)")
+    add("--variant", type=int, metavar="SEED", help="that of `assign`, if variants were given")
+    add("--only", nargs="+", default=[], metavar="EXERCISE", help="such as 02.1 02.2")
+    add("--whole", action="store_true", help="run all cells of each notebook")
+    add("--seconds", type=float, default=15.0, help="for the cells of a notebook (15)")
+    add("--memory", type=int, default=2000, metavar="MB", help="for a notebook (2000)")
 
 
 def _run(arguments: argparse.Namespace) -> int:
     _check_system()
     _check(arguments)
     # The other commands need nothing of this.
-    from pg_edu.coursework.marking.feedback import Row
     from pg_edu.coursework.marking.journal import Journal
-    from pg_edu.coursework.marking.kernels import CannotStart
     from pg_edu.coursework.marking.submissions import find_submissions
-    from pg_edu.coursework.marking.whole_class import make_tasks, mark_class
+    from pg_edu.coursework.marking.whole_class import make_tasks
 
     tasks = make_tasks(find_submissions(arguments.submissions), arguments.only)
     folder = arguments.out.with_suffix("")
@@ -62,20 +61,31 @@ def _run(arguments: argparse.Namespace) -> int:
     journal = Journal(folder / "journal.jsonl")
     options = _options(arguments, journal)
     hidden = [arguments.submissions, folder]
-    try:
-        with tqdm(total=len(tasks), unit="notebook", file=sys.stderr) as bar:
-            marks = mark_class(tasks, options, journal, arguments.workers, hidden, bar.update)
-    except CannotStart as error:
-        raise ValueError(f"{error} Run it again, with --workers 1.") from error
-    rows = [
-        Row(task.submission.student, task.submission.file, mark)
-        for task, own in zip(tasks, marks, strict=True)
-        for mark in own
-    ]
+    rows = _mark(tasks, options, journal, arguments.workers, hidden)
     sandbox = _sandbox(hidden)
     _write(arguments.out, rows, sandbox)
     _print(arguments.out, options, rows, sandbox)
     return 0
+
+
+def _mark(
+    tasks: "list[Task]", options: "Options", journal: "Journal", workers: int, hidden: list[Path]
+) -> "list[Row]":
+    """Mark the tasks with a progress bar, and return a row for each exercise."""
+    from pg_edu.coursework.marking.feedback import Row
+    from pg_edu.coursework.marking.kernels import CannotStart
+    from pg_edu.coursework.marking.whole_class import mark_class
+
+    try:
+        with tqdm(total=len(tasks), unit="notebook", file=sys.stderr) as bar:
+            marks = mark_class(tasks, options, journal, workers, hidden, bar.update)
+    except CannotStart as error:
+        raise ValueError(f"{error} Run it again, with --workers 1.") from error
+    return [
+        Row(task.submission.student, task.submission.file, mark)
+        for task, own in zip(tasks, marks, strict=True)
+        for mark in own
+    ]
 
 
 def _check_system() -> None:
@@ -108,7 +118,7 @@ def _check(arguments: argparse.Namespace) -> None:
         exercise_record(number, None)
 
 
-def _options(arguments: argparse.Namespace, journal: Any) -> "Options":
+def _options(arguments: argparse.Namespace, journal: "Journal") -> "Options":
     from pg_edu.coursework.marking.limits import Limits
     from pg_edu.coursework.marking.marking import Options
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import pg_edu
+import pg_edu.types
 from pg_edu.course.outcomes import Budget, outcomes
 from pg_edu.coursework.marking.inside import wire
 
-PACKAGE = str(Path(pg_edu.__file__).parent)
+PACKAGE = str(Path(pg_edu.types.__file__).parent)
 # What calls an answer, or belongs to its arguments, is no use of the package by the answer.
 OURS = tuple(f"{PACKAGE}/{place}" for place in ("course/", "coursework/"))
 MOST_CALLS = 50_000  # that are looked at; a profile function slows an answer down

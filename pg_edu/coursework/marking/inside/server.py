@@ -32,8 +32,9 @@ def import_the_copy(package: str, paths: list[str]) -> None:
     import pg_edu.coursework.marking.inside.respond
 
     torch.set_num_threads(1)
-    if not pg_edu.__file__.startswith(package):
-        raise RuntimeError(f"{pg_edu.__file__} was imported in place of the copy in {package}")
+    found = str(pg_edu.course.__file__)
+    if not found.startswith(package):
+        raise RuntimeError(f"{found} was imported in place of the copy in {package}")
 
 
 def _is_clone(folder: Path) -> bool:
