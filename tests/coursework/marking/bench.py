@@ -70,11 +70,11 @@ def print_results(
     wrong = [key for key, status in intended.items() if status == "wrong"]
     named = [key for key in wrong if rows[key]["diagnosis"]]
     gained = [key for key, row in rows.items() if "hostile" in key[0] and row["points"] != "0"]
-    lost = (len(honest) + bad) * len(exercises_of([page])) - len(rows)
+    lost = len(honest) + bad - len({student for student, _ in rows})
     print(f"{page}: {len(honest) + bad} submissions, {bad} of them hostile")
     print(f"{len(intended) - len(other)} of {len(intended)} verdicts as intended; {other}")
     print(f"{len(named)} of {len(wrong)} wrong answers named")
-    print(f"points gained by hostile ones: {gained}; rows lost: {lost}")
+    print(f"points gained by hostile ones: {gained}; students lost: {lost}")
 
 
 def cpu_seconds() -> float:
