@@ -20,7 +20,7 @@ from pg_edu.coursework.marking.inside import wire
 PACKAGE = str(Path(pg_edu.types.__file__).parent)
 # What calls an answer, or belongs to its arguments, is no use of the package by the answer.
 OURS = tuple(f"{PACKAGE}/{place}" for place in ("course/", "coursework/"))
-MOST_CALLS = 50_000  # that are looked at; a profile function slows an answer down
+MOST_CALLS = 20_000  # that are looked at; a profile function slows an answer down
 MOST_NAMES = 20
 
 _held: dict[str, Any] = {}
@@ -83,10 +83,12 @@ class _Watch:
         self.left = MOST_CALLS
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event != "call":
+            return
         self.left -= 1
         if self.left < 0:
             sys.setprofile(None)
-        if event == "call" and _is_of_the_package(frame) and _is_called_by_a_cell(frame):
+        if _is_of_the_package(frame) and _is_called_by_a_cell(frame):
             _called.add(f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"[:120])
 
 
