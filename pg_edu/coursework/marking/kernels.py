@@ -164,7 +164,8 @@ class Server:
             server = self._own_process()
             left = [child for child in server.children() if child.status() != "zombie"]
             changed = strip.fingerprint(self.package) != self._fingerprint
-            return not left and not changed
+            runs = self._process.poll() is None and server.status() != psutil.STATUS_ZOMBIE
+            return runs and not left and not changed
         return False
 
     def restart(self) -> None:
