@@ -2,6 +2,7 @@
 # make bench                    measure time and memory against bare loops, Tianshou and Stable-Baselines3;
 #                               write tests/bench/RESULTS.md (PARTS="learning memory": print only these)
 # make bench-quick              print a shorter measurement, in less than three minutes
+# make mark-bench               test marking thoroughly; mark 200 generated submissions of 02 and of 07
 # make ray                      test sweeps on a local Ray cluster, in its own virtual environment
 # make course                   run nbgrader's own commands on a page of `pg-edu assign`, in its own virtual environment
 # make oldest                   run the tests with the lower bounds of pyproject.toml (PYTHON=python3.11)
@@ -13,7 +14,7 @@
 PARTS ?=
 REPO ?=
 
-.PHONY: parity bench bench-quick ray course oldest newest readme-pictures publish help-maintainers
+.PHONY: parity bench bench-quick mark-bench ray course oldest newest readme-pictures publish help-maintainers
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
@@ -25,6 +26,11 @@ bench: .venv-bench/ready
 
 bench-quick: .venv-bench/ready
 	.venv-bench/bin/python tests/bench/run.py --quick $(PARTS)
+
+mark-bench: .venv/ready
+	$(RUN) pytest -o addopts= tests/coursework/marking/thorough.py
+	$(RUN) tests.coursework.marking.bench 02_returns
+	$(RUN) tests.coursework.marking.bench 07_training
 
 ray: .venv-ray/ready
 	.venv-ray/bin/python -m pytest -o addopts= tests/runs/ray_cluster.py

@@ -9,6 +9,7 @@ from gymnasium.spaces import Box
 
 from pg_edu.actions import from_box, to_box
 from pg_edu.course.records import Case, Exercise, Extreme, Misconception
+from pg_edu.course.worlds import Motor
 from pg_edu.types import Floats
 
 # 05.1 and 05.2: to the motor, and back
@@ -132,18 +133,12 @@ def _score_with_tails(u: Floats, mu: float, sigma: float) -> Any:
     return np.where(u >= 1.0, at_high, np.where(u <= -1.0, at_low, score))
 
 
-def _formula(text: str, motor: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
-    """Return the motor with its formula for a name, since a failing case prints the name."""
-    motor.__name__ = text
-    return motor
+def _linear_motor(slope: float, at_zero: float) -> Motor:
+    return Motor(f"{slope} * a + {at_zero}")
 
 
-def _linear_motor(slope: float, at_zero: float) -> Callable[[Floats], Floats]:
-    return _formula(f"lambda a: {slope} * a + {at_zero}", lambda a: slope * a + at_zero)
-
-
-def _motor_with_aim(aim: float) -> Callable[[Floats], Floats]:
-    return _formula(f"lambda a: -(a - {aim})**2", lambda a: -((a - aim) ** 2))
+def _motor_with_aim(aim: float) -> Motor:
+    return Motor(f"-(a - {aim})**2")
 
 
 def _random_draws(rng: np.random.Generator) -> Case:

@@ -38,7 +38,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from pg_edu.runs.commands import assign, evaluate, notebooks, probe, sweep, train
+from pg_edu.runs.commands import assign, evaluate, mark, notebooks, probe, sweep, train
 from pg_edu.runs.commands.interrupts import stopped_by_signals
 from pg_edu.runs.commands.messages import (
     fail,
@@ -99,9 +99,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=program(), description="REINFORCE in the environments of Gymnasium.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(
-        required=True, metavar="train | sweep | evaluate | probe | notebooks | assign"
+        required=True, metavar="train | sweep | evaluate | probe | notebooks | assign | mark"
     )
-    for command in (train, sweep, evaluate, probe, notebooks, assign):
+    for command in (train, sweep, evaluate, probe, notebooks, assign, mark):
         command.add_parser(commands)
     return parser
 
