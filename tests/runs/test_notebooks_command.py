@@ -6,6 +6,7 @@ import pytest
 
 from pg_edu.runs.commands import main, notebooks
 from pg_edu.runs.files import write_file
+from pg_edu.runs.notebook_folder import find_notebooks
 
 SOURCE = Path(__file__).parents[2] / "notebooks"
 PAGES = [*SOURCE.glob("*.ipynb"), *SOURCE.glob("deeper/*.ipynb")]
@@ -68,7 +69,7 @@ def test_the_notebooks_in_the_package_come_before_those_beside_it(
         folder.mkdir(parents=True)
         (folder / "00_quickstart.ipynb").write_text("{}", encoding="utf-8")
     monkeypatch.setattr("pg_edu.runs.__file__", str(package / "runs" / "__init__.py"))
-    assert notebooks.find_notebooks() == package / "_notebooks"
+    assert find_notebooks() == package / "_notebooks"
 
 
 def test_a_package_without_notebooks_says_how_to_install_it(
@@ -76,4 +77,4 @@ def test_a_package_without_notebooks_says_how_to_install_it(
 ) -> None:
     monkeypatch.setattr("pg_edu.runs.__file__", str(tmp_path / "a/b/__init__.py"))
     with pytest.raises(ValueError, match="Install it from its repository with pip"):
-        notebooks.find_notebooks()
+        find_notebooks()
