@@ -3,6 +3,8 @@
 #                               write tests/bench/RESULTS.md (PARTS="learning memory": print only these)
 # make bench-quick              print a shorter measurement, in less than three minutes
 # make ray                      test sweeps on a local Ray cluster, in its own virtual environment
+# make site                     build the website from the executed notebooks, into build/site
+# make site-test                open every page of it in a headless Chromium, and JupyterLab as well
 # make oldest                   run the tests with the lower bounds of pyproject.toml (PYTHON=python3.11)
 # make newest                   run the tests with the newest version of every package
 # make publish REPO=owner/name  write the repository's address wherever it is shown
@@ -11,7 +13,7 @@
 PARTS ?=
 REPO ?=
 
-.PHONY: parity bench bench-quick ray oldest newest publish help-maintainers
+.PHONY: parity bench bench-quick ray site site-test oldest newest publish help-maintainers
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
@@ -26,6 +28,12 @@ bench-quick: .venv-bench/ready
 
 ray: .venv-ray/ready
 	.venv-ray/bin/python -m pytest -o addopts= tests/runs/ray_cluster.py
+
+site: .venv-site/ready
+	PYTHONPATH=notebooks .venv-site/bin/python site/make.py
+
+site-test: site
+	.venv-site/bin/python -m pytest -o addopts= tests/site
 
 # Numbers change in their last digits with the version of torch. So the notebooks are executed here,
 # with all their claims, but what they print is not compared.
@@ -63,4 +71,11 @@ help-maintainers:
 .venv-ray/ready: pyproject.toml constraints.txt
 	@$(PYTHON) install.py .venv-ray ray
 	.venv-ray/bin/python -m pip install -q -c constraints.txt pytest hypothesis
+	@touch $@
+
+# The scripts of the site come from npm; its tests need Chromium and its driver as well.
+.venv-site/ready: pyproject.toml constraints.txt site/package.json
+	@$(PYTHON) install.py .venv-site site
+	@mkdir -p .venv-site/npm && cp site/package.json .venv-site/npm
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix .venv-site/npm
 	@touch $@
