@@ -35,8 +35,6 @@ def main() -> int:
         )
     # A worker serves only what lies beside it or below, so it stands at the top.
     shutil.copy(SITE / "static" / "sw.js", OUTPUT / "sw.js")
-    for unused in ("searchindex.js", "_static/searchtools.js", "_static/language_data.js"):
-        (OUTPUT / unused).unlink(missing_ok=True)
     print(f"The site is in {OUTPUT}. To look at it: python -m http.server -d {OUTPUT}")
     return 0
 

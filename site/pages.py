@@ -41,7 +41,7 @@ def page(name: str) -> NotebookNode:
     recorded = Recorded(name)
     notebook.cells = list(_cells(notebook.cells, recorded, f"notebooks/{name}.ipynb"))
     if recorded.remaining():
-        raise ValueError(f"{name}: its frames do not fit its cells. Run notebooks/build.py {name}")
+        raise ValueError(recorded.message)
     notebook.cells[0].source = _with_buttons(notebook.cells[0].source, name)
     if (NOTEBOOKS / "deeper" / f"{name}.ipynb").exists():
         tree = f"```{{toctree}}\n:hidden:\n\n{name[:2]} deeper <deeper/{name}>\n```"
@@ -54,9 +54,9 @@ class Recorded:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.message = f"{name}: its frames do not fit its cells. Run notebooks/build.py {name}"
         path = NOTEBOOKS / "frames" / f"{name}.json"
         stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        self.exists = bool(stored)
         self._figures: list[Any] = stored.get("figures", [])
         self._answers: list[Any] = stored.get("answers", [])
         self._drawn = 0
@@ -65,10 +65,14 @@ class Recorded:
         """Return the address of the next figure's frames, and their sliders."""
         self._drawn += 1
         up = "../" * (1 + self.name.count("/"))
+        if not self._figures:
+            raise ValueError(self.message)
         return f"{up}_static/frames/{self.name}-{self._drawn}.webp", self._figures.pop(0)
 
     def answer(self) -> Any:
         """Return the answer to the next guess."""
+        if not self._answers:
+            raise ValueError(self.message)
         return self._answers.pop(0)
 
     def remaining(self) -> int:
@@ -92,9 +96,9 @@ def _cells(cells: list[NotebookNode], recorded: Recorded, path: str) -> Iterator
 
 def _code(cell: NotebookNode, recorded: Recorded, question: str) -> NotebookNode:
     """Return a code cell with its title outside, and with what a reader can move or fill in."""
-    if recorded.exists and re.search(r"^play\(", cell.source, re.MULTILINE):
+    if re.search(r"^play\(", cell.source, re.MULTILINE):
         cell.outputs = [_html(figure(*recorded.figure(), alt_of(cell)))]
-    if recorded.exists and re.search(r"^\s*compare_guess\(", cell.source, re.MULTILINE):
+    if re.search(r"^\s*compare_guess\(", cell.source, re.MULTILINE):
         printed = [output for output in cell.outputs if not _says(output, "Write a guess")]
         cell.outputs = [_html(guess_form(question, recorded.answer())), *printed]
     checked = CHECK.search(cell.source)
