@@ -83,6 +83,9 @@ def test_an_arrow_key_changes_the_picture(browser: webdriver.Chrome, lab: str) -
 
 def run_all_cells(browser: webdriver.Chrome) -> None:
     """Call the command "Run All Cells", and do not wait for its end."""
-    ready = "return window.jupyterapp?.commands.isEnabled('notebook:run-all-cells')"
+    ready = """
+    const page = window.jupyterapp?.shell.currentWidget;
+    return page?.sessionContext?.session?.kernel?.status === "idle";
+    """
     wait_until(lambda: browser.execute_script(ready), SLOW)
     browser.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells')")
