@@ -95,7 +95,7 @@ def test_frames_of_unequal_size_are_padded_with_white() -> None:
 
 
 def test_few_positions_are_kept_as_they_are() -> None:
-    ranges = {"gamma": [0.0, 0.5, 1.0], "kind": ["a", "b"]}
+    ranges: dict[str, list[Any]] = {"gamma": [0.0, 0.5, 1.0], "kind": ["a", "b"]}
     assert few_enough(ranges, {"gamma": 0.5, "kind": "a"}) == ranges
 
 
