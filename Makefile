@@ -38,8 +38,8 @@ lab: .venv/ready
 	$(RUN) jupyter lab notebooks
 
 clean:
-	rm -rf .venv .venv-parity .venv-ray .venv-bench .venv-course .venv-oldest .venv-newest build dist *.egg-info \
-	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-parity .venv-ray .venv-bench .venv-course .venv-site .venv-oldest .venv-newest build dist \
+	  *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 help:

@@ -28,9 +28,7 @@ def main() -> None:
     """Install what the command line names."""
     parser = argparse.ArgumentParser(description="Install pg_edu into a virtual environment.")
     parser.add_argument("folder", nargs="?", default=".venv", help="to be made (.venv)")
-    parser.add_argument(
-        "extra", nargs="?", default="dev", help="dev, ray, course, parity or bench (dev)"
-    )
+    parser.add_argument("extra", nargs="?", default="dev", help="an extra of pyproject (dev)")
     parser.add_argument(
         "--versions",
         choices=["tested", "newest", "oldest"],

@@ -5,6 +5,8 @@
 # make mark-bench               test marking thoroughly; mark 200 generated submissions of 02 and of 07
 # make ray                      test sweeps on a local Ray cluster, in its own virtual environment
 # make course                   run nbgrader's own commands on a page of `pg-edu assign`, in its own virtual environment
+# make site                     build the website from the executed notebooks, into build/site
+# make site-test                open every page of it in a headless Chromium, and JupyterLab as well
 # make oldest                   run the tests with the lower bounds of pyproject.toml (PYTHON=python3.11)
 # make newest                   run the tests with the newest version of every package
 # make readme-pictures          draw the pictures of the README, light and dark
@@ -14,7 +16,8 @@
 PARTS ?=
 REPO ?=
 
-.PHONY: parity bench bench-quick mark-bench ray course oldest newest readme-pictures publish help-maintainers
+.PHONY: parity bench bench-quick mark-bench ray course site site-test oldest newest readme-pictures publish \
+  help-maintainers
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
@@ -37,6 +40,12 @@ ray: .venv-ray/ready
 
 course: .venv-course/ready
 	.venv-course/bin/python -m pytest -o addopts= tests/coursework/nbgrader_round_trip.py
+
+site: .venv-site/ready
+	PYTHONPATH=notebooks .venv-site/bin/python site/make.py
+
+site-test: site
+	.venv-site/bin/python -m pytest -o addopts= tests/site
 
 # Numbers change in their last digits with the version of torch. So the notebooks are executed here,
 # with all their claims, but what they print is not compared.
@@ -81,4 +90,11 @@ help-maintainers:
 
 .venv-course/ready: pyproject.toml constraints.txt
 	@$(PYTHON) install.py .venv-course course
+	@touch $@
+
+# The scripts of the site come from npm; its tests need Chromium and its driver as well.
+.venv-site/ready: pyproject.toml constraints.txt site/package.json
+	@$(PYTHON) install.py .venv-site site
+	@mkdir -p .venv-site/npm && cp site/package.json .venv-site/npm
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix .venv-site/npm
 	@touch $@

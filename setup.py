@@ -18,7 +18,7 @@ class BuildWithNotebooks(build_py):
         """Copy them into the folder from which the wheel is made."""
         super().run()
         if not self.editable_mode:
-            unwanted = ignore_patterns("src", "*.py", "__pycache__", ".*")
+            unwanted = ignore_patterns("src", "frames", "*.py", "__pycache__", ".*")
             target = Path(self.build_lib, "pg_edu", "_notebooks")
             copytree(
                 Path(__file__).with_name("notebooks"), target, ignore=unwanted, dirs_exist_ok=True

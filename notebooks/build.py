@@ -11,11 +11,16 @@ status 1 if a notebook has to be built again.
 Three tags of a code cell fold it, in JupyterLab and on Colab: "setup" and "draw" hide the code of
 the installation and of a picture, "answer" hides the code and what it prints. A paragraph
 `*In the picture: ...*` below a cell that draws describes the picture; it is also the alt text.
+
+What a reader without Python needs is stored in `frames/`: the frames of the figures with sliders,
+and the answers to the guesses. The site shows them (`make site`); the notebooks do without.
 """
 
 import argparse
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return check(chosen)
     for source in chosen:
         notebook = read(source)
-        execute(notebook, built(source).parent)
-        describe_pictures(notebook)
-        write(notebook, built(source))
+        with tempfile.TemporaryDirectory() as recorded:
+            execute(notebook, built(source).parent, recorded)
+            describe_pictures(notebook)
+            write(notebook, built(source))
+            store_frames(Path(recorded), FOLDER / "frames" / name(source))
         print(f"notebooks/{name(source)}.ipynb")
     return 0
 
@@ -126,8 +133,11 @@ def read(source: Path) -> NotebookNode:
     return notebook
 
 
-def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run the cells in `folder` and keep their outputs."""
+def execute(notebook: NotebookNode, folder: Path, recorded: str = "") -> None:
+    """Run the cells in `folder` and keep their outputs.
+
+    If `recorded` names a folder, `play` and `compare_guess` leave frames and answers in it.
+    """
     client = NotebookClient(
         notebook,
         timeout=120,
@@ -137,7 +147,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         resources={"metadata": {"path": str(folder)}},
     )
     with tempfile.TemporaryDirectory() as empty:
-        variables = os.environ | without_own_settings(empty)
+        variables = os.environ | without_own_settings(empty) | {"PG_EDU_RECORD": recorded}
         # The kernel's own log goes; what cells print is kept.
         client.execute(stderr=subprocess.DEVNULL, env=variables)
     del notebook.metadata["language_info"]  # It names the Python version that ran the cells.
@@ -153,6 +163,26 @@ def remove_widgets(notebook: NotebookNode) -> None:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     for output in outputs:
         output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+
+
+def store_frames(recorded: Path, stem: Path) -> None:
+    """Store what was recorded: NAME.json, and NAME-1.webp and so on, one for each figure."""
+    for old in [*stem.parent.glob(f"{stem.name}-*.webp"), *stem.parent.glob(f"{stem.name}.json")]:
+        old.unlink()
+    figures = sorted(recorded.glob("figure-*.json"), key=lambda path: int(path.stem[7:]))
+    answers = recorded / "answers.jsonl"
+    lines = answers.read_text(encoding="utf-8").splitlines() if answers.exists() else []
+    if not figures and not lines:
+        return
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    stored = {
+        "figures": [json.loads(path.read_text(encoding="utf-8")) for path in figures],
+        "answers": [json.loads(line) for line in lines],
+    }
+    text = json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
+    stem.with_name(f"{stem.name}.json").write_text(text, encoding="utf-8", newline="\n")
+    for number, path in enumerate(figures, start=1):
+        shutil.copy(path.with_suffix(".webp"), stem.with_name(f"{stem.name}-{number}.webp"))
 
 
 def describe_pictures(notebook: NotebookNode) -> None:

@@ -11,6 +11,7 @@ Read the files in this order:
     timelines.py     the episodes of parallel environments as bars along the steps
     digests.py       a printed line that changes if a picture changes
     playing.py       sliders above a picture that is drawn again
+    frames.py        the pictures of these sliders, for a page on which no Python runs
     data_flow.py     the way of the data in REINFORCE, a diagram that grows from page to page
     routes.py        the curves of arrows between circles, and where their labels have room
     worlds.py        a small world as circles and arrows

@@ -15,6 +15,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from pg_edu.figures.digests import close, digest
+from pg_edu.figures.frames import few_enough, record_frames, recording_folder
 from pg_edu.figures.style import save_figure
 
 SENTENCE = "(The sliders move in a running notebook.)"
@@ -93,6 +94,29 @@ def play(draw: Callable[..., Figure], /, **sliders: Any) -> None:
 
     for widget in widgets.values():
         widget.observe(redraw, names="value")
+    _record(draw, sliders, first)
+
+
+def _record(draw: Callable[..., Figure], sliders: Mapping[str, Any], first: Any) -> None:
+    """Draw the frames for a page on which no Python runs, if a page is being built for one."""
+    folder = recording_folder()
+    if folder is not None:
+        ranges = {name: _positions(slider, first[name]) for name, slider in sliders.items()}
+        positions = few_enough(ranges, first)
+        record_frames(lambda values: _drawn(draw, values)[0], positions, first, folder)
+
+
+def _positions(slider: Any, start: Any) -> list[Any]:
+    """Return the values that a slider can have, rounded as it shows them."""
+    if isinstance(slider, list):
+        return list(slider)
+    low, high = slider[:2]
+    step = _step(slider)
+    values = [low + k * step for k in range(1 + math.floor((high - low) / step + 1e-9))]
+    if not _is_whole(slider):
+        digits = _decimals(low, start, step)
+        values = [round(float(value), digits) for value in values]
+    return values
 
 
 def _check_names(draw: Any, sliders: Mapping[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """A guess is compared with the answer, and nothing is said about the answer before it is made."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import torch
 
 from pg_edu.course import compare_guess
+from pg_edu.course.guesses import EMPTY
 
 
 def said(capsys: pytest.CaptureFixture[str], guess: object, answer: object) -> str:
@@ -71,3 +74,16 @@ def test_a_wrong_guess_sees_both(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_guess_of_another_kind_is_refused(guess: Any, answer: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         compare_guess(guess, answer)
+
+
+def test_an_answer_is_recorded_only_for_a_page_that_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PG_EDU_RECORD", raising=False)
+    compare_guess(..., 4.05)
+    monkeypatch.setenv("PG_EDU_RECORD", str(tmp_path))
+    for answer in (np.float32(2.5), "V", (3, 1)):
+        compare_guess(..., answer)
+    lines = (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["value"] for line in lines] == [2.5, "V", [3, 1]]
+    assert capsys.readouterr().out == f"{EMPTY}\n" * 4

@@ -82,7 +82,7 @@ def test_the_page_on_installing_names_the_torch_of_the_constraints() -> None:
 
 def test_tools_for_parity_and_speed_are_extras_that_the_package_does_without() -> None:
     extras = PROJECT["optional-dependencies"]
-    assert set(extras) == {"dev", "coursework", "ray", "course", "parity", "bench"}
+    assert set(extras) == {"dev", "coursework", "ray", "course", "parity", "bench", "site"}
     needed = set(bounds(RUN_TIME))
     assert not needed & {"ray", "numba", "pandas", "mujoco", "stable-baselines3", "nbval", "pytest"}
 

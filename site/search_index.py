@@ -1,0 +1,107 @@
+"""Collect the sections of all pages, which are what the search finds."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bs4 import BeautifulSoup, Tag
+from places import OUTPUT, SITE
+
+GREEK = {r"\gamma": "γ", r"\sigma": "σ", r"\theta": "θ", r"\lambda": "λ"}
+HEADINGS = ["h1", "h2", "h3", "h4"]
+WITHOUT = ("search.html", "genindex.html", "py-modindex.html", "_modules/", "_static/")
+LONGEST = 1500  # characters of a section's text; the rest rarely decides
+
+
+def write_search_index() -> list[str]:
+    """Write search-index.js; return the sections of terms.json that no page has any more."""
+    terms = json.loads((SITE / "terms.json").read_text(encoding="utf-8"))
+    sections: list[dict[str, str]] = []
+    for path in sorted(OUTPUT.rglob("*.html")):
+        place = path.relative_to(OUTPUT).as_posix()
+        if not place.startswith(WITHOUT):
+            sections += _sections(path, place, terms)
+    text = f"window.SEARCH_SECTIONS = {json.dumps(sections, ensure_ascii=False)};\n"
+    (OUTPUT / "search-index.js").write_text(text, encoding="utf-8")
+    return [f"{place}: {title}" for place, titles in terms.items() for title in titles]
+
+
+def _sections(path: Path, place: str, terms: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the sections of a page; take the terms that are used out of `terms`."""
+    article = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").find("article")
+    if not isinstance(article, Tag) or article.find("h1") is None:
+        return
+    for link in article.select(".headerlink, .viewcode-link, .play, form, .prev-next-footer"):
+        link.decompose()
+    title = _text(article.find("h1"))
+    page = f"{_number(place)}{title}"
+    found = [*_terms(article, place), *_entries(article, place), *_headed(article, place)]
+    for url, name, text in found:
+        yield {
+            "url": url,
+            "title": name,
+            "page": page,
+            "text": text[:LONGEST],
+            "terms": terms.get(place, {}).pop(name, ""),
+            "kind": kind(place),
+        }
+
+
+def _terms(article: Tag, place: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the terms of the glossary, and remove them from it."""
+    for target in reversed(article.select("[id^=term-]")):
+        name = target.find("strong")
+        if name is not None:
+            yield f"{place}#{target['id']}", _text(name), _text(target)
+            target.decompose()
+
+
+def _entries(article: Tag, place: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the functions, classes and methods of a page of the API, and remove them from it."""
+    for entry in reversed(article.select("dl.py")):
+        name, body = entry.find("dt"), entry.find("dd")
+        if name is not None and name.get("id") and body is not None:
+            short = str(name["id"]).removeprefix("pg_edu.")
+            yield f"{place}#{name['id']}", short, f"{_text(name)} {_text(body)}"
+        entry.decompose()
+
+
+def _headed(article: Tag, place: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the sections under headings, each without the sections inside it."""
+    for section in reversed(article.select("section[id]")):
+        heading = section.find(HEADINGS, recursive=False)
+        if heading is not None:
+            name = _text(heading)
+            heading.extract()
+            yield f"{place}#{section['id']}", name, _text(section)
+        section.extract()
+
+
+def _text(tag: Any) -> str:
+    """Return the text of an element on one line, without the marks around formulas."""
+    text = re.sub(r"\\[()\[\]]", " ", tag.get_text(" "))
+    for command, letter in GREEK.items():
+        text = text.replace(command, letter)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _number(place: str) -> str:
+    """Return "02 · " for the pages of notebook 02."""
+    found = re.match(r"notebooks/(?:deeper/)?(\d\d)_", place)
+    return f"{found[1]} · " if found else ""
+
+
+def kind(place: str) -> str:
+    """Return what sort of page this is, which decides a little about the rank of its sections."""
+    if place.startswith("notebooks/deeper/"):
+        return "deeper"
+    if place.startswith("api/"):
+        return "API"
+    if place.startswith(("notebooks/", "museum")):
+        return "core"
+    if place == "docs/GLOSSARY.html":
+        return "glossary"
+    other = ("CHANGELOG", "tests/", "docs/DESIGN", "docs/MAP", "exercises")
+    return "log" if place.startswith(other) else "guide"
