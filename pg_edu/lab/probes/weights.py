@@ -1,0 +1,175 @@
+"""What the weights of the scored rows say about the returns, and what the wins say without them.
+
+In a world of contests, the difference between the weights of the two arms is compared with what each
+reading of the returns would make of them. If no weights could be seen, the contests that were won
+and lost take their place.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pg_edu.lab.probes.causes import OF_READING, Named, name
+from pg_edu.lab.probes.contests import TOLL
+from pg_edu.lab.probes.evidence import Evidence
+from pg_edu.lab.probes.questions import Probe
+from pg_edu.lab.probes.readings import READINGS, contest_values, cosine, right, right_values
+from pg_edu.types import Floats
+
+DISCOUNTS = np.linspace(0.3, 1.0, 15)  # the candidates, if an agent's discount is not known
+CLOSE = 0.97  # a reading with a smaller cosine does not explain what was seen
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well the readings of the returns explain what was seen.
+
+    Args:
+        cosines: for each reading, the cosine between its values and what was seen.
+        gamma: the discount factor that was assumed.
+        source: what was compared: "weights" or "wins".
+    """
+
+    cosines: dict[str, float]
+    gamma: float
+    source: str
+
+    @property
+    def of_right(self) -> float:
+        """The cosine of the right returns."""
+        return self.cosines["right"]
+
+    def ranked(self) -> list[tuple[float, str]]:
+        """Return the wrong readings and their cosines, best first."""
+        wrong = [(value, key) for key, value in self.cosines.items() if key != "right"]
+        return sorted(wrong, reverse=True)
+
+    def describe(self, reading: str) -> str:
+        """Return the figure that speaks for a reading."""
+        return (
+            f"cosine of the {self.source} with this: {self.cosines[reading]:.3f}, "
+            f"with right returns: {self.of_right:.3f}"
+        )
+
+
+def seen_values(e: Evidence) -> tuple[Floats, str]:
+    """Return by how much the right arm of each contest seems better to the agent, and the source."""
+    contests = e.trial.probe.contests
+    values = e.learned_values(contests)
+    if np.isfinite(values).mean() > 0.7:
+        return values, "weights"
+    wins, plays = e.win_counts(contests, e.tail)
+    return np.log((wins + 0.5) / (plays - wins + 0.5)), "wins"
+
+
+def fit(e: Evidence) -> Fit:
+    """Compare what was seen in the contests with each reading of the returns."""
+    values, source = seen_values(e)
+    probe = e.trial.probe
+    gammas = DISCOUNTS if e.trial.gamma is None else np.array([e.trial.gamma])
+    fits = [_fit_at(probe, values, source, float(gamma)) for gamma in gammas]
+    return max(fits, key=lambda each: each.of_right)
+
+
+def _fit_at(probe: Probe, values: Floats, source: str, gamma: float) -> Fit:
+    known = np.isfinite(values)
+    start = next_start(probe, gamma)
+    cosines = {}
+    for key, reading in READINGS.items():
+        expected = contest_values(reading, probe.contests, gamma, start)
+        if source == "wins":  # A contest that is won by far and one that is just won look alike.
+            expected = np.tanh(4 * expected)
+            values = np.tanh(values)
+        cosines[key] = cosine(expected[known], values[known])
+    return Fit(cosines, gamma, source)
+
+
+def next_start(probe: Probe, gamma: float) -> float:
+    """Return what an episode of random actions is worth at its start."""
+    has_toll = any(contest.before == TOLL for contest in probe.contests)
+    mean = float(right_values(probe.contests, gamma).mean())
+    return TOLL[0] + gamma * mean if has_toll else mean
+
+
+def of_the_returns(e: Evidence) -> list[Named]:
+    """Return what is wrong with the weights of the actions, at most two causes."""
+    if e.trial.probe.is_continuous or e.trial.probe.has_memory or not e.trial.probe.has_choice:
+        return []
+    return _of_any_weights(e) or (_of_contests(e) if e.trial.probe.contests else _of_one_step(e))
+
+
+def _of_any_weights(e: Evidence) -> list[Named]:
+    """Return what can be said of the weights without knowing the returns."""
+    if len(e.rows) < 50:
+        return []
+    weights = np.array([row.weight for row in e.rows])
+    if weights.std() < 0.02 * np.abs(weights).mean():
+        figure = f"the weights of {len(weights)} actions differ by {_variation(weights):.1%}"
+        return [name("one weight for all", figure)]
+    spread = e.spread()
+    if spread > 0.03 and e.spread(by_probability=True) < 0.3 * spread:
+        return [name("probability scored", "divided by it, equal actions have equal weights")]
+    if spread > 0.7:
+        figure = f"observation and action explain {1 - spread:.0%} of the weights"
+        return [name("returns mixed up", figure)]
+    return []
+
+
+def _variation(weights: Floats) -> float:
+    return float(weights.std() / max(1e-300, np.abs(weights).mean()))
+
+
+def _of_contests(e: Evidence) -> list[Named]:
+    found = fit(e)
+    if found.of_right < -0.9:
+        return [name("sign", f"cosine of the {found.source} with right returns: -1")]
+    limit = CLOSE if found.source == "weights" else 0.9
+    best, reading = found.ranked()[0]
+    if best < limit or best < found.of_right + 0.01:
+        return []
+    causes = {}
+    for value, key in found.ranked():
+        if value > best - 0.005 and value > found.of_right + 0.01:
+            causes.setdefault(OF_READING[key], found.describe(key))
+    return [name(cause, figure) for cause, figure in list(causes.items())[:2]]
+
+
+def _of_one_step(e: Evidence) -> list[Named]:
+    """Return what is wrong where each episode has one step, whose reward is the return."""
+    mdp = e.trial.probe.mdp
+    if mdp is None or mdp.transition.any() or not e.rows:
+        return []
+    reward = mdp.reward[:, ::-1] if e.trial.mirror else mdp.reward
+    means = e.mean_weights()
+    pairs = [(o, a) for (o, a) in means if a < reward.shape[1]]
+    seen = _without_mean({pair: means[pair] for pair in pairs})
+    paid = _without_mean({(o, a): float(reward[o, a]) for o, a in pairs})
+    value = cosine(seen, paid)
+    if value < -0.7:
+        return [name("sign", f"cosine of the weights with the rewards: {value:.2f}")]
+    size = np.abs(list(means.values())).max()
+    if np.abs(seen).max() < 0.02 * size:
+        return [name("one weight for all", "good and bad actions have the same mean weight")]
+    return []
+
+
+def _without_mean(values: dict[tuple[int, int], float]) -> Floats:
+    """Return the values, each minus the mean of its observation."""
+    means = {
+        obs: np.mean([v for (o, _), v in values.items() if o == obs]) for obs, _ in values
+    }
+    return np.array([value - means[obs] for (obs, _), value in values.items()])
+
+
+def weights_are_right(e: Evidence) -> bool:
+    """Return whether the weights were seen and are those of the right returns."""
+    if not e.trial.probe.contests:
+        return False
+    found = fit(e)
+    return found.source == "weights" and found.of_right > CLOSE
+
+
+def expected_winner(e: Evidence) -> Floats:
+    """Return for each contest 1 if the right arm is better at the agent's discount, else -1, [C]."""
+    gamma = fit(e).gamma if e.trial.gamma is None else e.trial.gamma
+    return np.sign(contest_values(right, e.trial.probe.contests, gamma))
