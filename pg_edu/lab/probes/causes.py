@@ -62,6 +62,13 @@ _CAUSES = (
         "notebook 06",
     ),
     Cause(
+        "acts on another observation",
+        "While it collects, its outputs for the same observation differ: it acts on an old "
+        "observation or on another environment's, or on statistics that move (normalized "
+        "observations), or with dropout.",
+        "notebook 07",
+    ),
+    Cause(
         "returns another agent",
         "The agent that comes out does not act like the one that was trained: is a fresh or an old "
         "copy returned?",
@@ -104,8 +111,8 @@ _CAUSES = (
     ),
     Cause(
         "returns mixed up",
-        "An action is not weighted by its own return: the returns belong to other rows (shuffled, or "
-        "shifted by one).",
+        "An action is not weighted by its own return: the returns, or the actions, belong to other "
+        "rows (shuffled, or shifted by one).",
         "notebook 03",
     ),
     Cause(

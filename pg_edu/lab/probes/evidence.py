@@ -50,12 +50,14 @@ class Row:
         action: the action that was scored, [A].
         weight: its weight in the loss.
         probability: the probability of a discrete action; 1 for others.
+        phase: the number of its phase.
     """
 
     obs: int
     action: Floats
     weight: float
     probability: float = 1.0
+    phase: int = 0
 
 
 def phases_of(trial: Trial) -> list[Phase]:
@@ -94,6 +96,7 @@ class Evidence:
         self.unknown = 0  # of these, rows that are like no step
         self.never_happened = 0  # recognized rows whose observation and action no step had
         self.compared = 0
+        self.like_next = 0  # of the compared rows, those that have the observation after the step
         self.other_obs = 0
         self.other_actions = 0
         for phase in self.phases:
@@ -116,7 +119,8 @@ class Evidence:
             for number, action, weight in zip(numbers, scoring.values, weights, strict=True):
                 if number >= 0:
                     step, taken = steps[number], np.atleast_1d(action)
-                    rows.append(Row(step.obs, taken, float(weight), self._chance(step, taken)))
+                    chance = self._chance(step, taken)
+                    rows.append(Row(step.obs, taken, float(weight), chance, self.known))
         self.known += len(scored)
         self.unknown += len(scored) - len(rows)
         self.rows += rows
@@ -136,6 +140,8 @@ class Evidence:
         # A minibatch has each step at most once, and so has the whole batch.
         self.never_happened += (scored - happened).total()
         self.compared += len(rows)
+        with_next = Counter((s.obs_next, _key(s.drawn)) for s in steps)
+        self.like_next += (scored & with_next).total()
         self.other_obs += _surplus((r.obs for r in rows), (s.obs for s in steps))
         self.other_actions += _surplus(
             (_key(r.action) for r in rows), (_key(s.drawn) for s in steps)
@@ -188,6 +194,22 @@ class Evidence:
         known = [s for s in self.steps if s.drawn is not None]
         differ = [_key(s.drawn) != _key(np.atleast_1d(s.action)) for s in known]
         return float(np.mean(differ)) if differ else 0.0
+
+    @cached_property
+    def share_inconsistent(self) -> float:
+        """The share of steps with other parameters than those of the same observation before.
+
+        Steps between two updates are compared, in which the parameters of an agent do not change.
+        """
+        differ, compared = 0, 0
+        for phase in self.phases[:200]:
+            first: dict[int, Floats] = {}
+            for step in phase.steps:
+                if step.params is not None:
+                    before = first.setdefault(step.obs, step.params)
+                    differ += bool(np.abs(before - step.params).max() > SAME)
+                    compared += 1
+        return differ / max(1, compared)
 
     @cached_property
     def explores(self) -> bool:
@@ -249,12 +271,44 @@ class Evidence:
         values = list(last.values())
         return len(values) < 2 or any(bool(np.abs(v - values[0]).max() > 1e-6) for v in values)
 
+    @cached_property
+    def share_unlike_training(self) -> float:
+        """How often the agent that came out does not do what it did last on an observation."""
+        chosen = self.trial.chosen
+        if chosen is None:
+            return 0.0
+        taken: dict[int, Counter[int]] = {}
+        for step in self.steps[self.tail]:
+            taken.setdefault(step.obs, Counter())[int(step.action)] += 1
+        differ = [
+            float((chosen[obs] != counts.most_common(1)[0][0]).mean())
+            for obs, counts in taken.items()
+            if counts.most_common(1)[0][1] > 0.9 * counts.total()
+        ]
+        return float(np.mean(differ)) if differ else 0.0
+
     # Weights.
 
     def mean_weights(self) -> dict[tuple[int, int], float]:
         """Return the mean weight of each recognized pair of observation and discrete action."""
         groups = self._groups()
         return {pair: float(np.mean(weights)) for pair, weights in groups.items()}
+
+    def variation_within_phases(self) -> float:
+        """Return how much weights differ within a phase, relative to their size; NaN if unknown.
+
+        Only phases in which several actions were taken can show that.
+        """
+        by_phase: dict[int, list[Row]] = {}
+        for row in self.rows:
+            by_phase.setdefault(row.phase, []).append(row)
+        sizes = []
+        for rows in by_phase.values():
+            weights = np.array([row.weight for row in rows])
+            actions = Counter(int(row.action[0]) for row in rows)
+            if len(rows) >= 8 and len(actions) > 1 and min(actions.values()) > 1:
+                sizes.append(float(weights.std() / max(1e-300, np.abs(weights).mean())))
+        return float(np.median(sizes)) if len(sizes) > 2 else np.nan
 
     def _groups(self, by_probability: bool = False) -> dict[tuple[int, int], list[float]]:
         groups: dict[tuple[int, int], list[float]] = {}

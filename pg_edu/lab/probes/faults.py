@@ -30,6 +30,9 @@ def of_the_loop(e: Evidence) -> list[Named]:
         (_, seed), times = record.seeds.most_common(1)[0]
         if times >= 5 and sum(record.seeds.values()) > 0.3 * record.resets:
             found.append(name("same seed", f"reset(seed={seed}) came {times} times"))
+    if e.share_unlike_training > 0.5:
+        figure = f"on {e.share_unlike_training:.0%} of the observations it acts differently"
+        found.append(name("returns another agent", figure))
     return found
 
 
@@ -37,9 +40,14 @@ def of_acting(e: Evidence) -> list[Named]:
     """Return what is wrong with how actions are chosen."""
     if e.trial.probe.has_choice and not e.explores:
         return [name("greedy", "one action for each observation in the first steps")]
+    if e.trial.probe.has_choice and not e.sees:
+        return [name("blind", "the outputs for all observations are equal")]
     if e.share_sent_otherwise > FEW:
         figure = f"{e.share_sent_otherwise:.0%} of the actions that were sent had not been drawn"
         return [name("acts otherwise", figure)]
+    if e.share_inconsistent > FEW and not e.trial.probe.has_memory:
+        figure = f"in {e.share_inconsistent:.0%} of the steps, other outputs for an observation"
+        return [name("acts on another observation", figure)]
     return []
 
 
@@ -67,10 +75,10 @@ def of_the_rows(e: Evidence) -> list[Named]:
 
 def _pairing(e: Evidence) -> list[Named]:
     """Return how observations and actions are paired wrongly, if they are."""
-    if e.trial.probe.is_continuous or e.share_never_happened <= FEW:
+    if e.trial.probe.is_continuous or e.share_never_happened <= FEW or not e.sees:
         return []
     figure = f"{e.share_never_happened:.0%} of the scored pairs of observation and action never were"
-    if e.other_obs > 0.5 * e.never_happened:
+    if e.like_next > 0.95 * e.compared or e.other_obs > 0.5 * e.never_happened:
         return [name("other observation", figure)]
     if e.other_actions > 0.5 * e.never_happened:
         return [name("other action", figure)]

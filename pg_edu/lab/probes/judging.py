@@ -11,12 +11,16 @@ from pg_edu.lab.probes.faults import faults_of
 from pg_edu.lab.probes.questions import Probe
 from pg_edu.lab.probes.readings import right_values
 from pg_edu.lab.probes.trials import Trial
-from pg_edu.lab.probes.weights import expected_winner, of_the_returns, weights_are_right
+from pg_edu.lab.probes.weights import (
+    CLEARLY,
+    expected_winner,
+    of_the_returns,
+    weights_are_right,
+)
 from pg_edu.types import Floats
 
 PASSING_SCORE = 0.7  # on a scale where 0 is chance and 1 is the optimum
 PASSING_SHARE = 0.6  # of the decisions in each contest
-CLEARLY = 4.0  # standard errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,18 +183,29 @@ def _shared(found: list[list[Named]]) -> list[Named]:
 def _without_cause(outcomes: Sequence[Outcome]) -> Judgement:
     """Tell an agent that is slow from one that is broken in an unknown way, and from noise."""
     worst = min(outcomes, key=lambda outcome: outcome.score)
-    if all(o.trend > CLEARLY or weights_are_right(o.evidence) for o in outcomes):
+    trends = [outcome.trend for outcome in outcomes]
+    right = all(weights_are_right(outcome.evidence) for outcome in outcomes)
+    if min(trends) > CLEARLY or (right and min(trends) > -CLEARLY):
         return Judgement("slow", remark=_slow(worst))
-    if any(o.trend < -CLEARLY for o in outcomes):
-        return Judgement(
-            "FAILED", remark=f"It learns something else than what pays [{_reached(outcomes)}]. "
-            "None of the known causes fits the figures.",
-        )
-    return Judgement(
-        "unclear",
-        remark=f"Too noisy to say: from the first to the last quarter it gained {worst.gain:+.2f} "
-        f"({worst.trend:+.1f} standard errors). Try --updates {4 * updates_of(worst)}.",
-    )
+    if right:
+        return Judgement("unclear", remark=SETTLES.format(worst.score))
+    if np.mean(trends) < -CLEARLY:
+        return Judgement("FAILED", remark=UNKNOWN.format(_reached(outcomes)))
+    remark = NOISY.format(worst.gain, worst.trend, 4 * updates_of(worst))
+    return Judgement("unclear", remark=remark)
+
+
+SETTLES = (
+    "Its actions get the right weights, and yet it settles on a worse one (score {:.2f}): too large "
+    "a learning rate, or too few steps for each update."
+)
+UNKNOWN = (
+    "It learns something else than what pays [{}], and none of the known causes fits the figures."
+)
+NOISY = (
+    "Too noisy to say: from the first to the last quarter it gained {:+.2f} ({:+.1f} standard "
+    "errors). Try --updates {}."
+)
 
 
 def updates_of(outcome: Outcome) -> int:
@@ -254,10 +269,7 @@ def _bounded_gap(e: Evidence) -> float | None:
 
 
 def _of_contexts(outcomes: Sequence[Outcome]) -> list[Named]:
-    evidence = [outcome.evidence for outcome in outcomes]
-    if not any(e.sees for e in evidence):
-        return [name("blind", "the outputs for all observations are equal")]
-    shifts = [_shift_apart(e) for e in evidence]
+    shifts = [_shift_apart(outcome.evidence) for outcome in outcomes]
     if all(shift is not None and shift < 0.02 for shift in shifts):
         figure = "training has moved the outputs for all observations alike"
         return [name("part of the parameters", figure)]

@@ -34,7 +34,7 @@ class Step:
 
     Args:
         env: the number of the environment.
-        obs: the number of the observation on which the agent acted.
+        obs, obs_next: the numbers of the observations before and after the step.
         action: what was sent, as an array.
         reward, terminated, truncated: what came back.
         is_first: whether it is the first step of its episode.
@@ -44,6 +44,7 @@ class Step:
 
     env: int
     obs: int
+    obs_next: int
     action: Any
     reward: float
     terminated: bool
@@ -162,6 +163,7 @@ class LentEnv(gym.Env[Any, Any]):
             Step(
                 self.number,
                 number,
+                int(np.argmax(self._obs)),
                 sent,
                 float(reward),
                 terminated,

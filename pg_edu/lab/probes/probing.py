@@ -207,13 +207,14 @@ class _Run:
         return name in self.results and self.results[name].broken
 
     def _outcomes(self, each: Probe, seed: int) -> list[Outcome]:
-        return [outcome_of(trial) for trial in run_trials(self.door, each, self.updates, seed)]
+        updates = self.updates if each.has_choice else FEWEST_UPDATES
+        return [outcome_of(trial) for trial in run_trials(self.door, each, updates, seed)]
 
     def _noted(
         self, each: Probe, outcomes: list[Outcome], judgement: Judgement, broken: list[str]
     ) -> ProbeResult:
         """Return the result, and remember which causes it names."""
-        count = 1 if each.contests else 2  # what was reached is that of the first seed
+        count = 2 if each.has_mirror else 1  # what was reached is that of the first seed
         reached = min(outcomes[:count], key=lambda outcome: outcome.score).reached
         if judgement.verdict not in ("passed", "known") and broken:
             judgement = Judgement("FAILED", remark=f"See {broken[0]} first.")

@@ -120,6 +120,14 @@ class Probe:
         return self.mdp is None or self.mdp.logits.shape[1] > 1
 
     @property
+    def has_mirror(self) -> bool:
+        """Whether it has to be trained once more with its actions in reverse order.
+
+        Contests and the motor have both orders in one.
+        """
+        return self.mdp is not None and self.has_choice
+
+    @property
     def value_after_limit(self) -> float:
         """The value of what would follow a truncation, or 0 without a time limit.
 

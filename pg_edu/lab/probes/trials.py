@@ -81,7 +81,7 @@ def run_trials(door: Door, probe: Probe, updates: int, seed: int) -> list[Trial]
     The worse trial counts, so that no agent passes because it prefers the right action from the
     start.
     """
-    mirrors = (False,) if probe.contests else (False, True)
+    mirrors = (False, True) if probe.has_mirror else (False,)
     return [door.train(probe, updates, seed, mirror) for mirror in mirrors]
 
 

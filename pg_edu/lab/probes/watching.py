@@ -99,6 +99,7 @@ class Watch:
     _depth: int = 0
     _undo: list[Callable[[], None]] = field(default_factory=list)
     _parameters: list[torch.Tensor] = field(default_factory=list)
+    _gradient_sums: list[float] = field(default_factory=list)
     _checked_at: int = -1
 
     def __enter__(self) -> "Watch":
@@ -167,15 +168,24 @@ class Watch:
         is_first_of_step = self._checked_at != self.optimizer_steps
         self._checked_at = self.optimizer_steps
         if is_first_of_step:
-            grads = [p.grad for p in self._parameters if p.grad is not None]
-            scoring.gradients_left = any(bool(g.any()) for g in grads)
+            scoring.gradients_left = any(map(_is_left, self._parameters, self._gradient_sums))
 
     def _on_optimizer_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self.optimizer_steps += 1
         self.rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        grads = [p.grad for p in self._parameters if p.grad is not None]
-        self.had_gradient = self.had_gradient or any(bool(g.any()) for g in grads)
+        grads = [p.grad for p in self._parameters]
+        self._gradient_sums = [0.0 if g is None else float(g.double().sum()) for g in grads]
+        self.had_gradient = self.had_gradient or any(g is not None and bool(g.any()) for g in grads)
+
+
+def _is_left(parameter: torch.Tensor, gradient_sum: float) -> bool:
+    """Return whether a gradient is still the one of the last step, which was not 0.
+
+    A new backward pass may have reached some parameters already, such as those of a critic.
+    """
+    grad = parameter.grad
+    return grad is not None and gradient_sum != 0.0 and float(grad.double().sum()) == gradient_sum
 
 
 def parameters_of(dist: Any) -> Floats | None:

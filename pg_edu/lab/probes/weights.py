@@ -6,6 +6,7 @@ and lost take their place.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from pg_edu.lab.probes.readings import READINGS, contest_values, cosine, right, 
 from pg_edu.types import Floats
 
 DISCOUNTS = np.linspace(0.3, 1.0, 15)  # the candidates, if an agent's discount is not known
+CLEARLY = 4.0  # standard errors
 CLOSE = 0.97  # a reading with a smaller cosine does not explain what was seen
 
 
@@ -102,21 +104,55 @@ def _of_any_weights(e: Evidence) -> list[Named]:
     """Return what can be said of the weights without knowing the returns."""
     if len(e.rows) < 50:
         return []
-    weights = np.array([row.weight for row in e.rows])
-    if weights.std() < 0.02 * np.abs(weights).mean():
-        figure = f"the weights of {len(weights)} actions differ by {_variation(weights):.1%}"
+    variation = e.variation_within_phases()
+    if variation < 0.02:
+        figure = f"the weights of an update differ by {variation:.1%}"
         return [name("one weight for all", figure)]
     spread = e.spread()
     if spread > 0.03 and e.spread(by_probability=True) < 0.3 * spread:
         return [name("probability scored", "divided by it, equal actions have equal weights")]
-    if spread > 0.7:
-        figure = f"observation and action explain {1 - spread:.0%} of the weights"
+    correlation, errors = agreement(e)
+    if spread > 0.7 and abs(errors) < CLEARLY and abs(correlation) < 0.2:
+        figure = f"correlation of the weights with what the actions earned: {correlation:.2f}"
         return [name("returns mixed up", figure)]
     return []
 
 
-def _variation(weights: Floats) -> float:
-    return float(weights.std() / max(1e-300, np.abs(weights).mean()))
+def agreement(e: Evidence) -> tuple[float, float]:
+    """Return the correlation of weights with what the actions are worth, and its standard errors.
+
+    Baselines differ between updates and between observations, so the means of both are taken away.
+    """
+    value_of = _values(e)
+    rows = [row for row in e.rows if (row.obs, int(row.action[0])) in value_of]
+    if len(rows) < 50:
+        return 0.0, 0.0
+    obs = np.array([row.obs for row in rows])
+    phase = np.array([row.phase for row in rows])
+    weights = _centered(_centered(np.array([row.weight for row in rows]), phase), obs)
+    values = _centered(np.array([value_of[row.obs, int(row.action[0])] for row in rows]), obs)
+    correlation = cosine(weights, values)
+    return correlation, correlation * float(np.sqrt(len(rows)))
+
+
+def _values(e: Evidence) -> dict[tuple[int, int], float]:
+    """Return what each action is worth on each observation on which something is decided."""
+    probe = e.trial.probe
+    if probe.contests:
+        gamma = 1.0 if e.trial.gamma is None else e.trial.gamma
+        pairs = right_values(probe.contests, gamma)
+        return {(o, a): pairs[o // 2, a ^ o % 2] for o in range(2 * len(pairs)) for a in (0, 1)}
+    if probe.mdp is None or probe.mdp.transition.any():
+        return {}
+    reward = probe.mdp.reward[:, ::-1] if e.trial.mirror else probe.mdp.reward
+    return {(o, a): float(r) for o, row in enumerate(reward) for a, r in enumerate(row)}
+
+
+def _centered(values: Floats, groups: Any) -> Floats:
+    """Return the values, each minus the mean of its group."""
+    _, numbers = np.unique(groups, return_inverse=True)
+    means = np.bincount(numbers, values) / np.bincount(numbers)
+    return values - means[numbers]
 
 
 def _of_contests(e: Evidence) -> list[Named]:
@@ -136,35 +172,17 @@ def _of_contests(e: Evidence) -> list[Named]:
 
 def _of_one_step(e: Evidence) -> list[Named]:
     """Return what is wrong where each episode has one step, whose reward is the return."""
-    mdp = e.trial.probe.mdp
-    if mdp is None or mdp.transition.any() or not e.rows:
-        return []
-    reward = mdp.reward[:, ::-1] if e.trial.mirror else mdp.reward
-    means = e.mean_weights()
-    pairs = [(o, a) for (o, a) in means if a < reward.shape[1]]
-    seen = _without_mean({pair: means[pair] for pair in pairs})
-    paid = _without_mean({(o, a): float(reward[o, a]) for o, a in pairs})
-    value = cosine(seen, paid)
-    if value < -0.7:
-        return [name("sign", f"cosine of the weights with the rewards: {value:.2f}")]
-    size = np.abs(list(means.values())).max()
-    if np.abs(seen).max() < 0.02 * size:
-        return [name("one weight for all", "good and bad actions have the same mean weight")]
+    correlation, errors = agreement(e)
+    if correlation < -0.3 and errors < -CLEARLY:
+        figure = f"correlation of the weights with the rewards: {correlation:.2f}"
+        return [name("sign", figure)]
     return []
-
-
-def _without_mean(values: dict[tuple[int, int], float]) -> Floats:
-    """Return the values, each minus the mean of its observation."""
-    means = {
-        obs: np.mean([v for (o, _), v in values.items() if o == obs]) for obs, _ in values
-    }
-    return np.array([value - means[obs] for (obs, _), value in values.items()])
 
 
 def weights_are_right(e: Evidence) -> bool:
     """Return whether the weights were seen and are those of the right returns."""
     if not e.trial.probe.contests:
-        return False
+        return agreement(e)[1] > CLEARLY
     found = fit(e)
     return found.source == "weights" and found.of_right > CLOSE
 
