@@ -1,11 +1,13 @@
 """Training loops as people write them, with a switch for each mistake; they are not PGPolicies.
 
     episodes(...)   one environment, log-probabilities kept while acting, a backward pass per batch
-    rollouts(...)   a vector of environments, T steps each, with or without a critic, PPO if epochs > 1
+    rollouts(...)   a vector of environments, T steps each; a critic; PPO if epochs > 1
     by_hand(...)    no torch.distributions: log_softmax, gather, and numpy draws
 
 Each returns a function train(env, seed) for `probe_loop`.
 """
+
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,7 +20,7 @@ GAMMA = 0.6
 
 def net(sizes, gain=None):
     layers = []
-    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+    for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), nn.Tanh()]
     if gain is not None:
         nn.init.orthogonal_(layers[-2].weight, gain)
@@ -168,12 +170,18 @@ def rollouts(
         parameters = [*actor.parameters(), *value_net.parameters(), log_std]
         optimizer = torch.optim.Adam(parameters, lr=lr)
         normalizer = Normalizer(size)
-        low, high = (envs.single_action_space.low, envs.single_action_space.high) if continuous else (0, 0)
+        low, high = (
+            (envs.single_action_space.low, envs.single_action_space.high) if continuous else (0, 0)
+        )
 
         def dist_of(x):
             if continuous:
                 normal = Normal(actor(x), log_std.exp().expand(len(x), -1))
-                return normal if wrong in ("mean over dimensions", "one dimension") else Independent(normal, 1)
+                return (
+                    normal
+                    if wrong in ("mean over dimensions", "one dimension")
+                    else Independent(normal, 1)
+                )
             logits = actor(x)
             if wrong == "softmax twice":
                 logits = logits.softmax(-1)
@@ -191,9 +199,8 @@ def rollouts(
             return np.clip(u.numpy(), low, high)
 
         obs, _ = envs.reset(seed=seed)
-        done = np.zeros(n)
         while True:
-            O, A, R, D, V, P, NO, raw = [], [], [], [], [], [], [], []
+            seen, A, R, D, V, P, NO, raw = [], [], [], [], [], [], [], []
             for _ in range(steps):
                 x = torch.as_tensor(normalizer(obs, True) if wrong == "moving" else obs)
                 raw.append(obs)
@@ -203,15 +210,15 @@ def rollouts(
                     value = value_net(x)[:, 0]
                     log_prob = dist.log_prob(u)
                 if wrong == "rolled actions":
-                    new, reward, terminated, truncated, infos = envs.step(send(u.roll(1, 0)))
+                    new, reward, terminated, truncated, _ = envs.step(send(u.roll(1, 0)))
                 else:
-                    new, reward, terminated, truncated, infos = envs.step(send(u))
+                    new, reward, terminated, truncated, _ = envs.step(send(u))
                 stored = u
                 if continuous and wrong == "clip stored":
                     stored = u.clamp(-1, 1)
                 if continuous and wrong == "sent stored":
                     stored = torch.as_tensor(send(u)).float()
-                O.append(x), A.append(stored), V.append(value), P.append(log_prob)
+                seen.append(x), A.append(stored), V.append(value), P.append(log_prob)
                 R.append(np.clip(reward, -1, 1) if wrong == "clip rewards" else reward)
                 D.append(terminated if wrong == "terminated alone" else terminated | truncated)
                 if wrong == "done ignored":
@@ -219,7 +226,7 @@ def rollouts(
                 obs = new
                 NO.append(torch.as_tensor(obs))
             if wrong == "moving":
-                O = [torch.as_tensor(normalizer(o, False)) for o in raw]
+                seen = [torch.as_tensor(normalizer(o, False)) for o in raw]
             with torch.no_grad():
                 last = value_net(torch.as_tensor(obs))[:, 0]
             R = torch.as_tensor(np.array(R)).float()
@@ -243,7 +250,7 @@ def rollouts(
             returns = advantage + V
             if wrong == "sign":
                 advantage = -advantage
-            b_obs, b_act = torch.cat(O), torch.cat(A)
+            b_obs, b_act = torch.cat(seen), torch.cat(A)
             if wrong == "next observation":
                 b_obs = torch.cat(NO)
             b_adv, b_ret, b_old = advantage.flatten(), returns.flatten(), torch.cat(P)
@@ -252,7 +259,9 @@ def rollouts(
             if wrong == "actions transposed":
                 b_act = torch.stack(A).transpose(0, 1).flatten(0, 1)
             if wrong == "half":
-                b_obs, b_act, b_adv, b_ret, b_old = (b[: len(b) // 2] for b in (b_obs, b_act, b_adv, b_ret, b_old))
+                b_obs, b_act, b_adv, b_ret, b_old = (
+                    b[: len(b) // 2] for b in (b_obs, b_act, b_adv, b_ret, b_old)
+                )
             for _ in range(epochs):
                 for rows in torch.randperm(len(b_obs)).chunk(minibatches):
                     dist = dist_of(b_obs[rows])
@@ -272,7 +281,10 @@ def rollouts(
                         objective = log_prob * adv
                     loss = -objective.mean() - entropy * dist.entropy().mean()
                     if critic:
-                        loss = loss + 0.5 * (value_net(b_obs[rows])[:, 0] - b_ret[rows]).square().mean()
+                        loss = (
+                            loss
+                            + 0.5 * (value_net(b_obs[rows])[:, 0] - b_ret[rows]).square().mean()
+                        )
                     optimizer.zero_grad()
                     loss.backward()
                     nn.utils.clip_grad_norm_(parameters, 0.5 if epochs > 1 else 50.0)
@@ -293,13 +305,13 @@ def by_hand(wrong="", *, batch=16, lr=0.1):
         optimizer = torch.optim.Adam([weight], lr=lr)
         rng = np.random.default_rng(seed)
         obs, _ = env.reset(seed=seed)
-        O, A, R, ends = [], [], [], 0
+        seen, A, R, ends = [], [], [], 0
         while True:
             with torch.no_grad():
                 p = (torch.as_tensor(obs) @ weight).softmax(-1).double().numpy()
             action = int(rng.choice(actions, p=p / p.sum()))
             new, reward, terminated, truncated, _ = env.step(action)
-            O.append(obs)
+            seen.append(obs)
             A.append(action)
             R.append((reward, terminated or truncated))
             obs = new
@@ -314,7 +326,7 @@ def by_hand(wrong="", *, batch=16, lr=0.1):
                 g = 1.0 if wrong == "undiscounted" else GAMMA
                 total = reward + g * (0.0 if end and wrong != "leak" else total)
                 returns.insert(0, reward if wrong == "immediate" else total)
-            log_prob = (torch.as_tensor(np.array(O)) @ weight).log_softmax(-1)
+            log_prob = (torch.as_tensor(np.array(seen)) @ weight).log_softmax(-1)
             chosen = log_prob.gather(1, torch.tensor(A)[:, None])[:, 0]
             weights = torch.tensor(returns).float()
             sign = 1.0 if wrong == "sign" else -1.0
@@ -324,6 +336,6 @@ def by_hand(wrong="", *, batch=16, lr=0.1):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            O, A, R = [], [], []
+            seen, A, R = [], [], []
 
     return train

@@ -1,4 +1,4 @@
-"""More policies with one broken part each, as people write them, and a few that are right or slow."""
+"""More policies with one broken part each, and a few that are right or slow."""
 
 import numpy as np
 import torch

@@ -1,7 +1,7 @@
 """The agents of the confusion table: for each, its door, and which causes a report may name.
 
-    python -m tests.lab.probe_agents --seeds 0 1 2      print the table (make probe-table)
-    python -m tests.lab.probe_agents --names sign       run some agents, and print their reports
+python -m tests.lab.probe_agents --seeds 0 1 2      print the table (make probe-table)
+python -m tests.lab.probe_agents --names sign       run some agents, and print their reports
 """
 
 import argparse
@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.distributions import Categorical
 from tqdm import tqdm
 
 from pg_edu import PGPolicy, RecurrentPGPolicy
@@ -229,7 +228,11 @@ def verdict_on(agent: Agent, results: dict[str, Any]) -> str:
         return "error"
     if not first.causes:
         return "no cause"
-    return "named" if first.causes[0] in agent.causes or set(first.causes) & set(agent.causes) else "elsewhere"
+    return (
+        "named"
+        if first.causes[0] in agent.causes or set(first.causes) & set(agent.causes)
+        else "elsewhere"
+    )
 
 
 def is_misfit(result: Any) -> bool:
@@ -255,7 +258,9 @@ def main() -> int:
             begin = time.process_time()
             said, results = run(agent, seed, stop_early=agent.kind == "broken")
             seconds = time.process_time() - begin
-            first = next((r for r in results if r.verdict not in ("passed", "skipped", "known")), None)
+            first = next(
+                (r for r in results if r.verdict not in ("passed", "skipped", "known")), None
+            )
             what = f"{first.probe}: {first.causes or first.meaning[:150]}" if first else ""
             print(f"{agent.kind}|{agent.name}|{seed}|{said}|{seconds:.0f}|{what}", flush=True)
     return 0

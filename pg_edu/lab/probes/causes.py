@@ -33,8 +33,8 @@ _CAUSES = (
     # The loop and its environments.
     Cause(
         "steps after an end",
-        "The loop goes on after an episode was truncated: it looks at `terminated` alone. An episode "
-        "is over if either flag is set.",
+        "The loop goes on after an episode was truncated: it looks at `terminated` alone. An "
+        "episode is over if either flag is set.",
         "notebook 07",
     ),
     Cause(
@@ -44,21 +44,21 @@ _CAUSES = (
     ),
     Cause(
         "same seed",
-        "The environment is reset with the same seed again and again, so it plays the same episodes. "
-        "Pass a seed to the first reset alone.",
+        "The environment is reset with the same seed again and again, so it plays the same "
+        "episodes. Pass a seed to the first reset alone.",
         "notebook 07",
     ),
     # Acting.
     Cause(
         "greedy",
-        "It never tries another action: it takes the mode (argmax) in training, where it should draw "
-        "from its distribution.",
+        "It never tries another action: it takes the mode (argmax) in training, where it should "
+        "draw from its distribution.",
         "notebook 07",
     ),
     Cause(
         "acts otherwise",
-        "The action that is sent is not the one that was drawn from the distribution that is scored "
-        "(drawn uniformly, with an exploration rate, or for another row).",
+        "The action that is sent is not the one that was drawn from the distribution that is "
+        "scored (drawn uniformly, with an exploration rate, or for another row).",
         "notebook 06",
     ),
     Cause(
@@ -70,8 +70,8 @@ _CAUSES = (
     ),
     Cause(
         "returns another agent",
-        "The agent that comes out does not act like the one that was trained: is a fresh or an old "
-        "copy returned?",
+        "The agent that comes out does not act like the one that was trained: is a fresh or an "
+        "old copy returned?",
         "notebook 07",
     ),
     Cause(
@@ -81,27 +81,27 @@ _CAUSES = (
     ),
     Cause(
         "bounded outputs",
-        "The outputs are squeezed before they become probabilities (softmax twice, tanh, a clip, a "
-        "ReLU or a temperature), so no action can become likely enough.",
+        "The outputs are squeezed before they become probabilities (softmax twice, tanh, a "
+        "clip, a ReLU or a temperature), so no action can become likely enough.",
         "notebook 06",
     ),
     # The rows of an update.
     Cause(
         "outer product",
-        "Its update pairs every row with every row, [B, 1] with [B], so each return weights every "
-        "log-probability. pg_edu.forbid_outer_broadcast() finds the line.",
+        "Its update pairs every row with every row, [B, 1] with [B], so each return weights "
+        "every log-probability. pg_edu.forbid_outer_broadcast() finds the line.",
         "notebook 04",
     ),
     Cause(
         "rows mixed up",
-        "In the update, an observation is paired with another row's action (shuffled, or shifted by "
-        "one).",
+        "In the update, an observation is paired with another row's action (shuffled, or "
+        "shifted by one).",
         "notebook 06",
     ),
     Cause(
         "other observation",
-        "The update scores actions under other observations than those on which they were drawn: the "
-        "next observation, or another row's.",
+        "The update scores actions under other observations than those on which they were "
+        "drawn: the next observation, or another row's.",
         "notebook 06",
     ),
     Cause(
@@ -111,21 +111,21 @@ _CAUSES = (
     ),
     Cause(
         "returns mixed up",
-        "An action is not weighted by its own return: the returns, or the actions, belong to other "
-        "rows (shuffled, or shifted by one).",
+        "An action is not weighted by its own return: the returns, or the actions, belong to "
+        "other rows (shuffled, or shifted by one).",
         "notebook 03",
     ),
     Cause(
         "one weight for all",
-        "All actions get the same weight, whatever they earned: a product of means, or a loss without "
-        "returns.",
+        "All actions get the same weight, whatever they earned: a product of means, or a loss "
+        "without returns.",
         "notebook 04",
     ),
     Cause(
         "other probabilities",
-        "The update scores actions with other probabilities than those with which they were drawn: "
-        "statistics that move in between (normalized observations, batch norm), dropout, a hidden "
-        "state that is missing, or rows of an older policy.",
+        "The update scores actions with other probabilities than those with which they were "
+        "drawn: statistics that move in between (normalized observations, batch norm), dropout, "
+        "a hidden state that is missing, or rows of an older policy.",
         "notebook 06",
     ),
     Cause(
@@ -167,7 +167,8 @@ _CAUSES = (
     ),
     Cause(
         "from the wrong end",
-        "Later rewards weigh more than early ones: they are discounted, or summed, from the wrong end.",
+        "Later rewards weigh more than early ones: they are discounted, or summed, from the "
+        "wrong end.",
         "notebook 02",
     ),
     Cause(
@@ -192,8 +193,8 @@ _CAUSES = (
     ),
     Cause(
         "clipped",
-        "Rewards or returns are clipped (or reduced to their signs): a large one counts as much as a "
-        "small one.",
+        "Rewards or returns are clipped (or reduced to their signs): a large one counts as much "
+        "as a small one.",
         "notebook 02",
     ),
     Cause(
@@ -218,13 +219,14 @@ _CAUSES = (
     ),
     Cause(
         "standardized per episode",
-        "Returns are standardized within each episode, so that what a whole episode earned is lost.",
+        "Returns are standardized within each episode, so that what a whole episode earned is "
+        "lost.",
         "notebook 02",
     ),
     Cause(
         "leak",
-        "After the end of an episode the return continues into the next one: cut it where either flag "
-        "is set.",
+        "After the end of an episode the return continues into the next one: cut it where "
+        "either flag is set.",
         "notebook 02",
     ),
     Cause(
@@ -235,26 +237,27 @@ _CAUSES = (
     ),
     Cause(
         "leak at termination",
-        "Where an episode terminates, the return continues into the next one or with a value; where "
-        "it is truncated it does not. The two flags are swapped.",
+        "Where an episode terminates, the return continues into the next one or with a value; "
+        "where it is truncated it does not. The two flags are swapped.",
         "notebook 08",
     ),
     Cause(
         "value after an end",
-        "A value is added after the last reward of an episode that terminated, where nothing follows.",
+        "A value is added after the last reward of an episode that terminated, where nothing "
+        "follows.",
         "notebook 08",
     ),
     Cause(
         "truncation as termination",
-        "Truncation is treated as termination: where an episode is truncated, the value of what would "
-        "follow is missing. (That is right if the limit is part of the task, but then the objective "
-        "is a different one.)",
+        "Truncation is treated as termination: where an episode is truncated, the value of what "
+        "would follow is missing. (That is right if the limit is part of the task, but then the "
+        "objective is a different one.)",
         "notebook 08",
     ),
     Cause(
         "probability scored",
-        "The weight of an action grows with its probability: the loss has the probability where the "
-        "log-probability belongs.",
+        "The weight of an action grows with its probability: the loss has the probability where "
+        "the log-probability belongs.",
         "notebook 01",
     ),
     Cause(
@@ -266,8 +269,8 @@ _CAUSES = (
     # The optimizer.
     Cause(
         "no gradient",
-        "It learns nothing: the loss is cut off from the parameters (detach, no_grad, .item()), or no "
-        "optimizer takes a step.",
+        "It learns nothing: the loss is cut off from the parameters (detach, no_grad, .item()), "
+        "or no optimizer takes a step.",
         "notebook 06",
     ),
     Cause(
@@ -287,8 +290,8 @@ _CAUSES = (
     ),
     Cause(
         "large steps",
-        "The steps are too large: the learning rate is far too high, or one batch is repeated too "
-        "often.",
+        "The steps are too large: the learning rate is far too high, or one batch is repeated "
+        "too often.",
         "notebook 06",
     ),
     Cause(
@@ -309,14 +312,14 @@ _CAUSES = (
     # Actions with bounds.
     Cause(
         "clipped action scored",
-        "The bounded action (clipped) is scored with the density of the raw one. Store and score the "
-        "action that was drawn; send the bounded one.",
+        "The bounded action (clipped) is scored with the density of the raw one. Store and "
+        "score the action that was drawn; send the bounded one.",
         "notebook 05",
     ),
     Cause(
         "tanh action scored",
-        "The tanh of the action is scored with the density of the raw one. Store and score the action "
-        "that was drawn; send the bounded one.",
+        "The tanh of the action is scored with the density of the raw one. Store and score the "
+        "action that was drawn; send the bounded one.",
         "notebook 05",
     ),
     Cause(
@@ -327,8 +330,8 @@ _CAUSES = (
     ),
     Cause(
         "mapped twice",
-        "The action is mapped twice, or to the wrong range: of what was drawn, too much is sent to an "
-        "end.",
+        "The action is mapped twice, or to the wrong range: of what was drawn, too much is sent "
+        "to an end.",
         "notebook 05",
     ),
     Cause(
@@ -339,8 +342,8 @@ _CAUSES = (
     ),
     Cause(
         "narrow bounds",
-        "None of its actions reaches the ends: they are clipped or scaled to bounds that are narrower "
-        "than the environment's.",
+        "None of its actions reaches the ends: they are clipped or scaled to bounds that are "
+        "narrower than the environment's.",
         "notebook 05",
     ),
     Cause(
@@ -350,15 +353,15 @@ _CAUSES = (
     ),
     Cause(
         "one dimension",
-        "One dimension of the action learns and the other does not: are the log-probabilities of all "
-        "dimensions added?",
+        "One dimension of the action learns and the other does not: are the log-probabilities "
+        "of all dimensions added?",
         "notebook 04",
     ),
     # Memory.
     Cause(
         "state not passed",
-        "It knows the cue while it sees it and guesses later: the hidden state is not passed on from "
-        "step to step, or it is passed to another environment.",
+        "It knows the cue while it sees it and guesses later: the hidden state is not passed on "
+        "from step to step, or it is passed to another environment.",
         "notebook 07, deeper",
     ),
     Cause(

@@ -112,8 +112,8 @@ class ContestWorld(gym.Env[Any, Any]):
 
 CONTEST_GAMMA = 0.6
 
-# With γ = 0.6 the later rewards weigh 0.6 and 0.36. Each contest is won with these weights, and lost
-# (or not decided) with others: 0 and 0, 1 and 1, 0.36 and 0.13 (γ twice), 1.7 and 2.8 (from the
+# With γ = 0.6 the later rewards weigh 0.6 and 0.36. Each contest is won with these weights, and
+# lost or not decided with others: 0 and 0, 1 and 1, 0.36 and 0.13 (γ twice), 1.7 and 2.8 (from the
 # wrong end). All episodes have three steps, so their lengths explain nothing.
 DELAY_CONTESTS = (
     opposite(-0.5, 0.0, 2.1),  # lost if the third reward weighs less than 0.24

@@ -222,7 +222,7 @@ class Evidence:
 
     @cached_property
     def step_size(self) -> float:
-        """How far one phase moves the logits of an observation, at most, in the median early phase."""
+        """How far a phase moves the outputs for an observation, in the median early phase."""
         last: dict[int, Floats] = {}
         moves = []
         for phase in self.phases[:10]:
@@ -235,10 +235,10 @@ class Evidence:
 
     @cached_property
     def entropy_ratio(self) -> float:
-        """The weight of the entropy for each row, relative to the mean size of the rows' weights."""
+        """The weight of a row's entropy, relative to the mean size of the weights."""
         entropy = float(np.sum(self.trial.watch.entropy_weights))
-        weights = [np.abs(s.weights).sum() for p in self.phases for s in p.first]
-        total = float(np.sum(weights))
+        seen = [s.weights for phase in self.phases for s in phase.first]
+        total = float(sum(np.abs(weights).sum() for weights in seen if weights is not None))
         return entropy / total if total else 0.0
 
     @cached_property
@@ -324,7 +324,9 @@ class Evidence:
         """
         last = self.trial.probe.observation_count - 1
         groups = self._groups(by_probability)
-        if self.trial.probe.contests:  # Before and after a decision, weights differ from step to step.
+        if (
+            self.trial.probe.contests
+        ):  # Before and after a decision, weights differ from step to step.
             groups = {pair: w for pair, w in groups.items() if pair[0] < last - 1}
         if not groups:
             return 0.0
@@ -353,7 +355,7 @@ class Evidence:
         return np.where(known.any(axis=1), sums / np.maximum(1, known.sum(axis=1)), np.nan)
 
     def win_counts(self, contests: Sequence[Contest], part: slice) -> tuple[Floats, Floats]:
-        """Return how often the right arm was chosen in each contest, and how often any, [C] each."""
+        """Return how often the right arm was chosen in each contest, and how often any, [C]."""
         wins, plays = np.zeros(len(contests)), np.zeros(len(contests))
         for step in self.steps[part]:
             if step.obs < 2 * len(contests):
@@ -409,7 +411,8 @@ def _nearest(scored: Floats, acted: Floats, scorings: Sequence[Scoring]) -> list
 
 def _key(action: Any) -> Any:
     """Return an action as something that can be counted."""
-    return tuple(np.round(np.asarray(action, np.float64).reshape(-1), 5).tolist())
+    values = np.asarray(action).ravel().tolist()
+    return round(values[0], 5) if len(values) == 1 else tuple(round(v, 5) for v in values)
 
 
 def _surplus(some: Any, others: Any) -> int:

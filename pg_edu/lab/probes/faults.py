@@ -68,7 +68,9 @@ def of_the_rows(e: Evidence) -> list[Named]:
         figure = f"{e.share_scored:.0%} of the steps are scored"
         found.append(name("rows left out", figure))
     if not found and e.share_unknown > 2 * FEW:
-        figure = f"{e.share_unknown:.0%} of the scored rows have probabilities with which none acted"
+        figure = (
+            f"{e.share_unknown:.0%} of the scored rows have probabilities with which none acted"
+        )
         found.append(name("other probabilities", figure))
     return found
 
@@ -77,7 +79,9 @@ def _pairing(e: Evidence) -> list[Named]:
     """Return how observations and actions are paired wrongly, if they are."""
     if e.trial.probe.is_continuous or e.share_never_happened <= FEW or not e.sees:
         return []
-    figure = f"{e.share_never_happened:.0%} of the scored pairs of observation and action never were"
+    figure = (
+        f"{e.share_never_happened:.0%} of the scored pairs of observation and action never were"
+    )
     if e.like_next > 0.95 * e.compared or e.other_obs > 0.5 * e.never_happened:
         return [name("other observation", figure)]
     if e.other_actions > 0.5 * e.never_happened:

@@ -196,8 +196,8 @@ def _without_cause(outcomes: Sequence[Outcome]) -> Judgement:
 
 
 SETTLES = (
-    "Its actions get the right weights, and yet it settles on a worse one (score {:.2f}): too large "
-    "a learning rate, or too few steps for each update."
+    "Its actions get the right weights, and yet it settles on a worse one (score {:.2f}): too "
+    "large a learning rate, or too few steps for each update."
 )
 UNKNOWN = (
     "It learns something else than what pays [{}], and none of the known causes fits the figures."
@@ -219,8 +219,8 @@ def _slow(worst: Outcome) -> str:
     missing = PASSING_SCORE + 0.1 - worst.score
     times = int(np.clip(np.ceil(1 + 1.5 * missing / max(worst.gain, 0.05)), 2, 20))
     return (
-        f"Right direction, but slow: it has reached {worst.score:.2f} on a scale from chance, 0, to "
-        f"the optimum, 1, and gained {worst.gain:+.2f} since the first quarter. "
+        f"Right direction, but slow: it has reached {worst.score:.2f} on a scale from chance, 0, "
+        f"to the optimum, 1, and gained {worst.gain:+.2f} since the first quarter. "
         f"Try --updates {times * updates_of(worst)}, or a larger learning rate."
     )
 
@@ -307,7 +307,9 @@ def _of_bound(outcomes: Sequence[Outcome]) -> list[Named]:
         return [name("sign", f"both actions go to the worse end, to {sent.mean(axis=0).round(1)}")]
     reach = np.abs(sent - middle).max()
     if (toward > 0.3).all() and reach < 1.9:
-        return [name("narrow bounds", f"no action is further than {reach:.2f} from the middle of 4")]
+        return [
+            name("narrow bounds", f"no action is further than {reach:.2f} from the middle of 4")
+        ]
     if toward.max() > 1.0 and abs(toward.min()) < 0.3:
         return [name("one dimension", f"they moved by {toward.round(2)} toward their ends")]
     return []

@@ -90,7 +90,7 @@ def probe_loop(
         train: a function (env, seed) that makes a new agent and trains it on `env`, with reset and
             step as for any other environment. It may train for ever: when 32 `updates` episodes
             have ended, `env.step` raises TrainingOver, which `probe_loop` catches. It may return a
-            function act(obs) -> action, the trained agent, which is then compared with the training.
+            function act(obs) -> action, the trained agent; it is compared with the training.
         gamma: the discount factor with which it trains, best 0.6. Close to 1, or if it is not
             given, only coarse mistakes in the discount can be seen.
         num_envs: how many environments it gets, as a `gymnasium.vector.VectorEnv`; None: one
@@ -136,9 +136,7 @@ def _mode(mode: AutoresetMode | str) -> AutoresetMode:
     return found
 
 
-def _chosen(
-    probes: Sequence[Probe], only: Collection[str], skip: Collection[str]
-) -> list[Probe]:
+def _chosen(probes: Sequence[Probe], only: Collection[str], skip: Collection[str]) -> list[Probe]:
     """Return the probes with these names.
 
     Raises:
@@ -251,7 +249,13 @@ def _result(each: Probe, reached: float, judgement: Judgement) -> ProbeResult:
     """Return the line of the table for this probe."""
     causes = tuple(named.cause.name for named in judgement.named)
     return ProbeResult(
-        each.name, each.question, reached, each.optimum, judgement.verdict, judgement.meaning, causes
+        each.name,
+        each.question,
+        reached,
+        each.optimum,
+        judgement.verdict,
+        judgement.meaning,
+        causes,
     )
 
 

@@ -139,7 +139,7 @@ class Probe:
 
     @cached_property
     def chance(self) -> float:
-        """The expected discounted return of uniformly random actions; in contests, of a decision."""
+        """The expected discounted return of random actions; in contests, that of a decision."""
         if self.contests:
             return float(np.mean(right_values(self.contests, self.gamma)))
         return 3.0 if self.unlimited_mdp is None else self.unlimited_mdp.J()

@@ -78,7 +78,9 @@ class ProbeReport:
         if self.failed:
             return f"Look first at: {self.failed[0]}."
         if self.undecided:
-            return f"Nothing is broken, as far as can be seen; not yet learned: {self.undecided[0]}."
+            return (
+                f"Nothing is broken, as far as can be seen; not yet learned: {self.undecided[0]}."
+            )
         return "Nothing is broken, as far as these probes can tell."
 
 

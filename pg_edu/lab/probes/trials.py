@@ -12,6 +12,7 @@ every implementation; with 32 episodes it is too small to matter here.
 import inspect
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -76,7 +77,7 @@ class Door(Protocol):
 
 
 def run_trials(door: Door, probe: Probe, updates: int, seed: int) -> list[Trial]:
-    """Train an agent on the probe and, where the world does not do that itself, on its mirror image.
+    """Train an agent on the probe and, unless its world has both, on its mirror image.
 
     The worse trial counts, so that no agent passes because it prefers the right action from the
     start.
@@ -136,9 +137,9 @@ class PolicyDoor:
         policy, envs = self._policy_and_envs(probe, Record(EPISODES), 0, False)
         if probe.has_limit and not hasattr(policy, "gamma"):
             return "It has no discount factor."
-        if probe.has_memory and not takes_actor(self.make_policy):
-            if _forward(policy, envs).state is None:
-                return "It has no hidden state."
+        may_lack_memory = probe.has_memory and not takes_actor(self.make_policy)
+        if may_lack_memory and _forward(policy, envs).state is None:
+            return "It has no hidden state."
         return ""
 
     def _policy_and_envs(
@@ -167,7 +168,8 @@ def actor_outputs(policy: Any, envs: SyncVectorEnv) -> Floats:
     result = _forward(policy, envs)
     if "logits" not in result:
         parameters = nn.utils.parameters_to_vector(policy.parameters()).detach()
-        return to_numpy(parameters)[None]
+        outputs_of_all: Floats = to_numpy(parameters)[None]
+        return outputs_of_all
     outputs = result.logits if isinstance(result.logits, tuple) else (result.logits,)
     rows = gym.spaces.flatdim(envs.single_observation_space)
     columns = [to_numpy(output).reshape(rows, -1) for output in outputs]
@@ -269,11 +271,8 @@ class LoopDoor:
         if self.num_envs is not None:
             env = lend_vector(make_world, record, self.autoreset_mode)
         act = None
-        with watch:
-            try:
-                act = self.loop(env, seed)
-            except TrainingOver:
-                pass
+        with watch, suppress(TrainingOver):
+            act = self.loop(env, seed)
         if not record.steps:
             raise ValueError("train has returned without a step: call env.reset() and env.step().")
         return Trial(probe, mirror, self.gamma, record, watch, chosen=_choices(act, probe))

@@ -31,7 +31,7 @@ NOTED = ("log_prob", "entropy", "sample", "rsample")
 
 @dataclass
 class Draw:
-    """A call of `sample`: the parameters of the distributions [B, D] and what was drawn [B, ...]."""
+    """A call of `sample`: the distributions' parameters [B, D], and what was drawn [B, ...]."""
 
     params: Floats
     values: Floats
@@ -117,10 +117,12 @@ class Watch:
 
     def _replace(self, family: type[Distribution], name: str) -> None:
         """Replace a method by one that notes the outermost call."""
-        original = vars(family)[name]
-        note = {"log_prob": self._note_scoring, "entropy": self._note_entropy}.get(
-            name, self._note_draw
-        )
+        original: Callable[..., Any] = vars(family)[name]
+        notes: dict[str, Callable[..., None]] = {
+            "log_prob": self._note_scoring,
+            "entropy": self._note_entropy,
+        }
+        note = notes.get(name, self._note_draw)
 
         def noted(dist: Distribution, *args: Any, **kwargs: Any) -> Any:
             self._depth += 1

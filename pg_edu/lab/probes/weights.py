@@ -1,8 +1,8 @@
 """What the weights of the scored rows say about the returns, and what the wins say without them.
 
-In a world of contests, the difference between the weights of the two arms is compared with what each
-reading of the returns would make of them. If no weights could be seen, the contests that were won
-and lost take their place.
+In a world of contests, the difference between the weights of the two arms is compared with what
+each reading of the returns would make of them. If no weights could be seen, the contests that were
+won and lost take their place.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Fit:
 
 
 def seen_values(e: Evidence) -> tuple[Floats, str]:
-    """Return by how much the right arm of each contest seems better to the agent, and the source."""
+    """Return by how much each right arm seems better to the agent, and the source."""
     contests = e.trial.probe.contests
     values = e.learned_values(contests)
     if np.isfinite(values).mean() > 0.7:
@@ -112,6 +112,7 @@ def _of_any_weights(e: Evidence) -> list[Named]:
     if spread > 0.03 and e.spread(by_probability=True) < 0.3 * spread:
         return [name("probability scored", "divided by it, equal actions have equal weights")]
     correlation, errors = agreement(e)
+    # Both are NaN where it is not known what an action is worth; then no comparison holds.
     if spread > 0.7 and abs(errors) < CLEARLY and abs(correlation) < 0.2:
         figure = f"correlation of the weights with what the actions earned: {correlation:.2f}"
         return [name("returns mixed up", figure)]
@@ -126,7 +127,7 @@ def agreement(e: Evidence) -> tuple[float, float]:
     value_of = _values(e)
     rows = [row for row in e.rows if (row.obs, int(row.action[0])) in value_of]
     if len(rows) < 50:
-        return 0.0, 0.0
+        return np.nan, np.nan
     obs = np.array([row.obs for row in rows])
     phase = np.array([row.phase for row in rows])
     weights = _centered(_centered(np.array([row.weight for row in rows]), phase), obs)
@@ -160,10 +161,10 @@ def _of_contests(e: Evidence) -> list[Named]:
     if found.of_right < -0.9:
         return [name("sign", f"cosine of the {found.source} with right returns: -1")]
     limit = CLOSE if found.source == "weights" else 0.9
-    best, reading = found.ranked()[0]
+    best, _ = found.ranked()[0]
     if best < limit or best < found.of_right + 0.01:
         return []
-    causes = {}
+    causes: dict[str, str] = {}
     for value, key in found.ranked():
         if value > best - 0.005 and value > found.of_right + 0.01:
             causes.setdefault(OF_READING[key], found.describe(key))
@@ -188,6 +189,6 @@ def weights_are_right(e: Evidence) -> bool:
 
 
 def expected_winner(e: Evidence) -> Floats:
-    """Return for each contest 1 if the right arm is better at the agent's discount, else -1, [C]."""
+    """Return 1 where the right arm is better at the agent's discount factor, else -1, [C]."""
     gamma = fit(e).gamma if e.trial.gamma is None else e.trial.gamma
     return np.sign(contest_values(right, e.trial.probe.contests, gamma))

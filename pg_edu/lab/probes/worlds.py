@@ -6,6 +6,7 @@
 Below them are the MDPs of the probes, and the functions that compute the best return in an MDP.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -36,8 +37,8 @@ class World(gym.Env[Any, Any]):
         self.observation_space = Box(0.0, 1.0, (obs_size,), np.float32)
         self.action_space = Discrete(action_count)
         self._obs_of_state = np.eye(obs_size, dtype=np.float32)[mdp.observation]
-        self._start_cdf = mdp.start.cumsum()
-        self._transition_cdf = mdp.transition.cumsum(axis=-1)
+        self._start_cdf = mdp.start.cumsum().tolist()
+        self._transition_cdf = mdp.transition.cumsum(axis=-1).tolist()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -68,13 +69,13 @@ class World(gym.Env[Any, Any]):
         truncated = not terminated and self._steps == self.mdp.limit
         return self._obs_of_state[self._state].copy(), reward, terminated, truncated, {}
 
-    def _draw(self, cdf: Floats) -> int:
+    def _draw(self, cdf: list[float]) -> int:
         """Draw an index with this cumulative distribution; len(cdf) if it ends below the draw."""
-        return int(np.searchsorted(cdf, self.np_random.random(), "right"))
+        return bisect(cdf, self.np_random.random())
 
 
 class Motor(gym.Env[Any, Any]):
-    """An environment with two actions in [-1, 3] that pays 4 at one corner and 2 at the opposite one.
+    """An environment with two actions in [-1, 3]: it pays 4 at one corner, 2 at the opposite.
 
     Each episode is one step. The best first action is at one end and the best second action at the
     other, so an agent that drives both to the same end is half wrong.

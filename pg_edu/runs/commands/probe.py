@@ -50,7 +50,10 @@ def _add_loop_options(parser: argparse.ArgumentParser) -> None:
     loop = parser.add_argument_group("for a function train(env, seed)")
     loop.add_argument("--gamma", type=float, help="the discount factor with which it trains")
     loop.add_argument(
-        "--num-envs", type=int, metavar="N", help="lend it a vector of N environments (one, no vector)"
+        "--num-envs",
+        type=int,
+        metavar="N",
+        help="lend it a vector of N environments (one, no vector)",
     )
     loop.add_argument(
         "--autoreset-mode",
