@@ -43,7 +43,7 @@ class LastReward(OwnReturns):
     """Only the last reward of an episode counts, for each of its steps."""
 
     def own_returns(self, rew, end, batch):
-        first, length = episodes(end)
+        _, length = episodes(end)
         return np.repeat(rew[end], length)
 
 

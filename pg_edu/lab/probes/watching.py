@@ -122,7 +122,7 @@ class Watch:
             "log_prob": self._note_scoring,
             "entropy": self._note_entropy,
         }
-        note = notes.get(name, self._note_draw)
+        note: Callable[..., None] = notes.get(name, self._note_draw)
 
         def noted(dist: Distribution, *args: Any, **kwargs: Any) -> Any:
             self._depth += 1

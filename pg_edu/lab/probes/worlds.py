@@ -56,7 +56,7 @@ class World(gym.Env[Any, Any]):
         state, so an agent that learns from it learns something wrong.
         """
         reward = float(self.mdp.reward[self._state, action])
-        next_state = self._draw(self._transition_cdf[self._state, action])
+        next_state = self._draw(self._transition_cdf[self._state][int(action)])
 
         # The probabilities in a row of transitions sum to 1 minus that of termination. A draw
         # beyond their sum therefore ends the episode.
