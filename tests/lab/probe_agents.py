@@ -8,8 +8,9 @@ import argparse
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -192,18 +193,6 @@ RIGHT = [
 ]
 
 
-@dataclass
-class Tally:
-    """The runs of one kind of agents, by what was said about them."""
-
-    said: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def add(self, word: str, seconds: float) -> None:
-        self.said[word] = self.said.get(word, 0) + 1
-        self.seconds += seconds
-
-
 def run(agent: Agent, seed: int, stop_early: bool) -> tuple[str, list[Any]]:
     """Return what the first failure said of the agent, and all results."""
     results: dict[str, Any] = {}
@@ -219,20 +208,16 @@ def run(agent: Agent, seed: int, stop_early: bool) -> tuple[str, list[Any]]:
 
 
 def verdict_on(agent: Agent, results: dict[str, Any]) -> str:
-    broken = [r for r in results.values() if r.broken and not is_misfit(r)]
-    undecided = [r for r in results.values() if r.verdict in ("slow", "unclear")]
+    """Return what the first failure said: named, elsewhere, no cause, error; or else the verdict."""
+    broken = [result for result in results.values() if result.broken and not is_misfit(result)]
+    undecided = [r.verdict for r in results.values() if r.verdict in ("slow", "unclear")]
     if not broken:
-        return undecided[0].verdict if undecided else "passed"
-    first = broken[0]
-    if first.verdict == "ERROR":
+        return undecided[0] if undecided else "passed"
+    if broken[0].verdict == "ERROR":
         return "error"
-    if not first.causes:
+    if not broken[0].causes:
         return "no cause"
-    return (
-        "named"
-        if first.causes[0] in agent.causes or set(first.causes) & set(agent.causes)
-        else "elsewhere"
-    )
+    return "named" if set(broken[0].causes) & set(agent.causes) else "elsewhere"
 
 
 def is_misfit(result: Any) -> bool:
@@ -240,7 +225,29 @@ def is_misfit(result: Any) -> bool:
     return result.verdict == "ERROR" and "'Box' object" in result.meaning
 
 
+def run_and_print(agent: Agent, seed: int) -> tuple[str, str]:
+    """Run one agent, print a row of the table, and return its kind and what was said."""
+    begin = time.process_time()
+    said, results = run(agent, seed, stop_early=agent.kind == "broken")
+    seconds = time.process_time() - begin
+    told = [r for r in results if r.verdict not in ("passed", "skipped", "known")]
+    what = f"{told[0].probe}: {', '.join(told[0].causes) or told[0].meaning[:100]}" if told else ""
+    print(f"| {agent.kind} | {agent.name} | {seed} | {said} | {what} | {seconds:.0f} |", flush=True)
+    return agent.kind, said
+
+
+def summarize(said: Counter[tuple[str, str]]) -> None:
+    """Print how often each thing was said of the agents of each kind."""
+    words = ("named", "elsewhere", "no cause", "error", "slow", "unclear", "passed")
+    print("\n| agents | runs |", " | ".join(words), "|")
+    print("|---" * (len(words) + 2) + "|")
+    for kind in ("broken", "right", "slow"):
+        counts = [said[kind, word] for word in words]
+        print(f"| {kind} | {sum(counts)} |", " | ".join(map(str, counts)), "|")
+
+
 def main() -> int:
+    """Print the table of the chosen agents and seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--names", nargs="+", default=[])
@@ -253,16 +260,12 @@ def main() -> int:
     if arguments.names:
         agents = [a for a in agents if a.name in arguments.names]
     agents = agents[arguments.part[0] :: arguments.part[1]]
+    print("| kind | agent | seed | said | first failure | CPU seconds |\n|---|---|---|---|---|---|")
+    said: Counter[tuple[str, str]] = Counter()
     for agent in tqdm(agents, disable=not sys.stderr.isatty()):
         for seed in arguments.seeds:
-            begin = time.process_time()
-            said, results = run(agent, seed, stop_early=agent.kind == "broken")
-            seconds = time.process_time() - begin
-            first = next(
-                (r for r in results if r.verdict not in ("passed", "skipped", "known")), None
-            )
-            what = f"{first.probe}: {first.causes or first.meaning[:150]}" if first else ""
-            print(f"{agent.kind}|{agent.name}|{seed}|{said}|{seconds:.0f}|{what}", flush=True)
+            said[run_and_print(agent, seed)] += 1
+    summarize(said)
     return 0
 
 

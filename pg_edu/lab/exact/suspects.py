@@ -97,7 +97,7 @@ AVERAGES: dict[str, Callable[[Episodes, known.Weights], Floats]] = {
 
 @dataclass(frozen=True)
 class Match:
-    """What was found out about an estimator.
+    """The answer of `identify`: what was found out about an estimator.
 
     Args:
         text: what it does, in a sentence; "" if it is like none of the known ones.

@@ -16,7 +16,7 @@ from gymnasium.spaces import Box, Discrete
 
 @dataclass(frozen=True)
 class Arm:
-    """What follows one of the two actions.
+    """The consequences of one of the two actions.
 
     Args:
         rewards: the rewards from the decision to the end of the episode.

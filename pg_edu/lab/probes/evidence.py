@@ -77,7 +77,7 @@ def phases_of(trial: Trial) -> list[Phase]:
 
 
 class Evidence:
-    """What can be read from the phases of a trial.
+    """The figures that can be read from the phases of a trial.
 
     Args:
         trial: the trial.
@@ -161,13 +161,13 @@ class Evidence:
 
     @cached_property
     def share_scored(self) -> float:
-        """How many rows were scored for each step, in the median phase; NaN if there are none."""
+        """The number of rows that were scored for each step, in the median phase, or NaN."""
         ratios = [phase.rows / len(phase.steps) for phase in self.phases if phase.steps]
         return float(np.median(ratios)) if ratios else np.nan
 
     @cached_property
     def growth(self) -> float:
-        """How many times as many rows are scored for each step late in training as early on."""
+        """The factor by which more rows are scored for each step late in training than early."""
         ratios = [phase.rows / len(phase.steps) for phase in self.phases if phase.steps]
         if len(ratios) < 8:
             return 1.0
@@ -222,7 +222,7 @@ class Evidence:
 
     @cached_property
     def step_size(self) -> float:
-        """How far a phase moves the outputs for an observation, in the median early phase."""
+        """The distance by which an early phase moves the outputs for an observation (median)."""
         last: dict[int, Floats] = {}
         moves = []
         for phase in self.phases[:10]:
@@ -273,7 +273,7 @@ class Evidence:
 
     @cached_property
     def share_unlike_training(self) -> float:
-        """How often the agent that came out does not do what it did last on an observation."""
+        """The share of choices of the returned agent that differ from those of its training."""
         chosen = self.trial.chosen
         if chosen is None:
             return 0.0
@@ -372,7 +372,7 @@ class Evidence:
 
     @property
     def head(self) -> slice:
-        """As many steps at the beginning."""
+        """The same number of steps at the beginning."""
         return slice(0, max(1, int(TAIL * len(self.steps))))
 
     def episode_returns(self, part: slice) -> Floats:

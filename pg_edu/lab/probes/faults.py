@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pg_edu.lab.probes.causes import Named, name
-from pg_edu.lab.probes.evidence import Evidence
+from pg_edu.lab.probes.evidence import Evidence, Phase
 from pg_edu.lab.probes.worlds import Motor
 from pg_edu.types import Floats
 
@@ -108,6 +108,22 @@ def of_learning(e: Evidence) -> list[Named]:
     return [name("other parameters", "they have gradients, but no output has changed")]
 
 
+def of_the_weights(e: Evidence) -> list[Named]:
+    """Return whether weights are probabilities times returns.
+
+    Where a decision settles the return, equal actions get equal weights, but for a baseline.
+    """
+    probe = e.trial.probe
+    settled = probe.contests or (probe.mdp is not None and not probe.mdp.transition.any())
+    if not settled or not probe.has_choice or len(e.rows) < 200:
+        return []
+    spread, divided = e.spread(), e.spread(by_probability=True)
+    if spread > 0.01 and divided < 0.1 * spread:
+        figure = f"divided by it, {1 - divided:.1%} of the weights' variance is explained"
+        return [name("probability scored", figure)]
+    return []
+
+
 def of_the_entropy(e: Evidence) -> list[Named]:
     """Return what is wrong with the entropy term, if there is one."""
     ratio = e.entropy_ratio
@@ -131,7 +147,30 @@ def of_the_bounds(e: Evidence) -> list[Named]:
         sent = np.array([np.ravel(s.action) for s in steps], np.float64)
         scored = np.concatenate(values).astype(np.float64)
         if scored.shape[1] == drawn.shape[1]:
-            return _scored_otherwise(drawn, sent, scored) or _sent_otherwise(e, drawn, sent)
+            return (
+                _scored_otherwise(drawn, sent, scored)
+                or _sent_otherwise(e, drawn, sent)
+                or _averaged(phase, drawn)
+            )
+    return []
+
+
+def _averaged(phase: Phase, drawn: Floats) -> list[Named]:
+    """Return whether each dimension has the weight G / (A B), as the mean over A dimensions has.
+
+    In the sum over dimensions that weight is G / B. Here each episode has one step, so G is its
+    reward. With a baseline or another scale nothing can be said.
+    """
+    earned = np.array([step.reward for step in phase.steps])
+    for scoring in phase.first:
+        weights = scoring.weights
+        if weights is None or weights.shape != drawn.shape or scoring.values.shape != drawn.shape:
+            continue
+        distance = np.abs(scoring.values[:, None] - drawn[None]).max(axis=2)
+        expected = earned[distance.argmin(axis=1), None] / weights.size
+        if np.allclose(weights, expected, rtol=1e-3):
+            figure = "each of 2 dimensions has half the weight of its action"
+            return [name("mean over dimensions", figure)]
     return []
 
 
@@ -180,6 +219,7 @@ FINDERS: tuple[Callable[[Evidence], list[Named]], ...] = (
     of_learning,
     of_the_rows,
     of_the_bounds,
+    of_the_weights,
     of_the_entropy,
 )
 

@@ -25,7 +25,7 @@ PASSING_SHARE = 0.6  # of the decisions in each contest
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one trial reached.
+    """The result of one trial.
 
     Args:
         evidence: its figures.
@@ -65,7 +65,7 @@ class Judgement:
 
     @property
     def meaning(self) -> str:
-        """What the report prints below the line of the probe."""
+        """The text that the report prints below the line of the probe."""
         return " Or: ".join(map(str, self.named)) or self.remark
 
 

@@ -56,7 +56,7 @@ class Step:
 
 @dataclass
 class Record:
-    """What the lent environments of one training saw.
+    """The notes of the lent environments of one training.
 
     Args:
         env_count: how many environments were lent.
@@ -155,29 +155,34 @@ class LentEnv(gym.Env[Any, Any]):
         self.record.check_budget()
         if self._ended:
             return self._step_after_end()
-        params, drawn = self.record.draw_of(self.number)
-        number = int(np.argmax(self._obs))
+        before = int(np.argmax(self._obs))
         self._obs, reward, terminated, truncated, info = self.world.step(action)
-        sent = np.array(action, copy=True)
+        self._note(before, action, float(reward), terminated, truncated)
+        return self._obs, float(reward), terminated, truncated, info
+
+    def _note(
+        self, before: int, action: Any, reward: float, terminated: bool, truncated: bool
+    ) -> None:
+        """Note a step that was taken on observation number `before`."""
+        params, drawn = self.record.draw_of(self.number)
         self.record.steps.append(
             Step(
-                self.number,
-                number,
-                int(np.argmax(self._obs)),
-                sent,
-                float(reward),
-                terminated,
-                truncated,
-                self._is_first,
-                params,
-                drawn,
+                env=self.number,
+                obs=before,
+                obs_next=int(np.argmax(self._obs)),
+                action=np.array(action, copy=True),
+                reward=reward,
+                terminated=terminated,
+                truncated=truncated,
+                is_first=self._is_first,
+                params=params,
+                drawn=drawn,
             )
         )
         self._is_first = False
         if terminated or truncated:
             self._ended = "termination" if terminated else "truncation"
             self.record.ended += 1
-        return self._obs, float(reward), terminated, truncated, info
 
     def _step_after_end(self) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Note a step after the end, and answer as Gymnasium's own time limit does."""

@@ -24,7 +24,7 @@ CLOSE = 0.97  # a reading with a smaller cosine does not explain what was seen
 
 @dataclass(frozen=True)
 class Fit:
-    """How well the readings of the returns explain what was seen.
+    """The comparison of what was seen with the readings of the returns.
 
     Args:
         cosines: for each reading, the cosine between its values and what was seen.
@@ -108,12 +108,9 @@ def _of_any_weights(e: Evidence) -> list[Named]:
     if variation < 0.02:
         figure = f"the weights of an update differ by {variation:.1%}"
         return [name("one weight for all", figure)]
-    spread = e.spread()
-    if spread > 0.03 and e.spread(by_probability=True) < 0.3 * spread:
-        return [name("probability scored", "divided by it, equal actions have equal weights")]
     correlation, errors = agreement(e)
     # Both are NaN where it is not known what an action is worth; then no comparison holds.
-    if spread > 0.7 and abs(errors) < CLEARLY and abs(correlation) < 0.2:
+    if e.spread() > 0.7 and abs(errors) < CLEARLY and abs(correlation) < 0.2:
         figure = f"correlation of the weights with what the actions earned: {correlation:.2f}"
         return [name("returns mixed up", figure)]
     return []

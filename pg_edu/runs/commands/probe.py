@@ -32,6 +32,12 @@ def add_parser(commands: Any) -> None:
         "constructor of PGPolicy, or a function of (observation_space, action_space) that makes a "
         f"policy, such as my_agent:MyPolicy ({DEFAULT_POLICY})",
     )
+    _add_options(parser)
+    _add_loop_options(parser)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for agents of all kinds."""
     parser.add_argument(
         "--updates", type=int, metavar="N", help="updates in each probe, of 32 episodes each (100)"
     )
@@ -42,7 +48,6 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--skip", action="append", metavar="PROBE", help="leave this probe out; may be repeated"
     )
-    _add_loop_options(parser)
 
 
 def _add_loop_options(parser: argparse.ArgumentParser) -> None:
