@@ -142,7 +142,7 @@ BROKEN = [
     episode_loop("greedy", "greedy"),
     episode_loop("epsilon", "acts otherwise"),
     episode_loop("zero_grad", "zero_grad"),
-    episode_loop("table", "outer product"),
+    episode_loop("table", "outer product", "one weight for all"),
     episode_loop("probability", "probability scored"),
     episode_loop("one of them", "rows left out"),
     episode_loop("divided by length", "divided by length"),
@@ -208,7 +208,7 @@ def run(agent: Agent, seed: int, stop_early: bool) -> tuple[str, list[Any]]:
 
 
 def verdict_on(agent: Agent, results: dict[str, Any]) -> str:
-    """Return what the first failure said: named, elsewhere, no cause, error; or else the verdict."""
+    """Return what the first failure said: named, elsewhere, no cause, error; or the verdict."""
     broken = [result for result in results.values() if result.broken and not is_misfit(result)]
     undecided = [r.verdict for r in results.values() if r.verdict in ("slow", "unclear")]
     if not broken:

@@ -101,7 +101,7 @@ def test_an_unknown_estimator_is_said_to_be_none_of_the_known():
 
 
 def test_an_estimate_of_0_is_cut_off_from_the_parameters():
-    assert "cut off" in identify(lambda batch: 0 * batch[0].logits, FEW, 1.0).text
+    assert "cut off" in identify(lambda batch: np.zeros_like(batch[0].logits), FEW, 1.0).text
 
 
 def test_a_policy_may_have_a_critic_that_is_linear_in_the_observation():

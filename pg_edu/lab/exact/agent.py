@@ -114,6 +114,7 @@ class _PolicyStep:
         self._learn_kwargs = learn_kwargs
         self._policies: dict[tuple[int, ...], Any] = {}
         self._buffer = ReplayBuffer(64)
+        self._obs_size = 0
 
     def __call__(self, batch: Episodes) -> Floats:
         before = batch[0].logits
@@ -144,7 +145,8 @@ class _PolicyStep:
         truncated = np.zeros(steps, bool)
         truncated[last] = [not e.terminated for e in batch]
         truncated[-1] = batch[-1].truncated
-        one_hot = np.eye(len(batch[0].logits), dtype=np.float32)
+        obs_size = len(batch[0].logits)
+        one_hot = np.eye(obs_size, dtype=np.float32)
         transitions = Batch(
             obs=one_hot[np.concatenate([e.obs for e in batch])][:, None],
             act=np.concatenate([e.act for e in batch])[:, None],
@@ -152,8 +154,9 @@ class _PolicyStep:
             terminated=terminated[:, None],
             truncated=truncated[:, None],
         )
-        if steps > self._buffer.maxsize:
-            self._buffer = ReplayBuffer(2 * steps)
+        if steps > self._buffer.maxsize or obs_size != self._obs_size:
+            self._buffer = ReplayBuffer(max(64, 2 * steps))
+            self._obs_size = obs_size
         self._buffer.reset()
         self._buffer.extend(transitions, np.ones((steps, 1), bool))
 

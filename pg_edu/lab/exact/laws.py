@@ -404,7 +404,7 @@ USUAL_CAUSES = {
     "[B, 1] * [B]": ALL_PAIRS,
     "standardized": NOT_LINEAR,
     "their own mean at each time": OWN_MEAN,
-    "the mean": OWN_BASELINE,
+    "minus the mean": OWN_MEAN,
     "steps dropped": OWN_BASELINE,
 }
 

@@ -117,8 +117,8 @@ _CAUSES = (
     ),
     Cause(
         "one weight for all",
-        "All actions get the same weight, whatever they earned: a product of means, or a loss "
-        "without returns.",
+        "All actions get the same weight, whatever they earned: [B, 1] times [B], a product of "
+        "means, or a loss without returns.",
         "notebook 04",
     ),
     Cause(
