@@ -205,7 +205,10 @@ def _with_a_constant(
     of_rewards = _known(seen - without, batches, gamma)
     if of_rewards is None:
         return Match("")
-    rest = "and a part that does not depend on rewards (a constant baseline, an entropy bonus, or weight decay)"
+    rest = (
+        "and a part that does not depend on rewards (a constant baseline, an entropy bonus, or "
+        "weight decay)"
+    )
     return Match(f"{of_rewards.text.rstrip('.')}, {rest}.", of_rewards.is_right)
 
 

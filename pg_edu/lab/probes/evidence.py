@@ -177,7 +177,7 @@ class Evidence:
     @cached_property
     def share_gradients_left(self) -> float:
         """The share of phases that began with the gradients of the step before."""
-        firsts = [phase.first[0].gradients_left for phase in self.phases[1:]]
+        firsts = [any(s.gradients_left for s in phase.first) for phase in self.phases[1:]]
         return float(np.mean(firsts)) if firsts else 0.0
 
     @property
