@@ -234,6 +234,7 @@ def _reached(outcomes: Sequence[Outcome]) -> str:
 
 def _of_this_probe(probe: Probe, outcomes: Sequence[Outcome]) -> list[Named]:
     finders = {
+        "two actions": _of_two_actions,
         "contexts": _of_contexts,
         "time limit": _of_time_limit,
         "bound": _of_bound,
@@ -266,6 +267,12 @@ def _bounded_gap(e: Evidence) -> float | None:
         return None
     middle, last = max(gaps[0]), max(gaps[1])
     return last if 0.2 < last < 3.0 and abs(last - middle) < 0.01 * last else None
+
+
+def _of_two_actions(outcomes: Sequence[Outcome]) -> list[Named]:
+    if all(outcome.score < -0.5 for outcome in outcomes):
+        return [name("sign", f"it takes the worse action, {_reached(outcomes)}")]
+    return []
 
 
 def _of_contexts(outcomes: Sequence[Outcome]) -> list[Named]:
@@ -310,7 +317,7 @@ def _of_bound(outcomes: Sequence[Outcome]) -> list[Named]:
         return [
             name("narrow bounds", f"no action is further than {reach:.2f} from the middle of 4")
         ]
-    if toward.max() > 1.0 and abs(toward.min()) < 0.3:
+    if toward.max() > 0.5 and abs(toward.min()) < 0.2 * toward.max():
         return [name("one dimension", f"they moved by {toward.round(2)} toward their ends")]
     return []
 
