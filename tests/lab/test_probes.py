@@ -156,7 +156,7 @@ def test_the_global_random_generators_are_restored():
         (more_agents.DoneIsTerminated, "lengths", "leak at truncation"),
         (broken_agents.DoneIgnored, "lengths", "leak"),
         (broken_agents.EnvActionStored, "bound", "sent action scored"),
-        (broken_agents.NoZeroGrad, "single action", "zero_grad"),
+        (broken_agents.NoZeroGrad, "two actions", "zero_grad"),
     ],
 )
 def test_a_report_names_the_broken_part_alone(agent, name, cause):
