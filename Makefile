@@ -18,6 +18,8 @@ train: .venv/ready
 	$(RUN) pg_edu train $(if $(SEED),--seed $(SEED))
 	@echo "How does it work? Run make lab, and begin with 00_quickstart."
 
+# One thread a worker: there are as many workers as cores.
+test: export OMP_NUM_THREADS = 1
 test: .venv/ready
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
@@ -36,8 +38,8 @@ lab: .venv/ready
 	$(RUN) jupyter lab notebooks
 
 clean:
-	rm -rf .venv .venv-parity .venv-ray .venv-bench .venv-oldest .venv-newest build dist *.egg-info .pytest_cache .mypy_cache \
-	  .ruff_cache .hypothesis
+	rm -rf .venv .venv-parity .venv-ray .venv-bench .venv-course .venv-oldest .venv-newest build dist *.egg-info \
+	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 help:

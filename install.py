@@ -28,7 +28,9 @@ def main() -> None:
     """Install what the command line names."""
     parser = argparse.ArgumentParser(description="Install pg_edu into a virtual environment.")
     parser.add_argument("folder", nargs="?", default=".venv", help="to be made (.venv)")
-    parser.add_argument("extra", nargs="?", default="dev", help="dev, ray, parity or bench (dev)")
+    parser.add_argument(
+        "extra", nargs="?", default="dev", help="dev, ray, course, parity or bench (dev)"
+    )
     parser.add_argument(
         "--versions",
         choices=["tested", "newest", "oldest"],

@@ -2,9 +2,12 @@
 # make bench                    measure time and memory against bare loops, Tianshou and Stable-Baselines3;
 #                               write tests/bench/RESULTS.md (PARTS="learning memory": print only these)
 # make bench-quick              print a shorter measurement, in less than three minutes
+# make mark-bench               test marking thoroughly; mark 200 generated submissions of 02 and of 07
 # make ray                      test sweeps on a local Ray cluster, in its own virtual environment
+# make course                   run nbgrader's own commands on a page of `pg-edu assign`, in its own virtual environment
 # make oldest                   run the tests with the lower bounds of pyproject.toml (PYTHON=python3.11)
 # make newest                   run the tests with the newest version of every package
+# make readme-pictures          draw the pictures of the README, light and dark
 # make publish REPO=owner/name  write the repository's address wherever it is shown
 # make probe-table              probe every broken and every right agent with three seeds (PARTS="--seeds 0"); an hour
 # make help-maintainers         print this list
@@ -12,7 +15,7 @@
 PARTS ?=
 REPO ?=
 
-.PHONY: parity bench bench-quick ray oldest newest publish probe-table help-maintainers
+.PHONY: parity bench bench-quick mark-bench ray course oldest newest readme-pictures publish probe-table help-maintainers
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
@@ -27,8 +30,16 @@ bench: .venv-bench/ready
 bench-quick: .venv-bench/ready
 	.venv-bench/bin/python tests/bench/run.py --quick $(PARTS)
 
+mark-bench: .venv/ready
+	$(RUN) pytest -o addopts= tests/coursework/marking/thorough.py
+	$(RUN) tests.coursework.marking.bench 02_returns
+	$(RUN) tests.coursework.marking.bench 07_training
+
 ray: .venv-ray/ready
 	.venv-ray/bin/python -m pytest -o addopts= tests/runs/ray_cluster.py
+
+course: .venv-course/ready
+	.venv-course/bin/python -m pytest -o addopts= tests/coursework/nbgrader_round_trip.py
 
 # Numbers change in their last digits with the version of torch. So the notebooks are executed here,
 # with all their claims, but what they print is not compared.
@@ -42,6 +53,9 @@ newest:
 	rm -rf .venv-newest
 	$(PYTHON) install.py .venv-newest dev --versions newest
 	.venv-newest/bin/python $(ANYWHERE)
+
+readme-pictures: .venv/ready
+	.venv/bin/python notebooks/draw_readme.py
 
 publish: .venv/ready
 	.venv/bin/python notebooks/publish.py $(REPO)
@@ -69,4 +83,8 @@ help-maintainers:
 .venv-ray/ready: pyproject.toml constraints.txt
 	@$(PYTHON) install.py .venv-ray ray
 	.venv-ray/bin/python -m pip install -q -c constraints.txt pytest hypothesis
+	@touch $@
+
+.venv-course/ready: pyproject.toml constraints.txt
+	@$(PYTHON) install.py .venv-course course
 	@touch $@

@@ -17,7 +17,8 @@ reading order:
     common_mistakes.py  mistakes that can be made in any exercise: signs, factors, axes, shifts
     showing.py          arguments and results as short text
     records.py          `Exercise`: the key, the cases and the misconceptions of an exercise
-    ex01_... ex11_      the records of notebooks 01 to 11
+    worlds.py           motors, fields, a policy and a collector, which some answers are given
+    ex00_... ex11_      the records of notebooks 00 to 11
     shared.py           functions that several of these modules share
 """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pg_edu.course.records import record, records
-from pg_edu.runs.commands.notebooks import find_notebooks
+from pg_edu.runs.notebook_folder import find_notebooks
 
 HEADING = re.compile(
     r"^### Exercise (?P<number>\d\d\.\d+) · (?P<title>.+)\n"

@@ -69,65 +69,65 @@ SCORE = Exercise(
             "Right, but not for an arm whose probability is so small that it is stored as 0. The "
             "score of such an arm is harmless, as long as nobody divides by 0 or takes its "
             "logarithm.",
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
     ],
     misconceptions=[
         Misconception(
             "The sign is reversed: a step along this vector makes the arm less likely.",
             lambda logits, arm: -_score(logits, arm),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is the gradient of the probability, not of its logarithm.",
             _gradient_of_the_probability,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The normalizer is missing: the logarithm of the sum of the exponentials depends on "
             "every logit.",
             _one,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is the gradient of the normalizer alone, with its minus sign. The arm's own "
             "logit adds 1 in the arm's place.",
             lambda logits, arm: -softmax(logits),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "These are the probabilities, not the gradient of a log-probability.",
             lambda logits, arm: softmax(logits),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "This is the score divided by the probability once too often: the logarithm has "
             "already done that.",
             lambda logits, arm: _score(logits, arm) / softmax(logits)[arm],
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is the derivative of the logarithm with respect to the probability. The chain "
             "goes on: how does the probability depend on each logit?",
             lambda logits, arm: _one(logits, arm) / softmax(logits)[arm],
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "Subtract from each coordinate the probability of its own arm, not that of the "
             "pulled arm.",
             lambda logits, arm: _one(logits, arm) - softmax(logits)[arm],
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The coordinate of the pulled arm is right and all others are 0. But the other logits "
             "are in the normalizer, so they have a derivative as well.",
             lambda logits, arm: _one(logits, arm) * _score(logits, arm),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The 1 belongs in the place of the pulled arm only.",
             lambda logits, arm: 1 - softmax(logits),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The coordinates of the other arms have the wrong sign: a larger logit elsewhere makes "
@@ -148,34 +148,34 @@ SCORE = Exercise(
         Misconception(
             "That is the log-probability itself. Its gradient has one coordinate for each logit.",
             lambda logits, arm: np.log(softmax(logits))[arm],
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is a table with the scores of all arms. The score of the pulled arm is one row.",
             lambda logits, arm: np.eye(len(logits)) - softmax(logits),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "These are the log-probabilities of all arms. The score is the gradient of one of "
             "them.",
             lambda logits, arm: np.log(softmax(logits)),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is the score of the arm before this one. Arms are counted from 0, as rows are.",
             lambda logits, arm: _score(logits, arm - 1),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is one coordinate, the pulled arm's own. The score has one for each logit.",
             lambda logits, arm: 1 - softmax(logits)[arm],
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is the gradient of the sum of all log-probabilities. Take that of the pulled "
             "arm alone.",
             lambda logits, arm: 1 - len(logits) * softmax(logits),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
     ],
 )
@@ -193,53 +193,53 @@ NO_NOISE = Exercise(
             "That is V, the average reward. It is settled before the pull, so it is unbiased. But "
             "the estimate after arm 0 is then 81 times as long as the one after arm 1.",
             0.9,
-            page="deeper/01 How far V misses it",
+            page="deeper/01 How far V misses the best baseline",
         ),
         Misconception(
             "At 0.5 the factors r - b are equally large, but the two scores are not equally long: "
             "what you write down is 0.45 after arm 0 and 0.05 after arm 1.",
             0.5,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "Without a baseline you write down zeros after arm 0, and something else after arm 1.",
             0.0,
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "That is the reward of arm 1. You write down zeros after arm 1, and something else "
             "after arm 0.",
             1.0,
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "That is the size of one coordinate of the true gradient. Which b makes both "
             "estimates equal to the gradient?",
             0.09,
-            page="01 The noise",
+            page="01 The variance, with and without a baseline",
         ),
         Misconception(
             "b is subtracted from the reward of arm 1 as well, not only from that of arm 0.",
             1 / 9,
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "A sign got lost. Check it: what do you write down with this b after each arm? The "
             "factor is r - b, so -b after arm 0 and 1 - b after arm 1.",
             0.125,
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "A sign got lost. With a negative b both factors r - b are positive, and the two "
             "scores point in opposite directions, so the two estimates cannot be equal.",
             -0.125,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The sign is reversed. With a negative b both factors r - b are positive, and the two "
             "scores point in opposite directions, so the two estimates cannot be equal.",
             -0.1,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
     ],
 )
@@ -346,7 +346,7 @@ BEST_BASELINE = Exercise(
             "The weights are pi (1 - pi)², as if a score were the pulled arm's coordinate alone. "
             "Its squared length is the sum of the squares of all its coordinates.",
             lambda pi, rewards: _weighted_mean(pi * (1 - pi) ** 2, rewards),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The squares are summed over the arms. The length of a score is a sum over its own "
@@ -450,7 +450,7 @@ ESTIMATE = Exercise(
             (np.array([0.2, 0.3, 0.5]), np.array([1]), np.array([4.0])),
             "Right, but not for a batch of a single pull: then the mean is the estimate of that "
             "pull, a vector with one coordinate for each arm.",
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
     ],
     misconceptions=[
@@ -458,13 +458,13 @@ ESTIMATE = Exercise(
             "That is the original estimator, with its bug: it uses the gradient of the probability "
             "where that of the log-probability belongs.",
             lambda pi, arms, rewards: _estimate(pi, arms, rewards * pi[arms]),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "Now each score is divided by the probability of its arm once too often, so rare arms "
             "count too much.",
             lambda pi, arms, rewards: _estimate(pi, arms, rewards / pi[arms]),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The sign is reversed: minus the estimate is the gradient of the loss.",
@@ -475,12 +475,12 @@ ESTIMATE = Exercise(
             "The bug is gone, but this is the sum over the batch: it grows with the number of "
             "pulls.",
             lambda pi, arms, rewards: len(arms) * _estimate(pi, arms, rewards),
-            page="01 The noise",
+            page="01 The variance, with and without a baseline",
         ),
         Misconception(
             "The mean is over the pulls: divide by their number, not by that of the arms.",
             lambda pi, arms, rewards: len(arms) / len(pi) * _estimate(pi, arms, rewards),
-            page="01 The noise",
+            page="01 The variance, with and without a baseline",
         ),
         Misconception(
             "Subtracting the mean of the batch's own rewards shrinks the estimate, on average by "
@@ -497,25 +497,25 @@ ESTIMATE = Exercise(
         Misconception(
             "The part - pi is missing from the scores: the normalizer depends on every logit.",
             _without_the_normalizer,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "Everywhere the probability of the pulled arm is subtracted, or each coordinate is "
             "divided by its own probability, which comes to the same. The score is the gradient "
             "of the pulled arm's probability, divided by that probability.",
             _minus_the_pulled_probability,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "An arm that was pulled more than once is credited with its last reward only: `+=` at "
             "an array of arms changes each place once. np.add.at adds every time.",
             _credited_once,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is a product of two means. Each reward must stay with the score of its own pull.",
             _product_of_means,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The coordinates of each score have been added up, and a score sums to 0. Take the "
@@ -537,7 +537,7 @@ ESTIMATE = Exercise(
         Misconception(
             "These are the estimates of the single pulls, one in each row. Take their mean.",
             lambda pi, arms, rewards: rewards[:, None] * _scores(pi, arms),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The probabilities went through a softmax once more. They are no logits.",
@@ -550,7 +550,7 @@ ESTIMATE = Exercise(
             "That is the gradient with respect to the probabilities. The chain goes on, to the "
             "logits.",
             lambda pi, arms, rewards: _without_the_normalizer(pi, arms, rewards) / pi,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
     ],
 )
@@ -593,70 +593,70 @@ BASELINE_OF_THE_ARM = Exercise(
             "The lemma does not cover this baseline: it depends on the arm that was pulled, so it "
             "cannot be taken out of the expectation.",
             lambda pi, rewards, baselines: np.zeros(len(pi)),
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "The sign is reversed. The bias is the expectation minus the truth, and the baselines "
             "are subtracted.",
             lambda pi, rewards, baselines: _gradient(pi, baselines),
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "That is the expectation of the estimate. Its bias is what is left when the true "
             "gradient is subtracted.",
             lambda pi, rewards, baselines: _gradient(pi, rewards - baselines),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is the true gradient. By how much does the expectation miss it?",
             lambda pi, rewards, baselines: _gradient(pi, rewards),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is minus the expected baseline, one number. The bias has one coordinate for each "
             "logit, because the baseline multiplies a score.",
             lambda pi, rewards, baselines: -(pi @ baselines),
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "The part - pi is missing from the scores: every pull moves the other logits, too.",
             lambda pi, rewards, baselines: -pi * baselines,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The weights pi(a) of the expectation are missing.",
             lambda pi, rewards, baselines: -(baselines - pi @ baselines),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The probabilities count twice. The expectation brings one factor, and the score has "
             "been divided by it.",
             lambda pi, rewards, baselines: -pi * _gradient(pi, baselines),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "Here the plain mean of the baselines is subtracted. The arms are not pulled equally "
             "often: weigh it with the probabilities.",
             lambda pi, rewards, baselines: -pi * (baselines - baselines.mean()),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The baselines are compared with the average reward. The rewards have no part in the "
             "bias: the average baseline belongs there.",
             lambda pi, rewards, baselines: -pi * (baselines - pi @ rewards),
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "Each arm counts as if it were pulled equally often: the probabilities are missing "
             "from the expectation.",
             lambda pi, rewards, baselines: -(baselines - pi * baselines.sum()),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is the sum of the true gradient and of the baselines' own: the baselines are "
             "subtracted, and the truth goes away.",
             lambda pi, rewards, baselines: _gradient(pi, rewards + baselines),
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
     ],
 )
@@ -773,7 +773,7 @@ LOSS = Exercise(
             "The bug is gone, and the baseline with it. Without one the estimate is unbiased as "
             "well, but the task asks for the same value.",
             lambda logits, arms, rewards, means: _loss_with(0.0, logits, arms, rewards),
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "The baseline is the mean of the batch's own rewards. It is not settled before the "
@@ -791,25 +791,25 @@ LOSS = Exercise(
             "The baseline is the record of the arm that was pulled. It depends on this pull, so "
             "the lemma does not cover it.",
             lambda logits, arms, rewards, means: _loss_with(means[arms], logits, arms, rewards),
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "These are probabilities where log-probabilities belong, so likely arms count twice.",
             _of_probabilities,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is a product of two means. Each advantage must stay with the log-probability of "
             "its own pull.",
             _loss_of_means,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The baseline is added to the rewards. Subtract it.",
             lambda logits, arms, rewards, means: _loss_with(
                 -_expected(logits, means).detach(), logits, arms, rewards
             ),
-            page="01 The lemma",
+            page="01 The lemma: an expected score is zero",
         ),
         Misconception(
             "These are the losses of the single pulls. The optimizer wants one number: their mean.",
@@ -915,18 +915,18 @@ VELOCITY = Exercise(
         Misconception(
             "The gradient with respect to the logits is pi (r - V); here the factor pi is missing.",
             lambda pi, rewards, features: _velocity_along(pi, rewards - pi @ rewards, features),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The average reward is missing from the gradient: with respect to the logits it is "
             "pi (r - V), not pi r.",
             lambda pi, rewards, features: _velocity_along(pi, pi * rewards, features),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The rewards are taken for the gradient. With respect to the logits it is pi (r - V).",
             lambda pi, rewards, features: _velocity_along(pi, rewards, features),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "That is how fast J rises, one number. The task asks for each arm's probability.",

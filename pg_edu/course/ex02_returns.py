@@ -96,29 +96,29 @@ BACKWARDS = Exercise(
         Misconception(
             "The step's own reward is missing: it came after the action of that step.",
             lambda rew, gamma: _next(_of_one_episode(rew, gamma)),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "The step's own reward is missing: the action of that step has earned it. What is "
             "left is gamma times the next return.",
             lambda rew, gamma: gamma * _next(_of_one_episode(rew, gamma)),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "The step's own reward counts in full; the discount begins with the next one.",
             lambda rew, gamma: gamma * _of_one_episode(rew, gamma),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "A return looks forward. Each of these sums looks back: it holds the reward of its "
             "step and those before it.",
             lambda rew, gamma: _of_one_episode(rew[::-1], gamma)[::-1],
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "The rewards are added without a discount.",
             lambda rew, gamma: _of_one_episode(rew, 1.0),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "What follows is not discounted, but each reward is multiplied by gamma once. The "
@@ -130,18 +130,18 @@ BACKWARDS = Exercise(
             "Here the discount counts from the start of the episode; the return of step t counts "
             "it from step t.",
             lambda rew, gamma: gamma ** np.arange(len(rew)) * _of_one_episode(rew, gamma),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "Each step has only its own reward, discounted from the start. Nothing was added up.",
             lambda rew, gamma: gamma ** np.arange(len(rew)) * rew,
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "Each of these sums begins at the start of the episode and ends at its step. A return "
             "begins at its step and goes on to the end.",
             lambda rew, gamma: (gamma ** np.arange(len(rew)) * rew).cumsum(),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "Only two rewards are in each sum. Use the return of the next step, not its reward.",
@@ -151,7 +151,7 @@ BACKWARDS = Exercise(
         Misconception(
             "Every step has the return of the first one; the sum of each step begins at that step.",
             lambda rew, gamma: np.full(len(rew), _of_one_episode(rew, gamma)[0]),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "These are the right returns in reverse order. The loop ran from the last step to the "
@@ -178,19 +178,19 @@ BACKWARDS = Exercise(
         Misconception(
             "Returns of integer rewards are not integers: the result needs a float dtype.",
             lambda rew, gamma: _as_dtype_of_rewards(_of_one_episode(rew, gamma), rew),
-            page="02 Whole numbers",
+            page="02 Integer rewards",
         ),
         Misconception(
             "With integer rewards the decimals are cut off at each step, and the next one builds "
             "on the rest: the array that you compute in needs a float dtype.",
             lambda rew, gamma: _whole_at_every_step(rew, _end_of_one(rew), gamma),
-            page="02 Whole numbers",
+            page="02 Integer rewards",
         ),
         Misconception(
             "Two things. These sums look back, to the rewards before each step, and nothing is "
             "discounted.",
             lambda rew, gamma: rew.cumsum(),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
     ],
 )
@@ -311,29 +311,29 @@ SEVERAL = Exercise(
         Misconception(
             "The step's own reward is missing: the action of that step has earned it.",
             _own_reward_missing,
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "The step's own reward counts in full; the discount begins with the next one.",
             lambda rew, end, gamma: gamma * discounted_returns(rew, end, gamma),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "A return looks forward. Each of these sums looks back, to the beginning of its "
             "episode.",
             _backward_looking,
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "The episodes are apart, but the rewards are added without a discount.",
             lambda rew, end, gamma: discounted_returns(rew, end, 1.0),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "Here the discount counts from the start of each episode; the return of step t counts "
             "it from step t.",
             lambda rew, end, gamma: gamma ** _steps(end) * discounted_returns(rew, end, gamma),
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "Only two rewards are in each sum. Use the return of the next step, not its reward.",
@@ -344,18 +344,18 @@ SEVERAL = Exercise(
             "Every step has the return of the first step of its episode; the sum of each step "
             "begins at that step.",
             lambda rew, end, gamma: discounted_returns(rew, end, gamma)[_first(end)],
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "Returns of integer rewards are not integers: the result needs a float dtype.",
             lambda rew, end, gamma: _as_dtype_of_rewards(discounted_returns(rew, end, gamma), rew),
-            page="02 Whole numbers",
+            page="02 Integer rewards",
         ),
         Misconception(
             "With integer rewards the decimals are cut off at each step, and the next one builds "
             "on the rest: the array that you compute in needs a float dtype.",
             _whole_at_every_step,
-            page="02 Whole numbers",
+            page="02 Integer rewards",
         ),
         Misconception(
             "The rows after the last flag have no returns. They are an episode, too, one that is "
@@ -372,7 +372,7 @@ SEVERAL = Exercise(
         Misconception(
             "That is one number for each episode. Every step has a return of its own.",
             lambda rew, end, gamma: discounted_returns(rew, end, gamma)[_begins(end)],
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "The returns are right, but each episode has an array of its own. Put them after one "
@@ -595,42 +595,42 @@ TWO_ENDS = Exercise(
             "Where both flags are set, your function still adds the value. The step terminated the "
             "episode, even though the clock struck too, so nothing follows.",
             _clock_first,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "That is the suspect, unchanged: a terminated episode still gets a value for what "
             "follows, but nothing follows.",
             _suspect,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "Now no episode gets a value, not even a truncated one, which would have gone on.",
             _no_value,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "The value comes one step after the last reward, so it is discounted once: gamma "
             "times next_value.",
             _undiscounted_value,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "The value is discounted twice. It stands one step after the last reward, so it is "
             "multiplied by gamma once.",
             _value_discounted_twice,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "The value is in the wrong place: it belongs to the truncated episode, not to the "
             "terminated one.",
             _value_of_the_terminated,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "The two flags are taken for each other: now a terminated episode gets the value and "
             "a truncated one does not.",
             _value_of_the_terminated_alone,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "An episode that is only terminated no longer ends: it hears the next episode in the "
@@ -649,55 +649,55 @@ TWO_ENDS = Exercise(
             "A truncated episode no longer ends: it hears the next episode in the array, and its "
             "value is not used.",
             _no_clock,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "A truncated episode gets its value and hears the next episode, too. The value takes "
             "the place of what follows in the array.",
             _value_and_the_next_episode,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "Where both flags are set, neither of your two cases applies, and the next episode "
             "leaks in. Terminated is terminated, whatever the other flag says.",
             _both_flags_leak,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "The value is taken one row too early. next_value[t] is already the value of the "
             "state after step t.",
             _value_one_row_early,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "The value is taken one row too late. next_value[t] is already the value of the "
             "state after step t.",
             _value_one_row_late,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "The last reward of a terminated episode is lost. What follows is 0, but the step's "
             "own reward still counts.",
             _reward_of_the_end_lost,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "That is r + gamma * next_value at every step. The value stands in only where the "
             "episode is cut off; before that, the rewards that really followed are there.",
             _value_at_every_step,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "At a truncated step the value takes the place of the step's own return. It belongs "
             "after that step: the reward still counts, plus gamma times the value.",
             _value_in_place_of_the_return,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "At each end the step's own reward is lost, and 0 or the value takes the place of "
             "its return. What follows comes after that step: the reward still counts.",
             _own_reward_lost,
-            page="02 When the clock strikes",
+            page="02 Terminated or truncated",
         ),
         Misconception(
             "The flags act one step too early in the array: the last step of an episode still "

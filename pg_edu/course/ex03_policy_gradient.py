@@ -159,7 +159,7 @@ MISSING_FACTOR = Exercise(
             "That is the discounted return from the start of the episode, at every step. It is "
             "unbiased as well, but it contains the past, and the task asks for gamma^t G_t.",
             lambda rew, end, gamma: discounted_returns(rew, end, gamma)[_first(end)],
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "That is gamma^t times the return of the whole episode. The weight of step t needs the "
@@ -189,7 +189,7 @@ MISSING_FACTOR = Exercise(
         Misconception(
             "Each step has only its own reward, discounted; the rewards after it are missing.",
             lambda rew, end, gamma: _gamma_t(end, gamma) * rew,
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "These are the factors gamma^t alone. Multiply each by the return of its step.",
@@ -375,7 +375,7 @@ LOSS = Exercise(
             "That is the loss with its bug: it averages over the steps of each episode, so the "
             "weight of a score depends on how long the episode became.",
             lambda log_prob, returns, end: _loss(log_prob / _lengths(end), returns, end),
-            page="03 Cures",
+            page="03 Cures for the bias of the mean",
         ),
         Misconception(
             "That is the mean over all steps again, the one that learned the wrong button.",
@@ -385,25 +385,25 @@ LOSS = Exercise(
         Misconception(
             "The sum over the steps is right; now divide by the number of episodes.",
             lambda log_prob, returns, end: -(log_prob * returns).sum(),
-            page="03 Cures",
+            page="03 Cures for the bias of the mean",
         ),
         Misconception(
             "Each episode is divided by its length, and nothing by the number of episodes. It "
             "should be the other way round.",
             lambda log_prob, returns, end: -(log_prob * returns / _lengths(end)).sum(),
-            page="03 Cures",
+            page="03 Cures for the bias of the mean",
         ),
         Misconception(
             "This is the sum, multiplied by the number of episodes and divided by that of the "
             "steps. Divide it by the number of episodes, by nothing else.",
             _divided_by_the_mean_length,
-            page="03 Cures",
+            page="03 Cures for the bias of the mean",
         ),
         Misconception(
             "The divisor is one too small. If episodes are numbered from 0, there is one more of "
             "them than the last number says.",
             _episodes_by_the_last_number,
-            page="03 Cures",
+            page="03 Cures for the bias of the mean",
         ),
         Misconception(
             "The sign is reversed: an optimizer minimizes, and the return should rise.",
@@ -414,13 +414,13 @@ LOSS = Exercise(
             "That is a product of two means, or of a sum and a mean. Each return must stay with "
             "the log-probability of its own step.",
             lambda log_prob, returns, end: -log_prob.sum() * returns.mean() / end.sum(),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "That is a product of two sums. Each return must stay with the log-probability of its "
             "own step.",
             lambda log_prob, returns, end: -log_prob.sum() * returns.sum() / end.sum(),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "Only the last step of each episode is left: sum over all of them, and use the flags "
@@ -438,7 +438,7 @@ LOSS = Exercise(
             "Every step has the return of the first step of its episode as its weight. That is "
             "unbiased as well, but noisier, and the task asks for the returns as they are.",
             _total_at_every_step,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The mean of the batch's own returns is subtracted. They depend on the actions, so "
@@ -452,7 +452,7 @@ LOSS = Exercise(
             lambda log_prob, returns, end: _loss(
                 log_prob, discounted_returns(returns, end, 1.0), end
             ),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The returns are standardized, so the update cannot tell coins from cents. Take the "
@@ -463,17 +463,17 @@ LOSS = Exercise(
         Misconception(
             "The returns are multiplied by probabilities, not by log-probabilities.",
             lambda log_prob, returns, end: _loss(np.exp(log_prob), returns, end),
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "These are the parts of the loss, one for each step. Add them up.",
             lambda log_prob, returns, end: -log_prob * returns / end.sum(),
-            page="03 Cures",
+            page="03 Cures for the bias of the mean",
         ),
         Misconception(
             "These are the sums of the episodes, one number for each. The loss is their mean.",
             _each_episode,
-            page="03 Cures",
+            page="03 Cures for the bias of the mean",
         ),
         Misconception(
             "Only the first step of each episode is left: sum over all steps of it.",
@@ -486,7 +486,7 @@ LOSS = Exercise(
             "Within each episode the sum of the log-probabilities meets the sum of the returns. "
             "Each return must stay with the log-probability of its own step.",
             _sums_multiplied_in_each_episode,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
     ],
 )
@@ -524,94 +524,94 @@ ADVANTAGE = Exercise(
             "That is the bug, unchanged: the value of the next place is subtracted. It is not "
             "settled before the action, which has led there.",
             lambda rew, V: _to_go(rew) - np.append(V[1:], 0.0),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "That is r + V(next) - V, the one-step advantage. If V is exact it is right on "
             "average, but it relies on V where the episode shows what really followed: keep the "
             "returns.",
             lambda rew, V: rew + np.append(V[1:], 0.0) - V,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "This has the right value, but only the step's own reward in place of the return.",
             lambda rew, V: rew - V,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The step's own reward is missing from its return: its action has earned it.",
             lambda rew, V: _to_go(rew) - rew - V,
-            page="02 By hand",
+            page="02 The return by hand",
         ),
         Misconception(
             "The rewards are added up from the start: that is the past. A return adds what comes "
             "from its step on.",
             lambda rew, V: rew.cumsum() - V,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "That is the total in place of the return from here on: unbiased as well, but it "
             "contains the past, and the task asks for the return.",
             lambda rew, V: rew.sum() - V,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "That subtracts the mean of the episode's own returns, which depend on the actions.",
             lambda rew, V: _to_go(rew) - _to_go(rew).mean(),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "That subtracts the mean of all values at every step. Later places depend on the "
             "action, so that mean is not settled before it.",
             lambda rew, V: _to_go(rew) - V.mean(),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The value of the first place is subtracted at every step. That is unbiased as well, "
             "but the task asks for the value of each step's own place.",
             lambda rew, V: _to_go(rew) - V[0],
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "That is the value of the previous place. It is settled before the action, so it is "
             "unbiased, but the task asks for the value of the place where the step begins.",
             lambda rew, V: _to_go(rew) - np.append(0.0, V[:-1]),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The bug is gone, and the value with it: unbiased, but usually noisier, and not what "
             "the task asks for.",
             lambda rew, V: _to_go(rew),
-            page="deeper/03 How noisy?",
+            page="deeper/03 The variance over the length of an episode",
         ),
         Misconception(
             "The sign is reversed: a return above the value is good.",
             lambda rew, V: V - _to_go(rew),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The value is added, not subtracted.",
             lambda rew, V: _to_go(rew) + V,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "That subtracts two values from the return, that of the step's own place and that of "
             "the next.",
             lambda rew, V: _to_go(rew) - V - np.append(V[1:], 0.0),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The value of the next place is added to the whole return. The return already "
             "contains what followed, so it counts twice.",
             lambda rew, V: _to_go(rew) + np.append(V[1:], 0.0) - V,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The value of the next place is subtracted, and at the last step that of the first "
             "place: np.roll is circular. What may be subtracted is the value of the step's own "
             "place.",
             lambda rew, V: _to_go(rew) - np.roll(V, -1),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The sums of the rewards stand in reverse order: they were added up from the end, "
@@ -755,7 +755,7 @@ REINFORCE = Exercise(
             lambda logits, s, a, r, end, lr: (
                 logits + lr * _sum(logits, s, a, discounted_returns(r, end, 1.0))
             ),
-            page="03 Cures",
+            page="03 Cures for the bias of the mean",
         ),
         Misconception(
             "Each episode is divided by its own length. Within an episode the derivation has a "
@@ -763,23 +763,23 @@ REINFORCE = Exercise(
             _update_by_own_weights(
                 lambda r, end: discounted_returns(r, end, 1.0) / _lengths(end),
             ),
-            page="03 Cures",
+            page="03 Cures for the bias of the mean",
         ),
         Misconception(
             "Every step has the total of its episode as its weight. That is unbiased as well, but "
             "noisier as a rule, and the task asks for reward-to-go.",
             _update_by_own_weights(lambda r, end: discounted_returns(r, end, 1.0)[_first(end)]),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "Each action is weighted with its own reward only; the rewards after it are missing.",
             _update_by_own_weights(lambda r, end: r),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The returns run on into the next episode: the sum must stop where `end` is True.",
             _update_by_own_weights(lambda r, end: discounted_returns(r, np.zeros_like(end), 1.0)),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The mean of the batch's own returns is subtracted. They depend on the actions, and "
@@ -885,24 +885,24 @@ FEE = Exercise(
             "The derivative of the fee is there, but the fee is not part of the returns: it is "
             "paid at this step and at the later ones.",
             lambda rew, prob, c: _to_go(rew) - c * prob,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The fee of each step is subtracted twice, and those of the later steps never.",
             lambda rew, prob, c: _to_go(rew) - 2 * c * prob,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The derivatives of the later fees are counted here as well. They are scores of the "
             "later actions, so they belong to the weights of those steps.",
             lambda rew, prob, c: _to_go(rew - 2 * c * prob),
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The gradient of a probability is the probability times the score. You subtract c "
             "alone, and a constant adds nothing on average.",
             lambda rew, prob, c: _to_go(rew - c * prob) - c,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The sign of the fee is reversed in both terms: it is taken away from the reward.",
@@ -919,7 +919,7 @@ FEE = Exercise(
             "The first term has the total in place of reward-to-go: unbiased as well, but it "
             "contains the past, and the task asks for reward-to-go.",
             lambda rew, prob, c: np.full(len(rew), (rew - c * prob).sum()) - c * prob,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The fee is c times the probability, not times its logarithm.",
@@ -929,7 +929,7 @@ FEE = Exercise(
         Misconception(
             "Each step has only its own reward and fee; what follows is missing.",
             lambda rew, prob, c: rew - 2 * c * prob,
-            page="03 The past drops out",
+            page="03 The past drops out: reward-to-go",
         ),
     ],
 )

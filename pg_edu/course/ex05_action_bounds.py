@@ -9,6 +9,7 @@ from gymnasium.spaces import Box
 
 from pg_edu.actions import from_box, to_box
 from pg_edu.course.records import Case, Exercise, Extreme, Misconception
+from pg_edu.course.worlds import Motor
 from pg_edu.types import Floats
 
 # 05.1 and 05.2: to the motor, and back
@@ -132,18 +133,12 @@ def _score_with_tails(u: Floats, mu: float, sigma: float) -> Any:
     return np.where(u >= 1.0, at_high, np.where(u <= -1.0, at_low, score))
 
 
-def _formula(text: str, motor: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
-    """Return the motor with its formula for a name, since a failing case prints the name."""
-    motor.__name__ = text
-    return motor
+def _linear_motor(slope: float, at_zero: float) -> Motor:
+    return Motor(f"{slope} * a + {at_zero}")
 
 
-def _linear_motor(slope: float, at_zero: float) -> Callable[[Floats], Floats]:
-    return _formula(f"lambda a: {slope} * a + {at_zero}", lambda a: slope * a + at_zero)
-
-
-def _motor_with_aim(aim: float) -> Callable[[Floats], Floats]:
-    return _formula(f"lambda a: -(a - {aim})**2", lambda a: -((a - aim) ** 2))
+def _motor_with_aim(aim: float) -> Motor:
+    return Motor(f"-(a - {aim})**2")
 
 
 def _random_draws(rng: np.random.Generator) -> Case:
@@ -659,7 +654,7 @@ EXERCISES = [
                 "Unbiased as well, with the mean of the score over each tail; but the task asks "
                 "for the plain estimate.",
                 _estimate(_score_with_tails),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "The clipped draws get no score. They must have one, or the estimate is biased.",
@@ -786,7 +781,7 @@ EXERCISES = [
                 (np.array([3.5, -0.2]), 3.0, 0.5),
                 "Right except where the valve is hardly ever closed. That probability is tiny, so "
                 "nothing may be added to it, and it may not be cut off.",
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             )
         ],
         misconceptions=[
@@ -794,115 +789,115 @@ EXERCISES = [
                 "This scores u, which is unbiased as well. But a closed valve is the same action "
                 "for every u, and only one score for all of them has the least variance.",
                 _score,
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "This scores max(u, 0) under the Gaussian, which is biased: a closed valve needs "
                 "the mean over the tail, not the value at its edge.",
                 _valve_score(lambda z, sigma: -z / sigma),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "A closed valve needs a score, too: 0 is biased.",
                 _valve_score(lambda z, sigma: 0.0),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, the sign is wrong: the higher the mean, the less often it is closed.",
                 _valve_score(lambda z, sigma: _density(z) / (sigma * _probability_above(z))),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, that is the derivative of the probability; for its logarithm, divide by "
                 "P(u <= 0).",
                 _valve_score(lambda z, sigma: -_density(z) / sigma),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, that is the logarithm of the probability; the score is its derivative.",
                 _valve_score(lambda z, sigma: math.log(_probability_above(z))),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, the inner derivative, 1 / sigma, is missing.",
                 _valve_score(lambda z, sigma: -_density(z) / _probability_above(z)),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, this divides by sigma**2; the inner derivative is 1 / sigma.",
                 _valve_score(lambda z, sigma: _score_of_closed(z, sigma) / sigma),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, this divides by the probability that the valve is open.",
                 _valve_score(lambda z, sigma: -_density(z) / (sigma * _probability_above(-z))),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, that is the score of an open valve: the derivative of log P(u > 0).",
                 _valve_score(lambda z, sigma: _density(z) / (sigma * _probability_above(-z))),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, the factor 1 / √(2π) of the density is missing.",
                 _valve_score(lambda z, sigma: _score_of_closed(z, sigma) * math.sqrt(2 * math.pi)),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, that is the mean of u over the tail; the score needs mu subtracted and "
                 "a division by sigma**2.",
                 _valve_score(lambda z, s: z * s + s**2 * _score_of_closed(z, s)),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, the density and the probability are taken at mu; they must be at mu / "
                 "sigma.",
                 _valve_score(lambda z, sigma: _score_of_closed(z * sigma, sigma)),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, density and probability are taken at mu, and the inner derivative, "
                 "1 / sigma, is missing, too.",
                 _valve_score(lambda z, s: -_density(z * s) / _probability_above(z * s)),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, that is minus the density alone. Divide it by sigma and by P(u <= 0).",
                 _valve_score(lambda z, sigma: -_density(z)),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Open and closed are swapped.",
                 lambda u, mu, sigma: np.where(
                     u > 0.0, _score_of_closed(mu / sigma, sigma), _score(u, mu, sigma)
                 ),
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, the density is taken at u; it must be at 0, the edge of the tail.",
                 _density_at_each_draw,
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, that is the mean over the closed rows of this batch; the task needs the "
                 "mean over the whole tail of the Gaussian.",
                 _mean_over_closed_rows,
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "At u = 0 the valve is closed, too.",
                 _zero_counts_as_open,
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "Closed, this is right. Open, divide by sigma**2, not by sigma.",
                 _open_divided_by_sigma,
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
             Misconception(
                 "That is the score for bounds at -1 and 1; the valve has one stop, at 0.",
                 _score_with_tails,
-                page="deeper/05 A better score, for free",
+                page="deeper/05 A better score: the clipped action policy gradient",
             ),
         ],
     ),

@@ -534,7 +534,7 @@ LEARN = Exercise(
             "A score has two parts, and the probabilities are missing: the whole row of the "
             "table goes down by the return times them.",
             _without_probabilities,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The returns are not used: every action is praised alike.",
@@ -584,7 +584,7 @@ LEARN = Exercise(
             "Each row moves only the logit of its own action. A score is one-hot minus "
             "probabilities, and moves the other logits of that observation, too.",
             _logit_of_the_action_alone,
-            page="01 The trick",
+            page="01 The log-derivative trick",
         ),
         Misconception(
             "The sum over a minibatch is divided by the number of minibatches. Divide it by the "
@@ -1089,19 +1089,19 @@ EXERCISES = [
                 "In the score, minus the probabilities is missing: a reward for one arm moves all "
                 "logits.",
                 _one_hot_alone,
-                page="01 The trick",
+                page="01 The log-derivative trick",
             ),
             Misconception(
                 "Each row moves only the logit of its own arm. But a score is one-hot minus "
                 "probabilities, and moves the other logits, too.",
                 _own_logit_alone,
-                page="01 The trick",
+                page="01 The log-derivative trick",
             ),
             Misconception(
                 "That is the gradient with respect to the probabilities. The task asks for the "
                 "one with respect to the logits.",
                 _by_the_probabilities,
-                page="01 The trick",
+                page="01 The log-derivative trick",
             ),
             Misconception(
                 "Each entry is weighted by the ratio of its own arm. But a row has one weight, "

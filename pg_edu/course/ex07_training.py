@@ -1,23 +1,14 @@
 """The exercises of notebook 07, training: answers, cases, and known mistakes."""
 
 from collections.abc import Sequence
-from copy import deepcopy
-from functools import partial
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
-import torch
-from gymnasium.spaces import Box, Discrete
-from gymnasium.vector import SyncVectorEnv
-from torch import nn
 
 from pg_edu.base_policy import policy_within_training_step
-from pg_edu.buffer import VectorReplayBuffer
-from pg_edu.collector import Collector, CollectStats
+from pg_edu.collector import CollectStats
 from pg_edu.course.records import Case, Exercise, Misconception
-from pg_edu.distributions import categorical
-from pg_edu.reinforce import PGPolicy
+from pg_edu.course.worlds import DrawingPolicy, RepeatableCollector, after_the_loop
 from pg_edu.types import Flags, Floats, Ints
 
 
@@ -358,100 +349,14 @@ def _random_rewards(rng: np.random.Generator) -> Case:
 # 07.5, the training loop
 
 
-class _Walk(gym.Env[Any, Any]):
-    """An environment with episodes of one length; an action of 1 pays more the later it comes."""
-
-    observation_space = Box(0.0, 9.0, (2,))
-    action_space = Discrete(2)
-
-    def __init__(self, length: int) -> None:
-        self.length, self.t = length, 0
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, Any]:
-        self.t = 0
-        return self._seen(), {}
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, Any]:
-        self.t += 1
-        return self._seen(), float(action * self.t + 1), self.t == self.length, False, {}
-
-    def _seen(self) -> Any:
-        return np.array([self.length, self.t], np.float32)
-
-
-class _Linear(nn.Module):
-    """An actor whose logits are linear in the observation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor([[0.1, -0.1], [-0.2, 0.2]]))
-
-    def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
-        return torch.as_tensor(obs) @ self.weight, state
-
-
-class _Policy(PGPolicy):
-    """A policy that is greedy outside of a training step."""
-
-    __name__ = "PGPolicy"  # what a verdict prints
-
-    def __init__(self) -> None:
-        actor = _Linear()
-        super().__init__(
-            actor=actor,
-            optim=torch.optim.SGD(actor.parameters(), lr=0.05),
-            dist_fn=categorical,
-            action_space=Discrete(2),
-            action_scaling=False,
-            deterministic_eval=True,
-        )
-
-
-class _Collector(Collector):
-    """A collector whose rollouts are always drawn alike, in their order.
-
-    It can be called only because a verdict prints the name of what can be called.
-    """
-
-    def __init__(self, policy: Any, lengths: Sequence[int]) -> None:
-        envs = SyncVectorEnv([partial(_Walk, length) for length in lengths])
-        super().__init__(policy, envs, VectorReplayBuffer(100 * len(lengths), len(lengths)))
-        self.lengths, self.rollouts = tuple(lengths), 0
-        self.__name__ = f"Collector of episodes with {' and '.join(map(str, lengths))} steps"
-
-    def __call__(self) -> None:
-        raise TypeError("a collector is not called: write collector.collect(n_episode=...)")
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Collector":
-        return _Collector(deepcopy(self.policy, memo), self.lengths)
-
-    def collect(self, *arguments: Any, **named: Any) -> CollectStats:
-        torch.manual_seed(self.rollouts)
-        self.rollouts += 1
-        return super().collect(*arguments, **named)
-
-
 def _loop_case(*lengths: int, updates: int) -> Case:
-    policy = _Policy()
-    return policy, _Collector(policy, lengths), updates
+    policy = DrawingPolicy()
+    return policy, RepeatableCollector(policy, lengths), updates
 
 
 def _random_loop(rng: np.random.Generator) -> Case:
     lengths = rng.integers(1, 5, size=2).tolist()
     return _loop_case(*lengths, updates=int(rng.integers(1, 3)))
-
-
-def _after_the_loop(arguments: Case, result: Any) -> dict[str, Any]:
-    """Return what a training loop returns, and what it leaves behind.
-
-    An update adds up its rows in a random order, so the last digits of the parameters are noise.
-    """
-    policy, collector, _ = arguments
-    return {
-        "the result": result,
-        "the parameters": policy.actor.weight.detach().double().round(decimals=5),
-        "the number of rows in the buffer": len(collector.buffer),
-    }
 
 
 def _update(policy: Any, collector: Any, times: int = 1) -> None:
@@ -1135,13 +1040,13 @@ EXERCISES = [
                 "The reward of the step that ends an episode is missing. It belongs to the "
                 "episode.",
                 _without_the_last_reward,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "The reward of the step that ends an episode is counted in the next episode. It "
                 "belongs to the one that ends.",
                 _last_reward_in_the_next_episode,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "The row after each end is left out. Here every row is a step of an episode, and "
@@ -1183,7 +1088,7 @@ EXERCISES = [
                 "The reward of the step that ends an episode is counted twice, in this episode "
                 "and in the next. A new episode begins with a sum of 0.",
                 _last_reward_counted_twice,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "Of several episodes that end in the same step, that of the environment with the "
@@ -1195,7 +1100,7 @@ EXERCISES = [
                 "Those are the last rewards of the episodes. All steps before them were rewarded, "
                 "too.",
                 _last_rewards,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "The sums of episodes that are not over are in the list, too. Their rest is yet "
@@ -1212,7 +1117,7 @@ EXERCISES = [
             Misconception(
                 "Every return is 0. Write the sum down before you set it to 0.",
                 _only_zeros,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "Whenever one episode ends, the sums of all environments are in the list. Only "
@@ -1229,12 +1134,12 @@ EXERCISES = [
             Misconception(
                 "Those are the lengths of the episodes. Add up their rewards.",
                 _lengths,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "Those are the mean rewards of the episodes. A return is a sum.",
                 _means,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
         ],
     ),
@@ -1247,7 +1152,7 @@ EXERCISES = [
             _loop_case(2, 1, 4, updates=3),
         ],
         random=_random_loop,
-        observe=_after_the_loop,
+        observe=after_the_loop,
         misconceptions=[
             Misconception(
                 "The buffer is never emptied: from the second update on, rows of older policies "

@@ -564,7 +564,7 @@ EXERCISES = [
             Misconception(
                 "The reward of the step itself is missing. The return of a step begins with it.",
                 lambda rew, end, b: _returns(rew, end) - rew - b,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "Only the last step of each episode loses b. Each return is to lose it.",
@@ -584,25 +584,25 @@ EXERCISES = [
             Misconception(
                 "b is added. A baseline is subtracted.",
                 lambda rew, end, b: _returns(rew, end) + b,
-                page="01 The noise",
+                page="01 The variance, with and without a baseline",
             ),
             Misconception(
                 "These are the rewards minus b. A step is weighted by its return: sum the rewards "
                 "from that step on.",
                 lambda rew, end, b: rew - b,
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "Each step has the return of its whole episode. That is unbiased as well, but the "
                 "task asks for the return of the step, without the past.",
                 lambda rew, end, b: _totals(rew, end) - b,
-                page="03 The past drops out",
+                page="03 The past drops out: reward-to-go",
             ),
             Misconception(
                 "These sums run from the start of the episode up to the step. A return runs from "
                 "the step to the end.",
                 lambda rew, end, b: _totals(rew, end) - _returns(rew, end) + rew - b,
-                page="03 The past drops out",
+                page="03 The past drops out: reward-to-go",
             ),
             Misconception(
                 "The episodes run into each other: a return stops where its episode ends.",
@@ -743,7 +743,7 @@ EXERCISES = [
                 "Nothing is subtracted. That is unbiased as well, but the task asks for a "
                 "baseline.",
                 lambda rewards: rewards,
-                page="01 The noise",
+                page="01 The variance, with and without a baseline",
             ),
         ],
     ),
@@ -809,19 +809,19 @@ EXERCISES = [
                 "In the discounted sum the first reward already has a factor gamma. It is "
                 "multiplied by gamma to the power of 0.",
                 _with_discounted(lambda r, gamma: (gamma ** (np.arange(len(r)) + 1) * r).sum()),
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "In the discounted sum every reward has the same single factor gamma. A reward "
                 "that comes t steps later is multiplied by gamma to the power of t.",
                 _with_discounted(lambda r, gamma: gamma * r.sum()),
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "The discount runs backwards: the last reward is not discounted, and the first "
                 "one most.",
                 _with_discounted(lambda r, gamma: (gamma ** np.arange(len(r))[::-1] * r).sum()),
-                page="02 By hand",
+                page="02 The return by hand",
             ),
             Misconception(
                 "The third number is 1 - gamma times the discounted sum. That is a mean of the "

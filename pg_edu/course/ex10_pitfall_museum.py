@@ -11,30 +11,13 @@ from torch import Tensor
 from pg_edu.course.outcomes import loss_and_gradient
 from pg_edu.course.records import Case, Exercise, Extreme, Misconception
 from pg_edu.course.shared import flags
+from pg_edu.course.worlds import Field
 from pg_edu.types import Flags, Floats, Ints
 
 # 10.2
 
 
-class _Field:
-    """A field given by one formula for each component, and printed as these formulas."""
-
-    def __init__(self, *formulas: str) -> None:
-        self.__name__ = f"lambda x: [{', '.join(formulas)}]"
-        self._components = [compile(formula, "field", "eval") for formula in formulas]
-
-    def __call__(self, x: Floats) -> Floats:
-        names = {"x": x, "sin": np.sin}
-        return np.array([float(eval(component, names)) for component in self._components])
-
-    def __repr__(self) -> str:
-        return self.__name__
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Field":
-        return self  # Compiled formulas cannot be copied, and nothing in here changes.
-
-
-def _jacobian(field: _Field, x: Floats, h: float = 1e-5) -> Floats:
+def _jacobian(field: Field, x: Floats, h: float = 1e-5) -> Floats:
     """Return the slope of component j along coordinate i at [i, j].
 
     What rounding leaves of a zero is cut off: any other answer has another rest.
@@ -43,46 +26,46 @@ def _jacobian(field: _Field, x: Floats, h: float = 1e-5) -> Floats:
     return np.array(slopes).round(6)
 
 
-def _differences(field: _Field, x: Floats) -> Floats:
+def _differences(field: Field, x: Floats) -> Floats:
     J = _jacobian(field, x)
     return np.round(J - J.T, 6)
 
 
-def _asymmetry(field: _Field, x: Floats) -> float:
+def _asymmetry(field: Field, x: Floats) -> float:
     return float(abs(_differences(field, x)).max())
 
 
-def _undivided(field: _Field, x: Floats, h: float = 1e-5) -> float:
+def _undivided(field: Field, x: Floats, h: float = 1e-5) -> float:
     return 2 * h * _asymmetry(field, x)
 
 
-def _all_nudged_at_once(field: _Field, x: Floats, h: float = 1e-5) -> float:
+def _all_nudged_at_once(field: Field, x: Floats, h: float = 1e-5) -> float:
     slopes = _jacobian(field, x).sum(axis=0)
     return float(abs(slopes - slopes.T).max())
 
 
-def _largest_slope(field: _Field, x: Floats) -> float:
+def _largest_slope(field: Field, x: Floats) -> float:
     return float(abs(_jacobian(field, x)).max())
 
 
-def _of_the_sum(field: _Field, x: Floats) -> float:
+def _of_the_sum(field: Field, x: Floats) -> float:
     J = _jacobian(field, x)
     return float(abs(J + J.T).max())
 
 
-def _of_the_first_two(field: _Field, x: Floats) -> float:
+def _of_the_first_two(field: Field, x: Floats) -> float:
     return float(abs(_differences(field, x)[:2, :2]).max())
 
 
-def _above_the_diagonal(field: _Field, x: Floats) -> float:
+def _above_the_diagonal(field: Field, x: Floats) -> float:
     return float(np.triu(_differences(field, x)).max())
 
 
-def _below_the_diagonal(field: _Field, x: Floats) -> float:
+def _below_the_diagonal(field: Field, x: Floats) -> float:
     return float(np.tril(_differences(field, x)).max())
 
 
-def _spread_of_slopes(field: _Field, x: Floats) -> float:
+def _spread_of_slopes(field: Field, x: Floats) -> float:
     return float(np.ptp(_jacobian(field, x)))
 
 
@@ -90,7 +73,7 @@ def _random_field(rng: np.random.Generator) -> Case:
     """Draw a quadratic field and a point at which it is clearly not a gradient."""
     n = int(rng.integers(2, 4))
     while True:
-        field = _Field(*(_random_formula(rng, n) for _ in range(n)))
+        field = Field(*(_random_formula(rng, n) for _ in range(n)))
         x = rng.choice([-2.0, -1.5, -0.5, 0.5, 1.0, 2.5], n)
         if _asymmetry(field, x) >= 0.5:
             return field, x
@@ -285,7 +268,7 @@ BUGS = {
     ),
     "floats": (
         "the returns are cut to whole numbers",
-        "02 Whole numbers",
+        "02 Integer rewards",
     ),
     "whole_actions": (
         "the log-probability of an action is the sum over its dimensions, and not their mean",
@@ -398,21 +381,21 @@ EXERCISES = [
         points=2,
         cases=[
             (
-                _Field("x[0]**2 + x[1]*x[2]", "3*x[0]*x[2]", "x[0]*x[1]**2"),
+                Field("x[0]**2 + x[1]*x[2]", "3*x[0]*x[2]", "x[0]*x[1]**2"),
                 np.array([-1.5, 3.0, -0.4]),
             ),
-            (_Field("-2*x[0] + x[1]", "x[0] - 4*x[1]"), np.array([0.3, -0.2])),
-            (_Field("x[1]", "-2*x[0]"), np.array([0.3, -0.2])),
-            (_Field("x[0]**2 + 3*x[0]"), np.array([2.0])),
+            (Field("-2*x[0] + x[1]", "x[0] - 4*x[1]"), np.array([0.3, -0.2])),
+            (Field("x[1]", "-2*x[0]"), np.array([0.3, -0.2])),
+            (Field("x[0]**2 + 3*x[0]"), np.array([2.0])),
             (
-                _Field("x[1] + 2*x[3]", "x[2]*x[0]", "x[1]*x[3]", "x[0]**2 - x[1]"),
+                Field("x[1] + 2*x[3]", "x[2]*x[0]", "x[1]*x[3]", "x[0]**2 - x[1]"),
                 np.array([1.0, -0.5, 3.0, 2.0]),
             ),
         ],
         random=_random_field,
         extremes=[
             Extreme(
-                (_Field("sin(10*x[1])", "x[0]"), np.array([0.3, 0.2])),
+                (Field("sin(10*x[1])", "x[0]"), np.array([0.3, 0.2])),
                 "The nudge is too large: where a field bends, the slope between two points far "
                 "apart is not the one at x. Take h = 1e-5.",
                 page="10 Room 4: wrong objective",
@@ -612,19 +595,19 @@ EXERCISES = [
             Misconception(
                 "The returns are right at first, and then cut to whole numbers. Keep them floats.",
                 _cut_at_last,
-                page="02 Whole numbers",
+                page="02 Integer rewards",
             ),
             Misconception(
                 "Each step is weighted by the return of its whole episode. For γ = 1 that is "
                 "unbiased as well, but the suspect counts from each step on, and so should you.",
                 _whole_return,
-                page="03 The past drops out",
+                page="03 The past drops out: reward-to-go",
             ),
             Misconception(
                 "Each step is weighted by its own reward alone. What comes later in its episode "
                 "belongs to it as well.",
                 _rewards_alone,
-                page="02 How far does an action hear?",
+                page="02 The discount factor: how far does an action hear?",
             ),
             Misconception(
                 "The rewards are added up from the front. A return adds up what is still to come.",

@@ -42,6 +42,9 @@ class Budget:
 
     left: float = SECONDS
 
+    def __post_init__(self) -> None:
+        self.given = self.left
+
     def spend(self, seconds: float) -> None:
         """Take off the seconds of a round; one that took longer has imported something."""
         if seconds < self.left:
@@ -105,18 +108,18 @@ def outcomes(
     with undisturbed():
         finished = finishes_within(budget.left, work)
     budget.spend(time.perf_counter() - begin)
-    return _complete(found, len(cases), finished)
+    if not finished:  # The answer may have caught TimeIsUp and gone on.
+        late = Outcome(problem=f"it has not finished after {budget.given:g} seconds.")
+        return [*found[: len(cases) - 1], late]
+    return _complete(found, len(cases))
 
 
-def _complete(found: list[Outcome], wanted: int, finished: bool) -> list[Outcome]:
+def _complete(found: list[Outcome], wanted: int) -> list[Outcome]:
     """Return the outcomes of all cases, or of those up to the first problem, which comes last.
 
-    An answer whose time was up is wrong even if it has caught TimeIsUp and gone on. One that has
-    ended too soon has raised TimeIsUp itself, or an exception that cannot be described.
+    An answer that has ended too soon has raised TimeIsUp itself, or an exception that cannot be
+    described.
     """
-    if not finished:
-        late = Outcome(problem=f"it has not finished after {SECONDS} seconds.")
-        return [*found[: wanted - 1], late]
     seen = found[:wanted]
     stopped = bool(seen) and bool(seen[-1].problem or not seen[-1].attempted)
     if len(seen) < wanted and not stopped:

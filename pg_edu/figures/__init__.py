@@ -15,6 +15,7 @@ Read the files in this order:
     routes.py        the curves of arrows between circles, and where their labels have room
     worlds.py        a small world as circles and arrows
     mdps.py          an MDP drawn from its own arrays, and the three worlds of the pages
+    simplex.py       policies over three arms as points of a triangle, and the steps of a pull
 """
 
 from pg_edu.figures.animations import animation, before_after
@@ -25,22 +26,39 @@ from pg_edu.figures.mdps import draw_corridor, draw_stop_or_go, draw_task, draw_
 from pg_edu.figures.playing import play
 from pg_edu.figures.recording import Recording, record_episode
 from pg_edu.figures.scenes import DRAWN_HERE, CannotDraw, draw_frame
-from pg_edu.figures.style import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILION, save_figure
+from pg_edu.figures.simplex import CORNERS, draw_pull, draw_triangle
+from pg_edu.figures.style import (
+    BLUE,
+    DARK,
+    GREEN,
+    GREY,
+    INK,
+    LIGHT,
+    ORANGE,
+    SKY,
+    VERMILION,
+    Theme,
+    save_figure,
+)
 from pg_edu.figures.timelines import draw_timeline
 from pg_edu.figures.worlds import Move, draw_world
 
 __all__ = [
     "BLUE",
+    "CORNERS",
+    "DARK",
     "DRAWN_HERE",
     "GREEN",
     "GREY",
     "INK",
+    "LIGHT",
     "ORANGE",
     "SKY",
     "VERMILION",
     "CannotDraw",
     "Move",
     "Recording",
+    "Theme",
     "animation",
     "before_after",
     "compare_curves",
@@ -49,10 +67,12 @@ __all__ = [
     "draw_corridor",
     "draw_data_flow",
     "draw_frame",
+    "draw_pull",
     "draw_stop_or_go",
     "draw_task",
     "draw_timeline",
     "draw_town",
+    "draw_triangle",
     "draw_world",
     "learning_curve",
     "play",

@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pg_edu.figures.style import INK, PAPER, SAND
+from pg_edu.figures.style import LIGHT, Theme
 from pg_edu.runs.files import write_file
 
 MAX_FRAMES = 60
@@ -35,6 +35,7 @@ def before_after(
     after: Sequence[Image.Image],
     captions: tuple[str, str] = ("before training", "after training"),
     max_frames: int = MAX_FRAMES,
+    theme: Theme = LIGHT,
 ) -> list[Image.Image]:
     """Return pictures of two episodes side by side, each pair after the same number of steps.
 
@@ -47,6 +48,7 @@ def before_after(
         after: the same for the other episode.
         captions: one for each episode.
         max_frames: the largest number of pictures.
+        theme: the colors of the captions, those in which the frames were drawn.
 
     Raises:
         ValueError: An episode has no frames, or `max_frames` is less than 1.
@@ -62,10 +64,10 @@ def before_after(
 
     pictures = []
     for t in _steps_shown(len(before) - 1, len(after) - 1, max_frames):
-        left = _captioned(before, captions[0], t)
-        right = _captioned(after, captions[1], t)
+        left = _captioned(before, captions[0], t, theme)
+        right = _captioned(after, captions[1], t, theme)
         size = (left.width + GAP + right.width, max(left.height, right.height))
-        picture = Image.new("RGB", size, SAND)
+        picture = Image.new("RGB", size, theme.ground)
         picture.paste(left, (0, 0))
         picture.paste(right, (left.width + GAP, 0))
         pictures.append(picture)
@@ -118,20 +120,20 @@ def _check_max_frames(max_frames: int) -> None:
         raise ValueError(f"max_frames: expected at least 1, got {max_frames}")
 
 
-def _captioned(frames: Sequence[Image.Image], caption: str, t: int) -> Image.Image:
+def _captioned(frames: Sequence[Image.Image], caption: str, t: int, theme: Theme) -> Image.Image:
     """Return the frame at step t above its caption, or the last frame, faded, if t is later."""
     steps = len(frames) - 1
     frame = frames[min(t, steps)]
     if t > steps:
-        frame = Image.blend(frame.convert("RGB"), Image.new("RGB", frame.size, PAPER), 0.6)
+        frame = Image.blend(frame.convert("RGB"), Image.new("RGB", frame.size, theme.paper), 0.6)
 
-    panel = Image.new("RGB", (frame.width, frame.height + CAPTION_HEIGHT), PAPER)
+    panel = Image.new("RGB", (frame.width, frame.height + CAPTION_HEIGHT), theme.paper)
     panel.paste(frame, (0, 0))
     draw = ImageDraw.Draw(panel)
     baseline = panel.height - 9
     state = f"step {t}" if t < steps else f"ended at step {steps}"
-    draw.text((8, baseline), caption, INK, _font("DejaVuSans-Bold"), anchor="ls")
-    draw.text((frame.width - 8, baseline), state, INK, _font("DejaVuSans"), anchor="rs")
+    draw.text((8, baseline), caption, theme.ink, _font("DejaVuSans-Bold"), anchor="ls")
+    draw.text((frame.width - 8, baseline), state, theme.ink, _font("DejaVuSans"), anchor="rs")
     return panel
 
 

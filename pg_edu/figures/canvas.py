@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pg_edu.figures.style import PAPER, VERMILION
+from pg_edu.figures.style import LIGHT, VERMILION, Theme
 
 WIDTH = 400
 HEIGHT = 220
@@ -22,8 +22,10 @@ OVERSAMPLING = 3
 class Canvas:
     """A picture of the part of a world that is `width` wide and centered at `center`."""
 
-    def __init__(self, center: complex, width: float) -> None:
-        self._large = Image.new("RGB", (WIDTH * OVERSAMPLING, HEIGHT * OVERSAMPLING), PAPER)
+    def __init__(self, center: complex, width: float, theme: Theme = LIGHT) -> None:
+        self.theme = theme
+        size = (WIDTH * OVERSAMPLING, HEIGHT * OVERSAMPLING)
+        self._large = Image.new("RGB", size, theme.paper)
         self._draw = ImageDraw.Draw(self._large)
         self._scale = self._large.width / width
         half_size = complex(self._large.width, -self._large.height) / (2 * self._scale)

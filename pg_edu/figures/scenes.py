@@ -21,10 +21,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from pg_edu.figures.canvas import WIDTH, Canvas
-from pg_edu.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PAPER, SAND
-
-SECTOR = "#F0EADB"
-"""The color of the angles at which the pole still counts as upright."""
+from pg_edu.figures.style import BLUE, GREEN, LIGHT, ORANGE, Theme
 
 
 class CannotDraw(RuntimeError):
@@ -32,7 +29,10 @@ class CannotDraw(RuntimeError):
 
 
 def draw_frame(
-    env: str | gym.Env[Any, Any], obs: ArrayLike | None = None, action: Any = None
+    env: str | gym.Env[Any, Any],
+    obs: ArrayLike | None = None,
+    action: Any = None,
+    theme: Theme = LIGHT,
 ) -> Image.Image:
     """Draw one state of an environment.
 
@@ -43,6 +43,7 @@ def draw_frame(
         env: an environment, or the id of one of `DRAWN_HERE`.
         obs: the environment's own observation, unchanged by wrappers.
         action: the action that led there, shown as an arrow (a force or a torque).
+        theme: the colors, `LIGHT` or `DARK`. A picture that the environment renders has its own.
 
     Raises:
         CannotDraw: The environment is not drawn here and does not render, or a wrapper has changed
@@ -57,16 +58,16 @@ def draw_frame(
         if env not in DRAWN_HERE:
             known = ", ".join(DRAWN_HERE)
             raise CannotDraw(f"{env} is not one of {known}: pass the environment, not its id")
-        return _draw_scene(env, obs, action)
+        return _draw_scene(env, obs, action, theme)
 
     env_id = env.spec.id if env.spec else str(env.unwrapped)
     unchanged = env.observation_space == env.unwrapped.observation_space
     if env_id in DRAWN_HERE and unchanged:
-        return _draw_scene(env_id, obs, action)
+        return _draw_scene(env_id, obs, action, theme)
     return _render(env, env_id)
 
 
-def _draw_scene(env_id: str, obs: ArrayLike | None, action: Any) -> Image.Image:
+def _draw_scene(env_id: str, obs: ArrayLike | None, action: Any, theme: Theme) -> Image.Image:
     scene = DRAWN_HERE[env_id]
     values = np.asarray(obs, dtype=float)
     if values.shape != (scene.obs_size,):
@@ -78,7 +79,7 @@ def _draw_scene(env_id: str, obs: ArrayLike | None, action: Any) -> Image.Image:
         push = (number - scene.idle_action) / scene.strongest
     push = min(max(push, -1.0), 1.0)
 
-    canvas = Canvas(scene.center, scene.width)
+    canvas = Canvas(scene.center, scene.width, theme)
     scene.draw(canvas, values.tolist(), push)
     return canvas.frame()
 
@@ -107,17 +108,17 @@ def _draw_cart_pole(canvas: Canvas, obs: list[float], push: float) -> None:
     limit_x = 2.4
     limit_theta = np.radians(12)
 
-    canvas.polygon([-9 - 0.32j, 9 - 0.32j, 9 - 9j, -9 - 9j], SAND)
+    canvas.polygon([-9 - 0.32j, 9 - 0.32j, 9 - 9j, -9 - 9j], canvas.theme.ground)
     for post in (-limit_x, limit_x):
-        canvas.line([post - 0.32j, post + 0.1j], 0.04, GREY)
+        canvas.line([post - 0.32j, post + 0.1j], 0.04, canvas.theme.post)
     arc = x + 1.1j * np.exp(1j * np.linspace(-limit_theta, limit_theta, 9))
-    canvas.polygon([x, *arc.tolist()], SECTOR)
+    canvas.polygon([x, *arc.tolist()], canvas.theme.mark)
 
     for wheel in (x - 0.16, x + 0.16):
-        canvas.disc(wheel - 0.25j, 0.075, INK)
+        canvas.disc(wheel - 0.25j, 0.075, canvas.theme.ink)
     canvas.polygon([x - 0.3 - 0.2j, x + 0.3 - 0.2j, x + 0.3 + 0.04j, x - 0.3 + 0.04j], BLUE)
     canvas.line([x, x + 1j * np.exp(-1j * theta)], 0.1, ORANGE)
-    canvas.disc(x, 0.035, PAPER)
+    canvas.disc(x, 0.035, canvas.theme.paper)
     if push:
         canvas.arrow([x + 0.36 * push - 0.08j, x + 0.46 * push - 0.08j], 0.04)
 
@@ -130,23 +131,23 @@ def _draw_acrobot(canvas: Canvas, obs: list[float], push: float) -> None:
     canvas.line([-3.4 + 1j, 3.4 + 1j], 0.04, GREEN)  # The tip has to rise above this height.
     canvas.line([0, joint], 0.2, BLUE)
     canvas.line([joint, tip], 0.2, ORANGE)
-    canvas.disc(0, 0.07, PAPER)
-    canvas.disc(joint, 0.07, PAPER)
+    canvas.disc(0, 0.07, canvas.theme.paper)
+    canvas.disc(joint, 0.07, canvas.theme.paper)
     canvas.torque(joint, 0.45, push)
 
 
 def _draw_pendulum(canvas: Canvas, obs: list[float], push: float) -> None:
     cos, sin, _ = obs
     canvas.line([0, 1j * complex(cos, sin)], 0.17, ORANGE)
-    canvas.disc(0, 0.05, INK)
+    canvas.disc(0, 0.05, canvas.theme.ink)
     canvas.torque(0, 0.35, push)
 
 
 def _draw_mountain_car(canvas: Canvas, obs: list[float], push: float) -> None:
     surface = [_road(x) for x in np.linspace(-1.5, 0.9, 100)]
-    canvas.polygon([*surface, 0.9 - 1j, -1.5 - 1j], SAND)
+    canvas.polygon([*surface, 0.9 - 1j, -1.5 - 1j], canvas.theme.ground)
     goal = _road(0.45)
-    canvas.line([goal, goal + 0.2j], 0.012, INK)
+    canvas.line([goal, goal + 0.2j], 0.012, canvas.theme.ink)
     canvas.polygon([goal + 0.2j, goal + 0.12j, goal + 0.09 + 0.16j], GREEN)
 
     x, _ = obs
@@ -155,7 +156,7 @@ def _draw_mountain_car(canvas: Canvas, obs: list[float], push: float) -> None:
     along = uphill / abs(uphill)  # Multiplying by it tilts the car like the road.
 
     for wheel in (-0.05, 0.05):
-        canvas.disc(place + (wheel + 0.025j) * along, 0.025, INK)
+        canvas.disc(place + (wheel + 0.025j) * along, 0.025, canvas.theme.ink)
     body = [-0.09 + 0.035j, 0.09 + 0.035j, 0.09 + 0.085j, -0.09 + 0.085j]
     canvas.polygon([place + corner * along for corner in body], BLUE)
     if abs(push) > 0.05:

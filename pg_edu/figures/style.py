@@ -5,6 +5,7 @@ Nothing in `pg_edu.figures` needs a display, pyplot or pygame.
 
 import io
 import os
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -21,6 +22,28 @@ INK = "#3B4252"
 GREY = "#9AA0AC"
 SAND = "#E6E1D6"
 PAPER = "#FAF8F4"
+
+
+class Theme(NamedTuple):
+    """The colors of a scene that depend on the page around it.
+
+    Args:
+        paper: the background.
+        ground: the ground, and the gap between two scenes.
+        mark: a region that matters, such as the angles at which a pole counts as upright.
+        post: what limits a region.
+        ink: letters and small parts.
+    """
+
+    paper: str
+    ground: str
+    mark: str
+    post: str
+    ink: str
+
+
+LIGHT = Theme(paper=PAPER, ground=SAND, mark="#F0EADB", post=GREY, ink=INK)
+DARK = Theme(paper="#161B22", ground="#2D333B", mark="#262C36", post=GREY, ink="#C9D1D9")
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str] | None = None) -> bytes:

@@ -405,7 +405,7 @@ def p_stop_after(updates, episodes, optimizer=torch.optim.SGD, per_episode=False
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     actor = Table(stop_or_go().logits)
-    policy = make_policy(actor, optim=optimizer(actor.parameters(), lr=0.05))
+    policy = make_policy(actor, optim=optimizer(actor.parameters(), lr=0.1))
     # The rows (obs, act, returns) of an episode of stop and of one of go.
     rows = {True: ([0], [0], [1.0]), False: ([0, 1, 2, 3], [1, 0, 0, 0], [2.4, 1.8, 1.2, 0.6])}
     for _ in range(updates):
@@ -421,17 +421,17 @@ def p_stop_after(updates, episodes, optimizer=torch.optim.SGD, per_episode=False
 @pytest.mark.parametrize(
     ("settings", "low", "high"),
     [
-        ({"episodes": 1, "updates": 2000}, 0.95, 1.0),
-        ({"episodes": 1, "updates": 2000, "optimizer": torch.optim.Adam}, 0.99, 1.0),
-        ({"episodes": 8, "updates": 600}, 0.0, 0.1),
-        ({"episodes": 1, "updates": 600, "per_episode": True}, 0.0, 0.05),
+        ({"episodes": 1, "updates": 600}, 0.95, 1.0),
+        ({"episodes": 1, "updates": 600, "optimizer": torch.optim.Adam}, 0.99, 1.0),
+        ({"episodes": 8, "updates": 300}, 0.0, 0.1),
+        ({"episodes": 1, "updates": 300, "per_episode": True}, 0.0, 0.05),
     ],
     ids=["mean, SGD", "mean, Adam", "mean of 8 episodes", "sum"],
 )
 def test_pgpolicy_learns_the_worse_button_from_the_mean_over_steps_of_single_episodes(
     settings, low, high
 ):
-    """From 1/2, p(stop) rises to .98 (SGD) and .999 (Adam) although go pays 2.4 times as much."""
+    """From 1/2, p(stop) rises to .97 (SGD) and .994 (Adam) although go pays 2.4 times as much."""
     assert low < p_stop_after(**settings) < high
 
 

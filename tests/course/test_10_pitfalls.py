@@ -292,6 +292,10 @@ def signs(score, G):
     return (np.sign(G - G.mean())[:, None] * score).mean(axis=0)
 
 
+def standardized(score, G):
+    return (((G - G.mean()) / (G.std() + 1e-8))[:, None] * score).mean(axis=0)
+
+
 def others(score, G):
     return ((G - (G.sum() - G) / (len(G) - 1))[:, None] * score).mean(axis=0)
 
@@ -480,6 +484,20 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
+def success_in_test(k, trained_on):
+    """The policy's success in its k-th test with 1, after `trained_on` observations -1 and 1."""
+    mean = k / (trained_on + k)
+    return sigmoid(4 * (1 - mean) / math.sqrt(1 - mean**2))
+
+
+def mean_success(trained_on):
+    return statistics.fmean(success_in_test(k, trained_on) for k in range(1, 101))
+
+
+def deviation_of_eight(gamma):
+    return math.sqrt(sum(gamma ** (2 * k) for k in range(8)))
+
+
 def stop_update(n, stop=1.0, go=2.4):
     total = 0.0
     for k in range(n + 1):
@@ -515,6 +533,7 @@ FIGURES = {
         cosines(LONG_OR_SHORT, per_episode, (1, 2, 3)),
         [*cosines(LONG_OR_SHORT, per_step, (1, 4)), 1],
     ),
+    "loss per micro-batch": lambda: ([0.4, stop_update(4), -1.4], [0]),
     "standardized per episode": lambda: (
         [0, NAN, (0.81 - 2.71 / 3) / statistics.stdev([0.81, 0.9, 1])],
         [0],
@@ -528,6 +547,13 @@ FIGURES = {
             ),
         ],
         [1, bits(0.5, 8), bits(0.1, 8)],
+    ),
+    "standardized per minibatch": lambda: (
+        [
+            cosine(arms(2, signs)[0], GRADIENT),
+            cosine(arms(2, signs, RARE, RARE_PI)[0], RARE_GRADIENT),
+        ],
+        [cosine(arms(n, standardized)[0], GRADIENT) for n in (2, 4, 8)],
     ),
     "own mean over steps": lambda: (
         cosines(LONG_OR_SHORT, minus_mean_of_steps, (1, 2, 3)),
@@ -577,6 +603,10 @@ FIGURES = {
     ),
     "own mean per time": lambda: ([1 / 2, 2 / 3, 1], [0, 3 / 4]),
     "mean over action dimensions": lambda: ([1 / 3, 1], [0, 1.2**17]),
+    "the normalizer's own gamma": lambda: (
+        [deviation_of_eight(0.5) / deviation_of_eight(0.99), 1],
+        [1, 1 / deviation_of_eight(0.99)],
+    ),
     "zero_grad forgotten": lambda: ([-1, abs(undamped(40))], [0]),
     "gradient clipping": lambda: (
         [
@@ -605,6 +635,10 @@ FIGURES = {
         [0],
     ),
     "reset with one seed": lambda: ([1 / 4, 1 / 20], [2 / 16, 0]),
+    "moving observation statistics": lambda: (
+        [mean_success(100), sigmoid(4), 0.5],
+        [sigmoid(4) - mean_success(1_000_000)],
+    ),
     "the optimizer is neutral": lambda: (
         [1, cosine(arms(2, first_of_adam, RARE, RARE_PI)[0], RARE_GRADIENT)],
         [np.abs(RARE_GRADIENT).sum() / math.sqrt(3) / np.linalg.norm(RARE_GRADIENT)],

@@ -98,7 +98,7 @@ def test_a_strict_check_of_a_right_answer_raises_nothing():
 
 
 def test_an_unknown_number_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"no exercise '77\.7'; there are: 01\.1, "):
+    with pytest.raises(ValueError, match=r"no exercise '77\.7'; there are: 00\.1, 01\.1, "):
         check("77.7", 1)
 
 
@@ -521,9 +521,9 @@ ABSURD = {
 
 @pytest.mark.parametrize("answer", ABSURD.values(), ids=ABSURD.keys())
 def test_an_absurd_answer_gets_one_line_within_two_seconds(answer, capsys, recwarn):
-    begin = time.perf_counter()
+    begin = time.process_time()
     verdict = judge(DOUBLE, answer)
-    assert time.perf_counter() - begin < 2.0
+    assert time.process_time() - begin < 2.0
     assert verdict.status == WRONG
     assert "\n" not in str(verdict) and len(str(verdict)) < 500
     assert capsys.readouterr() == ("", "") and not recwarn.list
@@ -557,9 +557,9 @@ def test_an_absurd_answer_gets_one_line_within_two_seconds(answer, capsys, recwa
 )
 @pytest.mark.parametrize("exercise", [DOUBLE, PAIR, COUNT], ids=lambda exercise: exercise.number)
 def test_an_absurd_value_gets_one_line(answer, exercise):
-    begin = time.perf_counter()
+    begin = time.process_time()
     verdict = judge(exercise, answer)
-    assert time.perf_counter() - begin < 2.0
+    assert time.process_time() - begin < 2.0
     assert verdict.status == WRONG
     assert "\n" not in str(verdict) and len(str(verdict)) < 500
 
@@ -623,11 +623,21 @@ def prints_for_ever(x):
 @pytest.mark.parametrize("answer", [loops, catches_everything, prints_for_ever])
 def test_an_endless_loop_is_stopped_and_leaves_nothing_running(answer, capsys):
     before = threading.active_count()
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert line(answer).endswith(f"it has not finished after {SECONDS} seconds.")
-    assert time.perf_counter() - begin < 2.0
+    assert time.process_time() - begin < SECONDS + 0.5
     assert threading.active_count() == before
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_answer_is_not_late_because_the_processor_is_busy_with_others():
+    """It takes 1.6 seconds on the clock, longer than the limit, and hardly any of the processor."""
+
+    def waits(x):
+        time.sleep(0.2)
+        return 2 * x
+
+    assert judge(DOUBLE, waits).correct
 
 
 def test_an_answer_that_imports_a_large_package_gets_more_time(tmp_path, monkeypatch):
@@ -643,9 +653,13 @@ def test_an_answer_that_imports_a_large_package_gets_more_time(tmp_path, monkeyp
 
 
 def test_a_call_that_cannot_be_stopped_gets_its_verdict_all_the_same():
-    begin = time.perf_counter()
-    assert "not finished" in line(lambda x: time.sleep(4))
-    assert time.perf_counter() - begin < 2.0
+    awake: list[int] = []
+
+    def sleeps(x):
+        time.sleep(8)
+        awake.append(1)
+
+    assert "not finished" in line(sleeps) and not awake
 
 
 def test_ctrl_c_stops_the_answer_and_reaches_the_reader():
@@ -800,9 +814,9 @@ def test_all_calls_of_an_answer_share_one_time_limit():
             pass
         return 17 * x + len(calls)
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert judge(DOUBLE, loops_after_all_cases).status == WRONG
-    assert time.perf_counter() - begin < 2.2
+    assert time.process_time() - begin < SECONDS + 0.7
 
 
 @pytest.mark.parametrize("new", [np.zeros, torch.zeros])
@@ -886,9 +900,9 @@ MORE = {
 
 @pytest.mark.parametrize("answer", MORE.values(), ids=MORE.keys())
 def test_a_more_absurd_answer_gets_one_printable_line(answer, capsys):
-    begin = time.perf_counter()
+    begin = time.process_time()
     verdict = judge(DOUBLE, answer)
-    assert time.perf_counter() - begin < 2.0
+    assert time.process_time() - begin < 2.0
     assert verdict.status == WRONG
     assert str(verdict).isprintable() and len(str(verdict)) < 500
     assert "np." not in str(verdict)
@@ -900,9 +914,9 @@ def test_a_more_absurd_answer_gets_one_printable_line(answer, capsys):
     "answer", [Vast(), EndlessName(), np.zeros((10**9, 0))], ids=["vast", "endless", "empty"]
 )
 def test_a_more_absurd_value_gets_one_line(answer, exercise):
-    begin = time.perf_counter()
+    begin = time.process_time()
     verdict = judge(exercise, answer)
-    assert time.perf_counter() - begin < 2.0
+    assert time.process_time() - begin < 2.0
     assert verdict.status == WRONG and len(str(verdict)) < 500
 
 
@@ -943,5 +957,5 @@ def test_the_modes_of_the_reader_do_not_count():
 
 @pytest.mark.parametrize("number", [2.1, ["02.1"], None])
 def test_a_number_that_is_no_text_is_an_error_that_lists_the_known_ones(number):
-    with pytest.raises(ValueError, match="there are: 01"):
+    with pytest.raises(ValueError, match="there are: 00"):
         check(number, 1)

@@ -209,7 +209,7 @@ def test_a_card_shows_what_is_asked_for_and_nothing_of_the_answer():
 
 
 def test_the_error_for_an_unknown_exercise_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"no exercise '77\.7'; there are: 01\.1, .*"):
+    with pytest.raises(ValueError, match=r"no exercise '77\.7'; there are: 00\.1, .*"):
         exercise("77.7")
 
 

@@ -122,6 +122,20 @@ def test_every_link_leads_to_a_file(link: str) -> None:
     assert (DOCS / link).is_file()
 
 
+def first_link(anchor: str) -> str:
+    """Return the first page that links to a term, as "07" or "07 deeper"; "" if none does."""
+    for source in sorted(build.sources([]), key=lambda s: (s.stem[:2], s.parent.name == "deeper")):
+        if f"GLOSSARY.md#{anchor})" in source.read_text(encoding="utf-8"):
+            return source.stem[:2] + (" deeper" if source.parent.name == "deeper" else "")
+    return ""
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: plain(term.name))
+def test_the_last_column_names_the_page_that_links_to_the_term_first(term: Term) -> None:
+    (anchor,) = re.findall(r'id="(.*?)"', term.name)
+    assert first_link(anchor) in ("", *re.findall(r"\[(.*?)\]", term.notebook))
+
+
 def test_no_symbol_stands_for_two_terms() -> None:
     symbols = [part for term in TERMS for part in re.findall(r"\$(.+?)\$", term.symbol)]
     assert max(Counter(symbols).values()) == 1

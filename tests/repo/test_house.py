@@ -33,8 +33,9 @@ FLOORS = [
     {"lab", "tianshou"},
     {"lab.exact"},
     {"lab.probes", "lab.museum"},
-    {"runs.commands"},
     {"course"},
+    {"coursework"},
+    {"runs.commands"},
     {"__init__", "__main__"},
 ]
 DRAWING = {"matplotlib", "PIL", "pygame"}

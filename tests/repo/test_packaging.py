@@ -1,5 +1,6 @@
 """Each fact about installing has one home: pyproject.toml, constraints.txt, or the Makefile."""
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from publish import publish
+from release_notes import notes
 
 import pg_edu
 
@@ -80,7 +82,7 @@ def test_the_page_on_installing_names_the_torch_of_the_constraints() -> None:
 
 def test_tools_for_parity_and_speed_are_extras_that_the_package_does_without() -> None:
     extras = PROJECT["optional-dependencies"]
-    assert set(extras) == {"dev", "ray", "parity", "bench"}
+    assert set(extras) == {"dev", "coursework", "ray", "course", "parity", "bench"}
     needed = set(bounds(RUN_TIME))
     assert not needed & {"ray", "numba", "pandas", "mujoco", "stable-baselines3", "nbval", "pytest"}
 
@@ -105,6 +107,46 @@ def test_the_citation_names_the_version_and_the_authors_of_the_package() -> None
 def test_the_changelog_begins_with_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## \[(.+?)\]", text, flags=re.MULTILINE)[0] == pg_edu.__version__
+
+
+CHANGES = """# Changelog
+
+## [0.3.0] - unreleased
+
+Not this.
+
+## [0.2.0] - 2027-01-31
+
+- What is new.
+
+## [0.1.0] - 2026-12-01
+
+Nor this.
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "tag", "message"),
+    [
+        ("0.2.0", "v0.3.0", "the tag is v0.3.0, but this is version 0.2.0"),
+        ("0.3.0", "v0.3.0", "no section with a date for 0.3.0"),
+    ],
+)
+def test_a_release_needs_its_tag_and_a_date(
+    version: str, tag: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pg_edu").mkdir()
+    (tmp_path / "pg_edu/__init__.py").write_text(f'__version__ = "{version}"\n')
+    (tmp_path / "CHANGELOG.md").write_text(CHANGES)
+    with pytest.raises(ValueError, match=message):
+        notes(tag, tmp_path)
+
+
+def test_the_notes_of_a_release_are_its_section_of_the_changelog(tmp_path: Path) -> None:
+    (tmp_path / "pg_edu").mkdir()
+    (tmp_path / "pg_edu/__init__.py").write_text('__version__ = "0.2.0"\n')
+    (tmp_path / "CHANGELOG.md").write_text(CHANGES)
+    assert notes("v0.2.0", tmp_path) == "- What is new."
 
 
 def test_the_hooks_before_a_commit_download_nothing() -> None:
@@ -208,7 +250,7 @@ def test_publishing_changes_no_output_of_a_notebook(copy: Path) -> None:
 
 
 def outputs(notebook: bytes) -> list[Any]:
-    cells = yaml.safe_load(notebook)["cells"]
+    cells = json.loads(notebook)["cells"]
     return [(cell.get("execution_count"), cell.get("outputs")) for cell in cells]
 
 

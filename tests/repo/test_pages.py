@@ -14,7 +14,7 @@ import pytest
 
 PAGES = build.sources([])
 CORE = [source for source in PAGES if source.parent.name == "src"]
-COURSE = CORE[1:]  # Notebook 00 is a show, with nothing to solve.
+COURSE = CORE[1:]  # Notebook 00 is a show, with a single exercise.
 NOT_PROSE = re.compile(r"\$\$.*?\$\$|```.*?```|<details>.*?</details>|\|.*\||<br>", re.DOTALL)
 
 every_page = pytest.mark.parametrize("source", PAGES, ids=build.name)

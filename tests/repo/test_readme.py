@@ -35,7 +35,8 @@ def program(page: str, heading: str) -> str:
 def test_every_program_is_run_by_a_test_of_this_file() -> None:
     found = {(page, heading) for page in PAGES for heading in programs(page)}
     assert found == {
-        ("README.md", "PGPolicy in a few lines"),
+        ("README.md", "A fact to begin with"),
+        ("README.md", "PGPolicy"),
         ("README.md", "Coming from Tianshou"),
         ("docs/TIANSHOU.md", "Move a script"),
         ("docs/TOOLS.md", "A guard against silent broadcasting"),
@@ -53,10 +54,31 @@ def test_the_names_from_tianshou_can_be_imported(page: str, heading: str) -> Non
 
 
 @pytest.mark.slow
+def test_the_fact_of_the_readme_is_what_its_program_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = program("README.md", "A fact to begin with")
+    (expected,) = re.findall(r"print\(.*\)  # (stop .*)", code)
+    exec(code, {})
+    assert capsys.readouterr().out.strip() == expected
+
+
+def test_every_picture_of_the_readme_has_an_alt_text_and_a_dark_version() -> None:
+    light = re.findall(r'<img alt="([^"]{20,})" src="([^"]+)\.png">', text("README.md"))
+    dark = re.findall(
+        r'\(prefers-color-scheme: dark\)" srcset="([^"]+)_dark\.png">', text("README.md")
+    )
+    assert [source for _, source in light] == dark and len(dark) == text("README.md").count("<img")
+    assert all(
+        (ROOT / f"{source}{suffix}.png").exists() for source in dark for suffix in ("", "_dark")
+    )
+
+
+@pytest.mark.slow
 def test_the_policy_of_the_readme_learns(capsys: pytest.CaptureFixture[str]) -> None:
     """The last five of the twenty mean returns exceed the first five by more than half."""
     torch.manual_seed(0)
-    exec(program("README.md", "PGPolicy in a few lines"), {})
+    exec(program("README.md", "PGPolicy"), {})
     means = [int(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
     assert len(means) == 20 and sum(means[-5:]) > 1.5 * sum(means[:5])
 
@@ -87,7 +109,7 @@ def test_the_files_that_a_page_names_in_passing_exist(page: str) -> None:
 
 
 def test_the_readme_begins_with_at_most_four_commands() -> None:
-    beginning = text("README.md").split("\n## The notebooks")[0]
+    beginning = text("README.md").split("\n## The course")[0]
     (block,) = re.findall(r"```sh\n(.*?)```", beginning, flags=re.DOTALL)
     assert 1 <= len(block.splitlines()) <= 4
 

@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+import pg_edu
 from pg_edu import PGPolicy
 from pg_edu.lab import probes
 from pg_edu.runs import commands, training
@@ -500,3 +501,10 @@ def test_a_mistake_in_probe_ends_with_one_line_and_status_2(
     assert said.out == ""
     assert said.err.startswith("pg_edu: ") and message in said.err
     assert said.err.count("\n") == 1
+
+
+def test_version_names_the_package_and_torch(capsys):
+    with pytest.raises(SystemExit) as end:
+        commands.main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"pg-edu {pg_edu.__version__}, torch {torch.__version__}\n"

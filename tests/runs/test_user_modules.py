@@ -116,6 +116,7 @@ def test_probe_finds_an_agent_in_the_working_folder(command: Command) -> None:
     assert "RuntimeError: not yet written" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["script"], indirect=True)
 def test_train_finds_an_environment_and_prints_commands_that_find_it_again(
     command: Command, folder: Path
 ) -> None:
@@ -127,6 +128,7 @@ def test_train_finds_an_environment_and_prints_commands_that_find_it_again(
     assert command("train", ENV_ID, "--resume", "run", "--max-updates", "2").returncode == 0
 
 
+@pytest.mark.parametrize("command", ["module"], indirect=True)
 def test_the_workers_of_a_sweep_find_an_environment_in_the_working_folder(
     command: Command, folder: Path
 ) -> None:

@@ -98,6 +98,54 @@ MEAN_PER_EPISODE = Pitfall(
     sources=("Liu et al. (2025)",),
 )
 
+
+def mean_of_two_micro_batches(batch: Episodes) -> Floats:
+    halves = batch[: len(batch) // 2], batch[len(batch) // 2 :]
+    parts = [mean_over_steps(half) for half in halves]
+    return np.asarray(np.mean(parts, axis=0), np.float64)
+
+
+def sum_of_two_micro_batches(batch: Episodes) -> Floats:
+    halves = batch[: len(batch) // 2], batch[len(batch) // 2 :]
+    parts = [len(half) * summed(half) for half in halves]
+    return np.asarray(np.sum(parts, axis=0) / len(batch), np.float64)
+
+
+def _stop_or_go_in_halves(estimator: Estimator) -> Verdict:
+    task = stop_or_go()
+    two, eight = (judge(estimator, task.batches(n), task.gradient()) for n in (2, 8))
+    unit = 0.25  # p (1 - p)
+    figures = {
+        "update of stop / p(1-p), 2 episodes": two.expectation[0, 0] / unit,
+        "8 episodes": eight.expectation[0, 0] / unit,
+        "truth": two.truth[0, 0] / unit,
+    }
+    return Verdict(two.unbiased and eight.unbiased, figures)
+
+
+def _parts_of_one_size() -> Verdict:
+    task = coins(2)
+    in_parts, whole = (
+        judge(estimator, task.batches(2), task.gradient()).expectation
+        for estimator in (mean_of_two_micro_batches, mean_over_steps)
+    )
+    gap = float(np.abs(in_parts - whole).max())
+    return Verdict(gap < 1e-12, {"difference from the whole batch if all have 2 steps": gap})
+
+
+LOSS_PER_MICRO_BATCH = Pitfall(
+    name="loss per micro-batch",
+    kind="biased",
+    believed="The mean of the losses of all micro-batches is the loss of the batch.",
+    wrong=mean_of_two_micro_batches,
+    right=sum_of_two_micro_batches,
+    check=_stop_or_go_in_halves,
+    nuance="It is if all micro-batches have the same number of steps. If not, a step counts more "
+    "in a short one. Divide each sum by a number that belongs to the whole batch.",
+    half_true=_parts_of_one_size,
+    sources=("Hugging Face (2024), Fixing gradient accumulation", "notebook 03"),
+)
+
 # What is subtracted from the returns, and what they are divided by.
 
 ReturnTransform = Callable[[Tensor], Tensor]
@@ -213,6 +261,47 @@ PER_BATCH_STD = Pitfall(
     "success is rare or nearly certain.",
     half_true=_success_or_failure,
     sources=("Liu et al. (2025)", "notebook 08"),
+)
+
+
+def standardized_in_two_minibatches(batch: Episodes) -> Floats:
+    halves = batch[: len(batch) // 2], batch[len(batch) // 2 :]
+    return np.asarray(np.mean([divided_by_std(half) for half in halves], axis=0), np.float64)
+
+
+def compared_in_the_whole_batch(batch: Episodes) -> Floats:
+    return minus_others(batch)
+
+
+def _four_pulls(estimator: Estimator) -> Verdict:
+    mild, rare = (
+        judge(estimator, task.batches(4), task.gradient()) for task in (THREE_ARMS, TREASURE)
+    )
+    figures = {"cosine": mild.cosine, "with a rare treasure": rare.cosine}
+    return Verdict(mild.unbiased and rare.unbiased, figures)
+
+
+def _larger_minibatches_turn_it_less() -> Verdict:
+    two, four, eight = at_sizes(divided_by_std, THREE_ARMS, (2, 4, 8))
+    figures = {
+        "cosine with minibatches of 2": two.cosine,
+        "of 4": four.cosine,
+        "of 8": eight.cosine,
+    }
+    return Verdict(two.cosine < four.cosine < eight.cosine < 1, figures)
+
+
+PER_MINIBATCH_STD = Pitfall(
+    name="standardized per minibatch",
+    kind="biased",
+    believed="Standardizing each minibatch is standardizing the batch.",
+    wrong=standardized_in_two_minibatches,
+    right=compared_in_the_whole_batch,
+    check=_four_pulls,
+    nuance="Each minibatch has a mean and a deviation of its own, so four pulls in two minibatches "
+    "are as biased as a batch of two. Larger minibatches turn the update less.",
+    half_true=_larger_minibatches_turn_it_less,
+    sources=("Huang et al. (2022)", "Andrychowicz et al. (2021)", "notebook 08"),
 )
 
 

@@ -4,12 +4,14 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pg_edu.lab.exact.tasks import NEVER, short_corridor
 from pg_edu.lab.museum.measuring import THREE_ARMS
 from pg_edu.lab.museum.pitfall import Pitfall, Verdict
+from pg_edu.stats import RunningMeanStd
 from pg_edu.types import Floats
 
 # choose(lengths [environments, episodes]) -> the lengths that are reported.
@@ -264,4 +266,58 @@ RESEEDED = Pitfall(
     "difference more exact.",
     half_true=_the_same_seeds_for_both_agents,
     sources=("Gymnasium's documentation of Env.reset", "notebook 09"),
+)
+
+# see(statistics, obs [1]) -> the observation that the tested policy sees, [1].
+Sight = Callable[[RunningMeanStd, Floats], Any]
+
+
+def updated_in_the_test(statistics: RunningMeanStd, obs: Floats) -> Any:
+    statistics.update(obs)
+    return (obs - statistics.mean) / np.sqrt(statistics.var)
+
+
+def frozen_in_the_test(statistics: RunningMeanStd, obs: Floats) -> Any:
+    return (obs - statistics.mean) / np.sqrt(statistics.var)
+
+
+def _tested(see: Sight, trained_on: int, tests: int) -> tuple[float, float]:
+    """Return the mean success of an agent in tests that begin with 1, and the mean it keeps.
+
+    Its training showed -1 and 1 equally often. The action is right with probability
+    1 / (1 + exp(-4 x)), where x is what the policy sees.
+    """
+    statistics = RunningMeanStd()
+    statistics.update(np.tile([-1.0, 1.0], trained_on // 2))
+    seen = [float(see(statistics, np.ones(1))[0]) for _ in range(tests)]
+    return float(np.mean([1 / (1 + math.exp(-4 * x)) for x in seen])), float(statistics.mean)
+
+
+def _a_hundred_tests(see: Sight) -> Verdict:
+    (found, kept), trained = _tested(see, 100, 100), 1 / (1 + math.exp(-4))
+    figures = {
+        "reported success": found,
+        "of the trained policy": trained,
+        "mean for the training after it": kept,
+    }
+    return Verdict(abs(found - trained) < 1e-12 and kept == 0, figures)
+
+
+def _after_a_million_observations() -> Verdict:
+    found, _ = _tested(updated_in_the_test, 1_000_000, 100)
+    error = abs(found - 1 / (1 + math.exp(-4)))
+    return Verdict(error < 1e-5, {"error after a million observations in training": error})
+
+
+MOVING_STATISTICS = Pitfall(
+    name="moving observation statistics",
+    kind="measurement",
+    believed="The running mean of observations may go on running in a test.",
+    wrong=updated_in_the_test,
+    right=frozen_in_the_test,
+    check=_a_hundred_tests,
+    nuance="After long training a short test hardly moves it. If not, and if tests begin "
+    "elsewhere, each test changes the policy that is tested next, and the training after it.",
+    half_true=_after_a_million_observations,
+    sources=("Gymnasium's documentation of NormalizeObservation",),
 )

@@ -14,9 +14,9 @@ from pg_edu.lab.exact.estimators import (
     reward_to_go,
     sum_per_episode,
 )
-from pg_edu.lab.exact.judge import cosine
+from pg_edu.lab.exact.judge import cosine, judge
 from pg_edu.lab.exact.mdp import Episodes, Estimator
-from pg_edu.lab.exact.tasks import length_bias
+from pg_edu.lab.exact.tasks import coins, length_bias
 from pg_edu.lab.museum.measuring import at_sizes
 from pg_edu.lab.museum.pitfall import Pitfall, Verdict
 from pg_edu.types import Floats
@@ -120,4 +120,56 @@ MEAN_OVER_DIMENSIONS = Pitfall(
     "which does not shrink with it, weighs too much, and a clip of the ratio acts too late.",
     half_true=_adam_does_not_see_it,
     sources=("Schulman et al. (2017)", "notebook 04"),
+)
+
+# deviation(rew [sequences, T], gamma): what the rewards are divided by.
+Deviation = Callable[[Floats, float], float]
+
+
+def running_sums(rew: Floats, gamma: float) -> Floats:
+    """Return R of the last step, where R = gamma R + r at each step, [sequences]."""
+    return np.asarray(rew @ gamma ** np.arange(rew.shape[1])[::-1], np.float64)
+
+
+def with_a_gamma_of_its_own(rew: Floats, gamma: float) -> float:
+    return float(running_sums(rew, 0.99).std())
+
+
+def with_the_agents_gamma(rew: Floats, gamma: float) -> float:
+    return float(running_sums(rew, gamma).std())
+
+
+EIGHT_REWARDS = np.array([*itertools.product((-1.0, 1.0), repeat=8)])  # All are equally likely.
+
+
+def _the_deviation_of_scaled_returns(deviation: Deviation) -> Verdict:
+    gamma = 0.5
+    scaled = EIGHT_REWARDS / deviation(EIGHT_REWARDS, gamma)
+    found = float((scaled @ gamma ** np.arange(8)).std())
+    return Verdict(abs(found - 1) < 1e-12, {"deviation of a scaled return": found, "wanted": 1})
+
+
+def _the_direction_stays() -> Verdict:
+    """Judge returns that are divided by the deviation of a gamma of its own."""
+    divisor = with_a_gamma_of_its_own(EIGHT_REWARDS, 0.5)
+
+    def estimator(batch: Episodes) -> Floats:
+        return sum_per_episode(batch, [w / divisor for w in reward_to_go(batch)])
+
+    found = judge(estimator, coins(3).batches(1), coins(3).gradient())
+    figures = {"cosine": found.cosine, "scale": found.scale}
+    return Verdict(found.cosine > 1 - 1e-12, figures)
+
+
+GAMMA_OF_THE_NORMALIZER = Pitfall(
+    name="the normalizer's own gamma",
+    kind="scale",
+    believed="A reward normalizer gives the returns a standard deviation of 1.",
+    wrong=with_a_gamma_of_its_own,
+    right=with_the_agents_gamma,
+    check=_the_deviation_of_scaled_returns,
+    nuance="It does if its gamma is the agent's. With another one the direction of the update "
+    "stays, and only its size is wrong; an entropy bonus or a value loss notices that.",
+    half_true=_the_direction_stays,
+    sources=("Gymnasium's documentation of NormalizeReward", "Engstrom et al. (2020)"),
 )

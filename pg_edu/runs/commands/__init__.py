@@ -1,4 +1,4 @@
-"""The command line, `pg-edu` or `python -m pg_edu`: train, sweep, evaluate, probe, notebooks.
+"""The command line, `pg-edu` or `python -m pg_edu`, and its commands.
 
 Each command has a file here, which parses its arguments, calls the rest of the package, and writes
 and prints the results. The commands share the other files:
@@ -33,11 +33,12 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
 import torch
 
-from pg_edu.runs.commands import evaluate, notebooks, probe, sweep, train
+from pg_edu.runs.commands import assign, evaluate, mark, notebooks, probe, sweep, train
 from pg_edu.runs.commands.interrupts import stopped_by_signals
 from pg_edu.runs.commands.messages import (
     fail,
@@ -96,12 +97,21 @@ def _run(argv: Sequence[str]) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; it sets `command` to what runs the chosen command."""
     parser = _Parser(prog=program(), description="REINFORCE in the environments of Gymnasium.")
+    parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(
-        required=True, metavar="train | sweep | evaluate | probe | notebooks"
+        required=True, metavar="train | sweep | evaluate | probe | notebooks | assign | mark"
     )
-    for command in (train, sweep, evaluate, probe, notebooks):
+    for command in (train, sweep, evaluate, probe, notebooks, assign, mark):
         command.add_parser(commands)
     return parser
+
+
+def _version() -> str:
+    try:
+        own = version("pg-edu")
+    except PackageNotFoundError:  # A folder on the path is no installed package.
+        own = "(not installed)"
+    return f"pg-edu {own}, torch {torch.__version__}"
 
 
 class _Parser(argparse.ArgumentParser):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pg_edu.runs
 from pg_edu.runs.commands.messages import quoted
 from pg_edu.runs.files import write_file
+from pg_edu.runs.notebook_folder import find_notebooks
 
 
 def add_parser(commands: Any) -> None:
@@ -69,19 +69,3 @@ def _copy_all_or_none(source: Path, folder: Path, files: Sequence[Path]) -> None
         for path in copied:
             path.unlink(missing_ok=True)
         raise
-
-
-def find_notebooks() -> Path:
-    """Return the folder of the notebooks: in the installed package, or beside it in a clone.
-
-    Raises:
-        ValueError: there is none, since the package was installed in an unusual way.
-    """
-    package = Path(pg_edu.runs.__file__).parents[1]
-    for folder in (package / "_notebooks", package.parent / "notebooks"):
-        if (folder / "00_quickstart.ipynb").is_file():
-            return folder
-    raise ValueError(
-        f"no notebooks were found with the package in {package}. Install it from its repository "
-        "with pip, which adds them."
-    )

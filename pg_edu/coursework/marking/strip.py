@@ -1,0 +1,62 @@
+"""A copy of the package without keys, which is all that a marked notebook can import."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pg_edu.types
+
+# What a notebook needs of the course, or what calls its answers. Whatever is not named is left out,
+# so a new module with keys in it cannot be forgotten here.
+COURSE = ("claims", "guesses", "outcomes", "plain", "time_limit", "verdicts", "worlds")
+LEFT_OUT = ("__pycache__", "_notebooks", "course", "coursework")
+INSIDE = Path("coursework/marking/inside")
+
+
+def copy_without_keys(folder: Path) -> None:
+    """Copy the package into a folder, without keys, cases, solutions and the marker itself.
+
+    Args:
+        folder: becomes the parent of the copy, `pg_edu`.
+    """
+    package, copy = Path(pg_edu.types.__file__).parent, folder / "pg_edu"
+    shutil.copytree(package, copy, ignore=lambda _, names: [n for n in names if n in LEFT_OUT])
+    (copy / "course").mkdir()
+    for name in COURSE:
+        shutil.copy(package / "course" / f"{name}.py", copy / "course")
+    shutil.copy(package / INSIDE / "course.py", copy / "course" / "__init__.py")
+    (copy / INSIDE).mkdir(parents=True)
+    for parent in (INSIDE.parent.parent, INSIDE.parent):
+        (copy / parent / "__init__.py").touch()
+    for path in (package / INSIDE).glob("*.py"):
+        shutil.copy(path, copy / INSIDE)
+
+
+def hidden_folders(others: Sequence[Path], base: Path) -> list[Path]:
+    """Return the folders that a notebook must not read, except where Python itself is in one.
+
+    Args:
+        others: folders besides those of the installed package with keys and solutions.
+        base: the folder of the copy, which must not be hidden.
+    """
+    package = Path(pg_edu.types.__file__).resolve().parent
+    beside = [package.parent / name for name in ("notebooks", "tests")]
+    is_clone = (package.parent / "pyproject.toml").exists()
+    folders = [package / "course", package / "_notebooks", *(beside if is_clone else []), *others]
+    known = [sys.prefix, sys.base_prefix, sys.executable, str(base), *sys.path]
+    needed = [Path(place).resolve() for place in known if place]
+    return [
+        folder.resolve()
+        for folder in folders
+        if folder.is_dir() and not any(place.is_relative_to(folder.resolve()) for place in needed)
+    ]
+
+
+def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return something that changes when a file in the copy does."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        stat = path.lstat()
+        found.append((str(path), stat.st_size, stat.st_ctime_ns))
+    return tuple(found)
