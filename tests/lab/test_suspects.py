@@ -119,3 +119,16 @@ def test_a_policy_may_have_a_critic_that_is_linear_in_the_observation():
 
     text = identify(pgpolicy_step(WithCritic), FEW, 1.0).text
     assert text.startswith("It is reward-to-go, averaged over all steps")
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_an_estimator_of_another_size_is_like_none_of_the_known_ones(size):
+    assert identify(lambda batch: np.full(size, batch[0].rew[0]), FEW, 1.0).text == ""
+
+
+def test_an_estimator_that_is_infinite_without_rewards_is_like_none_of_the_known_ones():
+    def divided(batch):
+        with np.errstate(divide="ignore"):
+            return np.full((1, 2), np.float64(1.0) / batch[0].rew[0])
+
+    assert identify(divided, FEW, 1.0).text == ""

@@ -153,7 +153,12 @@ def _values(estimator: Estimator, batches: list[Episodes]) -> Floats:
 
 
 def _left_over(seen: Floats, expected: Floats) -> float:
-    """Return the share of |seen| that is no positive multiple of what was expected."""
+    """Return the share of |seen| that is no positive multiple of what was expected.
+
+    Arrays of different sizes have nothing in common, so their share is 1.
+    """
+    if seen.size != expected.size:
+        return 1.0
     size = float(np.linalg.norm(seen))
     length = float(np.dot(expected, expected))
     if size == 0.0 or length == 0.0:
@@ -200,6 +205,8 @@ def _with_a_constant(
     """Tell an estimator with a part that does not depend on rewards: g(c r) = c g(r) + rest."""
     without = _values(estimator, _scaled(batches, 0.0))
     doubled = _values(estimator, _scaled(batches, 2.0))
+    if not np.isfinite(without).all() or not np.isfinite(doubled).all():
+        return Match("")
     if not without.any() or _left_over(doubled - without, 2 * (seen - without)) > 10 * SAME:
         return Match("")
     of_rewards = _known(seen - without, batches, gamma)
