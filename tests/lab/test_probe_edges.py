@@ -20,6 +20,7 @@ from pg_edu.lab.probes.contests import (
 from pg_edu.lab.probes.lending import LentEnv, Record
 from pg_edu.lab.probes.readings import READINGS, contest_values, cosine, right_values
 from pg_edu.lab.probes.watching import Watch
+from pg_edu.lab.probes.weights import fit_at
 from pg_edu.lab.probes.worlds import ALIAS, CONTEXTS, World, best_blind_value
 
 BY_NAME = {each.name: each for each in PROBES}
@@ -93,6 +94,16 @@ def test_readings_that_a_person_confuses_are_far_apart():
     names = ["right", "leak", "leak at truncation", "value after every end", "divided by length"]
     values = [contest_values(READINGS[n], LENGTHS_CONTESTS, CONTEST_GAMMA, -2.0) for n in names]
     assert max(cosine(x, y) for x, y in itertools.combinations(values, 2)) < 0.95
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_an_agent_with_a_reading_is_seen_to_have_it_whether_by_its_weights_or_by_its_wins(reading):
+    values = contest_values(READINGS[reading], DELAY_CONTESTS, CONTEST_GAMMA)
+    by_weights = fit_at(BY_NAME["delay"], 7 * values, "weights", CONTEST_GAMMA)
+    by_wins = fit_at(BY_NAME["delay"], 4 * values, "wins", CONTEST_GAMMA)
+    expected = pytest.approx(1.0 if values.any() else 0.0)
+    assert by_weights.cosines[reading] == expected
+    assert by_wins.cosines[reading] == expected
 
 
 def test_right_values_are_discounted_sums():

@@ -178,8 +178,6 @@ def test_a_failure_that_an_earlier_one_explains_refers_to_it():
 @pytest.mark.parametrize(
     ("loop", "num_envs", "name", "cause"),
     [
-        (loop_agents.episodes("done"), None, "lengths", "steps after an end"),
-        (loop_agents.episodes("same seed"), None, "two actions", "same seed"),
         (loop_agents.rollouts("terminated alone"), 8, "lengths", "leak at truncation"),
         (loop_agents.by_hand("undiscounted"), None, "delay", "undiscounted"),
     ],

@@ -69,20 +69,29 @@ def fit(e: Evidence) -> Fit:
     values, source = seen_values(e)
     probe = e.trial.probe
     gammas = DISCOUNTS if e.trial.gamma is None else np.array([e.trial.gamma])
-    fits = [_fit_at(probe, values, source, float(gamma)) for gamma in gammas]
+    fits = [fit_at(probe, values, source, float(gamma)) for gamma in gammas]
     return max(fits, key=lambda each: each.of_right)
 
 
-def _fit_at(probe: Probe, values: Floats, source: str, gamma: float) -> Fit:
+def fit_at(probe: Probe, values: Floats, source: str, gamma: float) -> Fit:
+    """Compare with each reading, for an agent that discounts with gamma.
+
+    Args:
+        probe: a probe with C contests.
+        values: how much better each right arm seems to the agent, [C]; NaN where that is not known.
+        source: "weights", or "wins" if values are log-odds of winning.
+        gamma: the discount factor.
+    """
     known = np.isfinite(values)
     start = next_start(probe, gamma)
     cosines = {}
+    # A contest that is won by far and one that is just won look alike.
+    seen = np.tanh(values) if source == "wins" else values
     for key, reading in READINGS.items():
         expected = contest_values(reading, probe.contests, gamma, start)
-        if source == "wins":  # A contest that is won by far and one that is just won look alike.
+        if source == "wins":
             expected = np.tanh(4 * expected)
-            values = np.tanh(values)
-        cosines[key] = cosine(expected[known], values[known])
+        cosines[key] = cosine(expected[known], seen[known])
     return Fit(cosines, gamma, source)
 
 
@@ -156,7 +165,8 @@ def _centered(values: Floats, groups: Any) -> Floats:
 def _of_contests(e: Evidence) -> list[Named]:
     found = fit(e)
     if found.of_right < -0.9:
-        return [name("sign", f"cosine of the {found.source} with right returns: -1")]
+        figure = f"cosine of the {found.source} with right returns: {found.of_right:.2f}"
+        return [name("sign", figure)]
     limit = CLOSE if found.source == "weights" else 0.9
     best, _ = found.ranked()[0]
     if best < limit or best < found.of_right + 0.01:
