@@ -124,7 +124,8 @@ class Evidence:
         self.known += len(scored)
         self.unknown += len(scored) - len(rows)
         self.rows += rows
-        if len(rows) == len(scored):
+        # A step whose draw is not known may be the one that a row belongs to.
+        if len(rows) == len(scored) and len(steps) == len(phase.steps):
             self._compare(steps, rows)
 
     def _chance(self, step: Step, action: Floats) -> float:
