@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -257,16 +258,21 @@ def _of_outputs(outcomes: Sequence[Outcome]) -> list[Named]:
 
 
 def _bounded_gap(e: Evidence) -> float | None:
-    """Return the largest gap between log-probabilities, if it has stopped growing below 3."""
+    """Return the largest gap between log-probabilities, if it grew and has stopped below 3.
+
+    The gap of a slow agent hardly changes either, but it has not grown before.
+    """
     if e.trial.probe.is_continuous:
         return None
     quarter = max(1, len(e.steps) // 4)
-    parts = [e.steps[2 * quarter : 3 * quarter], e.steps[3 * quarter :]]
+    ends = (0, max(1, quarter // 25), 2 * quarter, 3 * quarter, len(e.steps))
+    parts = [e.steps[begin:end] for begin, end in pairwise(ends)]
     gaps = [[float(np.ptp(s.params)) for s in part if s.params is not None] for part in parts]
     if not all(gaps):
         return None
-    middle, last = max(gaps[0]), max(gaps[1])
-    return last if 0.2 < last < 3.0 and abs(last - middle) < 0.01 * last else None
+    first, _, middle, last = map(max, gaps)
+    has_grown = 0.5 < last < 3.0 and last > 1.4 * first
+    return last if has_grown and abs(last - middle) < 0.01 * last else None
 
 
 def _of_two_actions(outcomes: Sequence[Outcome]) -> list[Named]:
