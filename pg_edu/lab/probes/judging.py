@@ -302,6 +302,8 @@ def _of_time_limit(outcomes: Sequence[Outcome]) -> list[Named]:
     worst = min(outcomes, key=lambda outcome: outcome.score)
     frequency = worst.evidence.frequency(0)
     favorite = int(frequency.argmax())
+    if frequency[favorite] < 0.6:  # An agent that has hardly learned prefers one by chance.
+        return []
     figure = f"it takes the arm that is best then in {frequency[favorite]:.0%}"
     if favorite == 0:
         return [name("value after an end", figure)]
