@@ -9,17 +9,20 @@
 # make newest                   run the tests with the newest version of every package
 # make readme-pictures          draw the pictures of the README, light and dark
 # make publish REPO=owner/name  write the repository's address wherever it is shown
+# make probe-table              probe every broken and every right agent with three seeds (PARTS="--seeds 0"); an hour
 # make help-maintainers         print this list
 
 PARTS ?=
 REPO ?=
 
-.PHONY: parity bench bench-quick mark-bench ray course oldest newest readme-pictures publish help-maintainers
+.PHONY: parity bench bench-quick mark-bench ray course oldest newest readme-pictures publish probe-table help-maintainers
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
 	PYTHONPATH=.venv-parity/tianshou12 .venv-parity/bin/python tests/parity/tianshou12.py
 	PYTHONPATH=.venv-parity/tianshou2 .venv-parity/bin/python tests/parity/tianshou2.py
+	.venv-parity/bin/python tests/parity/probe_adapters.py tianshou
+	.venv-parity/bin/python tests/parity/probe_adapters.py sb3
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python tests/bench/run.py $(PARTS)
@@ -56,6 +59,9 @@ readme-pictures: .venv/ready
 
 publish: .venv/ready
 	.venv/bin/python notebooks/publish.py $(REPO)
+
+probe-table: .venv/ready
+	.venv/bin/python -m tests.lab.probe_agents $(PARTS)
 
 help-maintainers:
 	@sed -n '/^$$/q; s/^# //p' maintain.mk

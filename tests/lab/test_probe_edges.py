@@ -1,83 +1,219 @@
-"""Which seeds, causes and numbers a report of probes has, and what it leaves alone.
+"""What the probes read from recorded figures, without training anything."""
 
-The training is replaced by trials that are written down here, so that each test says what it needs.
-"""
-
+import itertools
 import warnings
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Categorical, Independent, Normal
 
 from pg_edu import PGPolicy
-from pg_edu.lab.probes import PROBES, probe, probing, symptoms
-from pg_edu.lab.probes.symptoms import Trial
+from pg_edu.lab.probes import PROBES, TrainingOver, probe
+from pg_edu.lab.probes.contests import (
+    CONTEST_GAMMA,
+    DELAY_CONTESTS,
+    LENGTHS_CONTESTS,
+    ContestWorld,
+    opposite,
+)
+from pg_edu.lab.probes.lending import LentEnv, Record
+from pg_edu.lab.probes.readings import READINGS, contest_values, cosine, right_values
+from pg_edu.lab.probes.watching import Watch
 from pg_edu.lab.probes.worlds import ALIAS, CONTEXTS, World, best_blind_value
 
 BY_NAME = {each.name: each for each in PROBES}
 
 
-def trial(**changes):
-    """Return the trial of an agent that explores, learns and stays near chance."""
-    usual: dict[str, Any] = {
-        "reached": 2.5,
-        "score": 0.0,
-        "best_score": 1.0,
-        "first_reward": 0.5,
-        "action_frequency": np.array([[0.5, 0.5]]),
-        "explores": True,
-        "changes": True,
-        "sees": True,
-        "broadcasts": False,
-    }
-    return Trial(**(usual | changes))
+# Contests and readings.
 
 
-@pytest.fixture
-def trained(monkeypatch):
-    """Return a function that sets what the trials of each seed are, and a list of what was run."""
-    runs = []
-
-    def set_trials(of_seed):
-        def run_both_trials(make_policy, each, updates, seed):
-            runs.append((each.name, updates, seed))
-            return [trial(**changes) for changes in of_seed(seed)]
-
-        monkeypatch.setattr(probing, "run_both_trials", run_both_trials)
-        return runs
-
-    return set_trials
-
-
-# Seeds.
+def played(world, number, action):
+    """Return the rewards of one episode, with this action at the decision."""
+    env = ContestWorld(world)
+    for seed in itertools.count():
+        env.reset(seed=seed)
+        if env._drawn == number:
+            break
+    rewards, over = [], False
+    while not over:
+        _, reward, terminated, truncated, _ = env.step(action)
+        rewards.append(reward)
+        over = terminated or truncated
+    return rewards, truncated
 
 
-def test_a_failed_probe_is_repeated_with_two_other_seeds(trained):
-    runs = trained(lambda seed: [{"score": 0.1}, {"score": 0.9}])
-    probe(PGPolicy, probes=[BY_NAME["two actions"]], updates=30, seed=5)
-    assert runs == [("two actions", 30, seed) for seed in (5, 6, 7)]
+@pytest.mark.parametrize("world", [DELAY_CONTESTS, LENGTHS_CONTESTS], ids=["delay", "lengths"])
+def test_a_contest_pays_what_its_arms_say_and_the_second_view_exchanges_the_actions(world):
+    for number, action in itertools.product(range(2 * len(world)), (0, 1)):
+        contest = world[number // 2]
+        arm = contest.right if action == number % 2 else contest.wrong
+        expected = (*contest.before, *arm.rewards)
+        assert played(world, number, action) == (list(expected), arm.truncated)
 
 
-def test_a_probe_that_passes_runs_once_and_so_does_one_that_an_earlier_failure_explains(trained):
-    trained(lambda seed: [{"score": 0.7}, {"score": 0.9}])
-    report = probe(PGPolicy, probes=[BY_NAME["two actions"]])
-    assert report["two actions"].verdict == "passed"
-    runs = trained(lambda seed: [{"score": 0.699}, {"score": 0.9}])
-    probe(PGPolicy, probes=[BY_NAME["two actions"], BY_NAME["contexts"]])
-    assert [name for name, _, _ in runs].count("contexts") == 1
+@pytest.mark.parametrize("world", [DELAY_CONTESTS, LENGTHS_CONTESTS], ids=["delay", "lengths"])
+def test_the_right_arm_has_the_larger_discounted_return(world):
+    """Σ .6ᵏ rₖ, by a loop."""
+    for contest in world:
+        right, wrong = (
+            sum(0.6**k * reward for k, reward in enumerate(arm.rewards)) for arm in contest.arms
+        )
+        assert right > wrong + 0.25
 
 
-def test_what_an_agent_reached_is_that_of_the_first_seed_in_its_worse_trial(trained):
-    """The other seeds only help to name the cause."""
-    trained(
-        lambda seed: [
-            {"score": 0.5 - seed, "reached": 2.5 - seed},
-            {"score": 0.6 - seed, "reached": 2.6 - seed},
-        ]
-    )
-    report = probe(PGPolicy, probes=[BY_NAME["two actions"]])
-    assert report["two actions"].reached == 2.5
+def test_the_episodes_of_delay_are_equally_long():
+    lengths = {len(c.before) + len(arm.rewards) for c in DELAY_CONTESTS for arm in c.arms}
+    assert lengths == {3}
+
+
+HAVE_A_CAUSE_IN_LENGTHS = {
+    "divided by length",
+    "leak",
+    "leak at truncation",
+    "leak at termination",
+    "value after termination",
+    "value after every end",
+}
+
+
+@pytest.mark.parametrize("reading", sorted(set(READINGS) - {"right"}))
+def test_each_wrong_reading_loses_or_does_not_decide_some_contest(reading):
+    in_lengths = reading in HAVE_A_CAUSE_IN_LENGTHS
+    world, start = (LENGTHS_CONTESTS, -2.0) if in_lengths else (DELAY_CONTESTS, 0.0)
+    values = contest_values(READINGS[reading], world, CONTEST_GAMMA, start)
+    assert values.min() < 0.05 * values.max()
+
+
+def test_readings_that_a_person_confuses_are_far_apart():
+    """cos < .95 between γ twice, no γ, the immediate reward and the wrong end."""
+    names = ["right", "gamma twice", "undiscounted", "immediate", "backwards"]
+    values = [contest_values(READINGS[n], DELAY_CONTESTS, CONTEST_GAMMA) for n in names]
+    assert max(cosine(x, y) for x, y in itertools.combinations(values, 2)) < 0.95
+    names = ["right", "leak", "leak at truncation", "value after every end", "divided by length"]
+    values = [contest_values(READINGS[n], LENGTHS_CONTESTS, CONTEST_GAMMA, -2.0) for n in names]
+    assert max(cosine(x, y) for x, y in itertools.combinations(values, 2)) < 0.95
+
+
+def test_right_values_are_discounted_sums():
+    values = right_values((opposite(1.0, 2.0, 4.0),), 0.5)
+    np.testing.assert_allclose(values, [[3.0, -3.0]])
+
+
+# Lent environments.
+
+
+def lent(budget=None):
+    record = Record(1, budget=budget)
+    return LentEnv(World(CONTEXTS), record), record
+
+
+def test_a_step_after_an_end_is_counted_and_not_part_of_the_record():
+    env, record = lent()
+    env.reset(seed=0)
+    env.step(0)
+    for _ in range(3):
+        env.step(0)
+    assert (record.after_termination, record.after_truncation, record.clock()) == (3, 0, 1)
+
+
+def test_a_loop_that_looks_at_terminated_alone_ends_after_a_truncation():
+    env, record = LentEnv(ContestWorld(LENGTHS_CONTESTS), Record(1)), None
+    record = env.record
+    terminated = False
+    for _ in range(100):
+        env.reset()
+        terminated = False
+        while not terminated:
+            *_, terminated, _, _ = env.step(0)
+    assert record.after_truncation > 0
+    assert record.after_termination == 0
+
+
+def test_seeds_and_dropped_episodes_are_counted():
+    env, record = LentEnv(ContestWorld(DELAY_CONTESTS), Record(1)), None
+    record = env.record
+    for _ in range(4):
+        env.reset(seed=7)
+        env.step(0)
+    assert record.seeds == {(0, 7): 4}
+    assert (record.resets, record.dropped) == (4, 3)
+
+
+def test_a_loop_is_ended_when_its_budget_is_used_even_if_it_goes_on_after_errors():
+    env, record = lent(budget=3)
+    with pytest.raises(TrainingOver):
+        while True:
+            try:
+                env.reset()
+                env.step(0)
+            except Exception:
+                continue
+    assert record.ended == 3
+
+
+# Watching torch.
+
+
+def test_the_weights_of_a_loss_are_read_with_its_mean_and_its_order():
+    """-(1/B) Σ log π(aᵢ) Gᵢ has the weights Gᵢ / B."""
+    logits = torch.zeros(4, 3, requires_grad=True)
+    returns = torch.tensor([1.0, -2.0, 0.5, 8.0])
+    with Watch() as watch:
+        log_prob = Categorical(logits=logits).log_prob(torch.tensor([0, 1, 2, 0]))
+        (-(log_prob * returns).mean()).backward()
+    (scoring,) = watch.scorings
+    np.testing.assert_allclose(scoring.weights, returns / 4)
+    assert not scoring.is_table
+
+
+def test_of_nested_distributions_only_the_outer_one_is_noted():
+    mean = torch.zeros(5, 2, requires_grad=True)
+    with Watch() as watch:
+        dist = Independent(Normal(mean, torch.ones(5, 2)), 1)
+        dist.log_prob(dist.sample()).sum().backward()
+    (scoring,) = watch.scorings
+    assert scoring.params.shape == (5, 4) and scoring.values.shape == (5, 2)
+    np.testing.assert_array_equal(scoring.weights, -np.ones(5))
+    np.testing.assert_array_equal(watch.last_draw.values, scoring.values)
+
+
+def test_a_log_probability_of_all_pairs_is_noted_as_a_table():
+    logits = torch.zeros(4, 3, requires_grad=True)
+    with Watch() as watch:
+        log_prob = Categorical(logits=logits).log_prob(torch.zeros(4, 1, dtype=torch.long))
+        log_prob.mean().backward()
+    assert watch.scorings[0].is_table
+
+
+@pytest.mark.parametrize(("clears", "left"), [(True, [False, False]), (False, [False, True])])
+def test_gradients_that_are_left_from_the_last_step_are_noticed(clears, left):
+    logits = torch.zeros(1, 3, requires_grad=True)
+    optimizer = torch.optim.SGD([logits], lr=0.1)
+    with Watch() as watch:
+        for _ in range(2):
+            if clears:
+                optimizer.zero_grad()
+            (-Categorical(logits=logits).log_prob(torch.tensor([1]))).sum().backward()
+            optimizer.step()
+    assert [scoring.gradients_left for scoring in watch.scorings] == left
+
+
+def test_the_entropy_term_is_read_with_its_sign():
+    logits = torch.zeros(4, 3, requires_grad=True)
+    with Watch() as watch:
+        (-0.5 * Categorical(logits=logits).entropy().sum()).backward()
+    assert watch.entropy_weights == [2.0]
+
+
+def test_torch_is_as_before_when_nobody_watches():
+    before = Categorical.log_prob, Normal.sample, Independent.entropy
+    with Watch():
+        assert Categorical.log_prob is not before[0]
+    assert (Categorical.log_prob, Normal.sample, Independent.entropy) == before
+
+
+# Runs and reports.
 
 
 def test_numpy_is_seeded_before_each_policy_is_made():
@@ -87,10 +223,10 @@ def test_numpy_is_seeded_before_each_policy_is_made():
         drawn.append(np.random.rand())
         raise RuntimeError
 
-    for before, seed in ((0, 5), (1, 5), (1, 6)):
+    for before, seed in ((0, 5), (1, 5)):
         np.random.seed(before)
         probe(make, probes=PROBES[:1], seed=seed)
-    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[0] == drawn[1]
 
 
 def test_the_random_generators_are_restored_after_an_interrupt_too():
@@ -107,17 +243,6 @@ def test_the_random_generators_are_restored_after_an_interrupt_too():
     assert (torch.rand(1).item(), np.random.rand()) == expected
 
 
-# Causes and the table.
-
-
-def test_the_first_of_several_failures_is_the_one_to_look_at(trained):
-    trained(lambda seed: [{"score": 0.0}] * 2)
-    names = ["two actions", "contexts", "delay", "lengths"]
-    report = probe(PGPolicy, probes=[BY_NAME[name] for name in names])
-    for name in names[1:]:
-        assert report[name].meaning == "See two actions first."
-
-
 def test_a_probe_that_cannot_be_run_is_broken_and_its_line_has_a_dash():
     def no_policy(observation_space, action_space):
         raise RuntimeError("no policy")
@@ -126,22 +251,6 @@ def test_a_probe_that_cannot_be_run_is_broken_and_its_line_has_a_dash():
     assert report.failed == ("single action", "two actions")
     assert repr(report).endswith("Look first at: single action.")
     assert " -    1.750  ERROR" in repr(report["single action"])
-
-
-def test_an_error_explains_the_failures_that_come_after_it(trained):
-    trained(lambda seed: [{"score": 0.0}] * 2)
-    calls = []
-
-    class NotTheFirst(PGPolicy):
-        def __init__(self, **kwargs):
-            calls.append(1)
-            if len(calls) == 1:
-                raise RuntimeError
-            super().__init__(**kwargs)
-
-    report = probe(NotTheFirst, probes=[BY_NAME["two actions"], BY_NAME["contexts"]])
-    assert report["two actions"].verdict == "ERROR"
-    assert report["contexts"].meaning == "See two actions first."
 
 
 def test_warnings_of_an_agent_are_shown():
@@ -153,68 +262,23 @@ def test_warnings_of_an_agent_are_shown():
         probe(warn, probes=PROBES[:1])
 
 
+def test_torch_is_not_watched_any_more_after_an_error():
+    before = Categorical.log_prob
+
+    class Fails(PGPolicy):
+        def process_fn(self, batch, buffer, indices):
+            raise KeyError("returns")
+
+    result = probe(Fails, probes=PROBES[:1])["single action"]
+    assert result.meaning == "KeyError in Fails.process_fn: 'returns'"
+    assert Categorical.log_prob is before
+
+
 @pytest.mark.parametrize(("too_much", "score"), [(0.0, 1.0), (0.25, 0.0), (-0.25, 0.0)])
 def test_where_there_is_no_choice_only_the_exact_return_passes(too_much, score):
     """A larger return is as wrong as a smaller one: a row was counted twice, for example."""
     each = BY_NAME["single action"]
     assert each.score(each.optimum + too_much) == score
-
-
-# Symptoms.
-
-
-@pytest.mark.parametrize(
-    ("changes", "meaning"),
-    [
-        ([{"explores": False}, {"explores": False}], "never tries another action"),
-        ([{"explores": False}, {}], ""),
-        ([{"changes": False}, {"changes": False}], "learns nothing"),
-        ([{"changes": False}, {}], ""),
-        ([{"broadcasts": True}, {"broadcasts": True}], "pairs every row with every row"),
-        ([{"broadcasts": True}, {}], ""),
-    ],
-)
-def test_a_general_symptom_is_one_of_every_trial(changes, meaning):
-    found = symptoms.general_symptom([trial(**each) for each in changes])
-    assert meaning in found
-    assert bool(found) is bool(meaning)
-
-
-@pytest.mark.parametrize(
-    ("scores", "meaning"),
-    [
-        ((-0.6, -0.7), "learns the worse action"),
-        ((-0.6, 0.0), "stays near chance"),
-        ((0.3, 0.6), "learns the better action"),
-        ((0.2, 0.6), "stays near chance"),
-    ],
-)
-def test_the_better_or_worse_action_must_be_learned_in_every_trial(scores, meaning):
-    found = symptoms.diagnose_two_actions([trial(score=score) for score in scores])
-    assert meaning in found
-
-
-def test_an_arm_explains_a_failure_only_if_each_trial_settles_on_it():
-    """What is done at the other observations does not matter."""
-
-    def taking(arm, share):
-        first = np.full(5, (1 - share) / 4)
-        first[arm] = share
-        return trial(action_frequency=np.array([first, [1.0, 0, 0, 0, 0]]))
-
-    explained = symptoms.diagnose_delay([taking(2, 0.8), taking(2, 0.9)])
-    assert "the discount factor is not used" in explained
-    for other in (taking(2, 0.6), taking(3, 0.9)):
-        found = symptoms.diagnose_delay([taking(2, 0.8), other])
-        assert "does not choose the same arm" in found
-
-
-def test_memory_is_lost_between_steps_only_if_every_trial_knows_its_first_cue():
-    def diagnosed(*first_rewards):
-        return symptoms.diagnose_memory([trial(first_reward=reward) for reward in first_rewards])
-
-    assert "not passed on" in diagnosed(0.9, 0.8)
-    assert "not reset to 0" in diagnosed(0.9, 0.6)
 
 
 # Environments.

@@ -14,7 +14,6 @@ from pg_edu.lab.exact.estimators import (
 )
 from pg_edu.lab.exact.judge import Judgment, gaussian_expectation, judge
 from pg_edu.lab.exact.laws import (
-    _proportional,
     _t_test,
     laws,
     sampled_laws,
@@ -344,9 +343,3 @@ def test_the_usual_cause_does_not_depend_on_the_order_of_the_sizes(name):
     rising, falling = (laws(WRONG[name], sizes=sizes) for sizes in ((1, 2), (2, 1)))
     assert rising.broken == falling.broken != ()
     assert rising.meaning == falling.meaning
-
-
-def test_an_estimate_of_0_has_no_usual_cause_on_a_bandit():
-    """0 is proportional to everything, so it must not be taken for one of the patterns."""
-    assert not _proportional([np.zeros(3), np.zeros(3)], [1.0, 0.5])
-    assert not _proportional([], [1.0, 0.5])

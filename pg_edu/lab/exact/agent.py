@@ -27,15 +27,21 @@ MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
 class Table(nn.Module):
-    """An actor that looks its logits up in a table: observation -> logits[observation]."""
+    """An actor that looks its logits up in a table: observation -> logits[observation].
+
+    An observation is a number, or a vector with a 1 at that number and 0 elsewhere.
+    """
 
     def __init__(self, logits: Floats) -> None:
         super().__init__()
         self.logits = nn.Parameter(torch.tensor(logits))
 
     def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[torch.Tensor, Any]:
-        """Return the logits [B, A] of observations [B], and the state."""
-        return self.logits[torch.as_tensor(obs)], state
+        """Return the logits [B, A] of observations [B] or [B, O], and the state."""
+        observations = torch.as_tensor(obs)
+        if observations.is_floating_point():
+            observations = observations.argmax(dim=-1)
+        return self.logits[observations], state
 
 
 def sgd(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -57,7 +63,7 @@ def pgpolicy_step(
 
     The policy, its optimizer and its buffer are built once. In each call the table is set to the
     logits that acted in the batch, the buffer is filled with the batch, and the policy updates from
-    all of it.
+    all of it. Observations are one-hot vectors [O] of floats, so a critic can be linear in them.
 
     Args:
         policy_class: PGPolicy or a subclass of it.
@@ -88,6 +94,7 @@ def pgpolicy_step(
             optim=make_optim(actor.parameters()),
             dist_fn=_categorical,
             action_space=gym.spaces.Discrete(logits.shape[1]),
+            observation_space=gym.spaces.Box(0.0, 1.0, (logits.shape[0],), np.float32),
             action_scaling=False,
             discount_factor=discount_factor,
             **kwargs,
@@ -107,6 +114,7 @@ class _PolicyStep:
         self._learn_kwargs = learn_kwargs
         self._policies: dict[tuple[int, ...], Any] = {}
         self._buffer = ReplayBuffer(64)
+        self._obs_size = 0
 
     def __call__(self, batch: Episodes) -> Floats:
         before = batch[0].logits
@@ -137,15 +145,18 @@ class _PolicyStep:
         truncated = np.zeros(steps, bool)
         truncated[last] = [not e.terminated for e in batch]
         truncated[-1] = batch[-1].truncated
+        obs_size = len(batch[0].logits)
+        one_hot = np.eye(obs_size, dtype=np.float32)
         transitions = Batch(
-            obs=np.concatenate([e.obs for e in batch])[:, None],
+            obs=one_hot[np.concatenate([e.obs for e in batch])][:, None],
             act=np.concatenate([e.act for e in batch])[:, None],
             rew=np.concatenate([e.rew for e in batch])[:, None],
             terminated=terminated[:, None],
             truncated=truncated[:, None],
         )
-        if steps > self._buffer.maxsize:
-            self._buffer = ReplayBuffer(2 * steps)
+        if steps > self._buffer.maxsize or obs_size != self._obs_size:
+            self._buffer = ReplayBuffer(max(64, 2 * steps))
+            self._obs_size = obs_size
         self._buffer.reset()
         self._buffer.extend(transitions, np.ones((steps, 1), bool))
 

@@ -15,6 +15,7 @@ without γᵗ, which in general is the gradient of no function.
 """
 
 import copy
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from pg_edu.lab.exact.mdp import MDP, Episodes, Estimator
+from pg_edu.lab.exact.suspects import Match, identify
 from pg_edu.lab.exact.tasks import bandit, contexts, stop_or_go, two_decisions
 from pg_edu.types import Floats
 
@@ -87,7 +89,8 @@ class LawReport:
         return {finding.law: finding for finding in self.findings}[law]
 
     def __repr__(self) -> str:
-        return "\n".join([*map(_line, self.findings), self.method, self.meaning])
+        meaning = textwrap.wrap(self.meaning, width=92)
+        return "\n".join([*map(_line, self.findings), self.method, *meaning])
 
 
 def with_return_shift(episode: Any, c: float, gamma: float = 1.0) -> Any:
@@ -140,7 +143,8 @@ def laws(
         ✓ scale       E[g(3 G)] = 3 E[g(G)]
         ✓ batch size  E[g] does not depend on N
         exact: every batch of 1, 2, 3 episodes of 5 tasks
-        No law is broken. (That does not prove g right: minus the gradient obeys them too.)
+        It is reward-to-go minus the others' mean, summed over an episode. No law is broken. (That
+        does not prove g right: minus the gradient obeys them too.)
         >>> laws(WRONG["mean over steps"]).broken
         ('shift', 'batch size')
     """
@@ -154,12 +158,11 @@ def laws(
         size, where = max(gaps[law])
         findings.append(Finding(law, size <= tolerance, size, where))
 
-    bandit_means = [trial.plain.mean for trial in trials.get("a bandit", [])]
     counted = ", ".join(map(str, sizes))
     return LawReport(
         findings=tuple(findings),
         method=f"exact: every batch of {counted} episodes of {len(tasks)} tasks",
-        meaning=_meaning(findings, sizes, bandit_means),
+        meaning=_meaning_of(identify(estimator, tasks, gamma), findings),
     )
 
 
@@ -296,7 +299,7 @@ def sampled_laws(
         findings=tuple(findings),
         method=f"sampled: {replications} batches of {most} episodes; "
         f"a correct agent is accused in about {100 * error_rate:g}% of all reports",
-        meaning=_meaning(findings, sizes, []),
+        meaning=_meaning(findings),
     )
 
 
@@ -364,6 +367,10 @@ def _t_test(law: str, differences: Floats, unit: float, error_rate: float) -> Fi
 NOTHING_BROKEN = (
     "No law is broken. (That does not prove g right: minus the gradient obeys them too.)"
 )
+UNKNOWN = (
+    "Which mistake this is cannot be said: it is none of the known estimators, so the laws that it "
+    "breaks are all that is known."
+)
 NOT_FINITE = (
     "Usual cause: the std of one number, or the mean of no numbers; look at the smallest batches."
 )
@@ -391,8 +398,31 @@ OWN_BASELINE = (
 )
 
 
-def _meaning(findings: Sequence[Finding], sizes: Sequence[int], bandit_means: list[Floats]) -> str:
-    """Return the usual cause of these violations; `bandit_means` are E[g] on the bandit, by N."""
+USUAL_CAUSES = {
+    "averaged over all steps": MEAN_OVER_STEPS,
+    "averaged over each episode's": MEAN_PER_EPISODE,
+    "[B, 1] * [B]": ALL_PAIRS,
+    "standardized": NOT_LINEAR,
+    "their own mean at each time": OWN_MEAN,
+    "minus the mean": OWN_MEAN,
+    "steps dropped": OWN_BASELINE,
+}
+
+
+def _meaning_of(match: Match, findings: Sequence[Finding]) -> str:
+    """Return what the estimator was found to be, and the usual cause of its violations."""
+    if not all(np.isfinite(finding.size) for finding in findings):
+        return NOT_FINITE
+    if all(finding.holds for finding in findings):
+        return f"{match.text} {NOTHING_BROKEN}".strip()
+    if not match.text:
+        return UNKNOWN
+    causes = [cause for part, cause in USUAL_CAUSES.items() if part in match.text]
+    return " ".join([match.text, *causes[:1]])
+
+
+def _meaning(findings: Sequence[Finding]) -> str:
+    """Return the usual cause of these violations, where episodes cannot be enumerated."""
     shift, scale, batch_size = (finding.holds for finding in findings)
     if shift and scale and batch_size:
         return NOTHING_BROKEN
@@ -400,23 +430,9 @@ def _meaning(findings: Sequence[Finding], sizes: Sequence[int], bandit_means: li
         return NOT_FINITE
     if not scale:
         return NOT_LINEAR
-    if _proportional(bandit_means, [1 / n for n in sizes]):
-        return ALL_PAIRS
     if not shift:
         return MEAN_PER_EPISODE if batch_size else MEAN_OVER_STEPS
-    if _proportional(bandit_means, [1 - 1 / n for n in sizes]):
-        return OWN_MEAN
     return OWN_BASELINE
-
-
-def _proportional(means: list[Floats], factors: list[float]) -> bool:
-    if not means:
-        return False
-    largest = int(np.argmax(factors))  # Another factor may be 0: that is 1 - 1/N for N = 1.
-    if float(np.linalg.norm(means[largest])) == 0:
-        return False
-    pattern = np.outer(factors, means[largest]) / factors[largest]
-    return np.allclose(np.array(means), pattern, atol=1e-6)
 
 
 def _line(finding: Finding) -> str:

@@ -41,9 +41,9 @@ class RecurrentActor(LinearActor):
 
 
 class GaussianActor(LinearActor):
-    """An actor that returns the mean [B, 1] of a Gaussian with standard deviation 1."""
+    """An actor that returns the means [B, A] of Gaussians with standard deviation 1."""
 
     def forward(self, obs: Any, state: Any = None, info: Any = None) -> tuple[Any, Any]:
-        """Return the mean and the standard deviation, each [B, 1], and no hidden state."""
+        """Return the mean and the standard deviation, each [B, A], and no hidden state."""
         mean, _ = super().forward(obs)
         return (mean, torch.ones_like(mean)), None

@@ -1,34 +1,27 @@
-"""`probe`: train an agent on nine tiny environments and say which part of it is broken."""
+"""`probe` and `probe_loop`: train an agent on nine tiny environments and say what is broken."""
 
+import random
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.vector import SyncVectorEnv
+from gymnasium.vector import AutoresetMode
 from torch import nn
 
-from pg_edu.lab.probes.actors import RecurrentActor
+from pg_edu.lab.probes.judging import Judgement, Outcome, judge, outcome_of
 from pg_edu.lab.probes.questions import PROBES, Probe
 from pg_edu.lab.probes.report import ProbeReport, ProbeResult
-from pg_edu.lab.probes.symptoms import TRUNCATION_AS_TERMINATION, Trial, general_symptom
-from pg_edu.lab.probes.trials import (
-    LAST_UPDATES,
-    actor_outputs,
-    make_policy_and_envs,
-    run_both_trials,
-    takes_actor,
-)
+from pg_edu.lab.probes.trials import Door, LoopDoor, PolicyDoor, run_trials
 
 UPDATES = 100
-PASSING_SCORE = 0.7  # on a scale where 0 is chance and 1 is the optimum
+FEWEST_UPDATES = 25
 
-# A failed probe is repeated with more seeds before a cause is named: an agent that fails by chance
-# fails in a different way each time.
+# A probe that was not passed for no visible reason is repeated with more seeds before a cause is
+# named: an agent that fails by chance fails in a different way each time.
 MORE_SEEDS = 2
 
 
@@ -36,6 +29,8 @@ def probe(
     make_policy: Callable[..., Any],
     *,
     probes: Sequence[Probe] = PROBES,
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
     updates: int = UPDATES,
     seed: int = 0,
 ) -> ProbeReport:
@@ -48,14 +43,15 @@ def probe(
             set to what the probe needs. A policy without `gamma` is assumed not to discount. A
             policy that returns no hidden state is not tested for memory.
         probes: the probes to run.
+        only, skip: the names of probes, to run these alone or to leave them out.
         updates: the number of updates in each trial, of 32 episodes each. Agents that learn slowly
-            need more than the default.
+            need more than the default; the report says so.
         seed: the seed of the first trials. The same seed gives the same report. The states of the
-            global generators of torch and numpy are restored afterwards.
+            global generators of torch, numpy and Python are restored afterwards.
 
     Raises:
-        ValueError: make_policy is not callable, or is itself a policy; updates is below 25; or seed
-            is negative.
+        ValueError: make_policy is not callable, or is itself a policy; updates is below 25; seed
+            is negative; or no probe has one of the names.
 
     Example:
         >>> from pg_edu import PGPolicy
@@ -63,118 +59,204 @@ def probe(
         ...     def process_fn(self, batch, buffer, indices):
         ...         batch.returns = batch.rew
         ...         return batch
-        >>> print(probe(Impatient, probes=PROBES[3:4])["delay"].meaning)  # doctest: +ELLIPSIS
+        >>> print(probe(Impatient, only=["delay"], updates=30)["delay"].meaning)
+        ... # doctest: +ELLIPSIS
         Only the immediate reward counts: the rewards that follow an action are not summed, ...
     """
-    _check_arguments(make_policy, updates, seed)
-    numpy_state = np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            # The probe "memory" needs only what PGPolicy can learn without the hidden state.
-            warnings.filterwarnings("ignore", "the actor returns a hidden state")
-            return _run_probes(make_policy, probes, updates, seed)
-    finally:
-        np.random.set_state(numpy_state)
-
-
-def _check_arguments(make_policy: Callable[..., Any], updates: int, seed: int) -> None:
-    """Raise ValueError unless make_policy makes policies and the numbers are large enough."""
     if isinstance(make_policy, nn.Module) or not callable(make_policy):
         raise ValueError(
             f"make_policy is of type {type(make_policy).__name__}, but each probe needs a policy "
             "of its own: pass a class with PGPolicy's constructor, or a function of "
             "(observation_space, action_space)."
         )
-    if updates < LAST_UPDATES:
-        raise ValueError(f"updates is {updates}, but it must be at least {LAST_UPDATES}.")
+    chosen = _chosen(probes, only, skip)
+    return _probe_door(PolicyDoor(make_policy), chosen, updates, seed)
+
+
+def probe_loop(
+    train: Callable[[Any, int], Any],
+    *,
+    gamma: float | None = None,
+    num_envs: int | None = None,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
+    updates: int = UPDATES,
+    seed: int = 0,
+) -> ProbeReport:
+    """Let anybody's training loop train on every probe, and return a table as `probe` does.
+
+    Args:
+        train: a function (env, seed) that makes a new agent and trains it on `env`, with reset and
+            step as for any other environment. It may train for ever: when 32 `updates` episodes
+            have ended, `env.step` raises TrainingOver, which `probe_loop` catches. It may return a
+            function act(obs) -> action, the trained agent; it is compared with the training.
+        gamma: the discount factor with which it trains, best 0.6. Close to 1, or if it is not
+            given, only coarse mistakes in the discount can be seen.
+        num_envs: how many environments it gets, as a `gymnasium.vector.VectorEnv`; None: one
+            `gymnasium.Env`.
+        autoreset_mode: how the vector begins the next episode. The default is that of the
+            environments before Gymnasium 1.0: in the step that ends an episode.
+        only, skip: the names of probes, to run these alone or to leave them out. The probe "memory"
+            runs only if it is named: whether a loop has a hidden state cannot be seen.
+        updates: how long to train, in units of 32 episodes.
+        seed: the seed of the first trials, which `train` gets, and with which the global
+            generators are seeded. Their states are restored afterwards.
+
+    Raises:
+        ValueError: train is not callable; gamma is not in [0, 1]; num_envs is below 1; updates is
+            below 25; seed is negative; or no probe has one of the names.
+
+    Example:
+        >>> def train(env, seed):  # an agent that learns nothing
+        ...     obs, _ = env.reset(seed=seed)
+        ...     while True:
+        ...         obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+        ...         if terminated or truncated:
+        ...             obs, _ = env.reset()
+        >>> probe_loop(train, only=["two actions"], updates=25)["two actions"].verdict
+        'unclear'
+    """
+    if not callable(train):
+        raise ValueError(f"train is of type {type(train).__name__}: pass a function (env, seed).")
+    if gamma is not None and not 0.0 <= gamma <= 1.0:
+        raise ValueError(f"gamma is {gamma}, but a discount factor is between 0 and 1.")
+    if num_envs is not None and num_envs < 1:
+        raise ValueError(f"num_envs is {num_envs}, but at least 1 is needed; None: no vector.")
+    door = LoopDoor(train, gamma, num_envs, _mode(autoreset_mode), frozenset(only))
+    return _probe_door(door, _chosen(PROBES, only, skip), updates, seed)
+
+
+def _mode(mode: AutoresetMode | str) -> AutoresetMode:
+    """Return the mode with this name: "same_step", "next_step" or "disabled"."""
+    names = {str(each.name).lower(): each for each in AutoresetMode}
+    found = names.get(mode.lower()) if isinstance(mode, str) else mode
+    if found is None:
+        raise ValueError(f"autoreset_mode is {mode!r}, but must be one of {', '.join(names)}.")
+    return found
+
+
+def _chosen(probes: Sequence[Probe], only: Collection[str], skip: Collection[str]) -> list[Probe]:
+    """Return the probes with these names.
+
+    Raises:
+        ValueError: no probe has one of the names.
+    """
+    names = [each.name for each in probes]
+    unknown = [name for name in (*only, *skip) if name not in names]
+    if unknown:
+        raise ValueError(f"there is no probe {unknown[0]!r}; the probes are: {', '.join(names)}.")
+    return [each for each in probes if each.name not in skip and (not only or each.name in only)]
+
+
+def _probe_door(door: Door, probes: Sequence[Probe], updates: int, seed: int) -> ProbeReport:
+    """Run the probes and restore the global random generators."""
+    if updates < FEWEST_UPDATES:
+        raise ValueError(f"updates is {updates}, but it must be at least {FEWEST_UPDATES}.")
     if seed < 0:
         raise ValueError(f"seed is {seed}, but it must be at least 0.")
-
-
-def _run_probes(
-    make_policy: Callable[..., Any], probes: Sequence[Probe], updates: int, seed: int
-) -> ProbeReport:
-    """Run the probes in order and return their results."""
-    results: dict[str, ProbeResult] = {}
-    for each in probes:
-        broken = [name for name in each.needs if name in results and results[name].broken]
-        cause = broken[0] if broken else None
-        results[each.name] = _run_probe(make_policy, each, updates, seed, cause)
-    return ProbeReport(tuple(results.values()))
-
-
-def _run_probe(
-    make_policy: Callable[..., Any], probe: Probe, updates: int, seed: int, cause: str | None
-) -> ProbeResult:
-    """Run one probe; `cause` names the earlier failure that would explain one here, if any."""
+    states = random.getstate(), np.random.get_state()
     try:
-        policy, envs = make_policy_and_envs(make_policy, probe, seed)
-        probe = _suited_to(policy, probe)
-        reason_to_skip = _reason_to_skip(make_policy, policy, envs, probe)
-        if reason_to_skip:
-            return _result(probe, np.nan, "skipped", reason_to_skip)
-
-        trials = run_both_trials(make_policy, probe, updates, seed)
-        reached = _worst(trials).reached
-        if _worst(trials).score >= PASSING_SCORE:
-            return _result(probe, reached, "passed")
-        if cause is not None:
-            return _result(probe, reached, "FAILED", f"See {cause} first.")
-
-        for extra in range(1, MORE_SEEDS + 1):
-            trials += run_both_trials(make_policy, probe, updates, seed + extra)
-    except Exception as error:  # A user's code may fail in any way.
-        return _result(probe, np.nan, "ERROR", _error_and_its_place(error))
-    return _diagnose(policy, probe, trials, reached)
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            # The probe "memory" needs only what PGPolicy can learn without the hidden state.
+            warnings.filterwarnings("ignore", "the actor returns a hidden state")
+            return _Run(door, updates, seed).all(probes)
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
-def _suited_to(policy: Any, probe: Probe) -> Probe:
-    """Return the probe, without discounting if the policy does not discount.
+class _Run:
+    """A run of several probes, which remembers what was found."""
 
-    A probe with a time limit is returned as it is: without discounting, the value of what would
-    follow its limit is infinite.
-    """
-    if hasattr(policy, "gamma") or probe.mdp is None or probe.mdp.limit is not None:
-        return probe
-    return replace(probe, mdp=replace(probe.mdp, gamma=1.0))
+    def __init__(self, door: Door, updates: int, seed: int) -> None:
+        self.door = door
+        self.updates = updates
+        self.seed = seed
+        self.results: dict[str, ProbeResult] = {}
+        self.named_by: dict[str, str] = {}
+
+    def all(self, probes: Sequence[Probe]) -> ProbeReport:
+        """Run the probes in order and return their results."""
+        for each in probes:
+            self.results[each.name] = self._run(each)
+        _skip_what_does_not_fit(self.results)
+        return ProbeReport(tuple(self.results.values()))
+
+    def _run(self, each: Probe) -> ProbeResult:
+        broken = [name for name in each.needs if self._is_broken(name)]
+        try:
+            reason = self.door.reason_to_skip(each)
+            if reason:
+                return _result(each, np.nan, Judgement("skipped", remark=reason))
+            outcomes = self._outcomes(each, self.seed)
+            judgement = judge(outcomes, self.named_by)
+            if judgement.verdict == "passed" or judgement.named:
+                return self._noted(each, outcomes, judgement, broken)
+            if not broken and judgement.verdict != "slow":
+                for extra in range(1, MORE_SEEDS + 1):
+                    outcomes += self._outcomes(each, self.seed + extra)
+                judgement = judge(outcomes, self.named_by)
+            return self._noted(each, outcomes, judgement, broken)
+        except Exception as error:  # A user's code may fail in any way.
+            return _result(each, np.nan, Judgement("ERROR", remark=_error_and_its_place(error)))
+
+    def _is_broken(self, name: str) -> bool:
+        return name in self.results and self.results[name].broken
+
+    def _outcomes(self, each: Probe, seed: int) -> list[Outcome]:
+        updates = self.updates if each.has_choice else FEWEST_UPDATES
+        return [outcome_of(trial) for trial in run_trials(self.door, each, updates, seed)]
+
+    def _noted(
+        self, each: Probe, outcomes: list[Outcome], judgement: Judgement, broken: list[str]
+    ) -> ProbeResult:
+        """Return the result, and remember which causes it names."""
+        count = 2 if each.has_mirror else 1  # what was reached is that of the first seed
+        reached = min(outcomes[:count], key=lambda outcome: outcome.score).reached
+        if judgement.verdict not in ("passed", "known") and broken:
+            judgement = Judgement("FAILED", remark=f"See {broken[0]} first.")
+        if judgement.verdict == "FAILED":
+            for named in judgement.named:
+                self.named_by.setdefault(named.cause.name, each.name)
+        return _result(each, reached, judgement)
 
 
-def _reason_to_skip(
-    make_policy: Callable[..., Any], policy: Any, envs: SyncVectorEnv, probe: Probe
-) -> str:
-    """Return why the probe makes no sense for this policy, or "" if it does."""
-    has_limit = probe.mdp is not None and probe.mdp.limit is not None
-    if has_limit and not hasattr(policy, "gamma"):
-        return "It has no discount factor."
-
-    has_own_actor = not takes_actor(make_policy)
-    if probe.actor is RecurrentActor and has_own_actor:
-        _, hidden_state = actor_outputs(policy, envs)
-        if hidden_state is None:
-            return "It has no hidden state."
-    return ""
+def _skip_what_does_not_fit(results: dict[str, ProbeResult]) -> None:
+    """Skip the probes of one kind of actions, if all of them and no other ended with an error."""
+    continuous = [r for name, r in results.items() if name == "bound"]
+    discrete = [r for name, r in results.items() if name != "bound" and r.verdict != "skipped"]
+    for some, others, kind in (
+        (continuous, discrete, "continuous (Box)"),
+        (discrete, continuous, "discrete (Discrete)"),
+    ):
+        fails = bool(some) and all(r.verdict == "ERROR" for r in some)
+        if fails and any(r.verdict == "passed" for r in others):
+            for result in some:
+                _skip(results, result, kind)
 
 
-def _worst(trials: list[Trial]) -> Trial:
-    """Return the trial with the lowest score."""
-    return min(trials, key=lambda trial: trial.score)
+def _skip(results: dict[str, ProbeResult], result: ProbeResult, kind: str) -> None:
+    if any(word in result.meaning for word in ("not mapped", "not finite", "no longer finite")):
+        return
+    reason = f"It is not made for {kind} actions: {result.meaning}"
+    results[result.probe] = ProbeResult(
+        result.probe, result.question, np.nan, result.optimum, "skipped", reason
+    )
 
 
-def _diagnose(policy: Any, probe: Probe, trials: list[Trial], reached: float) -> ProbeResult:
-    """Return the result of a failed probe, with the meaning of its trials."""
-    # With a single action, no agent can explore or change its probabilities.
-    meaning = general_symptom(trials) if probe.has_choice else ""
-    if not meaning:
-        meaning = probe.diagnose(trials)
-
-    # A policy without values cannot add one where an episode is truncated.
-    known = meaning == TRUNCATION_AS_TERMINATION and not hasattr(policy, "rew_norm")
-    return _result(probe, reached, "known" if known else "FAILED", meaning)
-
-
-def _result(probe: Probe, reached: float, verdict: str, meaning: str = "") -> ProbeResult:
+def _result(each: Probe, reached: float, judgement: Judgement) -> ProbeResult:
     """Return the line of the table for this probe."""
-    return ProbeResult(probe.name, probe.question, reached, probe.optimum, verdict, meaning)
+    causes = tuple(named.cause.name for named in judgement.named)
+    return ProbeResult(
+        each.name,
+        each.question,
+        reached,
+        each.optimum,
+        judgement.verdict,
+        judgement.meaning,
+        causes,
+    )
 
 
 def _error_and_its_place(error: Exception) -> str:

@@ -1,8 +1,7 @@
-"""The nine probes: for each, an environment, the question it asks, and what a failure means.
+"""The nine probes: for each, an environment and the question it asks.
 
 An agent that fails on CartPole does not tell you why. A probe tests one property; its optimum
-is known exactly, and so are its typical wrong answers. The one that an agent learns shows which
-part of it is broken.
+is known exactly, and so are its typical wrong answers.
 
     probe            the question                                                the broken part
     single action    does it run at all?                                         shapes, NaN
@@ -24,17 +23,22 @@ from functools import cached_property
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from torch import nn
 
 from pg_edu.lab.exact.mdp import MDP
-from pg_edu.lab.probes import symptoms
 from pg_edu.lab.probes.actors import GaussianActor, LinearActor, RecurrentActor
-from pg_edu.lab.probes.symptoms import Trial
+from pg_edu.lab.probes.contests import (
+    CONTEST_GAMMA,
+    DELAY_CONTESTS,
+    LENGTHS_CONTESTS,
+    Contest,
+    ContestWorld,
+)
+from pg_edu.lab.probes.readings import right_values
 from pg_edu.lab.probes.worlds import (
     ALIAS,
     CONTEXTS,
-    DELAY,
-    LENGTHS,
     LIMIT,
     MEMORY,
     SINGLE,
@@ -49,12 +53,12 @@ from pg_edu.lab.probes.worlds import (
 
 @dataclass(frozen=True)
 class Probe:
-    """An environment, the question it asks, and the meaning of wrong answers.
+    """An environment and the question it asks. Its world is an MDP, contests, or else the motor.
 
     Args:
         name, question: what the table shows.
-        mdp: the MDP of the environment, or None for the motor.
-        diagnose: the function that says what the trials of a failed probe mean.
+        mdp: the MDP of the environment, if it is one.
+        contests: the contests of the environment, if it has any.
         actor: the class of the actor: (size of an observation, number of actions) -> network.
         normalize: whether the policy trains with `reward_normalization`.
         blind: whether the optimum is that of a policy that cannot tell the states apart.
@@ -63,8 +67,8 @@ class Probe:
 
     name: str
     question: str
-    mdp: MDP | None
-    diagnose: Callable[[list[Trial]], str]
+    mdp: MDP | None = None
+    contests: tuple[Contest, ...] = ()
     actor: Callable[[int, int], nn.Module] = LinearActor
     normalize: bool = False
     blind: bool = False
@@ -72,14 +76,38 @@ class Probe:
 
     def make_env(self, mirror: bool = False) -> gym.Env[Any, Any]:
         """Return the environment; with `mirror`, its actions are in reverse order."""
+        if self.contests:
+            return ContestWorld(self.contests)
         if self.mdp is None:
-            return Motor(best_is_low=not mirror)
+            return Motor(first_is_low=not mirror)
         return World(mirrored(self.mdp) if mirror else self.mdp)
 
     @property
     def gamma(self) -> float:
         """The discount factor that the policy trains with."""
+        if self.contests:
+            return CONTEST_GAMMA
         return 0.5 if self.mdp is None else self.mdp.gamma
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether its actions are those of the motor."""
+        return self.mdp is None and not self.contests
+
+    @property
+    def observation_count(self) -> int:
+        """The number of different observations."""
+        return gym.spaces.flatdim(self.make_env().observation_space)
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether only an agent with a hidden state can pass it."""
+        return self.actor is RecurrentActor
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether a time limit cuts off rewards that would follow."""
+        return self.mdp is not None and self.mdp.limit is not None
 
     @property
     def unlimited_mdp(self) -> MDP | None:
@@ -92,36 +120,47 @@ class Probe:
         return self.mdp is None or self.mdp.logits.shape[1] > 1
 
     @property
+    def has_mirror(self) -> bool:
+        """Whether it has to be trained once more with its actions in reverse order.
+
+        Contests and the motor have both orders in one.
+        """
+        return self.mdp is not None and self.has_choice
+
+    @property
     def value_after_limit(self) -> float:
         """The value of what would follow a truncation, or 0 without a time limit.
 
         This is the value of the last state, in which all actions are alike.
         """
-        if self.mdp is None or self.mdp.limit is None:
+        if self.unlimited_mdp is None or not self.has_limit:
             return 0.0
-        return float(replace(self.mdp, limit=None).value()[-1])
+        return float(self.unlimited_mdp.value()[-1])
 
-    @property
+    @cached_property
     def chance(self) -> float:
-        """The expected discounted return of uniformly random actions."""
+        """The expected discounted return of random actions; in contests, that of a decision."""
+        if self.contests:
+            return float(np.mean(right_values(self.contests, self.gamma)))
         return 3.0 if self.unlimited_mdp is None else self.unlimited_mdp.J()
 
     @cached_property
     def optimum(self) -> float:
         """The largest expected discounted return; for the motor, the largest reward."""
+        if self.contests:
+            return float(np.mean(right_values(self.contests, self.gamma).max(axis=1)))
         if self.unlimited_mdp is None:
-            motor = Motor()
-            return max(motor.reward(motor.LOW), motor.reward(motor.HIGH))
+            return 4.0
         if self.blind:
             return best_blind_value(self.unlimited_mdp)
         return best_value(self.unlimited_mdp)
 
-    def score(self, discounted_return: float) -> float:
+    def score(self, reached: float) -> float:
         """Return 0 for the return of random actions, 1 for the optimum, and linearly between."""
         width = self.optimum - self.chance
         if width == 0.0:
-            return float(discounted_return == self.optimum)
-        return (discounted_return - self.chance) / width
+            return float(abs(reached - self.optimum) < 1e-9)
+        return (reached - self.chance) / width
 
 
 PROBES = (
@@ -129,63 +168,53 @@ PROBES = (
         name="single action",
         question="does it run at all?",
         mdp=SINGLE,
-        diagnose=symptoms.diagnose_single_action,
         needs=(),
     ),
     Probe(
         name="two actions",
         question="does the better action become more likely?",
         mdp=TWO,
-        diagnose=symptoms.diagnose_two_actions,
         needs=(),
     ),
     Probe(
         name="contexts",
         question="does each observation get its own action?",
         mdp=CONTEXTS,
-        diagnose=symptoms.diagnose_contexts,
     ),
     Probe(
         name="delay",
         question="are rewards summed and discounted?",
-        mdp=DELAY,
-        diagnose=symptoms.diagnose_delay,
+        contests=DELAY_CONTESTS,
         needs=("two actions", "contexts"),
     ),
     Probe(
         name="lengths",
         question="do long episodes count in full, to their end alone?",
-        mdp=LENGTHS,
-        diagnose=symptoms.diagnose_lengths,
+        contests=LENGTHS_CONTESTS,
         needs=("two actions", "contexts", "delay"),
     ),
     Probe(
         name="time limit",
         question="is truncation told apart from termination?",
         mdp=LIMIT,
-        diagnose=symptoms.diagnose_time_limit,
         normalize=True,
         needs=("two actions", "contexts", "delay", "lengths"),
     ),
     Probe(
         name="bound",
         question="is the raw action scored, the bounded one sent?",
-        mdp=None,
-        diagnose=symptoms.diagnose_bound,
         actor=GaussianActor,
     ),
     Probe(
         name="alias",
         question="does it mix its actions, even in training?",
         mdp=ALIAS,
-        diagnose=symptoms.diagnose_alias,
         blind=True,
     ),
     Probe(
         name="memory",
         question="is the hidden state passed on, and reset?",
         mdp=MEMORY,
-        diagnose=symptoms.diagnose_memory,
         actor=RecurrentActor,
         needs=("two actions", "contexts"),
     ),

@@ -15,10 +15,13 @@ class ProbeResult:
     Args:
         probe: the name of the probe.
         question: what it asks.
-        reached: the discounted return in the worse of its two trials; NaN after an error.
+        reached: the discounted return in the worse of its trials; NaN after an error.
         optimum: the largest possible discounted return.
-        verdict: "passed", "FAILED", "ERROR", "known" (a property, not a bug) or "skipped".
+        verdict: "passed"; "FAILED" or "ERROR", if the agent is broken; "slow", if it learns the
+            right thing, but not enough of it; "unclear", if chance cannot be told from learning;
+            "known", for a property that is no bug; or "skipped".
         meaning: what a verdict other than "passed" means.
+        causes: the short names of the causes that the meaning names, at most two.
     """
 
     probe: str
@@ -27,6 +30,7 @@ class ProbeResult:
     optimum: float
     verdict: str
     meaning: str = ""
+    causes: tuple[str, ...] = ()
 
     @property
     def broken(self) -> bool:
@@ -57,17 +61,27 @@ class ProbeReport:
         """The names of the probes that failed or could not be run."""
         return tuple(result.probe for result in self.results if result.broken)
 
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The names of the probes whose verdict is "slow" or "unclear"."""
+        return tuple(r.probe for r in self.results if r.verdict in ("slow", "unclear"))
+
     def __getitem__(self, name: str) -> ProbeResult:
         """Return the result of the probe with this name."""
         return {result.probe: result for result in self.results}[name]
 
     def __repr__(self) -> str:
         header = _line("probe", "question", "reached", "optimum", "verdict")
+        return "\n".join([header, *map(repr, self.results), self._conclusion()])
+
+    def _conclusion(self) -> str:
         if self.failed:
-            conclusion = f"Look first at: {self.failed[0]}."
-        else:
-            conclusion = "Nothing is broken, as far as these probes can tell."
-        return "\n".join([header, *map(repr, self.results), conclusion])
+            return f"Look first at: {self.failed[0]}."
+        if self.undecided:
+            return (
+                f"Nothing is broken, as far as can be seen; not yet learned: {self.undecided[0]}."
+            )
+        return "Nothing is broken, as far as these probes can tell."
 
 
 def _line(probe: str, question: str, reached: str, optimum: str, verdict: str) -> str:

@@ -1,11 +1,12 @@
 """The environments of the probes, so small that the best possible return can be computed.
 
     World    any tabular MDP as a Gymnasium environment
-    Motor    one continuous action with bounds
+    Motor    two continuous actions with bounds
 
 Below them are the MDPs of the probes, and the functions that compute the best return in an MDP.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,9 +26,9 @@ class World(gym.Env[Any, Any]):
     If the MDP has a limit, an episode that reaches it is truncated.
 
     Example:
-        >>> env = World(DELAY)
-        >>> env.reset()[0], [float(env.step(np.int64(2))[1]) for _ in range(3)]
-        (array([1., 0.], dtype=float32), [0.0, 0.0, 0.0])
+        >>> env = World(LIMIT)
+        >>> env.reset()[0], [float(env.step(np.int64(1))[1]) for _ in range(3)]
+        (array([1., 0.], dtype=float32), [0.0, 0.0, 4.7])
     """
 
     def __init__(self, mdp: MDP) -> None:
@@ -36,8 +37,8 @@ class World(gym.Env[Any, Any]):
         self.observation_space = Box(0.0, 1.0, (obs_size,), np.float32)
         self.action_space = Discrete(action_count)
         self._obs_of_state = np.eye(obs_size, dtype=np.float32)[mdp.observation]
-        self._start_cdf = mdp.start.cumsum()
-        self._transition_cdf = mdp.transition.cumsum(axis=-1)
+        self._start_cdf = mdp.start.cumsum().tolist()
+        self._transition_cdf = mdp.transition.cumsum(axis=-1).tolist()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -55,7 +56,7 @@ class World(gym.Env[Any, Any]):
         state, so an agent that learns from it learns something wrong.
         """
         reward = float(self.mdp.reward[self._state, action])
-        next_state = self._draw(self._transition_cdf[self._state, action])
+        next_state = self._draw(self._transition_cdf[self._state][int(action)])
 
         # The probabilities in a row of transitions sum to 1 minus that of termination. A draw
         # beyond their sum therefore ends the episode.
@@ -68,30 +69,31 @@ class World(gym.Env[Any, Any]):
         truncated = not terminated and self._steps == self.mdp.limit
         return self._obs_of_state[self._state].copy(), reward, terminated, truncated, {}
 
-    def _draw(self, cdf: Floats) -> int:
+    def _draw(self, cdf: list[float]) -> int:
         """Draw an index with this cumulative distribution; len(cdf) if it ends below the draw."""
-        return int(np.searchsorted(cdf, self.np_random.random(), "right"))
+        return bisect(cdf, self.np_random.random())
 
 
 class Motor(gym.Env[Any, Any]):
-    """An environment with one action in [2, 6] that pays 4 at one end and 2 at the other.
+    """An environment with two actions in [-1, 3]: it pays 4 at one corner, 2 at the opposite.
 
-    Each episode is one step. One end is the best action, and the reward falls linearly toward the
-    other.
+    Each episode is one step. The best first action is at one end and the best second action at the
+    other, so an agent that drives both to the same end is half wrong.
 
     Example:
         >>> env = Motor()
         >>> _ = env.reset()
-        >>> env.step(np.array([2.5], np.float32))[1]
+        >>> env.step(np.array([-1.0, 2.0], np.float32))[1]
         3.75
     """
 
-    LOW, HIGH = 2.0, 6.0
+    LOW, HIGH = -1.0, 3.0
 
-    def __init__(self, best_is_low: bool = True) -> None:
-        self.best = self.LOW if best_is_low else self.HIGH
+    def __init__(self, first_is_low: bool = True) -> None:
+        ends = (self.LOW, self.HIGH)
+        self.best = np.array(ends if first_is_low else ends[::-1])
         self.observation_space = Box(0.0, 1.0, (1,), np.float32)
-        self.action_space = Box(self.LOW, self.HIGH, (1,), np.float32)
+        self.action_space = Box(self.LOW, self.HIGH, (2,), np.float32)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -100,23 +102,28 @@ class Motor(gym.Env[Any, Any]):
         super().reset(seed=seed)
         return np.ones(1, np.float32), {}
 
-    def reward(self, action: float) -> float:
-        """Return the reward of an action in [2, 6]: 4 - 2 |action - best| / (6 - 2)."""
-        return 4.0 - 2.0 * abs(action - self.best) / (self.HIGH - self.LOW)
+    def rewards(self, action: Any) -> Floats:
+        """Return what each of the two actions earns, 4 - 2 |action - best| / (3 - (-1)), [2]."""
+        distance = np.abs(np.asarray(action, np.float64) - self.best)
+        earned: Floats = 4.0 - 2.0 * distance / (self.HIGH - self.LOW)
+        return earned
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Return the observation, the reward of the action, and that the episode terminated.
+        """Return the observation, the mean of both rewards, and that the episode terminated.
 
         Raises:
-            ValueError: the action is outside [2, 6].
+            ValueError: the actions are not two, or one of them is outside [-1, 3].
         """
-        value = float(np.asarray(action).reshape(()))
-        if not self.LOW <= value <= self.HIGH:
+        values = np.asarray(action, np.float64).reshape(-1)
+        if values.shape != (2,):
+            raise ValueError(f"a motor takes two actions, but got {np.asarray(action)!r}.")
+        outside = [float(v) for v in values if not self.LOW <= v <= self.HIGH]
+        if outside:
             raise ValueError(
-                f"the action {value:.3g} was sent to a motor that takes 2 to 6: it was not mapped. "
-                "Map it to the bounds of the action space before it is sent."
+                f"the action {outside[0]:.3g} was sent to a motor that takes -1 to 3: it was not "
+                "mapped. Map it to the bounds of the action space before it is sent."
             )
-        return np.ones(1, np.float32), self.reward(value), True, False, {}
+        return np.ones(1, np.float32), float(self.rewards(values).mean()), True, False, {}
 
 
 def world(
@@ -159,38 +166,6 @@ TWO = replace(bandit([2, 3]), gamma=0.5)
 
 CONTEXTS = replace(contexts((0.4, 0.3, 0.3)), gamma=0.5)
 
-# Each of the five arms pays three times. The first four are each the best arm under one way to
-# weight these payments: discounted, immediate, undiscounted, and discounted from the wrong end. The
-# last one is the best arm for an agent that mistakes a large loss for a large gain.
-PAYMENTS: tuple[list[float], ...] = (
-    [0, 4, -5],
-    [1, -2, 0],
-    [0, 0, 0],
-    [-1, -1.25, 1.5],
-    [-2.25, 0, 0],
-)
-FIRST_PAYMENTS, SECOND_PAYMENTS, THIRD_PAYMENTS = zip(*PAYMENTS, strict=True)
-DELAY = world(
-    {0: [1, 2, 3, 4, 5], **{arm: [arm + 5] * 5 for arm in range(1, 6)}},
-    [
-        FIRST_PAYMENTS,
-        *([payment] * 5 for payment in SECOND_PAYMENTS),
-        *([payment] * 5 for payment in THIRD_PAYMENTS),
-    ],
-    observation=[0] + [1] * 10,
-    gamma=0.5,
-)
-
-# "Stop" pays 1. "Go" pays .6 four times, which is worth 1.31 with γ = .6. The difference is small
-# on purpose: an agent that adds a value of .65 or more after the end prefers to stop, because after
-# the shorter episode that value is discounted less.
-LENGTHS = world(
-    {0: [None, 1], 1: [2, 2], 2: [3, 3]},
-    [[1, 0.6], *3 * [[0.6] * 2]],
-    observation=[0, 1, 1, 1],
-    gamma=0.6,
-)
-
 # One arm ends at once, one ends after three steps, and one goes on until it is truncated.
 LIMIT = world(
     {0: [None, 1, 3], 1: [2, 2, 2], 3: [3, 3, 3]},
@@ -217,8 +192,8 @@ def best_value(mdp: MDP) -> float:
     """Return J of the best policy that sees the state: V(s) = max r(s, a) + γ Σ P(s'|s, a) V(s').
 
     Example:
-        >>> round(best_value(LENGTHS), 12) == round(0.6 * (1 + 0.6 + 0.36 + 0.216), 12)
-        True
+        >>> best_value(TWO)
+        3.0
     """
     value = np.zeros(len(mdp.start))
     change = np.inf

@@ -1,0 +1,333 @@
+"""Judge the trials of a probe: passed, broken and why, slow, or too noisy to say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pg_edu.lab.probes.causes import Named, name
+from pg_edu.lab.probes.evidence import Evidence
+from pg_edu.lab.probes.faults import faults_of
+from pg_edu.lab.probes.questions import Probe
+from pg_edu.lab.probes.readings import right_values
+from pg_edu.lab.probes.trials import Trial
+from pg_edu.lab.probes.weights import (
+    CLEARLY,
+    expected_winner,
+    of_the_returns,
+    weights_are_right,
+)
+from pg_edu.types import Floats
+
+PASSING_SCORE = 0.7  # on a scale where 0 is chance and 1 is the optimum
+PASSING_SHARE = 0.6  # of the decisions in each contest
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The result of one trial.
+
+    Args:
+        evidence: its figures.
+        reached: the mean discounted return at the end; in contests, that of a decision.
+        score: the same on a scale where 0 is chance and 1 is the optimum.
+        passed: whether that is good enough.
+        trend: by how many standard errors the end is better than the beginning.
+        gain: by how much, on the scale of the score.
+    """
+
+    evidence: Evidence
+    reached: float
+    score: float
+    passed: bool
+    trend: float
+    gain: float
+
+    @property
+    def trial(self) -> Trial:
+        """The trial."""
+        return self.evidence.trial
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict and what speaks for it.
+
+    Args:
+        verdict: "passed", "FAILED", "slow", "unclear" or "known".
+        named: the causes, at most two.
+        remark: what else is to be said.
+    """
+
+    verdict: str
+    named: tuple[Named, ...] = ()
+    remark: str = ""
+
+    @property
+    def meaning(self) -> str:
+        """The text that the report prints below the line of the probe."""
+        return " Or: ".join(map(str, self.named)) or self.remark
+
+
+def outcome_of(trial: Trial) -> Outcome:
+    """Return what a trial reached."""
+    evidence = Evidence(trial)
+    if trial.probe.contests:
+        return _outcome_of_contests(evidence)
+    early, late = _earned(evidence, evidence.head), _earned(evidence, evidence.tail)
+    reached = float(late.mean()) if len(late) else np.nan
+    score = trial.probe.score(reached)
+    trend, gain = _trend(early, late, trial.probe)
+    return Outcome(evidence, reached, score, score >= PASSING_SCORE, trend, gain)
+
+
+def _earned(e: Evidence, part: slice) -> Floats:
+    """Return the returns of the episodes, or what the actions of the motor earned."""
+    if e.trial.probe.is_continuous:
+        return np.array([step.reward for step in e.steps[part]])
+    return e.episode_returns(part)
+
+
+def _outcome_of_contests(e: Evidence) -> Outcome:
+    probe = e.trial.probe
+    winner = expected_winner(e)
+    values = right_values(probe.contests, probe.gamma)
+    share = _share_of_winner(e, e.tail, winner)
+    right = np.where(winner > 0, share, 1 - share)
+    reached = float(np.mean(right * values[:, 0] + (1 - right) * values[:, 1]))
+    decided = share[winner != 0]
+    score = float(2 * decided.mean() - 1)
+    passed = score >= PASSING_SCORE and bool((decided >= PASSING_SHARE).all())
+    trend, gain = _trend_of_contests(e, winner)
+    return Outcome(e, reached, score, passed, trend, gain)
+
+
+def _share_of_winner(e: Evidence, part: slice, winner: Floats) -> Floats:
+    """Return how often the better arm was chosen in each contest, [C]; 0.5 if never asked."""
+    wins, plays = e.win_counts(e.trial.probe.contests, part)
+    share = np.where(plays > 0, wins / np.maximum(1, plays), 0.5)
+    return np.where(winner < 0, 1 - share, share)
+
+
+def _trend_of_contests(e: Evidence, winner: Floats) -> tuple[float, float]:
+    wins, plays = e.win_counts(e.trial.probe.contests, e.tail)
+    wins = np.where(winner < 0, plays - wins, wins)
+    before, asked = e.win_counts(e.trial.probe.contests, e.head)
+    before = np.where(winner < 0, asked - before, before)
+    gain = wins.sum() / max(1, plays.sum()) - before.sum() / max(1, asked.sum())
+    error = np.sqrt(0.25 / max(1, plays.sum()) + 0.25 / max(1, asked.sum()))
+    return float(gain / error), float(2 * gain)
+
+
+def _trend(early: Floats, late: Floats, probe: Probe) -> tuple[float, float]:
+    """Return by how many standard errors, and by how much, late returns are better."""
+    if len(early) < 2 or len(late) < 2:
+        return 0.0, 0.0
+    error = np.sqrt(early.var() / len(early) + late.var() / len(late))
+    difference = float(late.mean() - early.mean())
+    width = probe.optimum - probe.chance
+    trend = difference / error if error > 0 else 0.0
+    return float(trend), difference / width if width else 0.0
+
+
+# Verdicts.
+
+
+def judge(outcomes: Sequence[Outcome], named_by: Mapping[str, str] | None = None) -> Judgement:
+    """Return the verdict on a probe.
+
+    Args:
+        outcomes: of its trials.
+        named_by: causes that were named already, each with the probe that named it.
+    """
+    named_by = named_by or {}
+    faults = faults_of([outcome.evidence for outcome in outcomes])
+    passed = all(outcome.passed for outcome in outcomes)
+    serious = [fault for fault in faults if not passed or _counts_anyway(fault)]
+    new = [fault for fault in serious if fault.cause.name not in named_by]
+    if new:
+        return Judgement("FAILED", tuple(new[:2]))
+    if passed:
+        return Judgement("passed")
+    if serious:
+        return Judgement("FAILED", remark=f"See {named_by[serious[0].cause.name]} first.")
+    return _explain(outcomes)
+
+
+def _counts_anyway(fault: Named) -> bool:
+    """Return whether a fault is one even if the agent has learned what it should."""
+    return fault.cause.name not in ("entropy too strong", "acts otherwise")
+
+
+def _explain(outcomes: Sequence[Outcome]) -> Judgement:
+    """Return why a probe was not passed although no figure is beyond doubt."""
+    probe = outcomes[0].trial.probe
+    if not probe.has_choice:
+        return Judgement("FAILED", (name("not what was sent", _reached(outcomes)),))
+    causes = _shared([of_the_returns(outcome.evidence) for outcome in outcomes])
+    causes = causes or _of_this_probe(probe, outcomes)
+    if causes and causes[0].cause.name == "truncation as termination":
+        return Judgement("known", tuple(causes))
+    if causes:
+        return Judgement("FAILED", tuple(causes[:2]))
+    return _without_cause(outcomes)
+
+
+def _shared(found: list[list[Named]]) -> list[Named]:
+    """Return the causes that all trials name."""
+    names = [{named.cause.name for named in each} for each in found]
+    shared = set.intersection(*names) if names else set()
+    return [named for named in found[0] if named.cause.name in shared]
+
+
+def _without_cause(outcomes: Sequence[Outcome]) -> Judgement:
+    """Tell an agent that is slow from one that is broken in an unknown way, and from noise."""
+    worst = min(outcomes, key=lambda outcome: outcome.score)
+    trends = [outcome.trend for outcome in outcomes]
+    right = all(weights_are_right(outcome.evidence) for outcome in outcomes)
+    if min(trends) > CLEARLY or (right and min(trends) > -CLEARLY):
+        return Judgement("slow", remark=_slow(worst))
+    if right:
+        return Judgement("unclear", remark=SETTLES.format(worst.score))
+    if np.mean(trends) < -CLEARLY:
+        return Judgement("FAILED", remark=UNKNOWN.format(_reached(outcomes)))
+    remark = NOISY.format(worst.gain, worst.trend, 4 * updates_of(worst))
+    return Judgement("unclear", remark=remark)
+
+
+SETTLES = (
+    "Its actions get the right weights, and yet it settles on a worse one (score {:.2f}): too "
+    "large a learning rate, or too few steps for each update."
+)
+UNKNOWN = (
+    "It learns something else than what pays [{}], and none of the known causes fits the figures."
+)
+NOISY = (
+    "Too noisy to say: from the first to the last quarter it gained {:+.2f} ({:+.1f} standard "
+    "errors). Try --updates {}."
+)
+
+
+def updates_of(outcome: Outcome) -> int:
+    """Return how many updates of 32 episodes a trial had."""
+    ends = sum(s.terminated or s.truncated for s in outcome.evidence.steps)
+    return max(25, round(ends / 32))
+
+
+def _slow(worst: Outcome) -> str:
+    """Return what to try with an agent that learns the right thing slowly."""
+    missing = PASSING_SCORE + 0.1 - worst.score
+    times = int(np.clip(np.ceil(1 + 1.5 * missing / max(worst.gain, 0.05)), 2, 20))
+    return (
+        f"Right direction, but slow: it has reached {worst.score:.2f} on a scale from chance, 0, "
+        f"to the optimum, 1, and gained {worst.gain:+.2f} since the first quarter. "
+        f"Try --updates {times * updates_of(worst)}, or a larger learning rate."
+    )
+
+
+def _reached(outcomes: Sequence[Outcome]) -> str:
+    return "score " + " and ".join(f"{outcome.score:.2f}" for outcome in outcomes)
+
+
+# Causes that one probe alone can show.
+
+
+def _of_this_probe(probe: Probe, outcomes: Sequence[Outcome]) -> list[Named]:
+    finders = {
+        "two actions": _of_two_actions,
+        "contexts": _of_contexts,
+        "time limit": _of_time_limit,
+        "bound": _of_bound,
+        "memory": _of_memory,
+    }
+    finder = finders.get(probe.name)
+    found = finder(outcomes) if finder else []
+    return found or _of_outputs(outcomes)
+
+
+def _of_outputs(outcomes: Sequence[Outcome]) -> list[Named]:
+    """Return what is wrong with the size of the steps, or of the outputs."""
+    sizes = [outcome.evidence.step_size for outcome in outcomes]
+    if all(size > 2.0 for size in sizes):
+        return [name("large steps", f"an early update moves a logit by {max(sizes):.1f}")]
+    gaps = [_bounded_gap(outcome.evidence) for outcome in outcomes]
+    if all(gap is not None for gap in gaps):
+        return [name("bounded outputs", f"log-probabilities differ by {gaps[0]:.2f} and no more")]
+    return []
+
+
+def _bounded_gap(e: Evidence) -> float | None:
+    """Return the largest gap between log-probabilities, if it has stopped growing below 3."""
+    if e.trial.probe.is_continuous:
+        return None
+    quarter = max(1, len(e.steps) // 4)
+    parts = [e.steps[2 * quarter : 3 * quarter], e.steps[3 * quarter :]]
+    gaps = [[float(np.ptp(s.params)) for s in part if s.params is not None] for part in parts]
+    if not all(gaps):
+        return None
+    middle, last = max(gaps[0]), max(gaps[1])
+    return last if 0.2 < last < 3.0 and abs(last - middle) < 0.01 * last else None
+
+
+def _of_two_actions(outcomes: Sequence[Outcome]) -> list[Named]:
+    if all(outcome.score < -0.5 for outcome in outcomes):
+        return [name("sign", f"it takes the worse action, {_reached(outcomes)}")]
+    return []
+
+
+def _of_contexts(outcomes: Sequence[Outcome]) -> list[Named]:
+    shifts = [_shift_apart(outcome.evidence) for outcome in outcomes]
+    if all(shift is not None and shift < 0.02 for shift in shifts):
+        figure = "training has moved the outputs for all observations alike"
+        return [name("part of the parameters", figure)]
+    return []
+
+
+def _shift_apart(e: Evidence) -> float | None:
+    """Return how differently training moved the outputs for different observations."""
+    if e.trial.outputs is None or not len(e.trial.outputs[0]):
+        return None
+    moved = e.trial.outputs[1] - e.trial.outputs[0]
+    size = float(np.abs(moved).max())
+    return float(np.abs(moved - moved.mean(axis=0)).max()) / size if size else None
+
+
+def _of_time_limit(outcomes: Sequence[Outcome]) -> list[Named]:
+    worst = min(outcomes, key=lambda outcome: outcome.score)
+    frequency = worst.evidence.frequency(0)
+    favorite = int(frequency.argmax())
+    figure = f"it takes the arm that is best then in {frequency[favorite]:.0%}"
+    if favorite == 0:
+        return [name("value after an end", figure)]
+    if favorite == 1:
+        return [name("truncation as termination", figure)]
+    return []
+
+
+def _of_bound(outcomes: Sequence[Outcome]) -> list[Named]:
+    e = outcomes[0].evidence
+    sent = np.array([np.ravel(s.action) for s in e.steps[e.tail]], np.float64)
+    middle = 1.0
+    best = np.array([-1.0, 3.0])
+    toward = (sent.mean(axis=0) - middle) * np.sign(best - middle)
+    if (toward < -0.6).all():
+        return [name("sign", f"both actions go to the worse end, to {sent.mean(axis=0).round(1)}")]
+    reach = np.abs(sent - middle).max()
+    if (toward > 0.3).all() and reach < 1.9:
+        return [
+            name("narrow bounds", f"no action is further than {reach:.2f} from the middle of 4")
+        ]
+    if toward.max() > 0.5 and abs(toward.min()) < 0.2 * toward.max():
+        return [name("one dimension", f"they moved by {toward.round(2)} toward their ends")]
+    return []
+
+
+def _of_memory(outcomes: Sequence[Outcome]) -> list[Named]:
+    firsts = [
+        float(np.mean([s.reward for s in o.evidence.steps[o.evidence.tail] if s.is_first]))
+        for o in outcomes
+    ]
+    figure = f"right in {min(firsts):.0%} of the first steps"
+    if min(firsts) > 0.75:
+        return [name("state not passed", figure)]
+    return [name("state not reset", figure)]

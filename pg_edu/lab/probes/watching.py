@@ -1,0 +1,217 @@
+"""Watch what any torch code does with its distributions and optimizers, without changing it.
+
+While a `Watch` is open it notes every draw, every log-probability that has a gradient, and every
+step of an optimizer. The gradient of the loss with respect to a log-probability is minus the weight
+of that row: so the returns that an agent really uses can be read from any loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import distributions
+from torch.distributions import Distribution
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from pg_edu.types import Floats
+
+FAMILIES: tuple[type[Distribution], ...] = (
+    distributions.Categorical,
+    distributions.OneHotCategorical,
+    distributions.Bernoulli,
+    distributions.Normal,
+    distributions.MultivariateNormal,
+    distributions.Independent,
+    distributions.TransformedDistribution,
+)
+NOTED = ("log_prob", "entropy", "sample", "rsample")
+
+
+@dataclass
+class Draw:
+    """A call of `sample`: the distributions' parameters [B, D], and what was drawn [B, ...]."""
+
+    params: Floats
+    values: Floats
+
+
+@dataclass
+class Scoring:
+    """A call of `log_prob` that has a gradient.
+
+    Args:
+        params: the parameters of the distributions, [B, D].
+        values: the values that were scored, [B, ...].
+        optimizer_steps: how many steps optimizers had taken before it.
+        is_table: whether its result pairs rows with rows, [B, B] from [B].
+        weights: minus the gradient of the loss with respect to the result, [B, ...]; None before a
+            backward pass has reached it.
+        at: how many steps the environments had taken at that backward pass.
+        gradients_left: whether gradients of the step before were still there.
+    """
+
+    params: Floats
+    values: Floats
+    optimizer_steps: int
+    is_table: bool
+    weights: Floats | None = None
+    at: int = 0
+    gradients_left: bool = False
+
+    @property
+    def rows(self) -> int:
+        """The number of distributions that were asked."""
+        return len(self.params)
+
+
+@dataclass
+class Watch:
+    """A block in which draws, scored rows and optimizer steps are noted.
+
+    Args:
+        clock: returns how many steps the environments have taken.
+        last_draw: the last call of `sample`.
+        scorings: the calls of `log_prob` that have a gradient.
+        entropy_weights: for each backward pass through `entropy`, minus the sum of the gradient:
+            positive for a bonus, negative for a penalty.
+        optimizer_steps: how many steps optimizers have taken.
+        rates: the learning rates of the last step.
+        had_gradient: whether any step found a gradient other than 0.
+
+    Example:
+        >>> logits = torch.zeros(2, 3, requires_grad=True)
+        >>> with Watch() as watch:
+        ...     dist = distributions.Categorical(logits=logits)
+        ...     (-dist.log_prob(torch.tensor([0, 2])) * torch.tensor([5.0, 7.0])).sum().backward()
+        >>> watch.scorings[0].weights
+        array([5., 7.])
+    """
+
+    clock: Callable[[], int] = lambda: 0
+    last_draw: Draw | None = None
+    scorings: list[Scoring] = field(default_factory=list)
+    entropy_weights: list[float] = field(default_factory=list)
+    optimizer_steps: int = 0
+    rates: tuple[float, ...] = ()
+    had_gradient: bool = False
+    _depth: int = 0
+    _undo: list[Callable[[], None]] = field(default_factory=list)
+    _parameters: list[torch.Tensor] = field(default_factory=list)
+    _gradient_sums: list[float] = field(default_factory=list)
+    _checked_at: int = -1
+
+    def __enter__(self) -> "Watch":
+        for family in FAMILIES:
+            for name in NOTED:
+                if name in vars(family):
+                    self._replace(family, name)
+        hook = register_optimizer_step_post_hook(self._on_optimizer_step)
+        self._undo.append(hook.remove)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+    def _replace(self, family: type[Distribution], name: str) -> None:
+        """Replace a method by one that notes the outermost call."""
+        original: Callable[..., Any] = vars(family)[name]
+        notes: dict[str, Callable[..., None]] = {
+            "log_prob": self._note_scoring,
+            "entropy": self._note_entropy,
+        }
+        note: Callable[..., None] = notes.get(name, self._note_draw)
+
+        def noted(dist: Distribution, *args: Any, **kwargs: Any) -> Any:
+            self._depth += 1
+            try:
+                result = original(dist, *args, **kwargs)
+            finally:
+                self._depth -= 1
+            if self._depth == 0:
+                note(dist, result, *args, **kwargs)
+            return result
+
+        setattr(family, name, noted)
+        self._undo.append(lambda: setattr(family, name, original))
+
+    def _note_draw(self, dist: Distribution, result: Any, *args: Any, **kwargs: Any) -> None:
+        params = parameters_of(dist)
+        if params is not None:
+            values = result.detach().cpu().numpy().reshape(len(params), -1)
+            self.last_draw = Draw(params, values.copy())
+
+    def _note_scoring(self, dist: Distribution, result: Any, value: Any) -> None:
+        params = parameters_of(dist)
+        if params is None or not result.requires_grad:
+            return
+        rows = dist.batch_shape.numel() if result.dim() else 1
+        is_table = result.shape != dist.batch_shape
+        values = torch.as_tensor(value).detach().cpu().numpy()
+        values = values.reshape(len(params), -1) if values.size % len(params) == 0 else values
+        scoring = Scoring(params, values.copy(), self.optimizer_steps, bool(is_table))
+        self.scorings.append(scoring)
+        result.register_hook(lambda gradient: self._note_weights(scoring, gradient, rows))
+
+    def _note_entropy(self, dist: Distribution, result: Any) -> None:
+        if result.requires_grad:
+            result.register_hook(lambda g: self.entropy_weights.append(-float(g.sum())))
+
+    def _note_weights(self, scoring: Scoring, gradient: torch.Tensor, rows: int) -> None:
+        """Note the weights, and whether the gradients of the last step are still there."""
+        weights = -gradient.detach().cpu().double().numpy()
+        if not scoring.is_table:
+            weights = weights.reshape(len(scoring.params), -1)
+            weights = weights[:, 0] if weights.shape[1] == 1 else weights
+        scoring.weights = weights if scoring.weights is None else scoring.weights + weights
+        scoring.at = self.clock()
+        is_first_of_step = self._checked_at != self.optimizer_steps
+        self._checked_at = self.optimizer_steps
+        if is_first_of_step:
+            scoring.gradients_left = any(map(_is_left, self._parameters, self._gradient_sums))
+
+    def _on_optimizer_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        self.optimizer_steps += 1
+        self.rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
+        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        grads = [p.grad for p in self._parameters]
+        self._gradient_sums = [0.0 if g is None else float(g.double().sum()) for g in grads]
+        self.had_gradient = self.had_gradient or any(g is not None and bool(g.any()) for g in grads)
+
+
+def _is_left(parameter: torch.Tensor, gradient_sum: float) -> bool:
+    """Return whether a gradient is still the one of the last step, which was not 0.
+
+    A new backward pass may have reached some parameters already, such as those of a critic.
+    """
+    grad = parameter.grad
+    return grad is not None and gradient_sum != 0.0 and float(grad.double().sum()) == gradient_sum
+
+
+def parameters_of(dist: Any) -> Floats | None:
+    """Return the parameters of distributions, [B, D], or None if they are not known.
+
+    Example:
+        >>> parameters_of(distributions.Normal(torch.zeros(2), torch.ones(2))).shape
+        (2, 2)
+    """
+    while isinstance(dist, distributions.Independent):
+        dist = dist.base_dist
+    if isinstance(dist, distributions.TransformedDistribution):
+        return parameters_of(dist.base_dist)
+    tensors = [getattr(dist, name, None) for name in ("logits", "loc", "scale")]
+    if isinstance(dist, distributions.MultivariateNormal):
+        tensors = [dist.loc]
+    known = [t.detach().cpu().numpy() for t in tensors if isinstance(t, torch.Tensor)]
+    if not known:
+        return None
+    has_events = isinstance(dist, distributions.Categorical | distributions.OneHotCategorical)
+    rows = dist.batch_shape.numel() if has_events else _rows(known[0])
+    return np.concatenate([k.reshape(rows, -1) for k in known], axis=1).astype(np.float64)
+
+
+def _rows(array: Floats) -> int:
+    """Return the number of rows of Gaussians: the first dimension is that of the batch."""
+    return array.shape[0] if array.ndim > 1 else max(1, array.size)
