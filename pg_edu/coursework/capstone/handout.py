@@ -17,10 +17,12 @@ RUBRIC = (
 
 TASK = """# Capstone: REINFORCE from an empty file
 
-Write an agent that learns, in four parts that fit together, and a report on three experiments. Use NumPy and torch.
-Functions of `pg_edu` are not allowed in the four parts: each use is shown to your instructor.
+Write an agent that learns, in four parts that fit together, and a report on three experiments.
+Use NumPy and torch. Functions of `pg_edu` are not allowed in the four parts: each use is shown
+to your instructor.
 
-Hand in one file: this notebook, or a Python file whose name ends in `capstone.py`, with a `report.md` beside it.
+Hand in one file: this notebook, or a Python file whose name ends in `capstone.py`, with a
+`report.md` beside it.
 
 ## The interface
 
@@ -31,26 +33,30 @@ Hand in one file: this notebook, or a Python file whose name ends in `capstone.p
 $O$ is the length of an observation, $A$ the number of actions, $B$ the number of rows.
 
 - `forward`: the log-probabilities of all actions, for the logits `obs @ weight`.
-- `returns`: the discounted return of every step. `end[t]` says that step `t` is the last one of its episode. The last
-  episode may be unfinished; then its rewards so far count.
-- `loss`: minus the mean over the rows of log-probability times return. Its gradient counts as well.
-- `train`: trains a new agent on `env` with the discount factor {gamma}, and returns a function `act(obs)`, the trained
-  agent. The other three parts should be used in it, but need not be.
+- `returns`: the discounted return of every step. `end[t]` says that step `t` is the last one of
+  its episode. The last episode may be unfinished; then its rewards so far count.
+- `loss`: minus the mean over the rows of log-probability times return. Its gradient counts as
+  well.
+- `train`: trains a new agent on `env` with the discount factor {gamma}, and returns a function
+  `act(obs)`, the trained agent. The other three parts should be used in it, but need not be.
 
 ## What `train` gets
 
-- `env` is a `gymnasium.Env`. Observations are one-hot, `Box(O,)` in float32; actions are `Discrete(A)`. $O$ and $A$
-  differ from world to world. `seed` is for your agent and for the first `env.reset`.
-- The training is over after {episodes:,} episodes: the next call of `env.reset` or `env.step` then ends it. So `train` may
-  loop for ever. If it stops by itself, it can return `act`.
-- Learn at the pace of a toy: a learning rate of 0.01 or more for Adam, and at most some hundred steps for each update.
-- All worlds together have {seconds:.0f} s of CPU time. A plain loop that learns after every 32 episodes needs about 20 s.
+- `env` is a `gymnasium.Env`. Observations are one-hot, `Box(O,)` in float32; actions are
+  `Discrete(A)`. $O$ and $A$ differ from world to world. `seed` is for your agent and for the
+  first `env.reset`.
+- The training is over after {episodes:,} episodes: the next call of `env.reset` or `env.step`
+  then ends it. So `train` may loop for ever. If it stops by itself, it can return `act`.
+- Learn at the pace of a toy: a learning rate of 0.01 or more for Adam, and at most some hundred
+  steps for each update.
+- All worlds together have {seconds:.0f} s of CPU time. A plain loop that learns after every 32
+  episodes needs about 20 s.
 
 ## How it is marked
 
-The four parts are marked by `pg-edu mark --capstone`, all points of a part or none. The functions are called with
-hidden cases. `train` has to learn in {count} worlds ({worlds}). You can run these at home; only
-the seeds and the order of the observations differ:
+The four parts are marked by `pg-edu mark --capstone`, all points of a part or none. The
+functions are called with hidden cases. `train` has to learn in {count} worlds ({worlds}). You
+can run these at home; only the seeds and the order of the observations differ:
 
 ```sh
 pg-edu probe capstone.py:train --gamma {gamma}{options}
@@ -58,10 +64,12 @@ pg-edu probe capstone.py:train --gamma {gamma}{options}
 
 ## The report
 
-Three pages at most, {of_the_report} points, in Markdown cells below the code or in `report.md`. Each question is answered by an
-experiment with your own agent, on an environment of your choice.
+Three pages at most, {of_the_report} points, in Markdown cells below the code or in `report.md`.
+Each question is answered by an experiment with your own agent, on an environment of your
+choice.
 
-1. **Which objective?** Is it the discounted return from the start, or something else? Think of the factor $\\gamma^t$.
+1. **Which objective?** Is it the discounted return from the start, or something else? Think of
+   the factor $\\gamma^t$.
 2. **What does the mean divide by?** Compare the mean over steps with one other divisor.
 3. **How many seeds?** How many does your claim of 2. need?
 
@@ -81,7 +89,8 @@ STUBS = {
     "loss": "def loss(log_prob, rets):  # float [B], float [B] -> float []",
     "train": "def train(env, seed):  # gymnasium.Env, int -> act(obs)",
 }
-REPORT = "## My report\n\n### Which objective?\n\n### What does the mean divide by?\n\n### How many seeds?"
+QUESTIONS = ("Which objective?", "What does the mean divide by?", "How many seeds?")
+REPORT = "\n\n".join(["## My report", *(f"### {question}" for question in QUESTIONS)])
 
 
 def files(out: Path) -> dict[Path, bytes]:

@@ -161,7 +161,7 @@ class ReplayDoor:
     def remark(self) -> str:
         """Return what an instructor should know of a `train` that is right."""
         if self.unseen:
-            return "No log-probability of torch.distributions was seen: judged by its actions alone."
+            return "No log-probability was seen by torch: it is judged by its actions."
         return ""
 
 
@@ -191,12 +191,13 @@ def replay(lesson: Lesson, sent: dict[str, Any]) -> Trial:
 def _play(lesson: Lesson, record: Record, sent: dict[str, Any]) -> None:
     """Send the same resets and actions to a world of our own."""
     env = lesson.lend(record)
+    actions = range(int(env.action_space.n))  # type: ignore[attr-defined]
     seeds = iter(sent["seeds"].tolist())
     try:
         for event in _joined(sent["events"]).tolist():
             if event in (RESET, SEEDED_RESET):
                 env.reset(seed=None if event == RESET else int(next(seeds)))
-            elif event in range(int(env.action_space.n)):
+            elif event in actions:
                 env.step(event)
             else:
                 raise ValueError("an action that there is not")
@@ -236,5 +237,3 @@ def _scorings(group: Sequence[AnyArray]) -> Iterable[Scoring]:
         steps, is_table, has_weights, at, left = map(int, head)
         known = weights if has_weights else None
         yield Scoring(params, values, steps, bool(is_table), known, at, bool(left))
-
-

@@ -186,19 +186,23 @@ def _chosen(act: Any, lesson: Lesson) -> Floats:
 
 
 def _columns(scorings: Sequence[Scoring]) -> list[list[list[AnyArray]]]:
-    """Return scorings in groups of equal sizes, each as four columns: head, params, values, weights.
+    """Return scorings in groups of equal sizes: lists of heads, parameters, values and weights.
 
     A loop that scores each step by itself has thousands of them, all of the same size.
     """
     groups = []
-    heads = [_head(s) for s in scorings]
-    parts = [(h, *_arrays(s)) for h, s in zip(heads, scorings, strict=True)]
-    for _, same in itertools.groupby(parts, key=lambda part: [np.shape(one) for one in part]):
+    parts = [(_head(scoring), *_arrays(scoring)) for scoring in scorings]
+    for _, same in itertools.groupby(parts, key=_shapes):
         rows = list(same)
-        step = max(1, CHUNK // max(1, sum(np.size(one) for one in rows[0])))
-        for begin in range(0, len(rows), step):
-            groups.append([list(column) for column in zip(*rows[begin : begin + step], strict=True)])
+        count = max(1, CHUNK // sum(np.size(one) for one in rows[0]))
+        for begin in range(0, len(rows), count):
+            columns = zip(*rows[begin : begin + count], strict=True)
+            groups.append([list(column) for column in columns])
     return groups
+
+
+def _shapes(arrays: Sequence[AnyArray]) -> list[tuple[int, ...]]:
+    return [np.shape(one) for one in arrays]
 
 
 def _stacked(column: Sequence[AnyArray]) -> AnyArray:
@@ -209,10 +213,10 @@ def _head(s: Scoring) -> Ints:
     return np.array([s.optimizer_steps, s.is_table, s.weights is not None, s.at, s.gradients_left])
 
 
-def _arrays(s: Scoring) -> tuple[Floats, AnyArray, Floats]:
+def _arrays(s: Scoring) -> tuple[Floats, Floats, Floats]:
     """Return parameters, values and weights; the weights of a table are not needed."""
-    unknown = s.weights is None or s.is_table
-    return s.params, np.float64(s.values), np.zeros(1) if unknown else np.float64(s.weights)
+    known = s.weights if s.weights is not None and not s.is_table else np.zeros(1)
+    return s.params, np.asarray(s.values, np.float64), np.asarray(known, np.float64)
 
 
 def _figures(watch: Watch) -> Floats:
