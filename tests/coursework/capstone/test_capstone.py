@@ -4,6 +4,7 @@ import csv
 import json
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -181,3 +182,11 @@ def test_a_python_file_is_a_submission_if_its_name_says_capstone(tmp_path):
     tasks = make_tasks(find_submissions(tmp_path), NAMES)
     assert [task.submission.student for task in tasks] == ["ada", "bea_capstone"]
     assert all(task.exercises == list(NAMES) and task.notebook for task in tasks)
+
+
+def test_the_instructors_page_has_the_points_and_the_rubric():
+    text = (Path(__file__).parents[3] / "docs/INSTRUCTORS.md").read_text(encoding="utf-8")
+    for name in NAMES:
+        assert f"| `{name}` | {parts()[name].points} |" in text
+    for points, what in handout.RUBRIC:
+        assert f"| {points} | {what} |" in text
