@@ -1,4 +1,4 @@
-"""Mark the solved capstone and the broken ones in all worlds with `pg-edu mark`, and print the marks.
+"""Mark the solved capstone and the broken ones in all worlds, and print the marks.
 
 python -m tests.coursework.capstone.bench
 """
