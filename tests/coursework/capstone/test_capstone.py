@@ -17,6 +17,7 @@ from pg_edu.coursework.capstone import handout
 from pg_edu.coursework.capstone.parts import NAMES, Training, parts
 from pg_edu.coursework.marking import marking
 from pg_edu.coursework.marking.cells import read_script
+from pg_edu.coursework.marking.feedback import Row, write_feedback
 from pg_edu.coursework.marking.inside.training import RESET, Lesson
 from pg_edu.coursework.marking.kernels import Server
 from pg_edu.coursework.marking.limits import Limits
@@ -190,3 +191,9 @@ def test_the_instructors_page_has_the_points_and_the_rubric():
         assert f"| `{name}` | {parts()[name].points} |" in text
     for points, what in handout.RUBRIC:
         assert f"| {points} | {what} |" in text
+
+
+def test_the_feedback_on_a_capstone_shows_the_rubric_and_other_feedback_does_not(tmp_path):
+    rows = [Row("ada", "a.ipynb", Mark("train")), Row("bea", "b.ipynb", Mark("02.1"))]
+    ada, bea = (path.read_text("utf-8") for path in write_feedback(tmp_path, rows))
+    assert all(what in ada and what not in bea for _, what in handout.RUBRIC)
