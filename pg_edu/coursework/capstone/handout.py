@@ -49,8 +49,7 @@ $O$ is the length of an observation, $A$ the number of actions, $B$ the number o
   then ends it. So `train` may loop for ever. If it stops by itself, it can return `act`.
 - Learn at the pace of a toy: a learning rate of 0.01 or more for Adam, and at most some hundred
   steps for each update.
-- All worlds together have {seconds:.0f} s of CPU time. A plain loop that learns after every 32
-  episodes needs about 20 s.
+- All worlds together have {seconds:.0f} s of CPU time.
 
 ## How it is marked
 
