@@ -2,7 +2,7 @@
 # make bench                    measure time and memory against bare loops, Tianshou and Stable-Baselines3;
 #                               write tests/bench/RESULTS.md (PARTS="learning memory": print only these)
 # make bench-quick              print a shorter measurement, in less than three minutes
-# make mark-bench               test marking thoroughly; mark 200 generated submissions of 02 and of 07
+# make mark-bench               test marking thoroughly; mark 200 generated submissions of 02 and of 07, and six capstones
 # make ray                      test sweeps on a local Ray cluster, in its own virtual environment
 # make course                   run nbgrader's own commands on a page of `pg-edu assign`, in its own virtual environment
 # make site                     build the website from the executed notebooks, into build/site
@@ -37,6 +37,7 @@ mark-bench: .venv/ready
 	$(RUN) pytest -o addopts= tests/coursework/marking/thorough.py
 	$(RUN) tests.coursework.marking.bench 02_returns
 	$(RUN) tests.coursework.marking.bench 07_training
+	$(RUN) tests.coursework.capstone.bench
 
 ray: .venv-ray/ready
 	.venv-ray/bin/python -m pytest -o addopts= tests/runs/ray_cluster.py

@@ -151,10 +151,11 @@ def _outcome(answer: Callable[..., Any], arguments: tuple[Any, ...], observe: Ob
     except TimeIsUp:
         raise
     except BaseException as error:  # sys.exit and KeyboardInterrupt, too, are the answer's own.
-        return _raised(error, answer)
+        return raised(error, answer)
 
 
-def _raised(error: BaseException, answer: Callable[..., Any]) -> Outcome:
+def raised(error: BaseException, answer: Callable[..., Any]) -> Outcome:
+    """Return the outcome of a call of an answer that has raised an exception."""
     try:
         if isinstance(error, TypeError) and _comes_from_the_call(error):
             return Outcome(problem=f"the call itself failed: {_words(error)}")

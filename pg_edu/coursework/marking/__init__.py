@@ -11,6 +11,7 @@
     kernels.py       a server that forks kernels, and the marker's end of a kernel
     inside/          what runs in the kernel
     elsewhere.py     an answer in a kernel, which the judge asks as if it were here
+    training.py      the part `train` of a capstone: trained there, replayed and judged here
     flags.py         which functions of the package an answer uses
     records.py       the exercise, plain or in a variant
     marking.py       one notebook

@@ -50,6 +50,18 @@ def read_notebook(content: bytes) -> Notebook:
     return Notebook(code, headings, len(cells) <= MOST_CELLS)
 
 
+def read_script(content: bytes) -> Notebook:
+    """Return a Python file as a notebook with one cell.
+
+    Raises:
+        NoNotebook: the content is no text.
+    """
+    try:
+        return Notebook([content.decode("utf-8-sig")[:LONGEST_CELL]])
+    except UnicodeDecodeError as error:
+        raise NoNotebook("the file is not Python: it is not text in UTF-8.") from error
+
+
 def _cells(content: bytes) -> list[dict[str, Any]]:
     """Return the cells in the JSON of a notebook, also of one in the format of 2013."""
     if not content.strip():

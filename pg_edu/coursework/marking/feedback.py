@@ -12,6 +12,8 @@ from pathlib import Path
 
 from jinja2 import Environment
 
+from pg_edu.coursework.capstone.handout import RUBRIC
+from pg_edu.coursework.capstone.parts import NAMES
 from pg_edu.coursework.marking.marking import Mark
 from pg_edu.coursework.marking.pages import asked
 from pg_edu.runs.files import write_file
@@ -43,6 +45,10 @@ FEEDBACK = (
 {% if part.mark.code %}<pre>{{ part.mark.code }}</pre>{% endif %}
 <p><small>{{ part.file }}</small></p>
 {% endfor %}
+{% if rubric %}<h2>The report: marked by your instructor, {{ of_the_report }} points</h2>
+<table><tr><th>points</th><th>what for</th></tr>
+{% for points, what in rubric %}<tr><td>{{ points }}</td><td>{{ what }}</td></tr>{% endfor %}
+</table>{% endif %}
 </body></html>
 """
 )
@@ -100,6 +106,8 @@ def _feedback(student: str, rows: Sequence[Row]) -> bytes:
         points=sum(row.mark.points for row in rows),
         possible=sum(row.mark.possible for row in rows),
         parts=parts,
+        rubric=RUBRIC if any(row.mark.exercise in NAMES for row in rows) else (),
+        of_the_report=sum(points for points, _ in RUBRIC),
     )
 
 

@@ -93,7 +93,7 @@ def _code_of_the_marker() -> str:
     """Return a digest of the keys and of the code that marks: if it changes, marks may."""
     digest = hashlib.sha256()
     package = Path(pg_edu.types.__file__).parent
-    for folder in (package / "course", package / "coursework"):
+    for folder in (package / "course", package / "coursework", package / "lab" / "probes"):
         for path in sorted(folder.rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 from pg_edu.course.judge import judge_respondent
 from pg_edu.course.verdicts import NOT_ATTEMPTED, WRONG, Verdict
+from pg_edu.coursework.capstone.parts import Training
 from pg_edu.coursework.marking.cells import Notebook
 from pg_edu.coursework.marking.elsewhere import Elsewhere
 from pg_edu.coursework.marking.flags import flag, functions_named
 from pg_edu.coursework.marking.kernels import ENDED, RESPOND, Kernel, KernelEnded, Server
 from pg_edu.coursework.marking.limits import Limits
-from pg_edu.coursework.marking.pages import asked, names_in_solution
+from pg_edu.coursework.marking.pages import expression_of, names_in_solution
 from pg_edu.coursework.marking.plan import Ask, Plan, Run, make_plan
 from pg_edu.coursework.marking.records import exercise_record
+from pg_edu.coursework.marking.training import judge_training
 
 NOT_MARKED = "not marked"
 SECONDS_OF_AN_ANSWER = 5.0  # on a busy machine; `check` in a notebook gives 1.5
@@ -87,7 +89,7 @@ def mark_notebook(
         exercises: the numbers of the exercises that it should have.
         options: how it is marked.
     """
-    expressions = {number: asked()[number].expression for number in exercises}
+    expressions = {number: expression_of(number) for number in exercises}
     plan = make_plan(notebook.cells, expressions, options.whole)
     marking = _Marking(server, plan, options)
     marking.run()
@@ -128,7 +130,7 @@ class _Marking:
 
     def _run_in_one_kernel(self) -> None:
         limits = self.options.limits
-        cpu_seconds = limits.seconds + SECONDS_OF_AN_ANSWER * len(self._asked)
+        cpu_seconds = limits.seconds + sum(map(self._seconds_of, self._asked))
         kernel = self.server.kernel(limits, cpu_seconds)
         ended = False
         try:
@@ -176,15 +178,29 @@ class _Marking:
         if step.cell == -1 and earlier is not None and earlier.verdict != NOT_ATTEMPTED:
             return  # It is defined again below its check, but was attempted above it.
         begin = time.monotonic()
-        record = exercise_record(step.exercise, self.options.variant)
         problem = kernel.run(f"{RESPOND}.hold({step.exercise!r}, ({step.expression}))", 2.0)
         if problem:
             self._keep(self._undefined(step, problem))
             return
         respondent = Elsewhere(kernel, step.exercise)
-        verdict = judge_respondent(record, respondent, self.options.seed, SECONDS_OF_AN_ANSWER)
+        verdict = self._judged(kernel, respondent)
         look = "" if verdict.status == NOT_ATTEMPTED else self._flag(respondent, step)
         self._keep(self._mark(verdict, step, look, time.monotonic() - begin))
+
+    def _seconds_of(self, step: Ask) -> float:
+        record = exercise_record(step.exercise, self.options.variant)
+        return record.seconds if isinstance(record, Training) else SECONDS_OF_AN_ANSWER
+
+    def _judged(self, kernel: Kernel, respondent: Elsewhere) -> Verdict:
+        record = exercise_record(respondent.name, self.options.variant)
+        seed = self.options.seed
+        if not isinstance(record, Training):
+            return judge_respondent(record, respondent, seed, SECONDS_OF_AN_ANSWER)
+        if respondent.is_function():
+            return judge_training(record, kernel, seed)
+        found = "" if respondent.is_missing() else "asks for a function of (env, seed)."
+        status = WRONG if found else NOT_ATTEMPTED
+        return Verdict(record.number, status, record.points, found)
 
     def _flag(self, respondent: Elsewhere, step: Ask) -> str:
         if not respondent.is_function():
@@ -245,7 +261,7 @@ class _Marking:
         if number in self.marks:
             return self.marks[number]
         possible = exercise_record(number, self.options.variant).points
-        name = asked()[number].expression
+        name = expression_of(number)
         found = f"no cell calls check({number!r}, ...), and none defines {name}."
         if any(ask.exercise == number for ask in self._asked):
             found = "too many cells or answers ended their kernels."

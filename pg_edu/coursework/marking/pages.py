@@ -1,4 +1,7 @@
-"""What the original pages ask: which exercises are on which page, and the names of the answers."""
+"""What the original pages ask: which exercises are on which page, and the names of the answers.
+
+A part of the capstone is on no page. Its answer has the name of the part.
+"""
 
 import json
 import re
@@ -9,6 +12,7 @@ from functools import cache
 from pathlib import PurePath
 
 from pg_edu.course.cards import exercises
+from pg_edu.coursework.capstone.parts import NAMES
 from pg_edu.coursework.marking.cells import Notebook, read_notebook
 from pg_edu.coursework.marking.flags import functions_named
 from pg_edu.coursework.marking.names import Statement, statements
@@ -54,6 +58,11 @@ def asked() -> dict[str, Asked]:
     return found
 
 
+def expression_of(number: str) -> str:
+    """Return what evaluates to the answer to an exercise, or to a part of the capstone."""
+    return number if number in NAMES else asked()[number].expression
+
+
 @cache
 def _cells(page: str) -> list[str]:
     path = find_notebooks() / f"{page}.ipynb"
@@ -69,7 +78,12 @@ def _statements(page: str) -> list[Statement]:
 
 @cache
 def names_in_solution(number: str) -> frozenset[str]:
-    """Return the names in a solution, and what it uses of the package through the page's code."""
+    """Return the names in a solution, and what it uses of the package through the page's code.
+
+    The capstone is written from an empty file, so it uses nothing of the package.
+    """
+    if number in NAMES:
+        return frozenset()
     known = asked()[number]
     named = frozenset(IDENTIFIER.findall(known.solution))
     found = [*_statements(known.page), *statements(0, known.solution)]

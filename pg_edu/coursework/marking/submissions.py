@@ -15,7 +15,8 @@ LARGEST_NOTEBOOK = 20 * 2**20  # bytes
 LARGEST_ZIP = 500 * 2**20
 MOST_FILES = 20_000  # in one zip file
 IGNORED = (".ipynb_checkpoints", "__MACOSX", ".git", ".venv", "__pycache__")
-SUFFIXES = (".ipynb", ".zip")
+SUFFIXES = (".ipynb", ".zip", ".py")
+SCRIPT = "capstone.py"  # how the name of a Python file must end; others are no submissions
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ def find_submissions(place: Path) -> list[Submission]:
     return sorted(found, key=lambda submission: submission.file)
 
 
+def is_submission(name: str) -> bool:
+    """Return whether a file may be submitted: a notebook, a zip file, or a capstone in Python."""
+    return name.lower().endswith((".ipynb", ".zip", SCRIPT))
+
+
 def _in_folder(folder: Path) -> Iterator[Submission]:
     """Yield the submissions in a folder; links to other places are not followed."""
     for parent, folders, files in os.walk(folder):
@@ -61,7 +67,7 @@ def _in_folder(folder: Path) -> Iterator[Submission]:
         only_one = Path(parent) == folder and not folders and len(files) == 1
         for name in sorted(files):
             path = Path(parent) / name
-            if path.suffix.lower() in SUFFIXES:
+            if is_submission(name):
                 is_class = only_one and path.suffix.lower() == ".zip"
                 yield from _in_file(path, place if is_class else place / name)
 
@@ -116,7 +122,7 @@ def _in_zip(content: bytes, shown: PurePosixPath, nested: bool) -> Iterator[Subm
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(member.filename)
-    is_ours = path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
+    is_ours = is_submission(path.name) and not path.name.startswith("._")
     return is_ours and not member.is_dir() and not set(IGNORED) & set(path.parts)
 
 

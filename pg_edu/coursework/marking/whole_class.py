@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from pg_edu.coursework.marking.cells import NoNotebook, Notebook, read_notebook
+from pg_edu.coursework.marking.cells import NoNotebook, Notebook, read_notebook, read_script
 from pg_edu.coursework.marking.journal import Journal, key_of
 from pg_edu.coursework.marking.kernels import CannotStart, Server
 from pg_edu.coursework.marking.marking import Mark, Options, mark_notebook, unmarked
 from pg_edu.coursework.marking.pages import exercises_of, pages_of
-from pg_edu.coursework.marking.submissions import Submission
+from pg_edu.coursework.marking.submissions import SCRIPT, Submission
 
 KILLED = "each time that this notebook ran, the marker was killed, so it is not run again."
 
@@ -66,8 +66,9 @@ def make_tasks(submissions: Sequence[Submission], only: Sequence[str] = ()) -> l
 def _read(submission: Submission) -> tuple[Notebook | None, str]:
     if submission.content is None:
         return None, submission.problem
+    read = read_script if submission.file.lower().endswith(SCRIPT) else read_notebook
     try:
-        return read_notebook(submission.content), ""
+        return read(submission.content), ""
     except NoNotebook as error:
         return None, str(error)
 

@@ -70,7 +70,7 @@ def probe(
             "(observation_space, action_space)."
         )
     chosen = _chosen(probes, only, skip)
-    return _probe_door(PolicyDoor(make_policy), chosen, updates, seed)
+    return probe_door(PolicyDoor(make_policy), chosen, updates, seed)
 
 
 def probe_loop(
@@ -124,7 +124,7 @@ def probe_loop(
     if num_envs is not None and num_envs < 1:
         raise ValueError(f"num_envs is {num_envs}, but at least 1 is needed; None: no vector.")
     door = LoopDoor(train, gamma, num_envs, _mode(autoreset_mode), frozenset(only))
-    return _probe_door(door, _chosen(PROBES, only, skip), updates, seed)
+    return probe_door(door, _chosen(PROBES, only, skip), updates, seed)
 
 
 def _mode(mode: AutoresetMode | str) -> AutoresetMode:
@@ -149,8 +149,18 @@ def _chosen(probes: Sequence[Probe], only: Collection[str], skip: Collection[str
     return [each for each in probes if each.name not in skip and (not only or each.name in only)]
 
 
-def _probe_door(door: Door, probes: Sequence[Probe], updates: int, seed: int) -> ProbeReport:
-    """Run the probes and restore the global random generators."""
+def probe_door(door: Door, probes: Sequence[Probe], updates: int, seed: int) -> ProbeReport:
+    """Run the probes through a door, and restore the global random generators.
+
+    Args:
+        door: how the agent is trained.
+        probes: the probes to run.
+        updates: the number of updates in each trial, at least 25.
+        seed: the seed of the first trials.
+
+    Raises:
+        ValueError: updates is below 25, or seed is negative.
+    """
     if updates < FEWEST_UPDATES:
         raise ValueError(f"updates is {updates}, but it must be at least {FEWEST_UPDATES}.")
     if seed < 0:

@@ -24,16 +24,38 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--format", choices=["plain", "nbgrader"], default="plain", help=formats)
     variant = "change what the exercises ask for, so that public solutions are wrong"
     parser.add_argument("--variant", type=int, metavar="SEED", help=variant)
+    capstone = "the capstone alone: its page with stubs and the rubric of the report"
+    parser.add_argument("--capstone", action="store_true", help=capstone)
     executed = "run the solved notebooks and keep what they print"
     parser.add_argument("--execute", action="store_true", help=executed)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.capstone:
+        return _write_capstone(arguments)
     if arguments.format == "plain":
         return _write_plain(arguments)
     if arguments.execute:
         raise ValueError("--execute is for --format plain; nbgrader runs notebooks itself.")
     return _write_for_nbgrader(arguments)
+
+
+def _write_capstone(arguments: argparse.Namespace) -> int:
+    from pg_edu.coursework import assigning
+    from pg_edu.coursework.capstone import handout
+
+    others = (arguments.only, arguments.execute, arguments.format == "nbgrader")
+    if any(others) or arguments.variant is not None:
+        raise ValueError("--capstone says what is written: leave out all other options.")
+    out = arguments.out
+    assigning.write_new(handout.files(out))
+    meanings = {
+        "student/": "the page to hand out, with stubs, the interface and the rubric",
+        "points.csv": "the parts with their points",
+    }
+    print(files_in(out, meanings))
+    print("Mark the four parts of what comes back with: pg-edu mark SUBMISSIONS --capstone")
+    return 0
 
 
 def _write_plain(arguments: argparse.Namespace) -> int:

@@ -42,6 +42,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="(all cores)")
     add("--variant", type=int, metavar="SEED", help="that of `assign`, if variants were given")
     add("--only", nargs="+", default=[], metavar="EXERCISE", help="such as 02.1 02.2")
+    add("--capstone", action="store_true", help="mark the four parts of the capstone")
     add("--whole", action="store_true", help="run all cells of each notebook")
     add("--seconds", type=float, default=15.0, help="for the cells of a notebook (15)")
     add("--memory", type=int, default=2000, metavar="MB", help="for a notebook (2000)")
@@ -51,11 +52,13 @@ def _run(arguments: argparse.Namespace) -> int:
     _check_system()
     _check(arguments)
     # The other commands need nothing of this.
+    from pg_edu.coursework.capstone.parts import NAMES
     from pg_edu.coursework.marking.journal import Journal
     from pg_edu.coursework.marking.submissions import find_submissions
     from pg_edu.coursework.marking.whole_class import make_tasks
 
-    tasks = make_tasks(find_submissions(arguments.submissions), arguments.only)
+    only = NAMES if arguments.capstone else arguments.only
+    tasks = make_tasks(find_submissions(arguments.submissions), only)
     folder = arguments.out.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "journal.jsonl")
@@ -112,6 +115,8 @@ def _check(arguments: argparse.Namespace) -> None:
             raise ValueError(f"--{name} is {getattr(arguments, name)}; it must be positive.")
     if arguments.out.suffix != ".csv":
         raise ValueError(f"--out is {arguments.out}; name a file that ends in .csv, for the table.")
+    if arguments.capstone and (arguments.only or arguments.variant is not None):
+        raise ValueError("--capstone says what is marked: leave out --only and --variant.")
     if arguments.seed is not None and arguments.seed < 0:
         raise ValueError(f"--seed is {arguments.seed}; it must not be negative.")
     for number in arguments.only:

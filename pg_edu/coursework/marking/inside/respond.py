@@ -27,17 +27,22 @@ _held: dict[str, Any] = {}
 _called: set[str] = set()
 
 
-def hold(name: str, answer: Any) -> None:
+def hold(name: str, held: Any) -> None:
     """Keep an answer under a name, by which the marker asks for it."""
-    _held[name] = answer
+    _held[name] = held
+
+
+def answer(name: str) -> Any:
+    """Return the answer that is held under a name."""
+    return _held[name]
 
 
 def kind(name: str) -> str:
     """Return what an answer is: "missing", "function" or "value"."""
-    answer = _held[name]
-    if answer is None or answer is Ellipsis:
+    held = _held[name]
+    if held is None or held is Ellipsis:
         return "missing"
-    return "function" if callable(answer) else "value"
+    return "function" if callable(held) else "value"
 
 
 def read(name: str) -> str:
@@ -70,9 +75,9 @@ def called() -> str:
 
 def source(name: str) -> str:
     """Return the name of the function of the package that an answer is, or ""."""
-    answer: Any = _held[name]
-    module = str(getattr(answer, "__module__", ""))
-    own = str(getattr(answer, "__qualname__", ""))
+    held: Any = _held[name]
+    module = str(getattr(held, "__module__", ""))
+    own = str(getattr(held, "__qualname__", ""))
     return f"{module}.{own}" if module.startswith("pg_edu.") else ""
 
 
