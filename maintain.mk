@@ -17,8 +17,7 @@
 PARTS ?=
 REPO ?=
 
-.PHONY: parity bench bench-quick mark-bench ray course site site-test oldest newest readme-pictures publish \
-  probe-table help-maintainers
+.PHONY: parity bench bench-quick mark-bench ray course site site-test oldest newest readme-pictures publish probe-table help-maintainers
 
 parity: .venv-parity/ready
 	.venv-parity/bin/python tests/parity/run.py
