@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pg_edu import PGPolicy, RecurrentPGPolicy
-from pg_edu.lab.probes import probe, probe_loop
-from pg_edu.lab.probes.probing import PROBES
+from pg_edu.lab.probes import PROBES, probe, probe_loop
 from pg_edu.runs.agents import make_policy
 from pg_edu.runs.config import Config
 from tests.lab import broken_agents as policies

@@ -174,6 +174,7 @@ def test_the_weights_of_a_loss_are_read_with_its_mean_and_its_order():
         log_prob = Categorical(logits=logits).log_prob(torch.tensor([0, 1, 2, 0]))
         (-(log_prob * returns).mean()).backward()
     (scoring,) = watch.scorings
+    assert scoring.weights is not None
     np.testing.assert_allclose(scoring.weights, returns / 4)
     assert not scoring.is_table
 
@@ -186,6 +187,7 @@ def test_of_nested_distributions_only_the_outer_one_is_noted():
     (scoring,) = watch.scorings
     assert scoring.params.shape == (5, 4) and scoring.values.shape == (5, 2)
     np.testing.assert_array_equal(scoring.weights, -np.ones(5))
+    assert watch.last_draw is not None
     np.testing.assert_array_equal(watch.last_draw.values, scoring.values)
 
 

@@ -71,7 +71,7 @@ def test_the_motor_pays_most_at_one_corner_and_chance_is_the_middle(first_is_low
     motor = Motor(first_is_low)
     grid = np.linspace(-1, 3, 21)
     rewards = {(a, b): motor.rewards([a, b]).mean() for a, b in itertools.product(grid, grid)}
-    assert max(rewards, key=rewards.get) == tuple(motor.best)
+    assert max(rewards, key=lambda corner: rewards[corner]) == tuple(motor.best)
     assert max(rewards.values()) == BY_NAME["bound"].optimum
     assert np.mean(list(rewards.values())) == pytest.approx(BY_NAME["bound"].chance)
 

@@ -77,7 +77,7 @@ def test_a_forgotten_zero_grad_shows_when_the_same_batch_comes_twice():
     class NoZeroGrad(PGPolicy):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
-            self.optim.zero_grad = lambda set_to_none=True: None
+            setattr(self.optim, "zero_grad", lambda set_to_none=True: None)  # noqa: B010
 
     assert "zero_grad is missing" in identify(pgpolicy_step(NoZeroGrad), FEW, 1.0).text
 
