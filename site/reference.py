@@ -14,7 +14,16 @@ from typing import Any
 
 from places import ROOT, write
 
-PACKAGES = ["guard", "runs", "figures", "lab.exact", "lab.probes", "lab.museum", "course"]
+PACKAGES = [
+    "guard",
+    "runs",
+    "figures",
+    "lab.exact",
+    "lab.probes",
+    "lab.museum",
+    "course",
+    "coursework",
+]
 
 # The equation that a function or a method computes, under its full name.
 EQUATIONS = {
