@@ -1,4 +1,4 @@
-"""Hand out: notebooks for students, without solutions, and solved ones, from the pages."""
+"""Make the notebooks that are handed out, without solutions, and the solved ones."""
 
 import csv
 import io

@@ -631,7 +631,7 @@ def test_an_endless_loop_is_stopped_and_leaves_nothing_running(answer, capsys):
 
 
 def test_an_answer_is_not_late_because_the_processor_is_busy_with_others():
-    """It takes 1.6 seconds on the clock, longer than the limit, and hardly any of the processor."""
+    """It takes 1.8 seconds on the clock, longer than the limit, and hardly any of the processor."""
 
     def waits(x):
         time.sleep(0.2)

@@ -57,7 +57,7 @@ LONGEST_CODE = 5_000  # characters
 
 @dataclass(frozen=True)
 class Row:
-    """A mark with where it comes from.
+    """A mark, with its student and file.
 
     Args:
         student: the name of the student.
