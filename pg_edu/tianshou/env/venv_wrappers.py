@@ -27,8 +27,14 @@ from pg_edu.types import AnyArray, Ints
 
 __all__ = ["VectorEnvNormObs"]
 
+# Gymnasium 1.2 has no types between the brackets of VectorWrapper.
+if TYPE_CHECKING:
+    ArrayWrapper = VectorWrapper[AnyArray, Any, AnyArray, Any, AnyArray]
+else:
+    ArrayWrapper = VectorWrapper
 
-class VectorEnvNormObs(TianshouMethods, VectorWrapper[AnyArray, Any, AnyArray, Any, AnyArray]):
+
+class VectorEnvNormObs(TianshouMethods, ArrayWrapper):
     """Vector environments whose observations are normalized by running statistics.
 
     Training environments update their statistics; test environments share them:
