@@ -1,8 +1,9 @@
-"""Which functions of the package an answer uses, so that an instructor can look at it.
+"""What an instructor should look at: functions of the package, and ways into an environment.
 
-Two ways to find out complete each other. The kernel watches which functions are called, however
-they were named; an answer can switch that off. The marker reads the code, which cannot be switched
-off, but sees names only. A pasted copy of the package's code escapes both.
+Two ways to find out which functions an answer uses complete each other. The kernel watches which
+functions are called, however they were named; an answer can switch that off. The marker reads the
+code, which cannot be switched off, but sees names only. A pasted copy of the package's code escapes
+both.
 """
 
 import ast
@@ -13,6 +14,11 @@ import pg_edu.types
 from pg_edu.coursework.marking.names import Statement, names_in, needed
 
 NO_FUNCTIONS = ("pg_edu.course", "pg_edu.figures", "pg_edu.types", "pg_edu.coursework")
+
+# What leads from an environment to its state, and what no training loop needs.
+HIDDEN_PARTS = frozenset({"unwrapped", "env", "np_random", "get_wrapper_attr"})
+LOOKING_INSIDE = frozenset({"gc", "inspect", "sys", "ctypes", "importlib"})
+BY_A_TEXT = frozenset({"getattr", "vars", "eval", "exec", "__import__", "globals"})
 
 
 def flag(called: Iterable[str], read: Iterable[str], allowed: frozenset[str]) -> str:
@@ -57,6 +63,36 @@ def functions_named(found: list[Statement], expression: str) -> list[str]:
             if local in used:
                 names += _attributes(kept, local, full)
     return sorted(set(names))
+
+
+def ways_into_an_environment(found: list[Statement], expression: str) -> str:
+    """Return how an answer's code may read the state of its environment, as one line, or "".
+
+    A `train` that knows the state need not learn. The code is read, not run: an attribute with
+    such a name of another object is named as well, so that an instructor can look.
+
+    Args:
+        found: the statements of the notebook.
+        expression: what evaluates to the answer.
+    """
+    kept = needed(found, names_in(expression))
+    nodes = (node for statement in kept for node in ast.walk(statement.node))
+    ways = sorted({way for node in nodes for way in _ways(node)})
+    return f"may look into the environment: {', '.join(ways)}" if ways else ""
+
+
+def _ways(node: ast.AST) -> Iterable[str]:
+    """Yield what in one node of a syntax tree leads into an environment."""
+    if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+        private = node.attr.startswith("_") and node.attr != "__init__"
+        if private or node.attr in HIDDEN_PARTS:
+            yield f".{node.attr}"
+    if isinstance(node, ast.Name) and node.id in BY_A_TEXT:
+        yield node.id
+    if isinstance(node, ast.Import):
+        yield from ({alias.name.split(".")[0] for alias in node.names} & LOOKING_INSIDE)
+    if isinstance(node, ast.ImportFrom):
+        yield from ({(node.module or "").split(".")[0]} & LOOKING_INSIDE)
 
 
 def _imports(node: ast.stmt) -> Iterable[tuple[str, str]]:

@@ -11,7 +11,7 @@ from pg_edu.course.verdicts import NOT_ATTEMPTED, WRONG, Verdict
 from pg_edu.coursework.capstone.parts import Training
 from pg_edu.coursework.marking.cells import Notebook
 from pg_edu.coursework.marking.elsewhere import Elsewhere
-from pg_edu.coursework.marking.flags import flag, functions_named
+from pg_edu.coursework.marking.flags import flag, functions_named, ways_into_an_environment
 from pg_edu.coursework.marking.kernels import ENDED, RESPOND, Kernel, KernelEnded, Server
 from pg_edu.coursework.marking.limits import Limits
 from pg_edu.coursework.marking.pages import expression_of, names_in_solution
@@ -206,7 +206,12 @@ class _Marking:
         if not respondent.is_function():
             return ""
         read = functions_named(self.plan.found, step.expression)
-        return flag(respondent.package_functions(), read, names_in_solution(step.exercise))
+        used = flag(respondent.package_functions(), read, names_in_solution(step.exercise))
+        record = exercise_record(step.exercise, self.options.variant)
+        if not isinstance(record, Training):
+            return used
+        inside = ways_into_an_environment(self.plan.found, step.expression)
+        return "; ".join(one for one in (used, inside) if one)
 
     def _mark(self, verdict: Verdict, step: Ask, look: str, seconds: float) -> Mark:
         return Mark(

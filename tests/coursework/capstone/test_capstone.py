@@ -18,10 +18,12 @@ from pg_edu.coursework.capstone.parts import NAMES, Training, parts
 from pg_edu.coursework.marking import marking
 from pg_edu.coursework.marking.cells import read_script
 from pg_edu.coursework.marking.feedback import Row, write_feedback
+from pg_edu.coursework.marking.flags import ways_into_an_environment
 from pg_edu.coursework.marking.inside.training import RESET, Lesson
 from pg_edu.coursework.marking.kernels import Server
 from pg_edu.coursework.marking.limits import Limits
 from pg_edu.coursework.marking.marking import Mark, Options, mark_notebook
+from pg_edu.coursework.marking.names import statements
 from pg_edu.coursework.marking.submissions import find_submissions
 from pg_edu.coursework.marking.training import replay
 from pg_edu.coursework.marking.whole_class import make_tasks
@@ -85,6 +87,43 @@ def test_a_train_that_does_not_train_gets_its_reason(mark, body, verdict, found)
     marked = mark(code, only=["train"], training=training)["train"]
     assert (marked.verdict, marked.points) == (verdict, 0)
     assert found in marked.found
+
+
+@pytest.mark.parametrize(
+    ("line", "ways"),
+    [
+        ("env.unwrapped.state", ".unwrapped"),
+        ("env.env.state", ".env"),
+        ("env._np_random", "._np_random"),
+        ("look(env, 'state')", "getattr"),
+        ("env.action_space.n", ""),
+        ("Agent(env).env.action_space", ".env"),
+        ("Agent(env)", ""),
+    ],
+)
+def test_a_train_that_may_look_into_the_environment_is_flagged(line, ways):
+    code = f"""
+class Agent:
+    def __init__(self, env):
+        self.env = env
+
+look = getattr
+
+def train(env, seed):
+    return {line}
+
+def other(env):
+    return env.unwrapped
+"""
+    found = ways_into_an_environment(statements(0, code), "train")
+    assert found == (f"may look into the environment: {ways}" if ways else "")
+
+
+@pytest.mark.parametrize("imported", ["import gc", "from inspect import getmembers as gc"])
+def test_a_train_that_imports_what_looks_inside_is_flagged(mark, imported):
+    code = f"{imported}\ndef train(env, seed):\n    return gc(env)"
+    flagged = mark(code, only=["train"])["train"].flag
+    assert flagged == f"may look into the environment: {imported.split()[1]}"
 
 
 # Replaying what came back
