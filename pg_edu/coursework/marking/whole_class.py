@@ -20,6 +20,7 @@ from pg_edu.coursework.marking.kernels import CannotStart, Server
 from pg_edu.coursework.marking.marking import Mark, Options, mark_notebook, unmarked
 from pg_edu.coursework.marking.pages import exercises_of, pages_of
 from pg_edu.coursework.marking.submissions import SCRIPT, Submission
+from pg_edu.runs.processes import stops_delayed
 
 KILLED = "each time that this notebook ran, the marker was killed, so it is not run again."
 
@@ -157,7 +158,8 @@ def _in_parallel(
         while waiting and len(running) < workers:
             key, task = waiting.pop(0)
             journal.begin(key)
-            running[pool.submit(_mark, task, options)] = key
+            with stops_delayed():  # A process that starts here does not hear Ctrl-C at all.
+                running[pool.submit(_mark, task, options)] = key
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             yield running.pop(future), future.result()
 
@@ -167,7 +169,8 @@ def _pool(workers: int, hidden: Sequence[Path]) -> Iterator[ProcessPoolExecutor]
     """Start workers, and end them with all they have started, also if the user stops us."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="mark-", ignore_cleanup_errors=True) as base:
-        pool = ProcessPoolExecutor(workers, context, _start_worker, (base, list(hidden)))
+        with stops_delayed():
+            pool = ProcessPoolExecutor(workers, context, _start_worker, (base, list(hidden)))
         try:
             yield pool
         except BaseException:
@@ -186,6 +189,7 @@ _servers: list[Server] = []
 
 def _start_worker(base: str, hidden: list[Path]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # Kernels inherit the mask.
     torch.set_num_threads(1)
     _place.append((base, hidden))
 

@@ -1,9 +1,15 @@
 """`pg-edu mark` from end to end: a small class, once, and then once more."""
 
 import csv
+import os
+import signal
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from matplotlib.patches import Rectangle
 
@@ -59,6 +65,27 @@ def test_there_is_a_row_for_each_student_and_exercise_also_for_an_empty_file(mar
     assert {rows["dora", f"02.{n}"]["verdict"] for n in (1, 2, 3)} == {"not marked"}
     assert rows["dora", "02.3"]["possible"] == "2"
     assert rows["emil", "02.1"]["points"] == "0"
+
+
+def test_ctrl_c_while_workers_start_is_one_line(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.ipynb").write_bytes(answered(PAGE, {}))
+    command = [sys.executable, "-m", "pg_edu", "mark", "in"]
+    marking = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while marking.poll() is None and not has_a_worker(marking.pid):
+        time.sleep(0.02)
+    os.killpg(marking.pid, signal.SIGINT)
+    error = marking.communicate(timeout=120)[1]
+    assert marking.returncode == 130
+    assert "Traceback" not in error
+    assert error.splitlines()[-1] == "pg_edu: stopped"
+
+
+def has_a_worker(marker: int) -> bool:
+    children = psutil.Process(marker).children()
+    return any("spawn_main" in " ".join(child.cmdline()) for child in children)
 
 
 def test_submissions_are_not_changed(marked):
