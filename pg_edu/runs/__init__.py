@@ -9,6 +9,7 @@ Files, in the order in which to read them:
     training.py            one run: `train(seed, config)` returns a `Result`; `evaluate` measures
     files.py               files that are written whole or not at all, folders for one process
     checkpoint.py          save a `Result` to a file, and load it again
+    stops.py               delay what asks this process to stop
     processes.py           the workers of a sweep as processes of this machine
     ray_tasks.py           the workers of a sweep as tasks on a Ray cluster
     sweep.py               many runs: every combination of settings with every seed

@@ -4,14 +4,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import Any
 
-# Ctrl-C, and a closed terminal; Windows has no SIGHUP.
-STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
+from pg_edu.runs.stops import stops_delayed
 
 
 class Processes:
@@ -93,41 +91,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
     os._exit(1)
-
-
-@contextmanager
-def stops_delayed() -> Iterator[None]:
-    """Delay Ctrl-C, and the signal of a closed terminal, until the end of the block.
-
-    A process that starts in the block inherits the mask, so that these signals never reach it. It
-    ends with its parent. The mask is that of this thread only, and where another thread hears the
-    signal, Python calls the handler here all the same: so it is called at the end, too.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows has no signal masks.
-        yield
-        return
-    heard: list[int] = []
-    handlers = _replace_handlers(lambda number, _: heard.append(number))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for number in heard:
-            signal.raise_signal(number)
-
-
-def _replace_handlers(new: Callable[[int, Any], object]) -> dict[int, Any]:
-    """Set the handler of each of the signals; return the old ones that were Python's own.
-
-    Only the main thread can set a handler, and is interrupted by one.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    old = {number: signal.getsignal(number) for number in STOPS}
-    own = {number: handler for number, handler in old.items() if callable(handler)}
-    for number in own:
-        signal.signal(number, new)
-    return own

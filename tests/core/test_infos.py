@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from packaging.version import Version
 from torch import nn
 from torch.distributions import Categorical
 
@@ -127,7 +128,8 @@ def test_under_masks_by_info_the_expected_update_is_the_exact_gradient(
 
 def test_no_logit_of_an_illegal_action_moves_on_taxi() -> None:
     """Five updates leave these logits as they were, bit for bit, and move others."""
-    envs = gym.make_vec("Taxi-v4", num_envs=4)
+    newest = "Taxi-v4" if "Taxi-v4" in gym.registry else "Taxi-v3"  # Gymnasium 1.2 has no v4.
+    envs = gym.make_vec(newest, num_envs=4)
     start = np.random.default_rng(0).normal(size=(500, 6))
     actor = MaskedTable(start)
     policy = make_policy(actor, envs.single_action_space, lr=0.1)
@@ -648,6 +650,8 @@ def test_the_statistics_of_a_vector_wrapper_are_in_the_row_that_ends_the_episode
     mode: Any,
 ) -> None:
     """In DISABLED mode Gymnasium 1.4's wrapper starts anew in every environment at each reset."""
+    if mode is AutoresetMode.SAME_STEP and Version(gym.__version__) < Version("1.4"):
+        pytest.skip("before Gymnasium 1.4 its wrapper counts one step too few in this mode")
     envs = gym.wrappers.vector.RecordEpisodeStatistics(
         SyncVectorEnv([partial(Counter, n, [2 + n]) for n in (0, 1)], autoreset_mode=mode)
     )

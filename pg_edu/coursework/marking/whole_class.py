@@ -20,7 +20,7 @@ from pg_edu.coursework.marking.kernels import CannotStart, Server
 from pg_edu.coursework.marking.marking import Mark, Options, mark_notebook, unmarked
 from pg_edu.coursework.marking.pages import exercises_of, pages_of
 from pg_edu.coursework.marking.submissions import SCRIPT, Submission
-from pg_edu.runs.processes import stops_delayed
+from pg_edu.runs.stops import stops_delayed
 
 KILLED = "each time that this notebook ran, the marker was killed, so it is not run again."
 

@@ -4,12 +4,11 @@ import argparse
 import importlib.util
 import os
 import secrets
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm  # type: ignore[import-untyped]
+from pg_edu.runs.commands.messages import progress_bar
 
 if TYPE_CHECKING:
     from pg_edu.coursework.marking.feedback import Row
@@ -80,7 +79,7 @@ def _mark(
     from pg_edu.coursework.marking.whole_class import mark_class
 
     try:
-        with tqdm(total=len(tasks), unit="notebook", file=sys.stderr) as bar:
+        with progress_bar(total=len(tasks), unit="notebook") as bar:
             marks = mark_class(tasks, options, journal, workers, hidden, bar.update)
     except CannotStart as error:
         raise ValueError(f"{error} Run it again, with --workers 1.") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pg_edu.runs.environment_errors import EnvironmentFailed, described
+from pg_edu.runs.stops import stops_delayed
 from pg_edu.runs.training import Result
 
 PRINTING = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE)
@@ -121,7 +122,8 @@ def progress_bar(**settings: Any) -> Any:
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     seconds = 0.1 if sys.stderr.isatty() else 10
-    return tqdm(dynamic_ncols=True, mininterval=seconds, file=Stderr(), **settings)
+    with stops_delayed():  # If a bar is half made, Python shows an error of its __del__.
+        return tqdm(dynamic_ncols=True, mininterval=seconds, file=Stderr(), **settings)
 
 
 class Stderr:
