@@ -83,10 +83,8 @@ def _some_results(rng: np.random.Generator) -> Case:
 
 
 def _t_ends(values: Floats) -> Ends:
-    from scipy.stats import sem, t
-
     n = len(values)
-    margin = t.ppf(0.975, n - 1) * sem(values)
+    margin = _t_of(n) * np.std(values, ddof=1) / np.sqrt(n)
     return float(np.mean(values) - margin), float(np.mean(values) + margin)
 
 

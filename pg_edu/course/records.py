@@ -134,21 +134,37 @@ def record(number: str) -> Exercise:
     Raises:
         ValueError: there is none; the message lists the numbers of all exercises.
     """
-    found = {known.number: known for known in records()}
-    if not isinstance(number, str) or number not in found:
-        raise ValueError(f"there is no exercise {number!r}; there are: {', '.join(found)}.")
-    return found[number]
+    # Only one notebook's module: that of notebook 07 makes optimizers, and the first optimizer of a
+    # process takes torch more than a second.
+    page = number[:2] if isinstance(number, str) else ""
+    for exercise in _records_of(page):
+        if exercise.number == number:
+            return exercise
+    numbers = ", ".join(known.number for known in records())
+    raise ValueError(f"there is no exercise {number!r}; there are: {numbers}.")
 
 
 @cache
 def records() -> tuple[Exercise, ...]:
     """Return the records of all exercises, in the order of the notebooks."""
-    found: list[Exercise] = []
-    for module in iter_modules([str(Path(__file__).parent)]):
-        if re.match(r"ex\d\d_", module.name):
-            with torch.device("cpu"):  # The reader may have chosen another for new tensors.
-                found += import_module(f"pg_edu.course.{module.name}").EXERCISES
+    found = [exercise for page in _modules() for exercise in _records_of(page)]
     return tuple(sorted(found, key=lambda exercise: exercise.number))
+
+
+@cache
+def _records_of(page: str) -> tuple[Exercise, ...]:
+    """Return the records of the notebook with a number such as "02"; none if there is none."""
+    if page not in _modules():
+        return ()
+    with torch.device("cpu"):  # The reader may have chosen another for new tensors.
+        return tuple(import_module(f"pg_edu.course.{_modules()[page]}").EXERCISES)
+
+
+@cache
+def _modules() -> dict[str, str]:
+    """Return the module of each notebook's exercises: its number -> its name."""
+    names = [module.name for module in iter_modules([str(Path(__file__).parent)])]
+    return {name[2:4]: name for name in names if re.match(r"ex\d\d_", name)}
 
 
 def all_draws(outcomes: int, times: int) -> list[tuple[int, ...]]:

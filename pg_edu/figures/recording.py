@@ -1,21 +1,53 @@
 """Record an episode: what the agent observes, and a picture of every state."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 from PIL import Image
 
-from pg_edu.figures.scenes import draw_frame
+from pg_edu.figures.scenes import draw_frame, is_drawn_here
 
 
 class Recording(NamedTuple):
-    """One episode and its pictures: entry t of both lists is the state after t steps."""
+    """One episode and its pictures: entry t of both is the state after t steps.
+
+    An environment of `DRAWN_HERE` is drawn from its observations, and each frame only when it is
+    asked for: an animation of a long episode shows few of them.
+    """
 
     observations: list[Any]
-    frames: list[Image.Image]
+    frames: Sequence[Image.Image]
     episode_return: float
+
+
+class LazyFrames(Sequence[Image.Image]):
+    """Pictures of recorded states, each drawn when it is first asked for.
+
+    Args:
+        env: an environment that is drawn from its observations.
+        observations: one for each frame.
+        actions: those that led there; None for the first.
+    """
+
+    def __init__(
+        self, env: gym.Env[Any, Any], observations: Sequence[Any], actions: Sequence[Any]
+    ) -> None:
+        self._env = env
+        self._states = list(zip(observations, actions, strict=True))
+        self._drawn: dict[int, Image.Image] = {}
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[t] for t in range(*index.indices(len(self)))]
+        t = range(len(self))[index]  # This raises IndexError, and counts back from the end.
+        if t not in self._drawn:
+            self._drawn[t] = draw_frame(self._env, *self._states[t])
+        return self._drawn[t]
 
 
 def record_episode(
@@ -42,7 +74,10 @@ def record_episode(
     """
     obs, _ = env.reset(seed=seed)
     observations = [copy.deepcopy(obs)]  # An environment may write the next one into this array.
-    frames = [draw_frame(env, obs)]
+    first = draw_frame(env, obs)
+    frames: list[Image.Image] = [first]
+    actions: list[Any] = [None]
+    lazily = is_drawn_here(env)
     episode_return = 0.0
     done = False
 
@@ -52,6 +87,9 @@ def record_episode(
         done = terminated or truncated
         episode_return += float(reward)
         observations.append(copy.deepcopy(obs))
-        frames.append(draw_frame(env, obs, action))
+        actions.append(copy.deepcopy(action))
+        if not lazily:
+            frames.append(draw_frame(env, obs, action))
 
-    return Recording(observations, frames, episode_return)
+    kept = LazyFrames(env, observations, actions) if lazily else frames
+    return Recording(observations, kept, episode_return)

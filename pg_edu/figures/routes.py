@@ -102,13 +102,12 @@ def spot_for_label(
     half = half_size + 0.03
     other_points = np.concatenate([spots[:0], *curves])
     costs = 20.0 * np.abs(np.linspace(-1, 1, len(spots)))
-    for k, spot in enumerate(spots):
-        beyond_edge = np.maximum(np.abs(centers - spot) - half, 0)
-        costs[k] += 500.0 * (np.linalg.norm(beyond_edge, axis=1) < RADIUS).sum()
-        costs[k] += (np.abs(other_points - spot) < half).all(axis=1).sum()
-        for low, high in boxes:
-            overlaps = (spot - half < high) & (low < spot + half)
-            costs[k] += 500.0 * overlaps.all()
+    beyond_edge = np.maximum(np.abs(centers - spots[:, None]) - half, 0)  # [K, S, 2]
+    costs += 500.0 * (np.linalg.norm(beyond_edge, axis=-1) < RADIUS).sum(axis=1)
+    costs += (np.abs(other_points - spots[:, None]) < half).all(axis=-1).sum(axis=1)
+    for low, high in boxes:
+        overlaps = (spots - half < high) & (low < spots + half)
+        costs += 500.0 * overlaps.all(axis=1)
     best: Floats = spots[int(np.argmin(costs))]
     return best
 
@@ -127,7 +126,9 @@ def _crowding(points: Floats, centers: Floats, taken: Iterable[Floats]) -> float
 
 
 def _distances(points: Floats, others: Floats) -> Floats:
-    distances: Floats = np.linalg.norm(points[:, None] - others, axis=-1)
+    # np.linalg.norm is several times slower along an axis of length 2.
+    x, y = (points[:, None] - others).transpose(2, 0, 1)
+    distances: Floats = np.sqrt(x**2 + y**2)
     return distances
 
 

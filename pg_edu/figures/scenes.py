@@ -60,11 +60,23 @@ def draw_frame(
             raise CannotDraw(f"{env} is not one of {known}: pass the environment, not its id")
         return _draw_scene(env, obs, action, theme)
 
-    env_id = env.spec.id if env.spec else str(env.unwrapped)
-    unchanged = env.observation_space == env.unwrapped.observation_space
-    if env_id in DRAWN_HERE and unchanged:
+    env_id = _id(env)
+    if is_drawn_here(env):
         return _draw_scene(env_id, obs, action, theme)
     return _render(env, env_id)
+
+
+def is_drawn_here(env: gym.Env[Any, Any]) -> bool:
+    """Return whether an environment is drawn from its observations alone.
+
+    Its observations have to be its own: a wrapper may change what they mean.
+    """
+    unchanged = env.observation_space == env.unwrapped.observation_space
+    return _id(env) in DRAWN_HERE and unchanged
+
+
+def _id(env: gym.Env[Any, Any]) -> str:
+    return env.spec.id if env.spec else str(env.unwrapped)
 
 
 def _draw_scene(env_id: str, obs: ArrayLike | None, action: Any, theme: Theme) -> Image.Image:

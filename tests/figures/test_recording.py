@@ -27,6 +27,27 @@ def test_recorded_episode_is_the_one_that_gymnasium_runs() -> None:
     assert recording.frames[-1].tobytes() == last.tobytes()
 
 
+def test_a_classic_environment_is_drawn_only_where_somebody_looks(monkeypatch) -> None:
+    """Each frame is that of its own step, whatever the order in which they are asked for."""
+    drawn = []
+
+    def counted(env, obs=None, action=None):
+        drawn.append(obs)
+        return draw_frame(env, obs, action)
+
+    monkeypatch.setattr("pg_edu.figures.recording.draw_frame", counted)
+    recording = record_episode(gym.make("CartPole-v1"), lambda obs: int(obs[2] > 0), seed=5)
+    assert len(drawn) == 1  # the first: an environment without a picture is refused at once
+    frames = recording.frames
+    assert frames[-1] is frames[len(frames) - 1] is frames[-2:][1]
+    assert len(drawn) == 3
+    action = int(recording.observations[6][2] > 0)
+    expected = draw_frame("CartPole-v1", recording.observations[7], action)
+    assert frames[7].tobytes() == expected.tobytes()
+    with pytest.raises(IndexError):
+        frames[len(frames)]
+
+
 def test_recording_of_an_endless_episode_ends_after_max_steps() -> None:
     env = RenderingEnv(np.zeros((4, 4, 3), np.uint8))
     recording = record_episode(env, lambda obs: 0, seed=0, max_steps=7)

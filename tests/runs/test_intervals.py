@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from fractions import Fraction
 from itertools import product
 
@@ -118,6 +119,31 @@ def test_the_bootstrap_interval_is_the_percentile_one_not_scipys_default() -> No
     assert bootstrap_interval([1.0, 2.0, 9.0]).low == 1.0
 
 
+@pytest.mark.parametrize("statistic", [np.mean, np.median, interquartile_mean])
+@pytest.mark.parametrize("resamples", [1, 999, 60_000])
+def test_the_bootstrap_interval_is_scipys_with_the_method_percentile(statistic, resamples) -> None:
+    """The same draws from the same seed, in one batch or in several."""
+    from scipy.stats import bootstrap
+
+    x = np.random.default_rng(0).normal(size=20)
+    keywords = {"method": "percentile", "confidence_level": 0.9, "batch": 1_000_000 // 20}
+    keywords |= {"n_resamples": resamples, "random_state": np.random.default_rng(3)}
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy's standard error of one resample
+        theirs = bootstrap((x,), statistic, **keywords).confidence_interval
+    ours = bootstrap_interval(x, statistic, 0.9, resamples, seed=3)
+    assert ours[1:] == pytest.approx((theirs.low, theirs.high), rel=1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("n", [1, 3, 4, 11])
+def test_the_iqm_is_scipys_trimmed_mean_along_any_axis(n: int, axis: int) -> None:
+    from scipy.stats import trim_mean
+
+    x = np.random.default_rng(n).normal(size=(n, n, n))
+    assert interquartile_mean(x, axis) == pytest.approx(trim_mean(x, 0.25, axis=axis), rel=1e-12)
+
+
 def test_only_the_same_seed_gives_the_same_bootstrap_interval() -> None:
     values = np.random.default_rng(0).normal(size=12)
     once, again, other = (bootstrap_interval(values, seed=seed) for seed in (1, 1, 2))
@@ -128,7 +154,6 @@ def test_the_bootstrap_of_many_values_does_not_hold_all_resamples_at_once() -> N
     """2000 resamples of 3000 values take 48 MB, and so do their indices; a batch takes 8 MB."""
     import tracemalloc
 
-    bootstrap_interval([1.0, 2.0])  # This imports scipy before memory is measured.
     tracemalloc.start()
     bootstrap_interval(np.arange(3000.0), resamples=2000)
     peak = tracemalloc.get_traced_memory()[1]
