@@ -103,7 +103,8 @@ def _root_of_covariance(p: Floats, steps: Floats) -> Floats:
 
 
 def _circle() -> Floats:
-    turn = np.linspace(0.0, 2.0 * np.pi, 60)
+    # Without the end: it would close the shape on some processors and not on others.
+    turn = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False)
     return np.stack([np.cos(turn), np.sin(turn)], axis=1)
 
 
