@@ -128,6 +128,21 @@ function makeScrollable() {
   }
 }
 
+// --- A browser may break a line between a formula and the comma after it, or the bracket before it.
+function keepPunctuation() {
+  for (const formula of document.querySelectorAll("article mjx-container:not([display=true])")) {
+    const before = /[([“]+$/.exec(formula.previousSibling?.data ?? "")?.[0] ?? "";
+    const after = /^[.,;:!?)\]”’]+/.exec(formula.nextSibling?.data ?? "")?.[0] ?? "";
+    if ((before || after) && formula.parentElement.clientWidth > formula.offsetWidth + 40) {
+      const together = Object.assign(document.createElement("span"), { className: "no-break" });
+      if (before) formula.previousSibling.data = formula.previousSibling.data.slice(0, -before.length);
+      if (after) formula.nextSibling.data = formula.nextSibling.data.slice(after.length);
+      formula.replaceWith(together);
+      together.append(before, formula, after);
+    }
+  }
+}
+
 // --- A page that was opened once works offline.
 function keepOffline() {
   if (!("serviceWorker" in navigator) || location.protocol === "file:") return;
@@ -157,6 +172,7 @@ window.addEventListener("DOMContentLoaded", () => {
 window.addEventListener("load", () => {
   const typeset = window.MathJax?.startup?.promise ?? Promise.resolve();
   typeset.then(() => {
+    keepPunctuation();
     makeScrollable();
     document.documentElement.dataset.ready = "true";
     keepOffline();
