@@ -116,13 +116,12 @@ def exercises_page() -> str:
         "",
         "Each exercise has two hints and a solution to unfold. Where the answer is a value, the "
         "page checks it. Where it is a function, `check` in the running notebook does: "
-        "[install pg_edu](docs/INSTALL.md), run `pg-edu notebooks`, and open the page in Jupyter.",
+        "[install pg_edu](docs/INSTALL.md), run `pg-edu notebooks my_course`, and open it there.",
         "",
     ]
     for page, cards in groupby(sorted(exercises(), key=_place), key=_core_page):
         lines += [f"## {page.replace('_', ' ')}", ""]
-        lines += ["| exercise | trains | answer | minutes | difficulty | page |"]
-        lines += ["|---|---|---|---|---|---|"]
+        lines += ["| exercise | trains | answer | minutes | difficulty |", "|---|---|---|---|---|"]
         lines += [_row(card) for card in cards]
         lines.append("")
     return "\n".join(lines)
@@ -142,8 +141,8 @@ def _row(card: Card) -> str:
     heading = f"Exercise {card.number} · {card.title}"
     link = f"[{card.number} {card.title}](notebooks/{card.notebook}.ipynb#{slug(heading)})"
     answer = "function" if record(card.number).asks_for_a_function else "value"
-    page = "deeper" if card.notebook.startswith("deeper/") else "core"
-    return f"| {link} | {card.trains} | {answer} | {card.minutes} | {card.difficulty} | {page} |"
+    deeper = " (deeper)" if card.notebook.startswith("deeper/") else ""
+    return f"| {link}{deeper} | {card.trains} | {answer} | {card.minutes} | {card.difficulty} |"
 
 
 def slug(heading: str) -> str:

@@ -219,8 +219,9 @@ def where_to_answer(name: str, stub: str, page: str) -> str:
     colab = ", or open this page in Colab (the link is at its top)" if repository() else ""
     return (
         f'<p class="where-to-answer">Python checks your <code>{signature}</code>: '
-        f'<a href="{install}">install pg_edu</a>, run <code>pg-edu notebooks</code> and open '
-        f"<code>{page}.ipynb</code> in Jupyter{colab}; fill in the function and run both cells.</p>"
+        f'<a href="{install}">install pg_edu</a>, run <code>pg-edu notebooks my_course</code> '
+        f"and open <code>{page}.ipynb</code> there{colab}; fill in the function and run both "
+        "cells.</p>"
     )
 
 

@@ -122,7 +122,8 @@ function makeScrollable() {
       formula.tabIndex = 0;
     }
   }
-  for (const box of document.querySelectorAll("pre, div.math, .pst-scrollable-table-container, .scroll")) {
+  const boxes = "pre, div.math, mjx-container[display=true], .pst-scrollable-table-container, .scroll";
+  for (const box of document.querySelectorAll(boxes)) {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
     if (scrolls) box.tabIndex = 0;
   }
@@ -130,13 +131,14 @@ function makeScrollable() {
 
 // --- A browser may break a line between a formula and the comma after it, or the bracket before it.
 function keepPunctuation() {
-  for (const formula of document.querySelectorAll("article mjx-container:not([display=true])")) {
-    const before = /[([“]+$/.exec(formula.previousSibling?.data ?? "")?.[0] ?? "";
-    const after = /^[.,;:!?)\]”’]+/.exec(formula.nextSibling?.data ?? "")?.[0] ?? "";
+  for (const formula of document.querySelectorAll("article span.math")) {
+    const { previousSibling: left, nextSibling: right } = formula;
+    const before = /[([“]+$/.exec(left?.data ?? "")?.[0] ?? "";
+    const after = /^[.,;:!?)\]”’]+/.exec(right?.data ?? "")?.[0] ?? "";
     if ((before || after) && formula.parentElement.clientWidth > formula.offsetWidth + 40) {
       const together = Object.assign(document.createElement("span"), { className: "no-break" });
-      if (before) formula.previousSibling.data = formula.previousSibling.data.slice(0, -before.length);
-      if (after) formula.nextSibling.data = formula.nextSibling.data.slice(after.length);
+      if (before) left.data = left.data.slice(0, -before.length);
+      if (after) right.data = right.data.slice(after.length);
       formula.replaceWith(together);
       together.append(before, formula, after);
     }
@@ -171,7 +173,7 @@ window.addEventListener("DOMContentLoaded", () => {
 });
 window.addEventListener("load", () => {
   const typeset = window.MathJax?.startup?.promise ?? Promise.resolve();
-  typeset.then(() => {
+  typeset.then(() => document.fonts.ready).then(() => {
     keepPunctuation();
     makeScrollable();
     document.documentElement.dataset.ready = "true";
