@@ -1,5 +1,6 @@
 """Sphinx's settings; `make site` runs it on what `sources.py` has written."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_use_rtype = False
+python_maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 default_role = "py:obj"
 add_module_names = False
@@ -94,12 +97,23 @@ def setup(app: Any) -> None:
     """Read docstrings as plain text, before napoleon does, and link the terms of the glossary."""
     app.connect("autodoc-process-docstring", docstrings.prepare, priority=400)
     app.connect("doctree-resolved", terms.link_terms)
-    app.connect("html-page-context", name_folds_by_their_text)
+    app.connect("html-page-context", make_accessible)
 
 
-def name_folds_by_their_text(
+def make_accessible(
     app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Remove the labels of MyST-NB's folds, which say less than the text that one sees."""
+    """Mend what a screen reader would read wrongly.
+
+    MyST-NB's folds have labels that say less than the text that one sees. Sphinx writes a signature
+    of several lines as a list of definitions without terms.
+    """
     if "body" in context:
-        context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
+        body = context["body"].replace(' aria-label="Toggle hidden content"', "")
+        signature = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
+        context["body"] = signature.sub(lambda found: _without_lists(found[0]), body)
+
+
+def _without_lists(signature: str) -> str:
+    plain = re.sub(r"<dl>", '<div class="parameters">', signature)
+    return re.sub(r"<dd>", "<div>", plain).replace("</dl>", "</div>").replace("</dd>", "</div>")

@@ -6,9 +6,11 @@ indented block that belongs to no section such as `Args:` is shown as it stands.
 """
 
 import re
+from functools import cache
+from importlib import import_module
 from typing import Any
 
-from reference import EQUATIONS
+from reference import EQUATIONS, documented, members
 
 SECTIONS = re.compile(
     r"(Args|Arguments|Returns|Return|Raises|Yields|Yield|Example|Examples|Attributes|Note|Notes"
@@ -69,6 +71,19 @@ def escaped(line: str) -> str:
 
 def _name(text: str) -> str:
     """Return a name as a link if it can be one, and other code as code."""
+    if text in full_names():
+        return f":py:obj:`~{full_names()[text]}`"
     if re.fullmatch(r"[\w.]+(\(\))?", text):
         return f":py:obj:`{text}`"
     return f"``{text}``"
+
+
+@cache
+def full_names() -> dict[str, str]:
+    """Return the full name of each public class and function of the core that is there once."""
+    found: dict[str, list[str]] = {}
+    for module in documented()[:-1]:  # the last one has Tianshou's names again
+        for name, value in members(import_module(module)).items():
+            if callable(value):
+                found.setdefault(name, []).append(f"{module}.{name}")
+    return {name: places[0] for name, places in found.items() if len(places) == 1}

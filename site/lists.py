@@ -11,14 +11,18 @@ from links import RESULTS, site_links
 from places import NOTEBOOKS, ROOT, SITE, write
 
 from pg_edu.course import Card, exercises
+from pg_edu.course.records import record
 from pg_edu.lab.museum import PITFALLS, Pitfall
 
 GUIDES = [
-    "docs/COURSE.md",
     "docs/INSTALL.md",
     "docs/RUNS.md",
+    "docs/PROBE.md",
     "docs/TOOLS.md",
     "docs/TIANSHOU.md",
+    "docs/COURSE.md",
+    "docs/INSTRUCTORS.md",
+    "docs/MARKING.md",
     "docs/NOTEBOOKS_IN_CI.md",
     "docs/BENCHMARKS.md",
     RESULTS,
@@ -26,6 +30,11 @@ GUIDES = [
     "docs/MAP.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+]
+PICTURES = [
+    "notebooks/pictures/agent.png",
+    "notebooks/pictures/agent_dark.png",
+    "tests/bench/results.png",
 ]
 # Rooms of the museum: a kind of pitfall, in the order of notebook 10.
 ROOMS = {
@@ -54,7 +63,7 @@ def write_lists() -> None:
         pages[path] = site_links((ROOT / path).read_text(encoding="utf-8"), path)
     for path, text in pages.items():
         write(path, text)
-    for picture in ("notebooks/pictures/agent.png", "tests/bench/results.png"):
+    for picture in PICTURES:
         write(picture, (ROOT / picture).read_bytes())
 
 
@@ -69,8 +78,9 @@ def guides() -> str:
     """Return the page that lists the texts around the course."""
     tree = "\n".join(path.removesuffix(".md") for path in every_guide())
     return (
-        "# Guides\n\nHow to install pg_edu, train with it, teach with it, and move to it from "
-        f"Tianshou.\n\n```{{toctree}}\n:maxdepth: 1\n\n{tree}\n```\n"
+        "# Guides\n\nHow to install pg_edu, train with it, test an agent with it, move to it from "
+        "Tianshou, teach with it, and how it is made.\n\n"
+        f"```{{toctree}}\n:maxdepth: 1\n\n{tree}\n```\n"
     )
 
 
@@ -86,9 +96,10 @@ def course(readme: str) -> str:
         "before it answers: write down a guess, then unfold the answer. Pictures with sliders move "
         "here, without Python; to change the code, run the page as a notebook. What is proved "
         "beside the main path waits on the deeper page.\n\n"
-        "A core page takes 30 to 45 minutes with its exercises (an estimate). 00, 02, 04 and 05 "
-        "make a short course of about two hours.\n\n"
-        f"| page | the question that it answers | beside it |\n|---|---|---|\n{table}\n\n"
+        "Minutes are estimates, exercises included. 00, 02, 04 and 05 make a short course of two "
+        "to three hours.\n\n"
+        "| page | minutes | the question that it answers | more |\n|---|---|---|---|\n"
+        f"{table}\n\n"
         f"```{{toctree}}\n:hidden:\n\n{core}\n```\n"
     )
 
@@ -104,21 +115,34 @@ def exercises_page() -> str:
         "# Exercises",
         "",
         "Each exercise has two hints and a solution to unfold. Where the answer is a value, the "
-        "page checks it; where it is a function, `check` in the running notebook does.",
+        "page checks it. Where it is a function, `check` in the running notebook does: "
+        "[install pg_edu](docs/INSTALL.md), run `pg-edu notebooks my_course`, and open it there.",
         "",
     ]
-    for page, cards in groupby(exercises(), key=lambda card: card.notebook):
+    for page, cards in groupby(sorted(exercises(), key=_place), key=_core_page):
         lines += [f"## {page.replace('_', ' ')}", ""]
-        lines += ["| exercise | trains | minutes | difficulty |", "|---|---|---|---|"]
-        lines += [_row(card, page) for card in cards]
+        lines += ["| exercise | trains | answer | minutes | difficulty |", "|---|---|---|---|---|"]
+        lines += [_row(card) for card in cards]
         lines.append("")
     return "\n".join(lines)
 
 
-def _row(card: Card, page: str) -> str:
+def _place(card: Card) -> tuple[str, bool, list[int]]:
+    """Return where an exercise stands: those of the core page before the deeper ones."""
+    numbers = [int(number) for number in card.number.split(".")]
+    return _core_page(card), card.notebook.startswith("deeper/"), numbers
+
+
+def _core_page(card: Card) -> str:
+    return card.notebook.removeprefix("deeper/")
+
+
+def _row(card: Card) -> str:
     heading = f"Exercise {card.number} · {card.title}"
-    link = f"[{card.number} {card.title}](notebooks/{page}.ipynb#{slug(heading)})"
-    return f"| {link} | {card.trains} | {card.minutes} | {card.difficulty} |"
+    link = f"[{card.number} {card.title}](notebooks/{card.notebook}.ipynb#{slug(heading)})"
+    answer = "function" if record(card.number).asks_for_a_function else "value"
+    deeper = " (deeper)" if card.notebook.startswith("deeper/") else ""
+    return f"| {link}{deeper} | {card.trains} | {answer} | {card.minutes} | {card.difficulty} |"
 
 
 def slug(heading: str) -> str:

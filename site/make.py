@@ -29,12 +29,13 @@ def main() -> int:
     copy_frames(OUTPUT / "_static")
     zip_template()
     gone = write_search_index()
-    if gone:
-        print(
-            f"site/terms.json names sections that are no more: {'; '.join(gone)}", file=sys.stderr
-        )
     # A worker serves only what lies beside it or below, so it stands at the top.
     shutil.copy(SITE / "static" / "sw.js", OUTPUT / "sw.js")
+    if gone:
+        print(
+            f"site/terms.json names sections that no page has: {'; '.join(gone)}", file=sys.stderr
+        )
+        return 1
     print(f"The site is in {OUTPUT}. To look at it: python -m http.server -d {OUTPUT}")
     return 0
 

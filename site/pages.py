@@ -2,7 +2,8 @@
 
 Nothing is executed. A cell that calls `play` gets sliders over the frames that `notebooks/build.py`
 drew; a cell that calls `compare_guess`, and one that checks an exercise whose answer is a value,
-gets a field to write into. The right answers are in the page as plain text.
+gets a field to write into. The right answers are in the page as plain text. A cell that checks a
+function says where to write it. The line below a picture, which only nbval reads, is left out.
 """
 
 import html
@@ -26,6 +27,9 @@ TITLE = re.compile(r"\A# @title (.*)\n?")
 EMPTY_GUESS = re.compile(r"\A(\w+) = \.\.\.(?:  # (.*))?\Z")
 VALUE = re.compile(r"^(\w+) = None", re.MULTILINE)
 CHECK = re.compile(r'^check\("([\d.]+)", (\w+)\)', re.MULTILINE)
+DIGEST = re.compile(r"^picture: .*, digest .*\n?", re.MULTILINE)
+# The code of a cell with this title does nothing but compare.
+COMPARES = "Compare your guess"
 
 
 def write_pages() -> None:
@@ -81,7 +85,7 @@ class Recorded:
 
 
 def _cells(cells: list[NotebookNode], recorded: Recorded, path: str) -> Iterator[NotebookNode]:
-    question = ""
+    question = stub = ""
     for cell in cells:
         if cell.cell_type == "markdown":
             cell.source = site_links(BREAK.sub("", cell.source), path)
@@ -91,27 +95,44 @@ def _cells(cells: list[NotebookNode], recorded: Recorded, path: str) -> Iterator
         if guess:
             question = guess[2] or "your guess"
         elif "setup" not in cell.metadata.get("tags", []):
-            yield _code(cell, recorded, question)
+            before, stub = stub, cell.source
+            yield _code(cell, recorded, question, before)
 
 
-def _code(cell: NotebookNode, recorded: Recorded, question: str) -> NotebookNode:
+def _code(cell: NotebookNode, recorded: Recorded, question: str, stub: str) -> NotebookNode:
     """Return a code cell with its title outside, and with what a reader can move or fill in."""
+    cell.outputs = list(_without_digests(cell.outputs))
     if re.search(r"^play\(", cell.source, re.MULTILINE):
         cell.outputs = [_html(figure(*recorded.figure(), alt_of(cell)))]
     if re.search(r"^\s*compare_guess\(", cell.source, re.MULTILINE):
         printed = [output for output in cell.outputs if not _says(output, "Write a guess")]
         cell.outputs = [_html(guess_form(question, recorded.answer())), *printed]
     checked = CHECK.search(cell.source)
-    if checked and not record(checked[1]).asks_for_a_function:
+    if checked and record(checked[1]).asks_for_a_function:
+        cell.outputs = [_html(where_to_answer(checked[2], stub, recorded.name))]
+    elif checked:
         cell.outputs = [_html(exercise_form(checked[1]))]
-    title = TITLE.match(cell.source)
-    if title:
-        cell.source = TITLE.sub("", cell.source)
-        cell.metadata["mystnb"] = {
-            "code_prompt_show": html.escape(title[1]),
-            "code_prompt_hide": html.escape(title[1]),
-        }
+    _fold(cell)
     return cell
+
+
+def _fold(cell: NotebookNode) -> None:
+    """Give the fold of a cell its title; remove code that does nothing but compare a guess."""
+    title = TITLE.match(cell.source)
+    if title and title[1] == COMPARES:
+        cell.metadata["tags"] = ["remove-input"]
+    elif title:
+        cell.source = TITLE.sub("", cell.source)
+        cell.metadata["mystnb"] = {"code_prompt_show": title[1], "code_prompt_hide": title[1]}
+
+
+def _without_digests(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """Yield the outputs of a cell without the lines that `show` prints below pictures."""
+    for output in outputs:
+        if output.output_type == "stream":
+            output.text = DIGEST.sub("", output.text)
+        if output.output_type != "stream" or output.text:
+            yield output
 
 
 def alt_of(cell: NotebookNode) -> str:
@@ -182,6 +203,26 @@ def exercise_form(number: str) -> str:
     }
     kind = "a number" if isinstance(exercise.key, int | float) else "a list of numbers"
     return _form("exercise", f"Your answer to {number}, {kind}", "Check", data)
+
+
+def where_to_answer(name: str, stub: str, page: str) -> str:
+    """Return what to do about an exercise whose answer is a function, as HTML.
+
+    Args:
+        name: of the function.
+        stub: the cell above the check, which defines it.
+        page: the name of the page, such as "deeper/02_returns".
+    """
+    found = re.search(rf"^def ({name}\(.*\)):", stub, re.MULTILINE)
+    signature = html.escape(found[1] if found else name)
+    install = "../" * (1 + page.count("/")) + "docs/INSTALL.html"
+    colab = ", or open this page in Colab (the link is at its top)" if repository() else ""
+    return (
+        f'<p class="where-to-answer">Python checks your <code>{signature}</code>: '
+        f'<a href="{install}">install pg_edu</a>, run <code>pg-edu notebooks my_course</code> '
+        f"and open <code>{page}.ipynb</code> there{colab}; fill in the function and run both "
+        "cells.</p>"
+    )
 
 
 def _form(kind: str, label: str, button: str, data: Any) -> str:

@@ -9,7 +9,11 @@ from typing import Any
 from bs4 import BeautifulSoup, Tag
 from places import OUTPUT, SITE
 
-GREEK = {r"\gamma": "γ", r"\sigma": "σ", r"\theta": "θ", r"\lambda": "λ"}
+SYMBOLS = {
+    **{r"\gamma": "γ", r"\sigma": "σ", r"\theta": "θ", r"\lambda": "λ", r"\pi": "π", r"\mu": "μ"},
+    **{r"\mid": "|", r"\cdot": "·", r"\times": "×", r"\dots": "…", r"\leq": "≤", r"\geq": "≥"},
+    **{r"\sum": "Σ", r"\nabla": "∇", r"\to": "→", r"\neq": "≠", r"\infty": "∞", r"\approx": "≈"},
+}
 HEADINGS = ["h1", "h2", "h3", "h4"]
 WITHOUT = ("search.html", "genindex.html", "py-modindex.html", "_modules/", "_static/")
 LONGEST = 1500  # characters of a section's text; the rest rarely decides
@@ -80,11 +84,26 @@ def _headed(article: Tag, place: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _text(tag: Any) -> str:
-    """Return the text of an element on one line, without the marks around formulas."""
-    text = re.sub(r"\\[()\[\]]", " ", tag.get_text(" "))
-    for command, letter in GREEK.items():
-        text = text.replace(command, letter)
+    """Return the text of an element on one line, with formulas as plain text."""
+    text = plain_formulas(re.sub(r"\s+", " ", tag.get_text(" ")))
+    text = re.sub(r" ([),.;:\]])", r"\1", text)  # spaces that came from the borders of tags
+    text = re.sub(r"([(\[]) ", r"\1", text)
     return re.sub(r"\s+", " ", text).strip()
+
+
+def plain_formulas(text: str) -> str:
+    """Return a text in which TeX has become letters, as far as that is short."""
+    return re.sub(r"\\\((.*?)\\\)|\\\[(.*?)\\\]", lambda found: _plain(found[0][2:-2]), text)
+
+
+def _plain(formula: str) -> str:
+    for command, symbol in SYMBOLS.items():
+        formula = re.sub(re.escape(command) + r"(?![a-zA-Z])", symbol, formula)
+    formula = re.sub(r"\\d?frac *(\w|{[^{}]*}) *(\w|{[^{}]*})", r"\1/\2", formula)
+    formula = re.sub(r"\\(text|mathrm|operatorname|mathbb|hat|bar|begin|end)\b\*?", "", formula)
+    formula = re.sub(r"\\(?:[,;!:\\ ]|q?quad\b)", " ", formula)
+    formula = re.sub(r"\\([a-zA-Z]+)", r"\1", formula)
+    return f" {re.sub(r'[{}&]', '', formula).strip()} "
 
 
 def _number(place: str) -> str:

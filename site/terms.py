@@ -10,6 +10,7 @@ from typing import Any
 
 from docutils import nodes
 from places import ROOT
+from sphinx.addnodes import literal_strong
 
 GLOSSARY = "docs/GLOSSARY"
 EVERYDAY = {
@@ -17,7 +18,10 @@ EVERYDAY = {
     *("exercise", "loss", "pitfall", "policy", "probability", "probe", "return", "reward"),
     *("rollout", "state", "step", "value", "weight"),
 }
-NOT_IN = (nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.literal_block, nodes.raw)
+NOT_IN = (
+    *(nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.literal_block, nodes.raw),
+    *(nodes.field_name, literal_strong),  # "Parameters:", and the name of a parameter
+)
 WHERE = ("notebooks/", "docs/", "museum", "api/")
 
 

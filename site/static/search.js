@@ -3,13 +3,17 @@
 "use strict";
 
 const MOST = 20; // results
+const LENGTH = 180; // characters of an excerpt
 const COMMON = new Set(
   ("a about after all am an and another any are as at be because been before but by can come could "
     + "did do does doing for from get gets go had has have how i if in into is it its just me much my "
     + "need not of on one or our should so some such than that the their them then there these they "
     + "this to two use used using very want was we were what when where which while who why will "
     + "with would you your").split(" "));
-const WEIGHT = { core: 1.25, deeper: 0.95, API: 0.85, glossary: 1.1, guide: 0.9, log: 0.4 };
+const WEIGHT = { core: 1.25, deeper: 0.95, API: 0.55, glossary: 1.1, guide: 0.9, log: 0.4 };
+// Whoever writes a name as it stands in code, such as discounted_returns or PGPolicy, looks for it.
+const NAME = /\w_\w|\w\.\w|[a-z][A-Z]|[A-Z]{2}[a-z]/;
+const WEIGHT_OF_NAMES = { ...WEIGHT, API: 0.85 };
 
 // Return the form under which a word is kept: small letters and the stem, so that "clipping" finds
 // "clipped"; null for a common word. The stemmer is Snowball's, which Sphinx brings along.
@@ -32,11 +36,14 @@ function makeSearch(MiniSearch, stemmer, sections) {
       prefix: (term) => term.length > 3,
       fuzzy: (term) => (term.length > 5 ? 0.15 : false),
       weights: { prefix: 0.3, fuzzy: 0.2 },
-      boostDocument: (id, term, stored) => WEIGHT[stored.kind],
     },
   });
   search.addAll(sections);
-  return (query) => search.search(query).slice(0, MOST);
+  return (query) => {
+    const weight = NAME.test(query) ? WEIGHT_OF_NAMES : WEIGHT;
+    const boostDocument = (id, term, stored) => weight[stored.kind];
+    return search.search(query, { boostDocument }).slice(0, MOST);
+  };
 }
 
 // Return the part of a text around the first word of the query.
@@ -44,7 +51,9 @@ function excerpt(text, terms) {
   const places = terms.map((term) => text.toLowerCase().indexOf(term)).filter((at) => at >= 0);
   const start = Math.max(0, Math.min(...places, text.length) - 60);
   const from = places.length && start > 0 ? text.indexOf(" ", start) + 1 : 0;
-  return (from > 0 ? "… " : "") + text.slice(from, from + 180) + (text.length > from + 180 ? " …" : "");
+  const part = text.slice(from, from + LENGTH);
+  const whole = text.length <= from + LENGTH;
+  return (from > 0 ? "… " : "") + (whole ? part : `${part.replace(/\s\S*$/, "")} …`);
 }
 
 function showResults(results, query) {

@@ -122,9 +122,26 @@ function makeScrollable() {
       formula.tabIndex = 0;
     }
   }
-  for (const box of document.querySelectorAll("pre, div.math, .pst-scrollable-table-container, .scroll")) {
+  const boxes = "pre, div.math, mjx-container[display=true], .pst-scrollable-table-container, .scroll";
+  for (const box of document.querySelectorAll(boxes)) {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
     if (scrolls) box.tabIndex = 0;
+  }
+}
+
+// --- A browser may break a line between a formula and the comma after it, or the bracket before it.
+function keepPunctuation() {
+  for (const formula of document.querySelectorAll("article span.math")) {
+    const { previousSibling: left, nextSibling: right } = formula;
+    const before = /[([“]+$/.exec(left?.data ?? "")?.[0] ?? "";
+    const after = /^[.,;:!?)\]”’]+/.exec(right?.data ?? "")?.[0] ?? "";
+    if ((before || after) && formula.parentElement.clientWidth > formula.offsetWidth + 40) {
+      const together = Object.assign(document.createElement("span"), { className: "no-break" });
+      if (before) left.data = left.data.slice(0, -before.length);
+      if (after) right.data = right.data.slice(after.length);
+      formula.replaceWith(together);
+      together.append(before, formula, after);
+    }
   }
 }
 
@@ -156,7 +173,8 @@ window.addEventListener("DOMContentLoaded", () => {
 });
 window.addEventListener("load", () => {
   const typeset = window.MathJax?.startup?.promise ?? Promise.resolve();
-  typeset.then(() => {
+  typeset.then(() => document.fonts.ready).then(() => {
+    keepPunctuation();
     makeScrollable();
     document.documentElement.dataset.ready = "true";
     keepOffline();

@@ -99,6 +99,15 @@ def test_an_exercise_whose_answer_is_a_value_is_checked(
     assert answer(form, given).startswith(said)
 
 
+def test_an_exercise_whose_answer_is_a_function_says_where_to_write_it(
+    browser: webdriver.Chrome, address: str
+) -> None:
+    open_page(browser, address + RETURNS)
+    said = [p.text for p in browser.find_elements(By.CSS_SELECTOR, "p.where-to-answer")]
+    assert "returns_of_one_episode(rew, gamma)" in said[0]
+    assert all("pg-edu notebooks" in text and "02_returns.ipynb" in text for text in said)
+
+
 def test_folds_open_by_keyboard(browser: webdriver.Chrome, address: str) -> None:
     open_page(browser, address + RETURNS)
     folds = browser.find_elements(By.CSS_SELECTOR, "article details")

@@ -24,7 +24,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def tested(folder: Path, *arguments: str) -> str:
+def last_line(folder: Path, *arguments: str) -> str:
     """Return the last line of pytest, such as "9 passed"."""
     return run(folder, "-m", "pytest", "-q", *arguments).stdout.strip().splitlines()[-1]
 
@@ -38,7 +38,7 @@ def append(folder: Path, code: str) -> None:
 
 
 def test_the_template_passes_as_it_is(copy: Path) -> None:
-    assert tested(copy).startswith("9 passed")
+    assert last_line(copy).startswith("9 passed")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_template_passes_as_it_is(copy: Path) -> None:
 )
 def test_a_semicolon_an_address_and_a_time_fail_the_comparison(copy: Path, code: str) -> None:
     append(copy, code)
-    assert "1 failed" in tested(copy, "notebooks")
+    assert "1 failed" in last_line(copy, "notebooks")
 
 
 def test_a_notebook_without_outputs_passes_the_comparison_and_fails_the_other_test(
@@ -58,13 +58,13 @@ def test_a_notebook_without_outputs_passes_the_comparison_and_fails_the_other_te
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(notebook, path)
-    assert tested(copy, "notebooks").startswith("2 passed")
-    assert "1 failed" in tested(copy, "test_notebooks.py", "-p", "no:nbval")
+    assert last_line(copy, "notebooks").startswith("2 passed")
+    assert "1 failed" in last_line(copy, "test_notebooks.py")
 
 
 def test_a_changed_picture_alone_is_not_seen(copy: Path) -> None:
     path = copy / "notebooks" / "example.ipynb"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("plt.plot(", "plt.bar("), encoding="utf-8")
-    assert tested(copy, "notebooks").startswith("2 passed")
-    assert "1 failed" in tested(copy, "test_notebooks.py", "-k", "source", "-p", "no:nbval")
+    assert last_line(copy, "notebooks").startswith("2 passed")
+    assert "1 failed" in last_line(copy, "test_notebooks.py", "-k", "source")
