@@ -129,7 +129,18 @@ def test_a_parent_folder_that_is_not_pg_edu_is_never_installed(folder: Path) -> 
     (folder.parent / "pyproject.toml").write_text("[project]\nname = 'other'", encoding="utf-8")
     (folder.parent / "pg_edu").mkdir()
     result = run_cell(folder)
-    assert result["asked"] == [] and result["error"].startswith("pg_edu is missing: run %pip")
+    assert result["asked"] == [] and result["error"].startswith("pg_edu is missing: upload")
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+def test_of_wheels_beside_the_notebook_the_newest_is_installed(
+    folder: Path, is_published: bool
+) -> None:
+    for version in ("0.1.0", "0.2.0"):
+        (folder / f"pg_edu-{version}-py3-none-any.whl").touch()
+    result = run_cell(folder, published(folder) if is_published else CELL)
+    expected = ["%pip install -q pg_edu-0.2.0-py3-none-any.whl"]
+    assert result == {"asked": expected, "place": "installed", "error": None}
 
 
 def test_a_notebook_alone_installs_the_published_version(folder: Path) -> None:
@@ -145,4 +156,4 @@ def test_a_folder_of_that_name_which_was_imported_already_needs_no_restart(folde
 
 
 def test_the_cell_is_short() -> None:
-    assert len(CELL.splitlines()) <= 14
+    assert len(CELL.splitlines()) <= 17
