@@ -174,7 +174,7 @@ def _is_empty(answer: Callable[..., Any]) -> bool:
     """Return whether the body of a function is only `pass`, `...` or a docstring."""
     if not inspect.isfunction(answer):
         return False
-    done = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+    done = {"RESUME", "NOP", "LOAD_CONST", "LOAD_COMMON_CONSTANT", "RETURN_CONST", "RETURN_VALUE"}
     return all(instruction.opname in done for instruction in dis.get_instructions(answer))
 
 
