@@ -4,6 +4,8 @@ For example, `--nbval` would pass a notebook that has lost its outputs or shows 
 """
 
 import ast
+import base64
+import io
 import os
 import re
 import runpy
@@ -14,8 +16,10 @@ from typing import Any
 
 import build
 import nbformat
+import numpy as np
 import pytest
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 SOURCES = build.sources([])
@@ -263,3 +267,16 @@ def test_an_unknown_notebook_is_named_in_a_message_that_lists_the_known_ones() -
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("no notebook is called 99_nothing; there are: 00_quickstart")
+
+
+@pytest.mark.parametrize("opacity", [255, 128])
+def test_a_compressed_picture_has_the_same_pixels_in_fewer_bytes(opacity: int) -> None:
+    pixels = np.full((60, 80, 4), opacity, np.uint8)
+    pixels[..., 0] = np.arange(80)
+    drawn = io.BytesIO()
+    Image.fromarray(pixels).save(drawn, "png", compress_level=1)
+    stored = base64.b64decode(build.compressed(base64.b64encode(drawn.getvalue()).decode()))
+    found = Image.open(io.BytesIO(stored))
+    assert found.mode == ("RGB" if opacity == 255 else "RGBA")
+    assert (np.asarray(found.convert("RGBA")) == pixels).all()
+    assert len(stored) < len(drawn.getvalue())
