@@ -25,6 +25,9 @@ parity: .venv-parity/ready
 	PYTHONPATH=.venv-parity/tianshou2 .venv-parity/bin/python tests/parity/tianshou2.py
 	.venv-parity/bin/python tests/parity/probe_adapters.py tianshou
 	.venv-parity/bin/python tests/parity/probe_adapters.py sb3
+	.venv-parity/bin/python tests/parity/probe_adapters.py plain
+	.venv-parity/bin/python tests/parity/probe_adapters.py "single file"
+	PYTHONPATH=.venv-parity/tianshou2 .venv-parity/bin/python tests/parity/probe_adapters.py tianshou2
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python tests/bench/run.py $(PARTS)

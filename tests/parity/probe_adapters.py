@@ -4,6 +4,12 @@ In the environment of `make parity`:
 
     python tests/parity/probe_adapters.py sb3          Stable-Baselines3
     python tests/parity/probe_adapters.py tianshou     Tianshou 1.1
+    python tests/parity/probe_adapters.py tianshou2    Tianshou 2, if it is the one that is imported
+
+And in any environment:
+
+    python tests/parity/probe_adapters.py plain            a plain loop
+    python tests/parity/probe_adapters.py "single file"    a script in the manner of CleanRL
 
 Each adapter is the code block of the page, as it stands there. The status is 1 if a right agent is
 called broken, or if a broken line is not noticed.
@@ -25,6 +31,9 @@ ONLY = ("two actions", "delay", "lengths", "bound")
 BROKEN = {
     "sb3": ("gamma=0.6", "gamma=0.0", "delay"),
     "tianshou": ("discount_factor=0.6", "discount_factor=0.0", "delay"),
+    "tianshou2": ("        gamma=0.6,", "        gamma=0.0,", "delay"),
+    "plain": ("torch.tensor(returns)", "torch.tensor(returns[::-1])", "delay"),
+    "single file": ("torch.cat(advantages)", "torch.stack(advantages).T.flatten()", "delay"),
 }
 
 
