@@ -51,6 +51,7 @@ class Row:
         weight: its weight in the loss.
         probability: the probability of a discrete action; 1 for others.
         phase: the number of its phase.
+        earned: the reward of a continuous action, which is its return too; NaN for others.
     """
 
     obs: int
@@ -58,6 +59,7 @@ class Row:
     weight: float
     probability: float = 1.0
     phase: int = 0
+    earned: float = np.nan
 
 
 def phases_of(trial: Trial) -> list[Phase]:
@@ -113,6 +115,7 @@ class Evidence:
         scored = np.concatenate([s.params for s in scorings])
         if acted.shape[1] != scored.shape[1]:
             return
+        earned = self._earned(steps)
         rows = []
         for numbers, scoring in zip(_nearest(scored, acted, scorings), scorings, strict=True):
             weights = np.asarray(scoring.weights).reshape(scoring.rows, -1).mean(axis=1)
@@ -120,13 +123,20 @@ class Evidence:
                 if number >= 0:
                     step, taken = steps[number], np.atleast_1d(action)
                     chance = self._chance(step, taken)
-                    rows.append(Row(step.obs, taken, float(weight), chance, self.known))
+                    pay = earned.get(_key(taken), np.nan)
+                    rows.append(Row(step.obs, taken, float(weight), chance, self.known, pay))
         self.known += len(scored)
         self.unknown += len(scored) - len(rows)
         self.rows += rows
         # A step whose draw is not known may be the one that a row belongs to.
         if len(rows) == len(scored) and len(steps) == len(phase.steps):
             self._compare(steps, rows)
+
+    def _earned(self, steps: Sequence[Step]) -> dict[Any, float]:
+        """Return what each continuous action earned; no two of them are equal."""
+        if not self.trial.probe.is_continuous:
+            return {}
+        return {_key(step.drawn): step.reward for step in steps if step.drawn is not None}
 
     def _chance(self, step: Step, action: Floats) -> float:
         """Return the probability of a discrete action."""

@@ -9,6 +9,7 @@ import numpy as np
 from pg_edu.lab.probes.causes import Named, name
 from pg_edu.lab.probes.evidence import Evidence
 from pg_edu.lab.probes.faults import faults_of
+from pg_edu.lab.probes.lending import Step
 from pg_edu.lab.probes.questions import Probe
 from pg_edu.lab.probes.readings import right_values
 from pg_edu.lab.probes.trials import Trial
@@ -58,11 +59,13 @@ class Judgement:
         verdict: "passed", "FAILED", "slow", "unclear" or "known".
         named: the causes, at most two.
         remark: what else is to be said.
+        by_result: whether the causes were read from what was reached alone, which may be chance.
     """
 
     verdict: str
     named: tuple[Named, ...] = ()
     remark: str = ""
+    by_result: bool = False
 
     @property
     def meaning(self) -> str:
@@ -166,11 +169,12 @@ def _explain(outcomes: Sequence[Outcome]) -> Judgement:
     if not probe.has_choice:
         return Judgement("FAILED", (name("not what was sent", _reached(outcomes)),))
     causes = _shared([of_the_returns(outcome.evidence) for outcome in outcomes])
-    causes = causes or _of_this_probe(probe, outcomes)
-    if causes and causes[0].cause.name == "truncation as termination":
-        return Judgement("known", tuple(causes))
     if causes:
         return Judgement("FAILED", tuple(causes[:2]))
+    causes = _of_this_probe(probe, outcomes)
+    if causes:
+        verdict = "known" if causes[0].cause.name == "truncation as termination" else "FAILED"
+        return Judgement(verdict, tuple(causes[:2]), by_result=True)
     return _without_cause(outcomes)
 
 
@@ -299,12 +303,14 @@ def _shift_apart(e: Evidence) -> float | None:
 
 
 def _of_time_limit(outcomes: Sequence[Outcome]) -> list[Named]:
-    worst = min(outcomes, key=lambda outcome: outcome.score)
-    frequency = worst.evidence.frequency(0)
-    favorite = int(frequency.argmax())
-    if frequency[favorite] < 0.6:  # An agent that has hardly learned prefers one by chance.
+    frequencies = [o.evidence.frequency(0) for o in outcomes if not o.passed]
+    favorites = {int(frequency.argmax()) for frequency in frequencies}
+    shares = [float(frequency.max()) for frequency in frequencies]
+    # An agent that has hardly learned prefers one arm by chance.
+    if len(favorites) > 1 or min(shares) < 0.6:
         return []
-    figure = f"it takes the arm that is best then in {frequency[favorite]:.0%}"
+    favorite = favorites.pop()
+    figure = f"it takes the arm that is best then in {min(shares):.0%}"
     if favorite == 0:
         return [name("value after an end", figure)]
     if favorite == 1:
@@ -313,12 +319,17 @@ def _of_time_limit(outcomes: Sequence[Outcome]) -> list[Named]:
 
 
 def _of_bound(outcomes: Sequence[Outcome]) -> list[Named]:
-    e = outcomes[0].evidence
+    return _shared([_of_one_motor(outcome.evidence) for outcome in outcomes])
+
+
+def _of_one_motor(e: Evidence) -> list[Named]:
+    """Return what is wrong with the actions that were sent to a motor at the end."""
     sent = np.array([np.ravel(s.action) for s in e.steps[e.tail]], np.float64)
     middle = 1.0
     best = np.array([-1.0, 3.0])
     toward = (sent.mean(axis=0) - middle) * np.sign(best - middle)
-    if (toward < -0.6).all():
+    # An agent with right weights may come to the worse end by a step that was too large.
+    if (toward < -0.6).all() and not weights_are_right(e):
         return [name("sign", f"both actions go to the worse end, to {sent.mean(axis=0).round(1)}")]
     reach = np.abs(sent - middle).max()
     if (toward > 0.3).all() and reach < 1.9:
@@ -331,11 +342,33 @@ def _of_bound(outcomes: Sequence[Outcome]) -> list[Named]:
 
 
 def _of_memory(outcomes: Sequence[Outcome]) -> list[Named]:
-    firsts = [
-        float(np.mean([s.reward for s in o.evidence.steps[o.evidence.tail] if s.is_first]))
-        for o in outcomes
-    ]
-    figure = f"right in {min(firsts):.0%} of the first steps"
-    if min(firsts) > 0.75:
+    return _shared([_of_one_memory(outcome.evidence) for outcome in outcomes])
+
+
+def _of_one_memory(e: Evidence) -> list[Named]:
+    """Return what is wrong with the hidden state; each step pays 1 for the action of the cue."""
+    steps = e.steps[e.tail]
+    at_first = float(np.mean([s.reward for s in steps if s.is_first]))
+    later = float(np.mean([s.reward for s in steps if not s.is_first]))
+    figure = f"right in {at_first:.0%} of the first steps and in {later:.0%} of the later ones"
+    if at_first > 0.75 and later < at_first - 0.15:
         return [name("state not passed", figure)]
-    return [name("state not reset", figure)]
+    if at_first < 0.65 and _begins_by_environment(steps):
+        return [name("state not reset", figure)]
+    return []
+
+
+def _begins_by_environment(steps: Sequence[Step]) -> bool:
+    """Return whether each environment has a usual first action, which is not the same for all.
+
+    A hidden state that is never reset shows each environment its first cue for ever.
+    """
+    by_env: dict[int, list[int]] = {}
+    for step in steps:
+        if step.is_first:
+            by_env.setdefault(step.env, []).append(int(step.action))
+    if not by_env or min(map(len, by_env.values())) < 10:
+        return False
+    within = [max(np.mean(actions), 1 - np.mean(actions)) for actions in by_env.values()]
+    everything = float(np.mean([np.mean(actions) for actions in by_env.values()]))
+    return float(np.mean(within)) > max(everything, 1 - everything) + 0.12

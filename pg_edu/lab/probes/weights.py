@@ -5,6 +5,7 @@ each reading of the returns would make of them. If no weights could be seen, the
 won and lost take their place.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from pg_edu.lab.probes.causes import OF_READING, Named, name
 from pg_edu.lab.probes.contests import TOLL
-from pg_edu.lab.probes.evidence import Evidence
+from pg_edu.lab.probes.evidence import Evidence, Row
 from pg_edu.lab.probes.questions import Probe
 from pg_edu.lab.probes.readings import READINGS, contest_values, cosine, right, right_values
 from pg_edu.types import Floats
@@ -130,16 +131,24 @@ def agreement(e: Evidence) -> tuple[float, float]:
 
     Baselines differ between updates and between observations, so the means of both are taken away.
     """
-    value_of = _values(e)
-    rows = [row for row in e.rows if (row.obs, int(row.action[0])) in value_of]
+    value_of = _value_of(e)
+    rows = [row for row in e.rows if np.isfinite(value_of(row))]
     if len(rows) < 50:
         return np.nan, np.nan
     obs = np.array([row.obs for row in rows])
     phase = np.array([row.phase for row in rows])
     weights = _centered(_centered(np.array([row.weight for row in rows]), phase), obs)
-    values = _centered(np.array([value_of[row.obs, int(row.action[0])] for row in rows]), obs)
+    values = _centered(np.array([value_of(row) for row in rows]), obs)
     correlation = cosine(weights, values)
     return correlation, correlation * float(np.sqrt(len(rows)))
+
+
+def _value_of(e: Evidence) -> Callable[[Row], float]:
+    """Return a function that says what the action of a row is worth, or NaN."""
+    if e.trial.probe.is_continuous:
+        return lambda row: row.earned
+    values = _values(e)
+    return lambda row: values.get((row.obs, int(row.action[0])), np.nan)
 
 
 def _values(e: Evidence) -> dict[tuple[int, int], float]:
