@@ -211,15 +211,24 @@ class Evidence:
         """The share of steps with other parameters than those of the same observation before.
 
         Steps between two updates are compared, in which the parameters of an agent do not change.
+        An agent with a hidden state is consistent if it is so after equal episodes until then.
         """
         differ, compared = 0, 0
+        histories: dict[int, tuple[int, ...]] = {}
         for phase in self.phases[:200]:
-            first: dict[int, Floats] = {}
+            of_obs: dict[int, Floats] = {}
+            of_history: dict[tuple[int, ...], Floats] = {}
             for step in phase.steps:
-                if step.params is not None:
-                    before = first.setdefault(step.obs, step.params)
-                    differ += bool(np.abs(before - step.params).max() > SAME)
-                    compared += 1
+                history = () if step.is_first else histories.get(step.env, ())
+                histories[step.env] = (*history, step.obs)
+                if step.params is None:
+                    continue
+                compared += 1
+                remembered = of_history.setdefault(histories[step.env], step.params)
+                if _differ(of_obs.setdefault(step.obs, step.params), step.params):
+                    others = (params for obs, params in of_obs.items() if obs != step.obs)
+                    is_of_another = any(not _differ(params, step.params) for params in others)
+                    differ += is_of_another or _differ(remembered, step.params)
         return differ / max(1, compared)
 
     @cached_property
@@ -424,6 +433,10 @@ def _key(action: Any) -> Any:
     """Return an action as something that can be counted."""
     values = np.asarray(action).ravel().tolist()
     return round(values[0], 5) if len(values) == 1 else tuple(round(v, 5) for v in values)
+
+
+def _differ(some: Floats, others: Floats) -> bool:
+    return bool(np.abs(some - others).max() > SAME)
 
 
 def _surplus(some: Any, others: Any) -> int:
