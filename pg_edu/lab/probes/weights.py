@@ -5,6 +5,7 @@ each reading of the returns would make of them. If no weights could be seen, the
 won and lost take their place.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -117,13 +118,27 @@ def _of_any_weights(e: Evidence) -> list[Named]:
     variation = e.variation_within_phases()
     if variation < 0.02:
         figure = f"the weights of an update differ by {variation:.1%}"
-        return [name("one weight for all", figure)]
+        found = [name("one weight for all", figure)]
+        if _may_be_clipped(e):
+            found.append(name("clipped", "all rewards are at least 1, and all weights as of 1"))
+        return found
     correlation, errors = agreement(e)
     # Both are NaN where it is not known what an action is worth; then no comparison holds.
     if e.spread() > 0.7 and abs(errors) < CLEARLY and abs(correlation) < 0.2:
         figure = f"correlation of the weights with what the actions earned: {correlation:.2f}"
         return [name("returns mixed up", figure)]
     return []
+
+
+def _may_be_clipped(e: Evidence) -> bool:
+    """Return whether rewards that are clipped to 1 would have such weights, in a sum or a mean."""
+    mdp = e.trial.probe.mdp
+    if mdp is None or mdp.reward.min() < 1.0:
+        return False
+    counts = Counter(row.phase for row in e.rows)
+    weights = np.array([row.weight for row in e.rows])
+    totals = weights * np.array([counts[row.phase] for row in e.rows])
+    return any(bool(np.allclose(each, 1.0, rtol=1e-2)) for each in (weights, totals))
 
 
 def agreement(e: Evidence) -> tuple[float, float]:
