@@ -22,6 +22,7 @@ from pg_edu.lab.probes.weights import (
 from pg_edu.types import Floats
 
 PASSING_SCORE = 0.7  # on a scale where 0 is chance and 1 is the optimum
+LARGE_STEP = 0.5  # in a logit, by one update
 PASSING_SHARE = 0.6  # of the decisions in each contest
 
 
@@ -173,8 +174,9 @@ def _explain(outcomes: Sequence[Outcome]) -> Judgement:
         return Judgement("FAILED", tuple(causes[:2]))
     causes = _of_this_probe(probe, outcomes)
     if causes:
-        verdict = "known" if causes[0].cause.name == "truncation as termination" else "FAILED"
-        return Judgement(verdict, tuple(causes[:2]), by_result=True)
+        if causes[0].cause.name == "truncation as termination":
+            return Judgement("known", tuple(causes))
+        return Judgement("FAILED", tuple(causes[:2]), by_result=True)
     return _without_cause(outcomes)
 
 
@@ -194,6 +196,10 @@ def _without_cause(outcomes: Sequence[Outcome]) -> Judgement:
         return Judgement("slow", remark=_slow(worst))
     if right:
         return Judgement("unclear", remark=SETTLES.format(worst.score))
+    # After a large step a right agent may settle on an action that is worse than mixing.
+    has_large_steps = any(outcome.evidence.step_size > LARGE_STEP for outcome in outcomes)
+    if np.mean(trends) < -CLEARLY and has_large_steps:
+        return Judgement("unclear", remark=OVERSHOOTS.format(_reached(outcomes)))
     if np.mean(trends) < -CLEARLY:
         return Judgement("FAILED", remark=UNKNOWN.format(_reached(outcomes)))
     remark = NOISY.format(worst.gain, worst.trend, 4 * updates_of(worst))
@@ -203,6 +209,10 @@ def _without_cause(outcomes: Sequence[Outcome]) -> Judgement:
 SETTLES = (
     "Its actions get the right weights, and yet it settles on a worse one (score {:.2f}): too "
     "large a learning rate, or too few steps for each update."
+)
+OVERSHOOTS = (
+    "It settles on something worse [{}], after early updates with large steps: try a smaller "
+    "learning rate, and probe again."
 )
 UNKNOWN = (
     "It learns something else than what pays [{}], and none of the known causes fits the figures."
@@ -264,9 +274,10 @@ def _of_outputs(outcomes: Sequence[Outcome]) -> list[Named]:
 def _bounded_gap(e: Evidence) -> float | None:
     """Return the largest gap between log-probabilities, if it grew and has stopped below 3.
 
-    The gap of a slow agent hardly changes either, but it has not grown before.
+    The gap of a slow agent hardly changes either, but it has not grown before. An entropy bonus
+    stops it too, and a learning rate that falls to 0.
     """
-    if e.trial.probe.is_continuous:
+    if e.trial.probe.is_continuous or e.entropy_ratio > 0.02 or e.trial.watch.rate_has_fallen:
         return None
     quarter = max(1, len(e.steps) // 4)
     ends = (0, max(1, quarter // 25), 2 * quarter, 3 * quarter, len(e.steps))
@@ -303,14 +314,12 @@ def _shift_apart(e: Evidence) -> float | None:
 
 
 def _of_time_limit(outcomes: Sequence[Outcome]) -> list[Named]:
-    frequencies = [o.evidence.frequency(0) for o in outcomes if not o.passed]
-    favorites = {int(frequency.argmax()) for frequency in frequencies}
-    shares = [float(frequency.max()) for frequency in frequencies]
-    # An agent that has hardly learned prefers one arm by chance.
-    if len(favorites) > 1 or min(shares) < 0.6:
+    # An agent that prefers an arm by chance prefers the opposite one in the mirror image.
+    frequency = np.mean([outcome.evidence.frequency(0) for outcome in outcomes], axis=0)
+    favorite = int(frequency.argmax())
+    if frequency[favorite] < 0.6:
         return []
-    favorite = favorites.pop()
-    figure = f"it takes the arm that is best then in {min(shares):.0%}"
+    figure = f"it takes the arm that is best then in {frequency[favorite]:.0%}"
     if favorite == 0:
         return [name("value after an end", figure)]
     if favorite == 1:

@@ -79,6 +79,7 @@ class Watch:
             positive for a bonus, negative for a penalty.
         optimizer_steps: how many steps optimizers have taken.
         rates: the learning rates of the last step.
+        largest_rate: the largest learning rate of any step.
         had_gradient: whether any step found a gradient other than 0.
 
     Example:
@@ -96,12 +97,18 @@ class Watch:
     entropy_weights: list[float] = field(default_factory=list)
     optimizer_steps: int = 0
     rates: tuple[float, ...] = ()
+    largest_rate: float = 0.0
     had_gradient: bool = False
     _depth: int = 0
     _undo: list[Callable[[], None]] = field(default_factory=list)
     _last_sums: dict[torch.Tensor, float] = field(default_factory=dict)
     _scored: set[torch.Tensor] = field(default_factory=set)
     _checked_at: int = -1
+
+    @property
+    def rate_has_fallen(self) -> bool:
+        """Whether the last learning rate is far below the largest one, as after annealing."""
+        return bool(self.rates) and max(self.rates) < 0.2 * self.largest_rate
 
     def __enter__(self) -> "Watch":
         for family in FAMILIES:
@@ -180,6 +187,7 @@ class Watch:
     def _on_optimizer_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self.optimizer_steps += 1
         self.rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
+        self.largest_rate = max(self.largest_rate, *self.rates)
         for parameter in (p for group in optimizer.param_groups for p in group["params"]):
             grad = parameter.grad
             self._last_sums[parameter] = 0.0 if grad is None else float(grad.double().sum())
