@@ -149,7 +149,7 @@ BROKEN = [
     rollout_loop("terminated alone", "leak at truncation"),
     rollout_loop("shifted dones", "leak", "value after an end", "returns mixed up"),
     rollout_loop("transposed", "returns mixed up"),
-    rollout_loop("actions transposed", "rows mixed up"),
+    rollout_loop("actions transposed", "rows mixed up", "returns mixed up"),
     rollout_loop("next observation", "other observation"),
     rollout_loop("rolled actions", "acts otherwise"),
     rollout_loop("clip rewards", "clipped"),

@@ -89,6 +89,7 @@ class Evidence:
         self.trial = trial
         self.phases = phases_of(trial)
         self.steps = trial.record.steps
+        self._following = _following(self.steps)
         self._read()
 
     def _read(self) -> None:
@@ -99,6 +100,7 @@ class Evidence:
         self.never_happened = 0  # recognized rows whose observation and action no step had
         self.compared = 0
         self.like_next = 0  # of the compared rows, those that have the observation after the step
+        self.like_following = 0  # ... or that of the environment's next step, after a reset too
         self.other_obs = 0
         self.other_actions = 0
         for phase in self.phases:
@@ -153,6 +155,8 @@ class Evidence:
         self.compared += len(rows)
         with_next = Counter((s.obs_next, _key(s.drawn)) for s in steps)
         self.like_next += (scored & with_next).total()
+        following = Counter((self._following.get(id(s)), _key(s.drawn)) for s in steps)
+        self.like_following += (scored & following).total()
         self.other_obs += _surplus((r.obs for r in rows), (s.obs for s in steps))
         self.other_actions += _surplus(
             (_key(r.action) for r in rows), (_key(s.drawn) for s in steps)
@@ -433,6 +437,17 @@ def _key(action: Any) -> Any:
     """Return an action as something that can be counted."""
     values = np.asarray(action).ravel().tolist()
     return round(values[0], 5) if len(values) == 1 else tuple(round(v, 5) for v in values)
+
+
+def _following(steps: Sequence[Step]) -> dict[int, int]:
+    """Return, by the id of each step, the observation of the next step of its environment."""
+    following: dict[int, int] = {}
+    last: dict[int, Step] = {}
+    for step in steps:
+        if step.env in last:
+            following[id(last[step.env])] = step.obs
+        last[step.env] = step
+    return following
 
 
 def _differ(some: Floats, others: Floats) -> bool:

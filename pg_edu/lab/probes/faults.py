@@ -84,6 +84,8 @@ def _pairing(e: Evidence) -> list[Named]:
     )
     if e.like_next > 0.95 * e.compared or e.other_obs > 0.5 * e.never_happened:
         return [name("other observation", figure)]
+    if e.like_following > 0.95 * e.compared:
+        return [name("other observation", figure), name("rows mixed up", figure)]
     if e.other_actions > 0.5 * e.never_happened:
         return [name("other action", figure)]
     return [name("rows mixed up", figure)]
