@@ -36,12 +36,14 @@ class Agent:
         report: runs the probes with these names and a seed.
         causes: the causes that would be right; none for an agent that is right.
         kind: "broken", "right", "slow", or "property": wrong in a way that is not a bug.
+        names: the probes to run one by one; for a loop, memory has to be asked for by name.
     """
 
     name: str
     report: Callable[..., Any]
     causes: tuple[str, ...] = ()
     kind: str = "broken"
+    names: tuple[str, ...] = tuple(NAMES)
 
 
 def policy(name: str, *causes: str, kind: str = "broken", agent: Any = None) -> Agent:
@@ -53,7 +55,7 @@ def loop(name: str, train: Any, *causes: str, kind: str = "broken", **kwargs: An
     def report(**more: Any) -> Any:
         return probe_loop(train, gamma=0.6, **kwargs, **more)
 
-    return Agent(name, report, causes, kind)
+    return Agent(name, report, causes, kind, tuple(n for n in NAMES if n != "memory"))
 
 
 def episode_loop(wrong: str, *causes: str, **kwargs: Any) -> Agent:
@@ -161,6 +163,31 @@ BROKEN = [
     loop("by hand: undiscounted", by_hand("undiscounted"), "undiscounted"),
     loop("by hand: immediate", by_hand("immediate"), "immediate reward"),
     loop("by hand: sign", by_hand("sign"), "sign"),
+    # The same mistakes in another style; the rules were written before these were run.
+    loop("by hand: leak", by_hand("leak"), "leak"),
+    loop("by hand: shuffled", by_hand("shuffled"), "returns mixed up"),
+    rollout_loop("done ignored", "leak"),
+    rollout_loop("gamma twice", "gamma twice"),
+    rollout_loop("value after the end", "value after an end"),
+    rollout_loop("sign", "sign"),
+    rollout_loop("table", "outer product", "one weight for all"),
+    rollout_loop("clipped logits", "bounded outputs"),
+    rollout_loop("mean over dimensions", "mean over dimensions"),
+    rollout_loop("sent stored", "sent action scored"),
+    rollout_loop("narrow bounds", "narrow bounds", scale="narrow"),
+    episode_loop("rate zero", "rate zero"),
+    episode_loop("other parameters", "other parameters"),
+    episode_loop("blind", "blind"),
+    episode_loop("undiscounted", "undiscounted"),
+    episode_loop("clip", "clipped"),
+    episode_loop("backwards", "from the wrong end"),
+    episode_loop("abs", "sign lost"),
+    episode_loop("own reward missing", "own reward missing", "returns all zero"),
+    episode_loop("last step alone", "last step alone", "rows left out"),
+    episode_loop("shuffled", "returns mixed up"),
+    episode_loop("mean of returns", "one weight for all"),
+    episode_loop("detached", "no gradient"),
+    episode_loop("sign", "sign"),
 ]
 
 RIGHT = [
@@ -206,7 +233,7 @@ def run(agent: Agent, seed: int, stop_early: bool) -> tuple[str, list[Any]]:
     if not stop_early:
         results = {r.probe: r for r in agent.report(seed=seed).results}
         return verdict_on(agent, results), list(results.values())
-    for name in NAMES:
+    for name in agent.names:
         report = agent.report(only=[name], seed=seed)
         results[name] = report[name]
         if results[name].broken:

@@ -22,6 +22,7 @@ from pg_edu.types import Floats
 DISCOUNTS = np.linspace(0.3, 1.0, 15)  # the candidates, if an agent's discount is not known
 CLEARLY = 4.0  # standard errors
 CLOSE = 0.97  # a reading with a smaller cosine does not explain what was seen
+CLOSE_WITH_CRITIC = 0.93  # ... if the contests that are lost fit too
 
 
 @dataclass(frozen=True)
@@ -195,14 +196,26 @@ def _of_contests(e: Evidence) -> list[Named]:
         figure = f"cosine of the {found.source} with right returns: {found.of_right:.2f}"
         return [name("sign", figure)]
     limit = CLOSE if found.source == "weights" else 0.9
-    best, _ = found.ranked()[0]
-    if best < limit or best < found.of_right + 0.01:
+    best, reading = found.ranked()[0]
+    fits = best >= limit and best >= found.of_right + 0.01
+    # A critic blurs the weights. Then the contests that are lost have to say the same.
+    fits_roughly = best >= CLOSE_WITH_CRITIC and best >= found.of_right + 0.1
+    if not fits and not (fits_roughly and _loses_as(e, reading, found.gamma)):
         return []
     causes: dict[str, str] = {}
     for value, key in found.ranked():
         if value > best - 0.005 and value > found.of_right + 0.01:
             causes.setdefault(OF_READING[key], found.describe(key))
     return [name(cause, figure) for cause, figure in list(causes.items())[:2]]
+
+
+def _loses_as(e: Evidence, reading: str, gamma: float) -> bool:
+    """Return whether a contest is lost, and all that are lost would be so with this reading."""
+    probe = e.trial.probe
+    expected = contest_values(READINGS[reading], probe.contests, gamma, next_start(probe, gamma))
+    wins, plays = e.win_counts(probe.contests, e.tail)
+    lost = wins < 0.25 * plays
+    return bool(lost.any() and (expected[lost] < 0.0).all())
 
 
 def _of_one_step(e: Evidence) -> list[Named]:
