@@ -22,7 +22,8 @@ from pg_edu.lab.probes.weights import (
 from pg_edu.types import Floats
 
 PASSING_SCORE = 0.7  # on a scale where 0 is chance and 1 is the optimum
-LARGE_STEP = 0.5  # in a logit, by one update
+LARGE_STEP = 0.5  # in a logit, by one update: SGD may take such steps, and still learn
+HUGE_STEP = 5.0
 PASSING_SHARE = 0.6  # of the decisions in each contest
 
 
@@ -263,7 +264,7 @@ def _of_this_probe(probe: Probe, outcomes: Sequence[Outcome]) -> list[Named]:
 def _of_outputs(outcomes: Sequence[Outcome]) -> list[Named]:
     """Return what is wrong with the size of the steps, or of the outputs."""
     sizes = [outcome.evidence.step_size for outcome in outcomes]
-    if all(size > 2.0 for size in sizes):
+    if all(size > HUGE_STEP for size in sizes):
         return [name("large steps", f"an early update moves a logit by {max(sizes):.1f}")]
     gaps = [_bounded_gap(outcome.evidence) for outcome in outcomes]
     if all(gap is not None for gap in gaps):
