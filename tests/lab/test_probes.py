@@ -193,7 +193,7 @@ def test_a_hidden_state_is_no_other_observation():
     assert not right.failed, right
     stale = loop_agents.episodes("stale observation")
     report = probe_loop(stale, gamma=0.6, only=["delay"], updates=25)
-    assert report["delay"].causes == ("acts on another observation",)
+    assert report["delay"].causes[0] == "acts on another observation"
 
 
 def test_a_right_loop_passes_with_a_discount_that_is_not_known():
