@@ -233,11 +233,15 @@ def updates_of(outcome: Outcome) -> int:
 def _slow(worst: Outcome) -> str:
     """Return what to try with an agent that learns the right thing slowly."""
     missing = PASSING_SCORE + 0.1 - worst.score
+    step = worst.evidence.step_size
+    rate = "a larger learning rate"
+    if step > LARGE_STEP / 2:
+        rate = f"a smaller learning rate (an early update moves a logit by {step:.2f})"
     times = int(np.clip(np.ceil(1 + 1.5 * missing / max(worst.gain, 0.05)), 2, 20))
     return (
         f"Right direction, but slow: it has reached {worst.score:.2f} on a scale from chance, 0, "
         f"to the optimum, 1, and gained {worst.gain:+.2f} since the first quarter. "
-        f"Try --updates {times * updates_of(worst)}, or a larger learning rate."
+        f"Try --updates {times * updates_of(worst)}, or {rate}."
     )
 
 
