@@ -2,6 +2,8 @@
 
     episodes(...)   one environment, log-probabilities kept while acting, a backward pass per batch
     rollouts(...)   a vector of environments, T steps each; a critic; PPO if epochs > 1
+    with_critic()   episodes, with a critic that has an optimizer of its own
+    recurrent()     episodes, with a GRU that passes its hidden state on
     by_hand(...)    no torch.distributions: log_softmax, gather, and numpy draws
 
 Each returns a function train(env, seed) for `probe_loop`.
@@ -124,6 +126,71 @@ def learn(kept, optimizer, wrong, entropy):
         optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+
+
+def whole_episodes(env, seed, act):
+    """Yield [(log-probability, observation)] and returns of one episode after another."""
+    obs, _ = env.reset(seed=seed)
+    while True:
+        kept, rewards, state, done = [], [], None, False
+        while not done:
+            dist, state = act(torch.as_tensor(obs), state)
+            action = dist.sample()
+            kept.append((dist.log_prob(action), torch.as_tensor(obs)))
+            obs, reward, terminated, truncated, _ = env.step(action.item())
+            rewards.append(float(reward))
+            done = terminated or truncated
+        yield kept, returns_of(rewards, "")
+        obs, _ = env.reset()
+
+
+def with_critic(batch=16, lr=0.03):
+    """This agent is right: its critic has an optimizer of its own, which steps last."""
+
+    def train(env, seed):
+        size, actions = env.observation_space.shape[0], int(env.action_space.n)
+        actor, critic = net([size, actions]), net([size, 1])
+        actor_optimizer = torch.optim.Adam(actor.parameters(), lr=lr)
+        critic_optimizer = torch.optim.Adam(critic.parameters(), lr=lr)
+        played = whole_episodes(env, seed, lambda obs, _: (Categorical(logits=actor(obs)), None))
+        while True:
+            kept = [next(played) for _ in range(batch)]
+            log_prob = torch.stack([p for steps, _ in kept for p, _ in steps])
+            obs = torch.stack([o for steps, _ in kept for _, o in steps])
+            returns = torch.tensor([r for _, returns in kept for r in returns])
+            advantage = returns - critic(obs)[:, 0].detach()
+            actor_optimizer.zero_grad()
+            (-(log_prob * advantage).mean()).backward()
+            actor_optimizer.step()
+            critic_optimizer.zero_grad()
+            (critic(obs)[:, 0] - returns).square().mean().backward()
+            critic_optimizer.step()
+
+    return train
+
+
+def recurrent(batch=16, lr=0.02):
+    """This agent is right: it acts by a hidden state that begins at 0 in each episode."""
+
+    def train(env, seed):
+        size, actions = env.observation_space.shape[0], int(env.action_space.n)
+        cell, head = nn.GRUCell(size, 16), nn.Linear(16, actions)
+        optimizer = torch.optim.Adam([*cell.parameters(), *head.parameters()], lr=lr)
+
+        def act(obs, state):
+            state = cell(obs[None], state)
+            return Categorical(logits=head(state)[0]), state
+
+        played = whole_episodes(env, seed, act)
+        while True:
+            kept = [next(played) for _ in range(batch)]
+            log_prob = torch.stack([p for steps, _ in kept for p, _ in steps])
+            returns = torch.tensor([r for _, returns in kept for r in returns])
+            optimizer.zero_grad()
+            (-(log_prob * returns).mean()).backward()
+            optimizer.step()
+
+    return train
 
 
 # A vector of environments.

@@ -172,6 +172,60 @@ class OwnOptimizer(PGPolicy):
         super().__init__(**kwargs)
 
 
+class RateTimesThree(OwnLearningRate):
+    """This agent is right: its learning rate is three times the usual one."""
+
+    learning_rate = 0.3
+
+
+class RateByThree(OwnLearningRate):
+    """This agent is right: its learning rate is a third of the usual one."""
+
+    learning_rate = 0.1 / 3
+
+
+class OwnRMSprop(PGPolicy):
+    """This agent is right: it takes RMSprop."""
+
+    def __init__(self, **kwargs):
+        kwargs["optim"] = torch.optim.RMSprop(kwargs["actor"].parameters(), lr=0.05)
+        super().__init__(**kwargs)
+
+
+class PlainSGD(PGPolicy):
+    """This agent is right: it takes SGD without momentum."""
+
+    def __init__(self, **kwargs):
+        kwargs["optim"] = torch.optim.SGD(kwargs["actor"].parameters(), lr=0.5)
+        super().__init__(**kwargs)
+
+
+class GradientClipped(OwnOptimizer):
+    """This agent is right: it takes SGD, and clips the norm of the gradient to 0.05."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        parameters = list(self.actor.parameters())
+        step = self.optim.step
+
+        def clipped_step(*args, **more):
+            torch.nn.utils.clip_grad_norm_(parameters, 0.05)
+            return step(*args, **more)
+
+        self.optim.step = clipped_step
+
+
+class ReturnsScaled(OwnReturns):
+    """This agent is right: returns are divided by a running standard deviation."""
+
+    scale = 1.0
+
+    def own_returns(self, rew, end, batch):
+        returns = discounted_returns(rew, end, self.gamma)
+        self.scale = 0.9 * self.scale + 0.1 * float(returns.std() + 1e-3)
+        return returns / self.scale
+
+
 class SlowAdam(OwnLearningRate):
     """This agent is right, but slow."""
 

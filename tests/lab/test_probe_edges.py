@@ -212,6 +212,22 @@ def test_gradients_that_are_left_from_the_last_step_are_noticed(clears, left):
     assert [scoring.gradients_left for scoring in watch.scorings] == left
 
 
+def test_gradients_of_a_critic_with_an_optimizer_of_its_own_are_not_those_of_the_actor():
+    logits, value = (torch.zeros(1, 3, requires_grad=True) for _ in range(2))
+    optimizers = [torch.optim.SGD([each], lr=0.1) for each in (logits, value)]
+    with Watch() as watch:
+        for _ in range(2):
+            losses = (
+                -Categorical(logits=logits).log_prob(torch.tensor([1])).sum(),
+                (value - 1).square().sum(),
+            )
+            for optimizer, loss in zip(optimizers, losses, strict=True):
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+    assert [scoring.gradients_left for scoring in watch.scorings] == [False, False]
+
+
 def test_the_entropy_term_is_read_with_its_sign():
     logits = torch.zeros(4, 3, requires_grad=True)
     with Watch() as watch:

@@ -187,6 +187,15 @@ def test_a_report_names_the_broken_part_of_a_loop(loop, num_envs, name, cause):
     assert cause in result.causes, result
 
 
+def test_a_hidden_state_is_no_other_observation():
+    """Its outputs for equal observations differ, but not after equal episodes until then."""
+    right = probe_loop(loop_agents.recurrent(), gamma=0.6, only=["alias"], updates=25)
+    assert not right.failed, right
+    stale = loop_agents.episodes("stale observation")
+    report = probe_loop(stale, gamma=0.6, only=["delay"], updates=25)
+    assert report["delay"].causes[0] == "acts on another observation"
+
+
 def test_a_right_loop_passes_with_a_discount_that_is_not_known():
     report = probe_loop(loop_agents.by_hand(), only=["two actions", "delay"])
     assert [result.verdict for result in report.results] == ["passed", "passed"], report

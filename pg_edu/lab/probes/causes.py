@@ -382,6 +382,7 @@ OF_READING = {
     "undiscounted": "undiscounted",
     "gamma twice": "gamma twice",
     "backwards": "from the wrong end",
+    "reversed": "from the wrong end",
     "own reward missing": "own reward missing",
     "last reward": "last reward",
     "absolute": "sign lost",

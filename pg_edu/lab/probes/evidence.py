@@ -51,6 +51,7 @@ class Row:
         weight: its weight in the loss.
         probability: the probability of a discrete action; 1 for others.
         phase: the number of its phase.
+        earned: the reward of a continuous action, which is its return too; NaN for others.
     """
 
     obs: int
@@ -58,6 +59,7 @@ class Row:
     weight: float
     probability: float = 1.0
     phase: int = 0
+    earned: float = np.nan
 
 
 def phases_of(trial: Trial) -> list[Phase]:
@@ -87,6 +89,7 @@ class Evidence:
         self.trial = trial
         self.phases = phases_of(trial)
         self.steps = trial.record.steps
+        self._following = _following(self.steps)
         self._read()
 
     def _read(self) -> None:
@@ -97,6 +100,7 @@ class Evidence:
         self.never_happened = 0  # recognized rows whose observation and action no step had
         self.compared = 0
         self.like_next = 0  # of the compared rows, those that have the observation after the step
+        self.like_following = 0  # ... or that of the environment's next step, after a reset too
         self.other_obs = 0
         self.other_actions = 0
         for phase in self.phases:
@@ -113,6 +117,7 @@ class Evidence:
         scored = np.concatenate([s.params for s in scorings])
         if acted.shape[1] != scored.shape[1]:
             return
+        earned = self._earned(steps)
         rows = []
         for numbers, scoring in zip(_nearest(scored, acted, scorings), scorings, strict=True):
             weights = np.asarray(scoring.weights).reshape(scoring.rows, -1).mean(axis=1)
@@ -120,13 +125,20 @@ class Evidence:
                 if number >= 0:
                     step, taken = steps[number], np.atleast_1d(action)
                     chance = self._chance(step, taken)
-                    rows.append(Row(step.obs, taken, float(weight), chance, self.known))
+                    pay = earned.get(_key(taken), np.nan)
+                    rows.append(Row(step.obs, taken, float(weight), chance, self.known, pay))
         self.known += len(scored)
         self.unknown += len(scored) - len(rows)
         self.rows += rows
         # A step whose draw is not known may be the one that a row belongs to.
         if len(rows) == len(scored) and len(steps) == len(phase.steps):
             self._compare(steps, rows)
+
+    def _earned(self, steps: Sequence[Step]) -> dict[Any, float]:
+        """Return what each continuous action earned; no two of them are equal."""
+        if not self.trial.probe.is_continuous:
+            return {}
+        return {_key(step.drawn): step.reward for step in steps if step.drawn is not None}
 
     def _chance(self, step: Step, action: Floats) -> float:
         """Return the probability of a discrete action."""
@@ -143,6 +155,8 @@ class Evidence:
         self.compared += len(rows)
         with_next = Counter((s.obs_next, _key(s.drawn)) for s in steps)
         self.like_next += (scored & with_next).total()
+        following = Counter((self._following.get(id(s)), _key(s.drawn)) for s in steps)
+        self.like_following += (scored & following).total()
         self.other_obs += _surplus((r.obs for r in rows), (s.obs for s in steps))
         self.other_actions += _surplus(
             (_key(r.action) for r in rows), (_key(s.drawn) for s in steps)
@@ -201,15 +215,24 @@ class Evidence:
         """The share of steps with other parameters than those of the same observation before.
 
         Steps between two updates are compared, in which the parameters of an agent do not change.
+        An agent with a hidden state is consistent if it is so after equal episodes until then.
         """
         differ, compared = 0, 0
+        histories: dict[int, tuple[int, ...]] = {}
         for phase in self.phases[:200]:
-            first: dict[int, Floats] = {}
+            of_obs: dict[int, Floats] = {}
+            of_history: dict[tuple[int, ...], Floats] = {}
             for step in phase.steps:
-                if step.params is not None:
-                    before = first.setdefault(step.obs, step.params)
-                    differ += bool(np.abs(before - step.params).max() > SAME)
-                    compared += 1
+                history = () if step.is_first else histories.get(step.env, ())
+                histories[step.env] = (*history, step.obs)
+                if step.params is None:
+                    continue
+                compared += 1
+                remembered = of_history.setdefault(histories[step.env], step.params)
+                if _differ(of_obs.setdefault(step.obs, step.params), step.params):
+                    others = (params for obs, params in of_obs.items() if obs != step.obs)
+                    is_of_another = any(not _differ(params, step.params) for params in others)
+                    differ += is_of_another or _differ(remembered, step.params)
         return differ / max(1, compared)
 
     @cached_property
@@ -414,6 +437,21 @@ def _key(action: Any) -> Any:
     """Return an action as something that can be counted."""
     values = np.asarray(action).ravel().tolist()
     return round(values[0], 5) if len(values) == 1 else tuple(round(v, 5) for v in values)
+
+
+def _following(steps: Sequence[Step]) -> dict[int, int]:
+    """Return, by the id of each step, the observation of the next step of its environment."""
+    following: dict[int, int] = {}
+    last: dict[int, Step] = {}
+    for step in steps:
+        if step.env in last:
+            following[id(last[step.env])] = step.obs
+        last[step.env] = step
+    return following
+
+
+def _differ(some: Floats, others: Floats) -> bool:
+    return bool(np.abs(some - others).max() > SAME)
 
 
 def _surplus(some: Any, others: Any) -> int:

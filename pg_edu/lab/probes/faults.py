@@ -84,6 +84,8 @@ def _pairing(e: Evidence) -> list[Named]:
     )
     if e.like_next > 0.95 * e.compared or e.other_obs > 0.5 * e.never_happened:
         return [name("other observation", figure)]
+    if e.like_following > 0.95 * e.compared:
+        return [name("other observation", figure), name("rows mixed up", figure)]
     if e.other_actions > 0.5 * e.never_happened:
         return [name("other action", figure)]
     return [name("rows mixed up", figure)]
@@ -151,6 +153,7 @@ def of_the_bounds(e: Evidence) -> list[Named]:
                 _scored_otherwise(drawn, sent, scored)
                 or _sent_otherwise(e, drawn, sent)
                 or _averaged(phase, drawn)
+                or _one_dimension(phase)
             )
     return []
 
@@ -171,6 +174,17 @@ def _averaged(phase: Phase, drawn: Floats) -> list[Named]:
         if np.allclose(weights, expected, rtol=1e-3):
             figure = "each of 2 dimensions has half the weight of its action"
             return [name("mean over dimensions", figure)]
+    return []
+
+
+def _one_dimension(phase: Phase) -> list[Named]:
+    """Return whether the log-probability of one dimension has no weight in any row."""
+    weights = [s.weights for s in phase.first if s.weights is not None]
+    if not all(w.ndim == 2 and w.shape[1] == 2 for w in weights):
+        return []
+    has_weight = np.concatenate(weights).any(axis=0)
+    if has_weight.sum() == 1:
+        return [name("one dimension", f"the weights of dimension {has_weight.argmin()} are all 0")]
     return []
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from pg_edu.lab.probes.causes import Named, name
 from pg_edu.lab.probes.evidence import Evidence
 from pg_edu.lab.probes.faults import faults_of
+from pg_edu.lab.probes.lending import Step
 from pg_edu.lab.probes.questions import Probe
 from pg_edu.lab.probes.readings import right_values
 from pg_edu.lab.probes.trials import Trial
@@ -21,6 +22,8 @@ from pg_edu.lab.probes.weights import (
 from pg_edu.types import Floats
 
 PASSING_SCORE = 0.7  # on a scale where 0 is chance and 1 is the optimum
+LARGE_STEP = 0.5  # in a logit, by one update: SGD may take such steps, and still learn
+HUGE_STEP = 5.0
 PASSING_SHARE = 0.6  # of the decisions in each contest
 
 
@@ -58,11 +61,13 @@ class Judgement:
         verdict: "passed", "FAILED", "slow", "unclear" or "known".
         named: the causes, at most two.
         remark: what else is to be said.
+        by_result: whether the causes were read from what was reached alone, which may be chance.
     """
 
     verdict: str
     named: tuple[Named, ...] = ()
     remark: str = ""
+    by_result: bool = False
 
     @property
     def meaning(self) -> str:
@@ -166,11 +171,13 @@ def _explain(outcomes: Sequence[Outcome]) -> Judgement:
     if not probe.has_choice:
         return Judgement("FAILED", (name("not what was sent", _reached(outcomes)),))
     causes = _shared([of_the_returns(outcome.evidence) for outcome in outcomes])
-    causes = causes or _of_this_probe(probe, outcomes)
-    if causes and causes[0].cause.name == "truncation as termination":
-        return Judgement("known", tuple(causes))
     if causes:
         return Judgement("FAILED", tuple(causes[:2]))
+    causes = _of_this_probe(probe, outcomes)
+    if causes:
+        if causes[0].cause.name == "truncation as termination":
+            return Judgement("known", tuple(causes))
+        return Judgement("FAILED", tuple(causes[:2]), by_result=True)
     return _without_cause(outcomes)
 
 
@@ -190,6 +197,10 @@ def _without_cause(outcomes: Sequence[Outcome]) -> Judgement:
         return Judgement("slow", remark=_slow(worst))
     if right:
         return Judgement("unclear", remark=SETTLES.format(worst.score))
+    # After a large step a right agent may settle on an action that is worse than mixing.
+    has_large_steps = any(outcome.evidence.step_size > LARGE_STEP for outcome in outcomes)
+    if np.mean(trends) < -CLEARLY and has_large_steps:
+        return Judgement("unclear", remark=OVERSHOOTS.format(_reached(outcomes)))
     if np.mean(trends) < -CLEARLY:
         return Judgement("FAILED", remark=UNKNOWN.format(_reached(outcomes)))
     remark = NOISY.format(worst.gain, worst.trend, 4 * updates_of(worst))
@@ -199,6 +210,10 @@ def _without_cause(outcomes: Sequence[Outcome]) -> Judgement:
 SETTLES = (
     "Its actions get the right weights, and yet it settles on a worse one (score {:.2f}): too "
     "large a learning rate, or too few steps for each update."
+)
+OVERSHOOTS = (
+    "It settles on something worse [{}], after early updates with large steps: try a smaller "
+    "learning rate, and probe again."
 )
 UNKNOWN = (
     "It learns something else than what pays [{}], and none of the known causes fits the figures."
@@ -218,11 +233,15 @@ def updates_of(outcome: Outcome) -> int:
 def _slow(worst: Outcome) -> str:
     """Return what to try with an agent that learns the right thing slowly."""
     missing = PASSING_SCORE + 0.1 - worst.score
+    step = worst.evidence.step_size
+    rate = "a larger learning rate"
+    if step > LARGE_STEP / 2:
+        rate = f"a smaller learning rate (an early update moves a logit by {step:.2f})"
     times = int(np.clip(np.ceil(1 + 1.5 * missing / max(worst.gain, 0.05)), 2, 20))
     return (
         f"Right direction, but slow: it has reached {worst.score:.2f} on a scale from chance, 0, "
         f"to the optimum, 1, and gained {worst.gain:+.2f} since the first quarter. "
-        f"Try --updates {times * updates_of(worst)}, or a larger learning rate."
+        f"Try --updates {times * updates_of(worst)}, or {rate}."
     )
 
 
@@ -249,7 +268,7 @@ def _of_this_probe(probe: Probe, outcomes: Sequence[Outcome]) -> list[Named]:
 def _of_outputs(outcomes: Sequence[Outcome]) -> list[Named]:
     """Return what is wrong with the size of the steps, or of the outputs."""
     sizes = [outcome.evidence.step_size for outcome in outcomes]
-    if all(size > 2.0 for size in sizes):
+    if all(size > HUGE_STEP for size in sizes):
         return [name("large steps", f"an early update moves a logit by {max(sizes):.1f}")]
     gaps = [_bounded_gap(outcome.evidence) for outcome in outcomes]
     if all(gap is not None for gap in gaps):
@@ -260,9 +279,10 @@ def _of_outputs(outcomes: Sequence[Outcome]) -> list[Named]:
 def _bounded_gap(e: Evidence) -> float | None:
     """Return the largest gap between log-probabilities, if it grew and has stopped below 3.
 
-    The gap of a slow agent hardly changes either, but it has not grown before.
+    The gap of a slow agent hardly changes either, but it has not grown before. An entropy bonus
+    stops it too, and a learning rate that falls to 0.
     """
-    if e.trial.probe.is_continuous:
+    if e.trial.probe.is_continuous or e.entropy_ratio > 0.02 or e.trial.watch.rate_has_fallen:
         return None
     quarter = max(1, len(e.steps) // 4)
     ends = (0, max(1, quarter // 25), 2 * quarter, 3 * quarter, len(e.steps))
@@ -299,10 +319,10 @@ def _shift_apart(e: Evidence) -> float | None:
 
 
 def _of_time_limit(outcomes: Sequence[Outcome]) -> list[Named]:
-    worst = min(outcomes, key=lambda outcome: outcome.score)
-    frequency = worst.evidence.frequency(0)
+    # An agent that prefers an arm by chance prefers the opposite one in the mirror image.
+    frequency = np.mean([outcome.evidence.frequency(0) for outcome in outcomes], axis=0)
     favorite = int(frequency.argmax())
-    if frequency[favorite] < 0.6:  # An agent that has hardly learned prefers one by chance.
+    if frequency[favorite] < 0.6:
         return []
     figure = f"it takes the arm that is best then in {frequency[favorite]:.0%}"
     if favorite == 0:
@@ -313,12 +333,17 @@ def _of_time_limit(outcomes: Sequence[Outcome]) -> list[Named]:
 
 
 def _of_bound(outcomes: Sequence[Outcome]) -> list[Named]:
-    e = outcomes[0].evidence
+    return _shared([_of_one_motor(outcome.evidence) for outcome in outcomes])
+
+
+def _of_one_motor(e: Evidence) -> list[Named]:
+    """Return what is wrong with the actions that were sent to a motor at the end."""
     sent = np.array([np.ravel(s.action) for s in e.steps[e.tail]], np.float64)
     middle = 1.0
     best = np.array([-1.0, 3.0])
     toward = (sent.mean(axis=0) - middle) * np.sign(best - middle)
-    if (toward < -0.6).all():
+    # An agent with right weights may come to the worse end by a step that was too large.
+    if (toward < -0.6).all() and not weights_are_right(e):
         return [name("sign", f"both actions go to the worse end, to {sent.mean(axis=0).round(1)}")]
     reach = np.abs(sent - middle).max()
     if (toward > 0.3).all() and reach < 1.9:
@@ -331,11 +356,33 @@ def _of_bound(outcomes: Sequence[Outcome]) -> list[Named]:
 
 
 def _of_memory(outcomes: Sequence[Outcome]) -> list[Named]:
-    firsts = [
-        float(np.mean([s.reward for s in o.evidence.steps[o.evidence.tail] if s.is_first]))
-        for o in outcomes
-    ]
-    figure = f"right in {min(firsts):.0%} of the first steps"
-    if min(firsts) > 0.75:
+    return _shared([_of_one_memory(outcome.evidence) for outcome in outcomes])
+
+
+def _of_one_memory(e: Evidence) -> list[Named]:
+    """Return what is wrong with the hidden state; each step pays 1 for the action of the cue."""
+    steps = e.steps[e.tail]
+    at_first = float(np.mean([s.reward for s in steps if s.is_first]))
+    later = float(np.mean([s.reward for s in steps if not s.is_first]))
+    figure = f"right in {at_first:.0%} of the first steps and in {later:.0%} of the later ones"
+    if at_first > 0.75 and later < at_first - 0.15:
         return [name("state not passed", figure)]
-    return [name("state not reset", figure)]
+    if at_first < 0.65 and _begins_by_environment(steps):
+        return [name("state not reset", figure)]
+    return []
+
+
+def _begins_by_environment(steps: Sequence[Step]) -> bool:
+    """Return whether each environment has a usual first action, which is not the same for all.
+
+    A hidden state that is never reset shows each environment its first cue for ever.
+    """
+    by_env: dict[int, list[int]] = {}
+    for step in steps:
+        if step.is_first:
+            by_env.setdefault(step.env, []).append(int(step.action))
+    if not by_env or min(map(len, by_env.values())) < 10:
+        return False
+    within = [max(np.mean(actions), 1 - np.mean(actions)) for actions in by_env.values()]
+    everything = float(np.mean([np.mean(actions) for actions in by_env.values()]))
+    return float(np.mean(within)) > max(everything, 1 - everything) + 0.12

@@ -201,7 +201,7 @@ class _Run:
                 return _result(each, np.nan, Judgement("skipped", remark=reason))
             outcomes = self._outcomes(each, self.seed)
             judgement = judge(outcomes, self.named_by)
-            if judgement.verdict == "passed" or judgement.named:
+            if judgement.verdict == "passed" or (judgement.named and not judgement.by_result):
                 return self._noted(each, outcomes, judgement, broken)
             if not broken and judgement.verdict != "slow":
                 for extra in range(1, MORE_SEEDS + 1):

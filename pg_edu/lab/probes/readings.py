@@ -60,6 +60,12 @@ def _backwards(play: Play) -> float:
     return summed(play.rewards[::-1], play.gamma)
 
 
+def _reversed(play: Play) -> float:
+    """Return the return of a step if the rewards of the episode are in reverse order."""
+    rewards = (play.before + play.rewards)[::-1]
+    return summed(rewards[len(play.before) :], play.gamma)
+
+
 def _cut_at_each_step(play: Play) -> float:
     total = 0.0
     for reward in reversed(play.rewards):
@@ -80,6 +86,7 @@ READINGS: dict[str, Reading] = {
     "undiscounted": lambda e: summed(e.rewards, 1.0),
     "gamma twice": lambda e: summed(e.rewards, e.gamma**2),
     "backwards": _backwards,
+    "reversed": _reversed,
     "own reward missing": lambda e: right(e) - e.rewards[0],
     "last reward": lambda e: e.rewards[-1],
     "absolute": lambda e: abs(right(e)),

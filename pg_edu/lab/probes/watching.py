@@ -26,6 +26,7 @@ FAMILIES: tuple[type[Distribution], ...] = (
     distributions.Independent,
     distributions.TransformedDistribution,
 )
+FIRST_SCORINGS = 20  # in these, the parameters of the actor are looked up
 NOTED = ("log_prob", "entropy", "sample", "rsample")
 
 
@@ -78,6 +79,7 @@ class Watch:
             positive for a bonus, negative for a penalty.
         optimizer_steps: how many steps optimizers have taken.
         rates: the learning rates of the last step.
+        largest_rate: the largest learning rate of any step.
         had_gradient: whether any step found a gradient other than 0.
 
     Example:
@@ -95,12 +97,18 @@ class Watch:
     entropy_weights: list[float] = field(default_factory=list)
     optimizer_steps: int = 0
     rates: tuple[float, ...] = ()
+    largest_rate: float = 0.0
     had_gradient: bool = False
     _depth: int = 0
     _undo: list[Callable[[], None]] = field(default_factory=list)
-    _parameters: list[torch.Tensor] = field(default_factory=list)
-    _gradient_sums: list[float] = field(default_factory=list)
+    _last_sums: dict[torch.Tensor, float] = field(default_factory=dict)
+    _scored: set[torch.Tensor] = field(default_factory=set)
     _checked_at: int = -1
+
+    @property
+    def rate_has_fallen(self) -> bool:
+        """Whether the last learning rate is far below the largest one, as after annealing."""
+        return bool(self.rates) and max(self.rates) < 0.2 * self.largest_rate
 
     def __enter__(self) -> "Watch":
         for family in FAMILIES:
@@ -153,6 +161,8 @@ class Watch:
         values = values.reshape(len(params), -1) if values.size % len(params) == 0 else values
         scoring = Scoring(params, values.copy(), self.optimizer_steps, bool(is_table))
         self.scorings.append(scoring)
+        if len(self.scorings) <= FIRST_SCORINGS:
+            self._scored |= parameters_behind(result)
         result.register_hook(lambda gradient: self._note_weights(scoring, gradient, rows))
 
     def _note_entropy(self, dist: Distribution, result: Any) -> None:
@@ -170,15 +180,18 @@ class Watch:
         is_first_of_step = self._checked_at != self.optimizer_steps
         self._checked_at = self.optimizer_steps
         if is_first_of_step:
-            scoring.gradients_left = any(map(_is_left, self._parameters, self._gradient_sums))
+            # A critic with an optimizer of its own may still have its gradients.
+            sums = [(p, total) for p, total in self._last_sums.items() if p in self._scored]
+            scoring.gradients_left = any(_is_left(p, total) for p, total in sums)
 
     def _on_optimizer_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self.optimizer_steps += 1
         self.rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
-        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        grads = [p.grad for p in self._parameters]
-        self._gradient_sums = [0.0 if g is None else float(g.double().sum()) for g in grads]
-        self.had_gradient = self.had_gradient or any(g is not None and bool(g.any()) for g in grads)
+        self.largest_rate = max(self.largest_rate, *self.rates)
+        for parameter in (p for group in optimizer.param_groups for p in group["params"]):
+            grad = parameter.grad
+            self._last_sums[parameter] = 0.0 if grad is None else float(grad.double().sum())
+            self.had_gradient = self.had_gradient or (grad is not None and bool(grad.any()))
 
 
 def _is_left(parameter: torch.Tensor, gradient_sum: float) -> bool:
@@ -188,6 +201,28 @@ def _is_left(parameter: torch.Tensor, gradient_sum: float) -> bool:
     """
     grad = parameter.grad
     return grad is not None and gradient_sum != 0.0 and float(grad.double().sum()) == gradient_sum
+
+
+def parameters_behind(result: torch.Tensor) -> set[torch.Tensor]:
+    """Return the leaves that a tensor was computed from and that get a gradient.
+
+    Example:
+        >>> weight = torch.ones(3, requires_grad=True)
+        >>> parameters_behind((2 * weight).sum()) == {weight}
+        True
+    """
+    leaves: set[torch.Tensor] = set()
+    seen: set[Any] = set()
+    waiting: list[Any] = [result.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            leaves.add(node.variable)
+        waiting += [source for source, _ in node.next_functions]
+    return leaves
 
 
 def parameters_of(dist: Any) -> Floats | None:

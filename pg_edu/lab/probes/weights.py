@@ -5,6 +5,8 @@ each reading of the returns would make of them. If no weights could be seen, the
 won and lost take their place.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 
 from pg_edu.lab.probes.causes import OF_READING, Named, name
 from pg_edu.lab.probes.contests import TOLL
-from pg_edu.lab.probes.evidence import Evidence
+from pg_edu.lab.probes.evidence import Evidence, Row
 from pg_edu.lab.probes.questions import Probe
 from pg_edu.lab.probes.readings import READINGS, contest_values, cosine, right, right_values
 from pg_edu.types import Floats
@@ -20,6 +22,7 @@ from pg_edu.types import Floats
 DISCOUNTS = np.linspace(0.3, 1.0, 15)  # the candidates, if an agent's discount is not known
 CLEARLY = 4.0  # standard errors
 CLOSE = 0.97  # a reading with a smaller cosine does not explain what was seen
+CLOSE_WITH_CRITIC = 0.93  # ... if the contests that are lost fit too
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,10 @@ def _of_any_weights(e: Evidence) -> list[Named]:
     variation = e.variation_within_phases()
     if variation < 0.02:
         figure = f"the weights of an update differ by {variation:.1%}"
-        return [name("one weight for all", figure)]
+        found = [name("one weight for all", figure)]
+        if _may_be_clipped(e):
+            found.append(name("clipped", "all rewards are at least 1, and most weights are not"))
+        return found
     correlation, errors = agreement(e)
     # Both are NaN where it is not known what an action is worth; then no comparison holds.
     if e.spread() > 0.7 and abs(errors) < CLEARLY and abs(correlation) < 0.2:
@@ -125,21 +131,43 @@ def _of_any_weights(e: Evidence) -> list[Named]:
     return []
 
 
+def _may_be_clipped(e: Evidence) -> bool:
+    """Return whether rewards that are clipped to 1 would have such weights, in a sum or a mean.
+
+    A critic makes the weights smaller.
+    """
+    mdp = e.trial.probe.mdp
+    if mdp is None or mdp.reward.min() < 1.0:
+        return False
+    counts = Counter(row.phase for row in e.rows)
+    weights = np.array([row.weight for row in e.rows])
+    totals = weights * np.array([counts[row.phase] for row in e.rows])
+    return bool(np.allclose(weights, 1.0, rtol=1e-2) or np.median(totals) < 1.01)
+
+
 def agreement(e: Evidence) -> tuple[float, float]:
     """Return the correlation of weights with what the actions are worth, and its standard errors.
 
     Baselines differ between updates and between observations, so the means of both are taken away.
     """
-    value_of = _values(e)
-    rows = [row for row in e.rows if (row.obs, int(row.action[0])) in value_of]
+    value_of = _value_of(e)
+    rows = [row for row in e.rows if np.isfinite(value_of(row))]
     if len(rows) < 50:
         return np.nan, np.nan
     obs = np.array([row.obs for row in rows])
     phase = np.array([row.phase for row in rows])
     weights = _centered(_centered(np.array([row.weight for row in rows]), phase), obs)
-    values = _centered(np.array([value_of[row.obs, int(row.action[0])] for row in rows]), obs)
+    values = _centered(np.array([value_of(row) for row in rows]), obs)
     correlation = cosine(weights, values)
     return correlation, correlation * float(np.sqrt(len(rows)))
+
+
+def _value_of(e: Evidence) -> Callable[[Row], float]:
+    """Return a function that says what the action of a row is worth, or NaN."""
+    if e.trial.probe.is_continuous:
+        return lambda row: row.earned
+    values = _values(e)
+    return lambda row: values.get((row.obs, int(row.action[0])), np.nan)
 
 
 def _values(e: Evidence) -> dict[tuple[int, int], float]:
@@ -168,14 +196,26 @@ def _of_contests(e: Evidence) -> list[Named]:
         figure = f"cosine of the {found.source} with right returns: {found.of_right:.2f}"
         return [name("sign", figure)]
     limit = CLOSE if found.source == "weights" else 0.9
-    best, _ = found.ranked()[0]
-    if best < limit or best < found.of_right + 0.01:
+    best, reading = found.ranked()[0]
+    fits = best >= limit and best >= found.of_right + 0.01
+    # A critic blurs the weights. Then the contests that are lost have to say the same.
+    fits_roughly = best >= CLOSE_WITH_CRITIC and best >= found.of_right + 0.1
+    if not fits and not (fits_roughly and _loses_as(e, reading, found.gamma)):
         return []
     causes: dict[str, str] = {}
     for value, key in found.ranked():
         if value > best - 0.005 and value > found.of_right + 0.01:
             causes.setdefault(OF_READING[key], found.describe(key))
     return [name(cause, figure) for cause, figure in list(causes.items())[:2]]
+
+
+def _loses_as(e: Evidence, reading: str, gamma: float) -> bool:
+    """Return whether a contest is lost, and all that are lost would be so with this reading."""
+    probe = e.trial.probe
+    expected = contest_values(READINGS[reading], probe.contests, gamma, next_start(probe, gamma))
+    wins, plays = e.win_counts(probe.contests, e.tail)
+    lost = wins < 0.25 * plays
+    return bool(lost.any() and (expected[lost] < 0.0).all())
 
 
 def _of_one_step(e: Evidence) -> list[Named]:
