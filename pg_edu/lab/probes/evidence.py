@@ -155,7 +155,7 @@ class Evidence:
         self.compared += len(rows)
         with_next = Counter((s.obs_next, _key(s.drawn)) for s in steps)
         self.like_next += (scored & with_next).total()
-        following = Counter((self._following.get(id(s)), _key(s.drawn)) for s in steps)
+        following = Counter((self._following.get(id(s), -1), _key(s.drawn)) for s in steps)
         self.like_following += (scored & following).total()
         self.other_obs += _surplus((r.obs for r in rows), (s.obs for s in steps))
         self.other_actions += _surplus(
