@@ -32,8 +32,8 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
-import matplotlib
 import nbformat
+from kernel_settings import without_own_settings
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
@@ -221,22 +221,6 @@ def plain(text: str) -> str:
     """Return a sentence of Markdown as plain text that begins with a capital letter."""
     words = re.sub(r"[*`]|\s*\n\s*", lambda m: " " if "\n" in m[0] else "", text)
     return words[0].upper() + words[1:]
-
-
-def without_own_settings(empty: str) -> dict[str, str]:
-    """Return environment variables for a kernel that draws as a new Matplotlib and IPython do.
-
-    Otherwise the user's MPLBACKEND, matplotlibrc and profile of IPython would decide whether a
-    picture appears below a cell, in which format, and what is printed beside it.
-
-    Args:
-        empty: an empty folder, for the profile that IPython makes.
-    """
-    return {
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "MATPLOTLIBRC": str(Path(matplotlib.get_data_path()) / "matplotlibrc"),
-        "IPYTHONDIR": empty,
-    }
 
 
 def write(notebook: NotebookNode, path: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 
-import build
+from kernel_settings import without_own_settings
 
 _empty = tempfile.TemporaryDirectory()  # It is removed when pytest ends.
-os.environ.update(build.without_own_settings(_empty.name))
+os.environ.update(without_own_settings(_empty.name))

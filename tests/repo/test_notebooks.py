@@ -18,6 +18,7 @@ import build
 import nbformat
 import numpy as np
 import pytest
+from kernel_settings import without_own_settings
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
@@ -225,7 +226,7 @@ def test_pytest_runs_notebooks_without_the_users_settings() -> None:
     runpy.run_path(str(build.FOLDER / "conftest.py"))
     folder = Path(os.environ["IPYTHONDIR"])
     assert not any(folder.rglob("*"))
-    for name, value in build.without_own_settings(str(folder)).items():
+    for name, value in without_own_settings(str(folder)).items():
         assert os.environ[name] == value
 
 
