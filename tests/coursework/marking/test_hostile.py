@@ -113,6 +113,11 @@ def test_what_an_answer_leaves_running_costs_no_other_answer_its_points(mark):
     assert mark(answer(late), slow)["02.2"].verdict == CORRECT
 
 
+def test_half_a_surrogate_pair_in_a_cell_or_an_answer_is_survived(mark):
+    marks = mark('x = "\ud800"', 'check("02.1", f"\ud800{x}")', RIGHT)
+    assert [marks["02.1"].points, marks["02.2"].verdict] == [0, CORRECT]
+
+
 def test_a_cell_that_ends_the_kernel_is_left_out_and_the_rest_is_marked(mark):
     marks = mark("import os\nx = 1\nos._exit(3)", RIGHT + "\nx", whole=True)
     assert marks["02.2"].verdict == CORRECT
