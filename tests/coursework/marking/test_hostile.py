@@ -118,6 +118,18 @@ def test_half_a_surrogate_pair_in_a_cell_or_an_answer_is_survived(mark):
     assert [marks["02.1"].points, marks["02.2"].verdict] == [0, CORRECT]
 
 
+def test_a_reply_in_endlessly_many_parts_does_not_fill_the_memory_of_the_marker(mark, monkeypatch):
+    monkeypatch.setattr("pg_edu.coursework.marking.limits.MOST_RECEIVED", 100)
+    flood = (
+        "import time, zmq\nfrom ipykernel.kernelapp import IPKernelApp\n"
+        "app = IPKernelApp.instance()\n"
+        "parts = [*app.kernel._parent_ident['shell'], *[b'x' * 2**20] * 300]\n"
+        "for part in parts:\n    app.shell_socket.send(part, zmq.SNDMORE)\n"
+        "app.shell_socket.send(b'')\ntime.sleep(60)"
+    )
+    assert "it sent more than 100 MB" in mark(answer(flood))["02.1"].found
+
+
 def test_a_cell_that_ends_the_kernel_is_left_out_and_the_rest_is_marked(mark):
     marks = mark("import os\nx = 1\nos._exit(3)", RIGHT + "\nx", whole=True)
     assert marks["02.2"].verdict == CORRECT
