@@ -54,7 +54,7 @@ class Server:
 
     Args:
         base: an empty folder, for the copy of the package and what the notebooks write.
-        hidden: folders that notebooks must not read, besides those with keys.
+        hidden: folders and files that notebooks must not read, besides those with keys.
         sandboxed: whether to use a sandbox; a test of what happens without one does not.
     """
 
@@ -65,7 +65,7 @@ class Server:
             folder.mkdir()
         strip.copy_without_keys(self.package)
         self._fingerprint = strip.fingerprint(self.package)
-        self.hidden = strip.hidden_folders(hidden, base)
+        self.hidden = strip.hidden_places(hidden, base)
         sandbox = best_sandbox(self.package, self.work, self.hidden) if sandboxed else NONE
         self.sandbox: Sandbox = sandbox
         self._count = 0

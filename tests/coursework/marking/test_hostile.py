@@ -9,7 +9,8 @@ import pytest
 
 import pg_edu
 from pg_edu.course.verdicts import CORRECT
-from tests.coursework.marking.conftest import Marker
+from pg_edu.coursework.marking.kernels import Server
+from tests.coursework.marking.conftest import Marker, marker_of
 
 PACKAGE = Path(pg_edu.__file__).parent
 STUB = "def returns_of_one_episode(rew, gamma):\n    raise NotImplementedError"
@@ -171,3 +172,25 @@ def test_a_notebook_sees_neither_the_marker_nor_its_files_where_they_can_be_hidd
     )
     assert "saw 0 things" in mark(answer(body))["02.1"].found
     assert not (tmp_path / "written").exists()
+
+
+def test_what_is_hidden_cannot_be_read_be_it_a_file_or_a_folder_in_another(tmp_path):
+    inner = tmp_path / "class" / "solved"
+    inner.mkdir(parents=True)
+    zipped = tmp_path / "submissions.zip"
+    for path in (zipped, inner / "a.ipynb"):
+        path.write_text("secret")
+    base = tmp_path / "base"
+    base.mkdir()
+    server = Server(base, [inner, tmp_path / "class", zipped])
+    try:
+        opened = f"open({str(zipped)!r}).read() + open({str(inner / 'a.ipynb')!r}).read()"
+        marks = marker_of(server)(answer(f"raise RuntimeError({opened})"))
+        assert "PermissionError" in marks["02.1"].found
+        if server.sandbox.hides_files:
+            read = f"os.popen('cat {zipped} {inner}/*').read()"
+            other = f"import os\nraise RuntimeError('read ' + {read})"
+            found = marker_of(server)(answer(other))["02.1"].found
+            assert "read" in found and "secret" not in found
+    finally:
+        server.close()
