@@ -29,6 +29,7 @@ def copy_without_keys(folder: Path) -> None:
     (copy / INSIDE).mkdir(parents=True)
     for parent in (INSIDE.parent.parent, INSIDE.parent):
         (copy / parent / "__init__.py").touch()
+    shutil.copy(package / INSIDE / "variants.py", copy / "coursework")
     for path in (package / INSIDE).glob("*.py"):
         shutil.copy(path, copy / INSIDE)
 
