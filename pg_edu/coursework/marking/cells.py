@@ -10,6 +10,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 LONGEST_CELL = 200_000  # characters
 MOST_CELLS = 2_000
+MOST_CODE = 500_000  # characters of all cells: a statement of two takes a kilobyte to look at
 HEADING = re.compile(r"^#+ Exercise (\d\d\.\d+)\b", re.MULTILINE)
 
 
@@ -24,7 +25,7 @@ class Notebook:
     Args:
         cells: the code of each code cell, with magics turned into Python.
         headings: the numbers of the exercises whose headings are in the text.
-        whole: whether all cells were kept; a notebook with thousands of them is cut.
+        whole: whether all was kept; a notebook with thousands of cells or endless code is cut.
     """
 
     cells: list[str] = field(default_factory=list)
@@ -41,13 +42,16 @@ def read_notebook(content: bytes) -> Notebook:
     cells = _cells(content)
     code: list[str] = []
     headings: list[str] = []
+    left = MOST_CODE
     for cell in cells[:MOST_CELLS]:
         source = _source(cell)
         if cell.get("cell_type") == "code":
-            code.append(_python(source))
+            code.append(_python(source[:left]))
+            left -= len(code[-1])
         else:
             headings += HEADING.findall(source)
-    return Notebook(code, headings, len(cells) <= MOST_CELLS)
+        left = max(left, 0)
+    return Notebook(code, headings, len(cells) <= MOST_CELLS and left > 0)
 
 
 def read_script(content: bytes) -> Notebook:

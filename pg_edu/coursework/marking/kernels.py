@@ -54,7 +54,7 @@ class Server:
 
     Args:
         base: an empty folder, for the copy of the package and what the notebooks write.
-        hidden: folders that notebooks must not read, besides those with keys.
+        hidden: folders and files that notebooks must not read, besides those with keys.
         sandboxed: whether to use a sandbox; a test of what happens without one does not.
     """
 
@@ -65,7 +65,7 @@ class Server:
             folder.mkdir()
         strip.copy_without_keys(self.package)
         self._fingerprint = strip.fingerprint(self.package)
-        self.hidden = strip.hidden_folders(hidden, base)
+        self.hidden = strip.hidden_places(hidden, base)
         sandbox = best_sandbox(self.package, self.work, self.hidden) if sandboxed else NONE
         self.sandbox: Sandbox = sandbox
         self._count = 0
@@ -246,7 +246,7 @@ class Kernel:
     ) -> dict[str, Any]:
         """Return the content of the reply; with patience, interrupt the code when it is late."""
         content = {
-            "code": code,
+            "code": _encodable(code),
             "silent": True,
             "store_history": False,
             "user_expressions": expressions,
@@ -310,6 +310,11 @@ def _text(value: Any) -> str:
     """Return what a kernel calls a text as one short line."""
     line = value if isinstance(value, str) else ""
     return "".join(c if c.isprintable() else " " for c in line[:200]).strip()
+
+
+def _encodable(code: str) -> str:
+    """Return code with a question mark for each half of a surrogate pair, which has no UTF-8."""
+    return code.encode("utf-8", "replace").decode()
 
 
 def _unquoted(shown: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 MEGABYTE = 2**20
+MOST_RECEIVED = 1000  # megabytes by which the marker may grow while it waits for a reply
 PERIOD = 0.1  # seconds between two looks of the watchdog
 
 
@@ -61,6 +62,8 @@ class Watchdog(threading.Thread):
         self.process, self.limits, self.folder = process, limits, folder
         self.cpu_seconds = cpu_seconds
         self.broken = ""
+        self._marker = psutil.Process()
+        self._before = _of(self._marker, _memory)
         self._stopped = threading.Event()
         self.start()
 
@@ -85,6 +88,8 @@ class Watchdog(threading.Thread):
             return f"it used more than {self.limits.memory} MB of memory"
         if sum(_of(process, _cpu) for process in tree) > self.cpu_seconds:
             return f"it used more than {self.cpu_seconds:g} seconds of CPU time"
+        if _of(self._marker, _memory) - self._before > MOST_RECEIVED * MEGABYTE:
+            return f"it sent more than {MOST_RECEIVED} MB"
         if _size(self.folder) > self.limits.disk * MEGABYTE:
             return f"it wrote more than {self.limits.disk} MB"
         return ""

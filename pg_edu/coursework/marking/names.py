@@ -94,17 +94,17 @@ def names_in(expression: str) -> frozenset[str]:
 
 def needed(found: list[Statement], names: frozenset[str]) -> list[Statement]:
     """Return the statements that bind what some names need, directly or through others."""
-    wanted = set(names)
-    kept: set[int] = set()
-    grows = True
-    while grows:
-        new = {
-            number
-            for number, statement in enumerate(found)
-            if number not in kept and (statement.binds & wanted or statement.imports_all)
-        }
-        for number in new:
-            wanted |= found[number].uses
-        kept |= new
-        grows = bool(new)
+    binders: dict[str, list[int]] = {}
+    for number, statement in enumerate(found):
+        for name in statement.binds:
+            binders.setdefault(name, []).append(number)
+    new = [number for number, statement in enumerate(found) if statement.imports_all]
+    kept = set(new)
+    waiting = [*names, *(name for number in new for name in found[number].uses)]
+    while waiting:
+        # Each name is looked up once, so that a long chain of names takes no longer than its code.
+        for number in binders.pop(waiting.pop(), []):
+            if number not in kept:
+                kept.add(number)
+                waiting += found[number].uses
     return [statement for number, statement in enumerate(found) if number in kept]

@@ -8,6 +8,7 @@ its call was deleted, by its name on the original page, or if it is defined belo
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from pg_edu.coursework.marking.names import Statement, names_in, needed, stateme
 
 NUMBER = re.compile(r"\d\d\.\d+")
 LONGEST_EXPRESSION = 2_000
+MOST_ASKS = 10  # for one exercise: each may take seconds
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,27 @@ def make_plan(cells: list[str], exercises: Mapping[str, str], every_cell: bool =
     """
     found, unreadable = all_statements(cells)
     asks = [ask for statement in found for ask in _asks(statement) if ask.exercise in exercises]
+    asks = _last_ones(asks)
     asks += [*_asks_for_deleted(exercises, asks, found), *_asks_once_more(asks, found)]
     kept = needed(found, frozenset().union(*(names_in(ask.expression) for ask in asks)))
     if every_cell:
         kept = found
+    kept_of: dict[int, list[Statement]] = {}
+    for statement in kept:
+        kept_of.setdefault(statement.cell, []).append(statement)
     steps: list[Run | Ask] = []
     for cell, source in enumerate(cells):
         if cell in unreadable:
             steps.append(Run(cell, source))
-        steps += _steps_of_cell(cell, source, [s for s in kept if s.cell == cell], asks)
+        steps += _steps_of_cell(cell, source, kept_of.get(cell, []), asks)
     steps += [ask for ask in asks if ask.cell == -1]
-    dropped = [ast.unparse(s.node) for s in found if s not in kept]
-    return Plan(steps, found, "\n".join(dropped), cells)
+    return Plan(steps, found, _left_out(found, kept), cells)
+
+
+def _left_out(found: list[Statement], kept: list[Statement]) -> str:
+    """Return the code of the statements that are not kept."""
+    places = {id(statement) for statement in kept}
+    return "\n".join(ast.unparse(s.node) for s in found if id(s) not in places)
 
 
 def all_statements(cells: list[str]) -> tuple[list[Statement], set[int]]:
@@ -139,6 +150,17 @@ def _ask(call: ast.Call, cell: int) -> Ask | None:
     return Ask(number.value, expression, cell) if len(expression) < LONGEST_EXPRESSION else None
 
 
+def _last_ones(asks: list[Ask]) -> list[Ask]:
+    """Return the last few answers to each exercise, in their order."""
+    last: list[Ask] = []
+    count: Counter[str] = Counter()
+    for ask in reversed(asks):
+        count[ask.exercise] += 1
+        if count[ask.exercise] <= MOST_ASKS:
+            last.append(ask)
+    return last[::-1]
+
+
 def _asks_for_deleted(
     exercises: Mapping[str, str], asks: list[Ask], found: list[Statement]
 ) -> Iterable[Ask]:
@@ -152,7 +174,7 @@ def _asks_for_deleted(
 
 def _asks_once_more(asks: list[Ask], found: list[Statement]) -> Iterable[Ask]:
     """Return answers to ask for once more at the end, since they are bound below their check."""
+    last_cell = {name: statement.cell for statement in found for name in statement.binds}
     for ask in asks:
-        below = (statement for statement in found if statement.cell > ask.cell)
-        if any(statement.binds & names_in(ask.expression) for statement in below):
+        if any(last_cell.get(name, -1) > ask.cell for name in names_in(ask.expression)):
             yield Ask(ask.exercise, ask.expression)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# $1 is the folder that can be written; then come the folders to hide, then "--" and the command.
+# $1 is the folder that can be written; then comes what to hide, then "--" and the command.
 # What is mounted read-only here stays so: `setpriv` gives up the right to mount.
 MOUNT = """
 set -e
@@ -20,7 +20,11 @@ mount --bind "$1" "$1"
 work=$1
 shift
 while [ "$1" != -- ]; do
-  mount -t tmpfs -o size=16k,mode=555 none "$1"
+  if [ -d "$1" ]; then
+    mount -t tmpfs -o size=16k,mode=555 none "$1"
+  else
+    mount --bind /dev/null "$1"
+  fi
   shift
 done
 shift
@@ -75,7 +79,7 @@ def best_sandbox(package: Path, work: Path, hidden: Sequence[Path]) -> Sandbox:
     Args:
         package: a folder that exists and cannot be written inside; the copy of the package.
         work: the folder that can be written inside.
-        hidden: folders that are empty inside.
+        hidden: folders and files that are empty inside.
     """
     for sandbox in _sandboxes(package, work, hidden):
         if _works(sandbox):

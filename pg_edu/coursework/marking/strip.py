@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pg_edu.types
@@ -29,28 +29,41 @@ def copy_without_keys(folder: Path) -> None:
     (copy / INSIDE).mkdir(parents=True)
     for parent in (INSIDE.parent.parent, INSIDE.parent):
         (copy / parent / "__init__.py").touch()
+    shutil.copy(package / INSIDE / "variants.py", copy / "coursework")
     for path in (package / INSIDE).glob("*.py"):
         shutil.copy(path, copy / INSIDE)
 
 
-def hidden_folders(others: Sequence[Path], base: Path) -> list[Path]:
-    """Return the folders that a notebook must not read, except where Python itself is in one.
+def hidden_places(others: Sequence[Path], base: Path) -> list[Path]:
+    """Return what a notebook must not read, except where Python itself is in it.
 
     Args:
-        others: folders besides those of the installed package with keys and solutions.
+        others: folders and files besides those of the installed package with keys and solutions.
         base: the folder of the copy, which must not be hidden.
     """
     package = Path(pg_edu.types.__file__).resolve().parent
     beside = [package.parent / name for name in ("notebooks", "tests")]
     is_clone = (package.parent / "pyproject.toml").exists()
-    folders = [package / "course", package / "_notebooks", *(beside if is_clone else []), *others]
+    places = [package / "course", package / "_notebooks", *(beside if is_clone else []), *others]
     known = [sys.prefix, sys.base_prefix, sys.executable, str(base), *sys.path]
     needed = [Path(place).resolve() for place in known if place]
-    return [
-        folder.resolve()
-        for folder in folders
-        if folder.is_dir() and not any(place.is_relative_to(folder.resolve()) for place in needed)
-    ]
+    found = {
+        place.resolve()
+        for place in places
+        if place.exists() and not any(path.is_relative_to(place.resolve()) for path in needed)
+    }
+    # What is in a hidden folder is no longer there, so it cannot be hidden once more.
+    return sorted(place for place in found if not found & set(place.parents))
+
+
+def solutions_near(places: Iterable[Path]) -> list[Path]:
+    """Return the folders with solutions that `assign` wrote into some folders or those in them."""
+    found = []
+    for written, solutions in (("points.csv", "solved"), ("nbgrader_config.py", "source")):
+        for place in places:
+            for path in (*place.glob(written), *place.glob(f"*/{written}")):
+                found.append(path.parent / solutions)
+    return found
 
 
 def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:

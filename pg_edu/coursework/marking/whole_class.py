@@ -89,7 +89,7 @@ def mark_class(
         options: how it is marked.
         journal: knows what was marked before, and keeps what is marked now.
         workers: how many notebooks run at a time.
-        hidden: folders that notebooks must not read.
+        hidden: folders and files that notebooks must not read.
         done: called after each task.
 
     Raises:

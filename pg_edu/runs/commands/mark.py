@@ -62,12 +62,22 @@ def _run(arguments: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "journal.jsonl")
     options = _options(arguments, journal)
-    hidden = [arguments.submissions, folder]
+    hidden = _hidden(arguments.submissions, arguments.out)
     rows = _mark(tasks, options, journal, arguments.workers, hidden)
     sandbox = _sandbox(hidden)
     _write(arguments.out, rows, sandbox)
     _print(arguments.out, options, rows, sandbox)
     return 0
+
+
+def _hidden(submissions: Path, out: Path) -> list[Path]:
+    """Return what notebooks must not read: the submissions, the marks, and solutions near them."""
+    import pg_edu.types
+    from pg_edu.coursework.marking.strip import solutions_near
+
+    clone = Path(pg_edu.types.__file__).parent.parent
+    near = [Path.cwd(), submissions.absolute().parent, out.absolute().parent, clone]
+    return [submissions, out, out.with_suffix(""), *solutions_near(near)]
 
 
 def _mark(
@@ -149,14 +159,14 @@ def _write(out: Path, rows: "list[Row]", sandbox: str) -> None:
 def _sandbox(hidden: list[Path]) -> str:
     """Return what keeps notebooks apart on this system, in one sentence."""
     from pg_edu.coursework.marking.sandbox import best_sandbox
-    from pg_edu.coursework.marking.strip import hidden_folders
+    from pg_edu.coursework.marking.strip import hidden_places
 
     with tempfile.TemporaryDirectory(prefix="mark-") as name:
         base = Path(name)
         package, work = base / "package", base / "work"
         package.mkdir()
         work.mkdir()
-        return best_sandbox(package, work, hidden_folders(hidden, base)).says
+        return best_sandbox(package, work, hidden_places(hidden, base)).says
 
 
 def _print(out: Path, options: "Options", rows: "list[Row]", sandbox: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 import pg_edu
 from pg_edu.course.verdicts import CORRECT
-from tests.coursework.marking.conftest import Marker
+from pg_edu.coursework.marking.kernels import Server
+from tests.coursework.marking.conftest import Marker, marker_of
 
 PACKAGE = Path(pg_edu.__file__).parent
 STUB = "def returns_of_one_episode(rew, gamma):\n    raise NotImplementedError"
@@ -113,6 +114,23 @@ def test_what_an_answer_leaves_running_costs_no_other_answer_its_points(mark):
     assert mark(answer(late), slow)["02.2"].verdict == CORRECT
 
 
+def test_half_a_surrogate_pair_in_a_cell_or_an_answer_is_survived(mark):
+    marks = mark('x = "\ud800"', 'check("02.1", f"\ud800{x}")', RIGHT)
+    assert [marks["02.1"].points, marks["02.2"].verdict] == [0, CORRECT]
+
+
+def test_a_reply_in_endlessly_many_parts_does_not_fill_the_memory_of_the_marker(mark, monkeypatch):
+    monkeypatch.setattr("pg_edu.coursework.marking.limits.MOST_RECEIVED", 100)
+    flood = (
+        "import time, zmq\nfrom ipykernel.kernelapp import IPKernelApp\n"
+        "app = IPKernelApp.instance()\n"
+        "parts = [*app.kernel._parent_ident['shell'], *[b'x' * 2**20] * 300]\n"
+        "for part in parts:\n    app.shell_socket.send(part, zmq.SNDMORE)\n"
+        "app.shell_socket.send(b'')\ntime.sleep(60)"
+    )
+    assert "it sent more than 100 MB" in mark(answer(flood))["02.1"].found
+
+
 def test_a_cell_that_ends_the_kernel_is_left_out_and_the_rest_is_marked(mark):
     marks = mark("import os\nx = 1\nos._exit(3)", RIGHT + "\nx", whole=True)
     assert marks["02.2"].verdict == CORRECT
@@ -154,3 +172,25 @@ def test_a_notebook_sees_neither_the_marker_nor_its_files_where_they_can_be_hidd
     )
     assert "saw 0 things" in mark(answer(body))["02.1"].found
     assert not (tmp_path / "written").exists()
+
+
+def test_what_is_hidden_cannot_be_read_be_it_a_file_or_a_folder_in_another(tmp_path):
+    inner = tmp_path / "class" / "solved"
+    inner.mkdir(parents=True)
+    zipped = tmp_path / "submissions.zip"
+    for path in (zipped, inner / "a.ipynb"):
+        path.write_text("secret")
+    base = tmp_path / "base"
+    base.mkdir()
+    server = Server(base, [inner, tmp_path / "class", zipped])
+    try:
+        opened = f"open({str(zipped)!r}).read() + open({str(inner / 'a.ipynb')!r}).read()"
+        marks = marker_of(server)(answer(f"raise RuntimeError({opened})"))
+        assert "PermissionError" in marks["02.1"].found
+        if server.sandbox.hides_files:
+            read = f"os.popen('cat {zipped} {inner}/*').read()"
+            other = f"import os\nraise RuntimeError('read ' + {read})"
+            found = marker_of(server)(answer(other))["02.1"].found
+            assert "read" in found and "secret" not in found
+    finally:
+        server.close()

@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 from pg_edu.coursework.marking.feedback import Row, file_name, write_feedback
 from pg_edu.coursework.marking.journal import Journal
 from pg_edu.coursework.marking.marking import Mark, Options, unmarked
+from pg_edu.coursework.marking.strip import solutions_near
 from pg_edu.coursework.marking.submissions import Submission
 from pg_edu.coursework.marking.summary import common_diagnoses, draw_class
 from pg_edu.coursework.marking.table import write_table
@@ -207,3 +208,14 @@ def test_a_misconception_counts_students_and_not_files():
 
 def test_without_an_exercise_that_is_known_there_is_still_a_row():
     assert unmarked([], "the file is empty.", Options()) == [Mark("", found="the file is empty.")]
+
+
+@pytest.mark.parametrize("form", [[], ["--format", "nbgrader"]], ids=["plain", "nbgrader"])
+def test_notebooks_cannot_read_the_solutions_that_assign_wrote_beside_the_submissions(
+    form, tmp_path
+):
+    assert main(["assign", str(tmp_path / "handout"), "--only", "02", *form]) == 0
+    hidden = solutions_near([tmp_path, tmp_path / "handout"])
+    solved = [p for p in tmp_path.rglob("*.ipynb") if p.parent.name != "student"]
+    assert solved
+    assert all(any(path.is_relative_to(place) for place in hidden) for path in solved)

@@ -98,3 +98,10 @@ def test_hidden_cases_differ_with_the_seed(mark):
     )
     first, again, other = (mark(table, seed=seed)["02.1"].found for seed in (1, 1, 2))
     assert first == again != other
+
+
+def test_the_first_cell_of_a_variant_runs_so_that_no_error_of_ours_is_given_as_a_reason(mark):
+    first = "from pg_edu.coursework.variants import check_variant\ncheck = check_variant(3)"
+    found = mark(first, 'check("02.1", missing)', whole=True)["02.1"].found
+    assert "missing" in found
+    assert "cell 1" not in found

@@ -1,12 +1,15 @@
 """What is run of a notebook, and where its answers are asked for."""
 
+import ast
 import json
+import time
 
 import pytest
 
-from pg_edu.coursework.marking.cells import NoNotebook, read_notebook
-from pg_edu.coursework.marking.names import needed, statements
-from pg_edu.coursework.marking.plan import Ask, Run, make_plan
+from pg_edu.coursework.marking.cells import MOST_CODE, NoNotebook, read_notebook
+from pg_edu.coursework.marking.names import Statement, needed, statements
+from pg_edu.coursework.marking.plan import MOST_ASKS, Ask, Run, make_plan
+from tests.coursework.marking.classes import cells as notebook_of
 
 EXERCISES = {"02.1": "returns_of_one_episode", "02.2": "returns_of_many_episodes"}
 
@@ -100,3 +103,27 @@ def test_magics_become_python():
     content = json.dumps({"cells": [{"cell_type": "code", "source": source}]}).encode()
     (code,) = read_notebook(content).cells
     assert [s.lines for s in statements(0, code)] == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_a_long_chain_of_names_takes_no_longer_than_its_code():
+    count = 10_000
+    found = [
+        Statement(0, (i, i), frozenset({f"x{i}"}), frozenset({f"x{i + 1}"}), ast.Pass())
+        for i in range(count)
+    ]
+    begin = time.process_time()
+    assert len(needed(found, frozenset({"x0"}))) == count
+    assert time.process_time() - begin < 1.0
+
+
+def test_of_many_answers_to_an_exercise_only_the_last_few_are_asked_for():
+    calls = [f'check("02.1", f{i})' for i in range(1000)]
+    asked = asks(*calls, 'check("02.2", g)')
+    last = [f"f{i}" for i in range(1000 - MOST_ASKS, 1000)]
+    assert [ask.expression for ask in asked] == [*last, "g"]
+
+
+def test_endless_code_is_cut_off():
+    notebook = read_notebook(notebook_of(*["a\n" * 90_000] * 10))
+    assert sum(map(len, notebook.cells)) < 1.01 * MOST_CODE
+    assert not notebook.whole

@@ -100,17 +100,18 @@ def _limit(what: int, value: int) -> None:
 
 
 def _refuse_to_open(hidden: list[str]) -> None:
-    """Refuse to open files under some folders; Python has no way to remove an audit hook.
+    """Refuse to open some files, and what is in some folders.
 
-    This is the second of two fences. The first, where the system has it, is that the folders are
-    not there.
+    Python has no way to remove an audit hook. This is the second of two fences. The first, where
+    the system has it, is that the files are empty and the folders are, too.
     """
     folders = tuple(f"{folder}/" for folder in hidden)
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event != "open" or not isinstance(arguments[0], str | bytes | os.PathLike):
             return
-        if os.path.realpath(os.fsdecode(arguments[0])).startswith(folders):
+        path = os.path.realpath(os.fsdecode(arguments[0]))
+        if path in hidden or path.startswith(folders):
             raise PermissionError("the files of the marker are closed to the notebook")
 
     sys.addaudithook(refuse)
