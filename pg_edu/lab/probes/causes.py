@@ -134,6 +134,12 @@ _CAUSES = (
         "notebook 06",
     ),
     Cause(
+        "reset rows",
+        "The update learns from steps that are resets: in mode next_step, the step after an end "
+        "ignores its action and pays 0. Leave these rows out of the loss (or use same_step).",
+        "notebook 07",
+    ),
+    Cause(
         "never emptied",
         "The update learns again from the rows of earlier updates: the buffer is not emptied.",
         "notebook 06",
@@ -262,8 +268,8 @@ _CAUSES = (
     ),
     Cause(
         "returns all zero",
-        "All weights are 0: the returns are standardized within each episode, or lack their own "
-        "reward.",
+        "All weights are 0: the returns are standardized within each episode or row, or lack their "
+        "own reward, or the old log-probability of PPO's ratio is not the stored one.",
         "notebook 02",
     ),
     # The optimizer.
@@ -280,7 +286,7 @@ _CAUSES = (
     ),
     Cause(
         "rate zero",
-        "It learns nothing: the learning rate is 0.",
+        "The learning rate is 0, or falls to 0 too soon: it learns nothing, or no more.",
         "notebook 06",
     ),
     Cause(
