@@ -405,6 +405,16 @@ def test_a_column_for_each_action_of_a_batch_is_an_outer_product():
     assert [scoring.is_table for scoring in watch.scorings] == [True]
 
 
+@pytest.mark.parametrize("name", ["probs", "logits"])
+def test_a_softmax_that_becomes_a_distribution_is_scored_once(name):
+    """Where a probability is nearly 1, its gradient is 0, and one column alone has any."""
+    logits = torch.tensor([[20.0, 0.0], [0.0, 20.0]], requires_grad=True)
+    with Watch(actions=2) as watch:
+        table = logits.softmax(-1) if name == "probs" else logits.log_softmax(-1)
+        Categorical(**{name: table}).log_prob(torch.tensor([0, 1])).sum().backward()
+    assert len(watch.scorings) == 1
+
+
 def test_a_softmax_over_something_else_than_actions_is_not_noted():
     scores = torch.zeros(4, 5, requires_grad=True)
     with Watch(actions=3) as watch:

@@ -25,6 +25,8 @@ LOGARITHM = {torch.log, torch.Tensor.log}
 GATHER = {torch.gather, torch.Tensor.gather, torch.take_along_dim}
 INDEX = {torch.Tensor.__getitem__}
 LOSSES = {F.cross_entropy, F.nll_loss}
+# A distribution that is made of a table normalizes it, and is watched itself.
+NORMALIZE = {torch.Tensor.sum, torch.Tensor.logsumexp}
 # The result of these functions still has the probabilities of all actions in its last dimension.
 RESHAPE = {
     torch.Tensor.squeeze,
@@ -95,6 +97,7 @@ class Functional(TorchFunctionMode):
             (INDEX, self._on_index),
             (RESHAPE, self._on_reshape),
             (LOSSES, self._on_loss),
+            (NORMALIZE, self._on_normalize),
         ):
             self.notes |= dict.fromkeys(functions, note)
 
@@ -149,6 +152,11 @@ class Functional(TorchFunctionMode):
         if table is not None and self._is_of_actions(result):
             table.is_read = True
             self.tables[result] = Table(table.logs, table.is_log)
+
+    def _on_normalize(self, result: torch.Tensor, source: Any, *args: Any, **kwargs: Any) -> None:
+        table = self.tables.get(source)
+        if table is not None:
+            table.is_read = True
 
     # Chosen actions.
 
