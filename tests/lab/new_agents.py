@@ -6,6 +6,8 @@
     in_numpy(...)   a softmax policy whose gradient is written by hand
     replayed(...)   a generator of steps, a list of them, random minibatches, softmax and log
     trunk(...)      an actor and a critic with a shared trunk
+    two_nets(...)   PPO in which a copy of the network acts, and Monte Carlo returns
+    averaged(...)   REINFORCE with a running mean as a baseline
 
 Each returns a function train(env, seed) for `probe_loop`.
 """
@@ -175,6 +177,12 @@ def tutorial(wrong="", *, batch=16, lr=0.03):
             logits = model(torch.as_tensor(np.array(seen)))
             loss = F.cross_entropy(logits, torch.tensor(np.array(actions)), reduction="none")
             loss = (loss * weights).mean()
+            if wrong == "mean of the loss":
+                loss = F.cross_entropy(logits, torch.tensor(np.array(actions))) * weights.mean()
+            if wrong == "softmax before":
+                chances = logits.softmax(1)
+                loss = F.cross_entropy(chances, torch.tensor(np.array(actions)), reduction="none")
+                loss = (loss * weights).mean()
             optimizer.zero_grad()
             (-loss if wrong == "minus" else loss).backward()
             if wrong != "step forgotten":
@@ -285,6 +293,105 @@ def trunk(wrong="", *, batch=16, lr=0.02):
                     losses.append(-log_prob * (g - base) + 0.5 * (predicted - g) ** 2)
             optimizer.zero_grad()
             torch.stack(losses).mean().backward()
+            optimizer.step()
+
+    return train
+
+
+class Memory:
+    """The lists of an agent with methods."""
+
+    def __init__(self):
+        self.obs, self.actions, self.log_probs, self.rewards, self.ends = [], [], [], [], []
+
+    def returns(self, wrong):
+        """Return the discounted returns of all steps, standardized."""
+        returns, total = [], 0.0
+        for reward, end in zip(reversed(self.rewards), reversed(self.ends), strict=True):
+            if end and wrong != "ends ignored":
+                total = 0.0
+            total = reward + GAMMA * total
+            if wrong == "order of the returns":
+                returns.append(total)
+            else:
+                returns.insert(0, total)
+        returns = torch.tensor(returns)
+        return (returns - returns.mean()) / (returns.std() + 1e-7)
+
+
+def two_nets(wrong="", *, batch=96, epochs=5, lr=0.01):
+    """Train with PPO; an older copy of the network acts."""
+
+    def train(env, seed):
+        size, count = env.observation_space.shape[0], int(env.action_space.n)
+        policy, old = (
+            nn.ModuleDict({"actor": net([size, 32, count]), "critic": net([size, 32, 1])})
+            for _ in range(2)
+        )
+        old.load_state_dict(policy.state_dict())
+        optimizer = torch.optim.Adam(policy.parameters(), lr=lr)
+        memory = Memory()
+        obs, _ = env.reset(seed=seed)
+        while True:
+            with torch.no_grad():
+                dist = Categorical(old["actor"](torch.as_tensor(obs)).softmax(-1))
+                action = dist.sample()
+                memory.log_probs.append(dist.log_prob(action))
+            memory.obs.append(torch.as_tensor(obs))
+            memory.actions.append(action)
+            obs, reward, terminated, truncated, _ = env.step(action.item())
+            memory.rewards.append(float(reward))
+            memory.ends.append(terminated or truncated)
+            if memory.ends[-1]:
+                obs, _ = env.reset()
+            if len(memory.ends) % batch:
+                continue
+            returns = memory.returns(wrong)
+            x, actions = torch.stack(memory.obs), torch.stack(memory.actions)
+            for _ in range(epochs):
+                dist = Categorical(policy["actor"](x).softmax(-1))
+                values = policy["critic"](x).squeeze()
+                ratio = torch.exp(dist.log_prob(actions) - torch.stack(memory.log_probs))
+                advantage = returns - values.detach()
+                clipped = torch.clamp(ratio, 0.8, 1.2) * advantage
+                loss = -torch.min(ratio * advantage, clipped) + 0.5 * F.mse_loss(values, returns)
+                optimizer.zero_grad()
+                (loss - 0.01 * dist.entropy()).mean().backward()
+                optimizer.step()
+            if wrong != "copy not renewed":
+                old.load_state_dict(policy.state_dict())
+            if wrong != "memory not cleared":
+                memory = Memory()
+
+    return train
+
+
+def averaged(wrong="", *, batch=16, lr=0.03):
+    """Train with log_softmax, times γᵗ (Gₜ - a running mean); this agent is right as it is."""
+
+    def train(env, seed):
+        model = net([env.observation_space.shape[0], int(env.action_space.n)])
+        optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+        obs, _ = env.reset(seed=seed)
+        baseline = 0.0
+        while True:
+            losses = []
+            for _ in range(batch):
+                log_probs, rewards, done = [], [], False
+                while not done:
+                    logs = torch.log_softmax(model(torch.as_tensor(obs)), dim=-1)
+                    action = torch.multinomial(logs.exp(), 1).item()
+                    log_probs.append(logs[action])
+                    obs, reward, terminated, truncated, _ = env.step(action)
+                    rewards.append(float(reward))
+                    done = terminated or truncated
+                obs, _ = env.reset()
+                for t, (log_prob, g) in enumerate(zip(log_probs, to_go(rewards), strict=True)):
+                    weight = rewards[t] if wrong == "rewards in place of returns" else g
+                    losses.append(-log_prob * GAMMA**t * (weight - baseline))
+                    baseline += 0.01 * (weight - baseline)
+            optimizer.zero_grad()
+            torch.stack(losses).sum().backward()
             optimizer.step()
 
     return train

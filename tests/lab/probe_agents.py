@@ -80,6 +80,10 @@ def tutorial_loop(wrong: str, *causes: str) -> Agent:
     return loop(f"tutorial: {wrong}", new.tutorial(wrong), *causes)
 
 
+def two_nets_loop(wrong: str, *causes: str) -> Agent:
+    return loop(f"two nets: {wrong}", new.two_nets(wrong), *causes)
+
+
 def small_net(observation_space: Any, action_space: Any) -> Any:
     return make_policy(Config(reward_normalization=False), observation_space, action_space)
 
@@ -224,6 +228,18 @@ BROKEN = [
     ),
     loop("replayed: never emptied", new.replayed("never emptied"), "never emptied"),
     loop("trunk: advantage not detached", new.trunk("advantage not detached")),
+    # Once more; the rules were mended for those above before these were run.
+    tutorial_loop("mean of the loss", "one weight for all"),
+    tutorial_loop("softmax before", "other probabilities", "bounded outputs"),
+    two_nets_loop("ends ignored", "leak"),
+    two_nets_loop("order of the returns", "returns mixed up", "from the wrong end"),
+    two_nets_loop("copy not renewed", "other parameters", "returns another agent"),
+    two_nets_loop("memory not cleared", "never emptied"),
+    loop(
+        "averaged: rewards in place of returns",
+        new.averaged("rewards in place of returns"),
+        "immediate reward",
+    ),
 ]
 
 RIGHT = [
@@ -263,6 +279,8 @@ RIGHT = [
     loop("numpy", new.in_numpy(), kind="right"),
     loop("replayed", new.replayed(), kind="right"),
     loop("trunk", new.trunk(), kind="right"),
+    loop("two nets", new.two_nets(), kind="right"),
+    loop("averaged", new.averaged(), kind="right"),
     policy("SlowSGD", kind="slow"),
     policy("SlowAdam", kind="slow"),
     policy("RateTiny", kind="slow"),
