@@ -7,6 +7,7 @@
     replayed(...)   a generator of steps, a list of them, random minibatches, softmax and log
     trunk(...)      an actor and a critic with a shared trunk
     two_nets(...)   PPO in which a copy of the network acts, and Monte Carlo returns
+    one_step()      an actor-critic that learns after each step, and is right
     averaged(...)   REINFORCE with a running mean as a baseline
 
 Each returns a function train(env, seed) for `probe_loop`.
@@ -393,5 +394,33 @@ def averaged(wrong="", *, batch=16, lr=0.03):
             optimizer.zero_grad()
             torch.stack(losses).sum().backward()
             optimizer.step()
+
+    return train
+
+
+def one_step(lr=0.02):
+    """Train an actor and a critic after each step, by δ = r + γ V(s') - V(s)."""
+
+    def train(env, seed):
+        size, count = env.observation_space.shape[0], int(env.action_space.n)
+        actor, critic = net([size, 16, count]), net([size, 16, 1])
+        optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters()], lr=lr)
+        obs, _ = env.reset(seed=seed)
+        while True:
+            x = torch.as_tensor(obs)
+            dist = Categorical(logits=actor(x))
+            action = dist.sample()
+            obs, reward, terminated, truncated, _ = env.step(action.item())
+            done = terminated or truncated
+            value = critic(x)[0]
+            with torch.no_grad():
+                target = reward + GAMMA * critic(torch.as_tensor(obs))[0] * (1 - done)
+            advantage = target - value.detach()
+            loss = -dist.log_prob(action) * advantage + 0.5 * (value - target) ** 2
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if done:
+                obs, _ = env.reset()
 
     return train

@@ -281,6 +281,7 @@ RIGHT = [
     loop("trunk", new.trunk(), kind="right"),
     loop("two nets", new.two_nets(), kind="right"),
     loop("averaged", new.averaged(), kind="right"),
+    loop("one step", new.one_step(), kind="right"),
     policy("SlowSGD", kind="slow"),
     policy("SlowAdam", kind="slow"),
     policy("RateTiny", kind="slow"),

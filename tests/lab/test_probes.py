@@ -211,6 +211,13 @@ def test_a_contest_that_is_lost_names_a_leak_although_a_critic_blurs_the_weights
     assert report["lengths"].causes == ("leak at truncation",)
 
 
+def test_an_actor_critic_with_one_step_targets_is_known_not_broken():
+    """Where observations are states it is right; those of the contests are not."""
+    report = probe_loop(new_agents.one_step(), gamma=0.6, only=["delay"], updates=40)
+    assert report["delay"].verdict == "known"
+    assert report["delay"].causes == ("one-step targets",)
+
+
 def test_a_reset_that_is_a_step_is_no_other_observation():
     """In mode next_step, scripts that learn from these rows are right where nothing is lost."""
     train = new_agents.ppo()

@@ -157,6 +157,13 @@ _CAUSES = (
         "notebook 02",
     ),
     Cause(
+        "one-step targets",
+        "It learns after each step, from its reward and at most a value, as a one-step "
+        "actor-critic (λ = 0) does. The observations here do not show what was decided before, so "
+        "no such agent can pass. (Without a critic: the rewards that follow are not summed.)",
+        "notebook 11",
+    ),
+    Cause(
         "undiscounted",
         "Later rewards weigh as much as early ones: the discount factor is not used.",
         "notebook 02",

@@ -199,6 +199,12 @@ class Evidence:
         return float(np.median(ratios)) if ratios else np.nan
 
     @cached_property
+    def learns_after_each_step(self) -> bool:
+        """Whether the median phase has one step of each environment, as one-step targets have."""
+        sizes = [len(phase.steps) for phase in self.phases]
+        return bool(sizes) and float(np.median(sizes)) <= self.trial.record.env_count
+
+    @cached_property
     def growth(self) -> float:
         """The factor by which more rows are scored for each step late in training than early."""
         ratios = [phase.rows / len(phase.steps) for phase in self.phases if phase.steps]

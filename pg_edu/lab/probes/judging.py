@@ -179,13 +179,24 @@ def _explain(outcomes: Sequence[Outcome]) -> Judgement:
         return Judgement("FAILED", (name("not what was sent", _reached(outcomes)),))
     causes = _shared([of_the_returns(outcome.evidence) for outcome in outcomes])
     if causes:
-        return Judgement("FAILED", tuple(causes[:2]))
+        return _known_if_one_step(causes, outcomes) or Judgement("FAILED", tuple(causes[:2]))
     causes = _of_this_probe(probe, outcomes)
     if causes:
+        known = _known_if_one_step(causes, outcomes)
+        if known:
+            return known
         if causes[0].cause.name == "truncation as termination":
             return Judgement("known", tuple(causes))
         return Judgement("FAILED", tuple(causes[:2]), by_result=True)
     return _without_cause(outcomes)
+
+
+def _known_if_one_step(causes: list[Named], outcomes: Sequence[Outcome]) -> Judgement | None:
+    """Return that immediate rewards are a property, if the agent learns after each step."""
+    one_step = all(outcome.evidence.learns_after_each_step for outcome in outcomes)
+    if not one_step or causes[0].cause.name != "immediate reward":
+        return None
+    return Judgement("known", (name("one-step targets", causes[0].figure),))
 
 
 def _shared(found: list[list[Named]]) -> list[Named]:
