@@ -118,7 +118,6 @@ class Evidence:
         scorings = [s for s in phase.first if not s.is_table and s.weights is not None]
         if not steps or not scorings or len({s.params.shape[1] for s in scorings}) > 1:
             return
-        is_whole = len(steps) == len(phase.steps)
         steps += [step for step in phase.resets if step.params is not None]
         acted = np.array([step.params for step in steps])
         scored = np.concatenate([s.params for s in scorings])
@@ -138,7 +137,7 @@ class Evidence:
         self.unknown += len(scored) - len(rows)
         self.rows += rows
         # A step whose draw is not known may be the one that a row belongs to.
-        if len(rows) == len(scored) and is_whole:
+        if len(rows) == len(scored) and len(steps) == len(phase.steps) + len(phase.resets):
             self._compare(phase, rows)
 
     def _earned(self, steps: Sequence[Step]) -> dict[Any, float]:
