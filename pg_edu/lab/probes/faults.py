@@ -61,13 +61,13 @@ def of_the_rows(e: Evidence) -> list[Named]:
         return [name("zero_grad", figure)]
     if e.trial.probe.has_memory:
         return []
+    if e.growth > 3:
+        figure = f"late updates score {e.growth:.0f} times as many rows for a step as early ones"
+        return [name("never emptied", figure)]
     found = _pairing(e)
     if e.share_of_resets > FEW:
         figure = f"{e.share_of_resets:.0%} of the scored rows are resets"
         found.append(name("reset rows", figure))
-    if not found and e.growth > 3:
-        figure = f"late updates score {e.growth:.0f} times as many rows for a step as early ones"
-        found.append(name("never emptied", figure))
     if not found and e.share_scored < 0.75:
         figure = f"{e.share_scored:.0%} of the steps are scored"
         found.append(name("rows left out", figure))

@@ -262,7 +262,9 @@ def of_lost_contests(e: Evidence) -> list[Named]:
         return bool((values[lost] < 0.0).all() and (values[won] > 0.0).all())
 
     fitting = [(value, key) for value, key in found.ranked() if explains(key)]
-    if not fitting or explains("right") or fitting[0][0] < max(0.5, found.of_right):
+    # Blurred weights may disagree with the contests, if all of these are decided.
+    least = -1.0 if e.share_decided == 1.0 else max(0.5, found.of_right)
+    if not fitting or explains("right") or fitting[0][0] < least:
         return []
     causes: dict[str, str] = {}
     for value, key in fitting:
