@@ -234,12 +234,13 @@ def _is_not_won(e: Evidence, reading: str, gamma: float) -> bool:
 
 
 def _loses_as(e: Evidence, reading: str, gamma: float) -> bool:
-    """Return whether a contest is lost, and all that are lost would be so with this reading."""
+    """Return whether a contest is lost, and this reading agrees with all that are lost or won."""
     probe = e.trial.probe
     expected = contest_values(READINGS[reading], probe.contests, gamma, next_start(probe, gamma))
     wins, plays = e.win_counts(probe.contests, e.tail)
-    lost = wins < 0.25 * plays
-    return bool(lost.any() and (expected[lost] < 0.0).all())
+    lost, won = wins < 0.25 * plays, wins > 0.9 * plays
+    agrees = (expected[lost] < 0.0).all() and (expected[won] >= 0.0).all()
+    return bool(lost.any() and agrees)
 
 
 def of_lost_contests(e: Evidence) -> list[Named]:
