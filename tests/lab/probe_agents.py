@@ -22,6 +22,7 @@ from pg_edu.runs.agents import make_policy
 from pg_edu.runs.config import Config
 from tests.lab import broken_agents as policies
 from tests.lab import more_agents as more
+from tests.lab import new_agents as new
 from tests.lab.loop_agents import by_hand, episodes, recurrent, rollouts, with_critic
 
 NAMES = [each.name for each in PROBES]
@@ -65,6 +66,22 @@ def episode_loop(wrong: str, *causes: str, **kwargs: Any) -> Agent:
 def rollout_loop(wrong: str, *causes: str, **kwargs: Any) -> Agent:
     train = rollouts(wrong, **kwargs)
     return loop(f"rollouts: {wrong}", train, *causes, num_envs=8)
+
+
+def ppo_loop(wrong: str, *causes: str) -> Agent:
+    return loop(f"ppo: {wrong}", new.ppo(wrong), *causes, num_envs=8)
+
+
+def n_step_loop(wrong: str, *causes: str) -> Agent:
+    return loop(f"n-step: {wrong}", new.n_step(wrong), *causes)
+
+
+def tutorial_loop(wrong: str, *causes: str) -> Agent:
+    return loop(f"tutorial: {wrong}", new.tutorial(wrong), *causes)
+
+
+def two_nets_loop(wrong: str, *causes: str) -> Agent:
+    return loop(f"two nets: {wrong}", new.two_nets(wrong), *causes)
 
 
 def small_net(observation_space: Any, action_space: Any) -> Any:
@@ -188,6 +205,41 @@ BROKEN = [
     episode_loop("mean of returns", "one weight for all"),
     episode_loop("detached", "no gradient"),
     episode_loop("sign", "sign"),
+    # Other styles; the rules were written before these were run.
+    ppo_loop("terminated", "leak at truncation"),
+    ppo_loop("old log-prob not detached", "no gradient", "returns all zero"),
+    ppo_loop("ratio inverted", "sign"),
+    ppo_loop("clip on the wrong side", "large steps"),
+    ppo_loop("wrong order", "rows mixed up", "other observation", "returns mixed up"),
+    n_step_loop("stored by reference", "other observation", "rows mixed up", "rows left out"),
+    n_step_loop("reward of the step before", "returns mixed up"),
+    n_step_loop("standardized per row", "returns all zero"),
+    n_step_loop("schedule to zero", "rate zero"),
+    tutorial_loop("rewards not reset", "returns mixed up"),
+    tutorial_loop("action of the next step", "other action", "rows mixed up", "returns mixed up"),
+    tutorial_loop("minus", "sign"),
+    tutorial_loop("step forgotten", "no gradient"),
+    loop("numpy: argmax", new.in_numpy("argmax"), "greedy"),
+    loop(
+        "numpy: discounted forward",
+        new.in_numpy("discounted forward"),
+        "from the wrong end",
+        "immediate reward",
+    ),
+    loop("replayed: never emptied", new.replayed("never emptied"), "never emptied"),
+    loop("trunk: advantage not detached", new.trunk("advantage not detached")),
+    # Once more; the rules were mended for those above before these were run.
+    tutorial_loop("mean of the loss", "one weight for all"),
+    tutorial_loop("softmax before", "other probabilities", "bounded outputs"),
+    two_nets_loop("ends ignored", "leak"),
+    two_nets_loop("order of the returns", "returns mixed up", "from the wrong end"),
+    two_nets_loop("copy not renewed", "other parameters", "returns another agent"),
+    two_nets_loop("memory not cleared", "never emptied"),
+    loop(
+        "averaged: rewards in place of returns",
+        new.averaged("rewards in place of returns"),
+        "immediate reward",
+    ),
 ]
 
 RIGHT = [
@@ -220,6 +272,16 @@ RIGHT = [
     loop("rollouts: tanh", rollouts(scale="tanh", critic=False), kind="right", num_envs=8),
     loop("rollouts: entropy", rollouts(entropy=0.01), kind="right", num_envs=8),
     loop("by hand", by_hand(), kind="right"),
+    loop("ppo", new.ppo(), kind="right", num_envs=8),
+    loop("ppo: one minibatch", new.ppo(minibatches=1), kind="right", num_envs=8),
+    loop("n-step", new.n_step(), kind="right"),
+    loop("tutorial", new.tutorial(), kind="right"),
+    loop("numpy", new.in_numpy(), kind="right"),
+    loop("replayed", new.replayed(), kind="right"),
+    loop("trunk", new.trunk(), kind="right"),
+    loop("two nets", new.two_nets(), kind="right"),
+    loop("averaged", new.averaged(), kind="right"),
+    loop("one step", new.one_step(), kind="right"),
     policy("SlowSGD", kind="slow"),
     policy("SlowAdam", kind="slow"),
     policy("RateTiny", kind="slow"),

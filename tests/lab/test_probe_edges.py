@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.distributions import Categorical, Independent, Normal
 
 from pg_edu import PGPolicy
@@ -340,3 +341,83 @@ def test_the_final_observation_of_an_episode_that_terminates_is_that_of_another_
 def test_an_action_that_never_pays_causes_no_warning():
     """Its share of the return is 0, which has no logarithm."""
     assert best_blind_value(ALIAS) == pytest.approx(0.45, abs=1e-12)
+
+
+# Log-probabilities without torch.distributions.
+
+
+def gathered(logits, actions):
+    return F.log_softmax(logits, dim=-1).gather(1, actions[:, None])[:, 0]
+
+
+def indexed(logits, actions):
+    return torch.log(F.softmax(logits, dim=1)[torch.arange(len(actions)), actions])
+
+
+def row_by_row(logits, actions):
+    rows = [logits[b].log_softmax(0)[a] for b, a in enumerate(actions)]
+    return torch.stack(rows)
+
+
+def one_hot(logits, actions):
+    return (F.one_hot(actions, logits.shape[1]) * logits.log_softmax(-1)).sum(1)
+
+
+def crossed(logits, actions):
+    return -F.cross_entropy(logits, actions, reduction="none")
+
+
+def from_nll(logits, actions):
+    return -F.nll_loss(F.log_softmax(logits, dim=1), actions, reduction="none")
+
+
+@pytest.mark.parametrize(
+    "log_prob",
+    [gathered, indexed, row_by_row, one_hot, crossed, from_nll],
+    ids=lambda f: f.__name__,
+)
+def test_weights_are_read_from_log_probabilities_without_a_distribution(log_prob):
+    """d loss / d log p_b is minus the weight of row b, however log p_b was written."""
+    logits = torch.randn(4, 3, requires_grad=True)
+    actions, weights = torch.tensor([2, 0, 1, 2]), torch.tensor([5.0, -7.0, 0.5, 3.0])
+    with Watch(actions=3) as watch:
+        (-(log_prob(logits, actions) * weights).sum()).backward()
+    seen = sorted(
+        (int(action), float(weight))
+        for scoring in watch.scorings
+        for action, weight in zip(scoring.values[:, 0], scoring.weights, strict=True)
+    )
+    expected = sorted(zip(actions.tolist(), weights.tolist(), strict=True))
+    np.testing.assert_allclose(seen, expected, rtol=1e-5)
+
+
+def test_a_mean_of_cross_entropy_has_the_same_weight_for_each_row():
+    logits = torch.zeros(4, 3, requires_grad=True)
+    with Watch(actions=3) as watch:
+        (F.cross_entropy(logits, torch.tensor([0, 1, 2, 0])) * 8.0).backward()
+    np.testing.assert_allclose(watch.scorings[0].weights, [2.0] * 4)
+
+
+def test_a_column_for_each_action_of_a_batch_is_an_outer_product():
+    logits = torch.zeros(4, 3, requires_grad=True)
+    with Watch(actions=3) as watch:
+        logits.log_softmax(-1)[:, torch.tensor([0, 1, 2, 0])].sum().backward()
+    assert [scoring.is_table for scoring in watch.scorings] == [True]
+
+
+@pytest.mark.parametrize("name", ["probs", "logits"])
+def test_a_softmax_that_becomes_a_distribution_is_scored_once(name):
+    """Where a probability is nearly 1, its gradient is 0, and one column alone has any."""
+    logits = torch.tensor([[20.0, 0.0], [0.0, 20.0]], requires_grad=True)
+    with Watch(actions=2) as watch:
+        table = logits.softmax(-1) if name == "probs" else logits.log_softmax(-1)
+        Categorical(**{name: table}).log_prob(torch.tensor([0, 1])).sum().backward()
+    assert len(watch.scorings) == 1
+
+
+def test_a_softmax_over_something_else_than_actions_is_not_noted():
+    scores = torch.zeros(4, 5, requires_grad=True)
+    with Watch(actions=3) as watch:
+        scores.softmax(-1)[torch.arange(4), torch.tensor([0, 1, 2, 0])].sum().backward()
+    assert not watch.scorings
+    assert watch.last_draw is None

@@ -14,7 +14,7 @@ from gymnasium.utils.env_checker import check_env
 from pg_edu import PGPolicy, RecurrentPGPolicy
 from pg_edu.lab.probes import PROBES, probe, probe_loop
 from pg_edu.lab.probes.worlds import LIMIT, Motor, World
-from tests.lab import broken_agents, loop_agents, more_agents
+from tests.lab import broken_agents, loop_agents, more_agents, new_agents
 
 BY_NAME = {each.name: each for each in PROBES}
 TABULAR = [each for each in PROBES if each.mdp is not None]
@@ -194,6 +194,35 @@ def test_a_hidden_state_is_no_other_observation():
     stale = loop_agents.episodes("stale observation")
     report = probe_loop(stale, gamma=0.6, only=["delay"], updates=25)
     assert report["delay"].causes[0] == "acts on another observation"
+
+
+def test_a_loop_without_distributions_is_seen_as_well():
+    """It is right, and so is what it scores; with minus the gradient it learns the worse action."""
+    right = probe_loop(new_agents.tutorial(), gamma=0.6, only=["two actions"], updates=50)
+    assert right["two actions"].verdict == "passed"
+    wrong = probe_loop(new_agents.tutorial("minus"), only=["two actions"], updates=25)
+    assert wrong["two actions"].causes == ("sign",)
+    assert "correlation of the weights" in wrong["two actions"].meaning
+
+
+def test_a_contest_that_is_lost_names_a_leak_although_a_critic_blurs_the_weights():
+    train = new_agents.ppo("terminated")
+    report = probe_loop(train, gamma=0.6, num_envs=8, only=["lengths"])
+    assert report["lengths"].causes == ("leak at truncation",)
+
+
+def test_an_actor_critic_with_one_step_targets_is_known_not_broken():
+    """Where observations are states it is right; those of the contests are not."""
+    report = probe_loop(new_agents.one_step(), gamma=0.6, only=["delay"], updates=40)
+    assert report["delay"].verdict == "known"
+    assert report["delay"].causes == ("one-step targets",)
+
+
+def test_a_reset_that_is_a_step_is_no_other_observation():
+    """In mode next_step, scripts that learn from these rows are right where nothing is lost."""
+    train = new_agents.ppo()
+    kwargs = {"gamma": 0.6, "num_envs": 8, "autoreset_mode": "next_step"}
+    assert probe_loop(train, **kwargs, only=["two actions"])["two actions"].verdict == "passed"
 
 
 def test_a_right_loop_passes_with_a_discount_that_is_not_known():

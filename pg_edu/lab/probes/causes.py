@@ -134,6 +134,12 @@ _CAUSES = (
         "notebook 06",
     ),
     Cause(
+        "reset rows",
+        "The update learns from steps that are resets: in mode next_step, the step after an end "
+        "ignores its action and pays 0. Leave these rows out of the loss (or use same_step).",
+        "notebook 07",
+    ),
+    Cause(
         "never emptied",
         "The update learns again from the rows of earlier updates: the buffer is not emptied.",
         "notebook 06",
@@ -149,6 +155,13 @@ _CAUSES = (
         "Only the immediate reward counts: the rewards that follow an action are not summed, or "
         "those that came before it are.",
         "notebook 02",
+    ),
+    Cause(
+        "one-step targets",
+        "It learns after each step, from its reward and at most a value, as a one-step "
+        "actor-critic (λ = 0) does. The observations here do not show what was decided before, so "
+        "no such agent can pass. (Without a critic: the rewards that follow are not summed.)",
+        "notebook 11",
     ),
     Cause(
         "undiscounted",
@@ -262,8 +275,8 @@ _CAUSES = (
     ),
     Cause(
         "returns all zero",
-        "All weights are 0: the returns are standardized within each episode, or lack their own "
-        "reward.",
+        "All weights are 0: the returns are standardized within each episode or row, or lack their "
+        "own reward, or the old log-probability of PPO's ratio is not the stored one.",
         "notebook 02",
     ),
     # The optimizer.
@@ -280,7 +293,7 @@ _CAUSES = (
     ),
     Cause(
         "rate zero",
-        "It learns nothing: the learning rate is 0.",
+        "The learning rate is 0, or falls to 0 too soon: it learns nothing, or no more.",
         "notebook 06",
     ),
     Cause(

@@ -33,12 +33,14 @@ class Phase:
     Args:
         steps: the steps of the environments.
         first: the scorings before the first step of an optimizer.
+        resets: the rows that a vector of environments gave for a reset, as if it were a step.
         rows: how many rows were scored in all, minibatches and repetitions included.
     """
 
     steps: Sequence[Step]
     first: Sequence[Scoring]
     rows: int
+    resets: Sequence[Step] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def phases_of(trial: Trial) -> list[Phase]:
     for end, scorings in sorted(by_time.items()):
         steps_taken = min(s.optimizer_steps for s in scorings)
         first = [s for s in scorings if s.optimizer_steps == steps_taken]
-        phases.append(Phase(trial.record.steps[begin:end], first, sum(s.rows for s in scorings)))
+        rows = sum(s.rows for s in scorings)
+        resets = trial.record.autoresets.get(steps_taken, [])
+        phases.append(Phase(trial.record.steps[begin:end], first, rows, resets))
         begin = end
     return phases
 
@@ -99,6 +103,7 @@ class Evidence:
         self.unknown = 0  # of these, rows that are like no step
         self.never_happened = 0  # recognized rows whose observation and action no step had
         self.compared = 0
+        self.reset_rows = 0  # rows in which an environment was reset and the action ignored
         self.like_next = 0  # of the compared rows, those that have the observation after the step
         self.like_following = 0  # ... or that of the environment's next step, after a reset too
         self.other_obs = 0
@@ -113,6 +118,7 @@ class Evidence:
         scorings = [s for s in phase.first if not s.is_table and s.weights is not None]
         if not steps or not scorings or len({s.params.shape[1] for s in scorings}) > 1:
             return
+        steps += [step for step in phase.resets if step.params is not None]
         acted = np.array([step.params for step in steps])
         scored = np.concatenate([s.params for s in scorings])
         if acted.shape[1] != scored.shape[1]:
@@ -131,8 +137,8 @@ class Evidence:
         self.unknown += len(scored) - len(rows)
         self.rows += rows
         # A step whose draw is not known may be the one that a row belongs to.
-        if len(rows) == len(scored) and len(steps) == len(phase.steps):
-            self._compare(steps, rows)
+        if len(rows) == len(scored) and len(steps) == len(phase.steps) + len(phase.resets):
+            self._compare(phase, rows)
 
     def _earned(self, steps: Sequence[Step]) -> dict[Any, float]:
         """Return what each continuous action earned; no two of them are equal."""
@@ -146,10 +152,16 @@ class Evidence:
             return 1.0
         return float(np.exp(step.params[int(action[0]) % len(step.params)]))
 
-    def _compare(self, steps: Sequence[Step], rows: Sequence[Row]) -> None:
+    def _compare(self, phase: Phase, rows: Sequence[Row]) -> None:
         """Count the scored pairs of observation and action that were never played."""
+        steps = phase.steps
         happened = Counter((s.obs, _key(s.drawn)) for s in steps)
         scored = Counter((r.obs, _key(r.action)) for r in rows)
+        of_resets = (scored - happened) & Counter((s.obs, _key(s.drawn)) for s in phase.resets)
+        if of_resets:
+            self.reset_rows += of_resets.total()
+            scored -= of_resets
+            rows = [Row(obs, np.array([a]), 0.0) for obs, a in scored.elements()]
         # A minibatch has each step at most once, and so has the whole batch.
         self.never_happened += (scored - happened).total()
         self.compared += len(rows)
@@ -170,6 +182,11 @@ class Evidence:
         return self.unknown / max(1, self.known)
 
     @property
+    def share_of_resets(self) -> float:
+        """The share of scored rows in which an environment was reset."""
+        return self.reset_rows / max(1, self.compared + self.reset_rows)
+
+    @property
     def share_never_happened(self) -> float:
         """The share of scored pairs of observation and action that were never played."""
         return self.never_happened / max(1, self.compared)
@@ -179,6 +196,12 @@ class Evidence:
         """The number of rows that were scored for each step, in the median phase, or NaN."""
         ratios = [phase.rows / len(phase.steps) for phase in self.phases if phase.steps]
         return float(np.median(ratios)) if ratios else np.nan
+
+    @cached_property
+    def learns_after_each_step(self) -> bool:
+        """Whether the median phase has one step of each environment, as one-step targets have."""
+        sizes = [len(phase.steps) for phase in self.phases]
+        return bool(sizes) and float(np.median(sizes)) <= self.trial.record.env_count
 
     @cached_property
     def growth(self) -> float:
@@ -259,7 +282,10 @@ class Evidence:
 
     @cached_property
     def entropy_ratio(self) -> float:
-        """The weight of a row's entropy, relative to the mean size of the weights."""
+        """The weight of a row's entropy, relative to the mean size of the weights.
+
+        Both are summed over the first minibatches: later on, a ratio that is clipped has no weight.
+        """
         entropy = float(np.sum(self.trial.watch.entropy_weights))
         seen = [s.weights for phase in self.phases for s in phase.first]
         total = float(sum(np.abs(weights).sum() for weights in seen if weights is not None))
@@ -380,12 +406,30 @@ class Evidence:
 
     def win_counts(self, contests: Sequence[Contest], part: slice) -> tuple[Floats, Floats]:
         """Return how often the right arm was chosen in each contest, and how often any, [C]."""
-        wins, plays = np.zeros(len(contests)), np.zeros(len(contests))
+        wins, plays = self.win_counts_by_obs(contests, part)
+        return wins.reshape(-1, 2).sum(axis=1), plays.reshape(-1, 2).sum(axis=1)
+
+    def win_counts_by_obs(self, contests: Sequence[Contest], part: slice) -> tuple[Floats, Floats]:
+        """Return the same for each of the two observations of each contest, [2 C]."""
+        wins, plays = np.zeros(2 * len(contests)), np.zeros(2 * len(contests))
         for step in self.steps[part]:
-            if step.obs < 2 * len(contests):
-                plays[step.obs // 2] += 1
-                wins[step.obs // 2] += int(step.action) == step.obs % 2
+            if step.obs < len(plays):
+                plays[step.obs] += 1
+                wins[step.obs] += int(step.action) == step.obs % 2
         return wins, plays
+
+    @cached_property
+    def share_decided(self) -> float:
+        """The share of contests in which one arm is clearly preferred at the end.
+
+        It is so under both observations, so it is learned from the returns of this contest.
+        """
+        contests = self.trial.probe.contests
+        if not contests:
+            return 0.0
+        wins, plays = self.win_counts_by_obs(contests, self.tail)
+        share = (wins / np.maximum(1, plays)).reshape(-1, 2)
+        return float(np.mean((share > 0.75).all(axis=1) | (share < 0.25).all(axis=1)))
 
     # Parts of a training.
 

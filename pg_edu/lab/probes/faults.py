@@ -5,6 +5,7 @@ figure that speaks for it.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -60,10 +61,13 @@ def of_the_rows(e: Evidence) -> list[Named]:
         return [name("zero_grad", figure)]
     if e.trial.probe.has_memory:
         return []
-    found = _pairing(e)
-    if not found and e.growth > 3:
+    if e.growth > 3:
         figure = f"late updates score {e.growth:.0f} times as many rows for a step as early ones"
-        found.append(name("never emptied", figure))
+        return [name("never emptied", figure)]
+    found = _pairing(e)
+    if e.share_of_resets > FEW:
+        figure = f"{e.share_of_resets:.0%} of the scored rows are resets"
+        found.append(name("reset rows", figure))
     if not found and e.share_scored < 0.75:
         figure = f"{e.share_scored:.0%} of the steps are scored"
         found.append(name("rows left out", figure))
@@ -93,9 +97,18 @@ def _pairing(e: Evidence) -> list[Named]:
 
 def of_learning(e: Evidence) -> list[Named]:
     """Return why nothing is learned, if nothing is."""
-    if e.learns or not e.trial.probe.has_choice:
-        return []
     watch = e.trial.watch
+    if not e.trial.probe.has_choice:
+        return []
+    if _cancels(e):
+        return [name("returns all zero", "the weights of each row, added up, are 0")]
+    if watch.steps_at_zero > 0.5 * watch.optimizer_steps:
+        figure = f"lr is 0 in {watch.steps_at_zero} of {watch.optimizer_steps} steps"
+        return [name("rate zero", figure)]
+    if e.learns:
+        return []
+    if not any(watch.rates) and watch.optimizer_steps:
+        return [name("rate zero", f"lr is 0 in all {watch.optimizer_steps} steps")]
     weights = [s.weights for s in watch.scorings if s.weights is not None]
     if weights and not any(w.any() for w in weights):
         return [name("returns all zero", f"all {sum(map(np.size, weights))} weights are 0")]
@@ -105,9 +118,21 @@ def of_learning(e: Evidence) -> list[Named]:
         if weights:
             return [name("other parameters", "its parameters never had a gradient but 0")]
         return [name("no gradient", f"no gradient but 0 in {watch.optimizer_steps} steps")]
-    if not any(watch.rates):
-        return [name("rate zero", f"lr is 0 in all {watch.optimizer_steps} steps")]
     return [name("other parameters", "they have gradients, but no output has changed")]
+
+
+def _cancels(e: Evidence) -> bool:
+    """Return whether rows are scored twice before a step, with weights whose sums are 0."""
+    sums: dict[Any, float] = {}
+    size = 0.0
+    for number, phase in enumerate(e.phases[:20]):
+        for scoring in phase.first:
+            if scoring.weights is None or scoring.is_table:
+                return False
+            size += float(np.abs(scoring.weights).sum())
+            key = (number, scoring.params.tobytes(), scoring.values.tobytes())
+            sums[key] = sums.get(key, 0.0) + scoring.weights
+    return size > 0.0 and all(float(np.abs(s).sum()) < 1e-6 * size for s in sums.values())
 
 
 def of_the_weights(e: Evidence) -> list[Named]:

@@ -16,6 +16,7 @@ from pg_edu.lab.probes.trials import Trial
 from pg_edu.lab.probes.weights import (
     CLEARLY,
     expected_winner,
+    of_lost_contests,
     of_the_returns,
     weights_are_right,
 )
@@ -151,6 +152,8 @@ def judge(outcomes: Sequence[Outcome], named_by: Mapping[str, str] | None = None
     passed = all(outcome.passed for outcome in outcomes)
     serious = [fault for fault in faults if not passed or _counts_anyway(fault)]
     new = [fault for fault in serious if fault.cause.name not in named_by]
+    if new and all(fault.cause.name == "reset rows" for fault in new):
+        new += _explain(outcomes).named
     if new:
         return Judgement("FAILED", tuple(new[:2]))
     if passed:
@@ -160,9 +163,13 @@ def judge(outcomes: Sequence[Outcome], named_by: Mapping[str, str] | None = None
     return _explain(outcomes)
 
 
+# What such a fault does may be harmless.
+MATTERS_IF_IT_FAILS = ("entropy too strong", "acts otherwise", "rate zero", "reset rows")
+
+
 def _counts_anyway(fault: Named) -> bool:
     """Return whether a fault is one even if the agent has learned what it should."""
-    return fault.cause.name not in ("entropy too strong", "acts otherwise")
+    return fault.cause.name not in MATTERS_IF_IT_FAILS
 
 
 def _explain(outcomes: Sequence[Outcome]) -> Judgement:
@@ -172,13 +179,24 @@ def _explain(outcomes: Sequence[Outcome]) -> Judgement:
         return Judgement("FAILED", (name("not what was sent", _reached(outcomes)),))
     causes = _shared([of_the_returns(outcome.evidence) for outcome in outcomes])
     if causes:
-        return Judgement("FAILED", tuple(causes[:2]))
+        return _known_if_one_step(causes, outcomes) or Judgement("FAILED", tuple(causes[:2]))
     causes = _of_this_probe(probe, outcomes)
     if causes:
+        known = _known_if_one_step(causes, outcomes)
+        if known:
+            return known
         if causes[0].cause.name == "truncation as termination":
             return Judgement("known", tuple(causes))
         return Judgement("FAILED", tuple(causes[:2]), by_result=True)
     return _without_cause(outcomes)
+
+
+def _known_if_one_step(causes: list[Named], outcomes: Sequence[Outcome]) -> Judgement | None:
+    """Return that immediate rewards are a property, if the agent learns after each step."""
+    one_step = all(outcome.evidence.learns_after_each_step for outcome in outcomes)
+    if not one_step or causes[0].cause.name != "immediate reward":
+        return None
+    return Judgement("known", (name("one-step targets", causes[0].figure),))
 
 
 def _shared(found: list[list[Named]]) -> list[Named]:
@@ -256,6 +274,8 @@ def _of_this_probe(probe: Probe, outcomes: Sequence[Outcome]) -> list[Named]:
     finders = {
         "two actions": _of_two_actions,
         "contexts": _of_contexts,
+        "delay": _of_lost_contests,
+        "lengths": _of_lost_contests,
         "time limit": _of_time_limit,
         "bound": _of_bound,
         "memory": _of_memory,
@@ -307,6 +327,10 @@ def _of_contexts(outcomes: Sequence[Outcome]) -> list[Named]:
         figure = "training has moved the outputs for all observations alike"
         return [name("part of the parameters", figure)]
     return []
+
+
+def _of_lost_contests(outcomes: Sequence[Outcome]) -> list[Named]:
+    return _shared([of_lost_contests(outcome.evidence) for outcome in outcomes])
 
 
 def _shift_apart(e: Evidence) -> float | None:

@@ -66,6 +66,8 @@ class Record:
         resets: how often an environment was reset.
         dropped: how often it was reset before its episode had ended.
         after_termination, after_truncation: steps that were sent after an end, before a reset.
+        resets_are_steps: whether the vector uses up a step for a reset, as in mode `next_step`.
+        autoresets: these steps, by the number of steps that optimizers had taken before.
     """
 
     env_count: int
@@ -78,6 +80,8 @@ class Record:
     ended: int = 0
     after_termination: int = 0
     after_truncation: int = 0
+    resets_are_steps: bool = False
+    autoresets: dict[int, list[Step]] = field(default_factory=dict)
 
     def clock(self) -> int:
         """Return how many steps have been taken."""
@@ -91,12 +95,19 @@ class Record:
         if self.ended >= self.budget or len(self.steps) + wasted >= STEPS_PER_EPISODE * self.budget:
             raise TrainingOver
 
-    def draw_of(self, env: int) -> tuple[Floats | None, Floats | None]:
-        """Return the parameters and the draw on which an environment is being stepped."""
+    def draw_of(self, env: int, action: Any) -> tuple[Floats | None, Floats | None]:
+        """Return the parameters and the draw on which an environment is being stepped.
+
+        Where only a softmax was seen, what is sent is taken for what was drawn.
+        """
         draw = None if self.watch is None else self.watch.last_draw
         if draw is None or len(draw.params) != self.env_count:
             return None, None
-        return draw.params[env], draw.values[env]
+        if draw.values is not None:
+            return draw.params[env], draw.values[env]
+        if draw.at <= self.clock() - self.env_count:
+            return None, None  # it was computed for an earlier step
+        return draw.params[env], np.array(action, np.float64).reshape(-1)
 
     def keep_first_episodes(self, since: int) -> None:
         """Drop the steps that an environment took after the end of its first episode since then."""
@@ -144,6 +155,8 @@ class LentEnv(gym.Env[Any, Any]):
         if seed is not None:
             record.seeds[self.number, seed] += 1
         record.dropped += not self._ended and not self._is_first
+        if record.resets_are_steps and self._ended:
+            self._note_autoreset()
         self._ended = ""
         self._is_first = True
         self._steps_after = 0
@@ -160,11 +173,20 @@ class LentEnv(gym.Env[Any, Any]):
         self._note(before, action, float(reward), terminated, truncated)
         return self._obs, float(reward), terminated, truncated, info
 
+    def _note_autoreset(self) -> None:
+        """Note what was drawn on the last observation of an episode, and ignored."""
+        watch = self.record.watch
+        params, drawn = self.record.draw_of(self.number, np.nan)
+        if watch is not None and drawn is not None:
+            obs = int(np.argmax(self._obs))
+            step = Step(self.number, obs, obs, drawn, 0.0, False, False, False, params, drawn)
+            self.record.autoresets.setdefault(watch.optimizer_steps, []).append(step)
+
     def _note(
         self, before: int, action: Any, reward: float, terminated: bool, truncated: bool
     ) -> None:
         """Note a step that was taken on observation number `before`."""
-        params, drawn = self.record.draw_of(self.number)
+        params, drawn = self.record.draw_of(self.number, action)
         self.record.steps.append(
             Step(
                 env=self.number,
@@ -207,5 +229,6 @@ def lend_vector(
     def make(number: int) -> LentEnv:
         return LentEnv(make_world(), record, number)
 
+    record.resets_are_steps = mode == AutoresetMode.NEXT_STEP
     makers = [partial(make, number) for number in range(record.env_count)]
     return SyncVectorEnv(makers, autoreset_mode=mode)

@@ -100,6 +100,13 @@ class Probe:
         return gym.spaces.flatdim(self.make_env().observation_space)
 
     @property
+    def action_count(self) -> int:
+        """The number of discrete actions; 0 if they are continuous."""
+        if self.is_continuous:
+            return 0
+        return 2 if self.mdp is None else self.mdp.logits.shape[1]
+
+    @property
     def has_memory(self) -> bool:
         """Whether only an agent with a hidden state can pass it."""
         return self.actor is RecurrentActor

@@ -109,7 +109,7 @@ class PolicyDoor:
             ArithmeticError: the actor's outputs are no longer finite.
         """
         record = Record(EPISODES)
-        watch = Watch(record.clock)
+        watch = Watch(record.clock, probe.action_count)
         record.watch = watch
         policy, envs = self._policy_and_envs(probe, record, seed, mirror)
         collector = Collector(policy, envs, VectorReplayBuffer(8 * EPISODES, EPISODES))
@@ -263,7 +263,7 @@ class LoopDoor:
     def train(self, probe: Probe, updates: int, seed: int, mirror: bool) -> Trial:
         """Call the loop, until it returns or has used up its environments."""
         record = Record(self.num_envs or 1, budget=updates * EPISODES)
-        watch = Watch(record.clock)
+        watch = Watch(record.clock, probe.action_count)
         record.watch = watch
         seed_everything(seed)
         make_world = partial(probe.make_env, mirror)

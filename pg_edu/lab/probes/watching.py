@@ -15,6 +15,7 @@ from torch import distributions
 from torch.distributions import Distribution
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from pg_edu.lab.probes.functional import Functional
 from pg_edu.types import Floats
 
 FAMILIES: tuple[type[Distribution], ...] = (
@@ -32,10 +33,15 @@ NOTED = ("log_prob", "entropy", "sample", "rsample")
 
 @dataclass
 class Draw:
-    """A call of `sample`: the distributions' parameters [B, D], and what was drawn [B, ...]."""
+    """A call of `sample`: the distributions' parameters [B, D], and what was drawn [B, ...].
+
+    A softmax shows probabilities but no draw: then values is None, and `at` is how many steps the
+    environments had taken.
+    """
 
     params: Floats
-    values: Floats
+    values: Floats | None
+    at: int = 0
 
 
 @dataclass
@@ -73,13 +79,16 @@ class Watch:
 
     Args:
         clock: returns how many steps the environments have taken.
+        actions: the number of discrete actions, with which a softmax over them is recognized; 0 if
+            actions are continuous.
         last_draw: the last call of `sample`.
         scorings: the calls of `log_prob` that have a gradient.
-        entropy_weights: for each backward pass through `entropy`, minus the sum of the gradient:
-            positive for a bonus, negative for a penalty.
+        entropy_weights: for each backward pass through `entropy` before the first step of an
+            update, minus the sum of the gradient: positive for a bonus, negative for a penalty.
         optimizer_steps: how many steps optimizers have taken.
         rates: the learning rates of the last step.
         largest_rate: the largest learning rate of any step.
+        steps_at_zero: how many steps had a learning rate of 0.
         had_gradient: whether any step found a gradient other than 0.
 
     Example:
@@ -92,18 +101,21 @@ class Watch:
     """
 
     clock: Callable[[], int] = lambda: 0
+    actions: int = 0
     last_draw: Draw | None = None
     scorings: list[Scoring] = field(default_factory=list)
     entropy_weights: list[float] = field(default_factory=list)
     optimizer_steps: int = 0
     rates: tuple[float, ...] = ()
     largest_rate: float = 0.0
+    steps_at_zero: int = 0
     had_gradient: bool = False
     _depth: int = 0
     _undo: list[Callable[[], None]] = field(default_factory=list)
     _last_sums: dict[torch.Tensor, float] = field(default_factory=dict)
     _scored: set[torch.Tensor] = field(default_factory=set)
     _checked_at: int = -1
+    _update: tuple[int, int] = (-1, -1)  # the clock, and the optimizer's steps at its beginning
 
     @property
     def rate_has_fallen(self) -> bool:
@@ -117,7 +129,17 @@ class Watch:
                     self._replace(family, name)
         hook = register_optimizer_step_post_hook(self._on_optimizer_step)
         self._undo.append(hook.remove)
+        if self.actions:
+            self._watch_functions()
         return self
+
+    def _watch_functions(self) -> None:
+        """Note a softmax over the actions, and what is taken from it."""
+        functional = Functional(
+            self.actions, lambda: self._depth > 0, self._note_softmax, self._note_chosen
+        )
+        functional.__enter__()
+        self._undo.append(lambda: functional.__exit__(None, None, None))
 
     def __exit__(self, *exception: Any) -> None:
         while self._undo:
@@ -151,30 +173,56 @@ class Watch:
             values = result.detach().cpu().numpy().reshape(len(params), -1)
             self.last_draw = Draw(params, values.copy())
 
+    def _note_softmax(self, logs: Floats) -> None:
+        """Note with which log-probabilities an action may be drawn, unless a draw has shown it."""
+        last = self.last_draw
+        is_drawn = last is not None and last.values is not None and last.params.shape == logs.shape
+        if last is None or not is_drawn or np.abs(last.params - logs).max() > 1e-4:
+            self.last_draw = Draw(logs, None, self.clock())
+
+    def _note_chosen(
+        self, logs: Floats, actions: Floats, is_table: bool, result: torch.Tensor
+    ) -> Callable[[Floats], None]:
+        """Note log-probabilities of actions, and return a function that takes their weights."""
+        scoring = Scoring(logs, actions.reshape(-1, 1), self.optimizer_steps, is_table)
+        self._keep_scoring(scoring, result)
+        return lambda weights: self._keep_weights(scoring, weights)
+
+    def _keep_scoring(self, scoring: Scoring, result: torch.Tensor) -> None:
+        self.scorings.append(scoring)
+        if len(self.scorings) <= FIRST_SCORINGS:
+            self._scored |= parameters_behind(result)
+
     def _note_scoring(self, dist: Distribution, result: Any, value: Any) -> None:
         params = parameters_of(dist)
         if params is None or not result.requires_grad:
             return
-        rows = dist.batch_shape.numel() if result.dim() else 1
         is_table = result.shape != dist.batch_shape
         values = torch.as_tensor(value).detach().cpu().numpy()
         values = values.reshape(len(params), -1) if values.size % len(params) == 0 else values
         scoring = Scoring(params, values.copy(), self.optimizer_steps, bool(is_table))
-        self.scorings.append(scoring)
-        if len(self.scorings) <= FIRST_SCORINGS:
-            self._scored |= parameters_behind(result)
-        result.register_hook(lambda gradient: self._note_weights(scoring, gradient, rows))
+        self._keep_scoring(scoring, result)
+        result.register_hook(lambda gradient: self._note_weights(scoring, gradient))
 
     def _note_entropy(self, dist: Distribution, result: Any) -> None:
         if result.requires_grad:
-            result.register_hook(lambda g: self.entropy_weights.append(-float(g.sum())))
+            result.register_hook(self._keep_entropy)
 
-    def _note_weights(self, scoring: Scoring, gradient: torch.Tensor, rows: int) -> None:
-        """Note the weights, and whether the gradients of the last step are still there."""
+    def _keep_entropy(self, gradient: torch.Tensor) -> None:
+        if self._update[0] != self.clock():
+            self._update = self.clock(), self.optimizer_steps
+        if self._update[1] == self.optimizer_steps:
+            self.entropy_weights.append(-float(gradient.sum()))
+
+    def _note_weights(self, scoring: Scoring, gradient: torch.Tensor) -> None:
         weights = -gradient.detach().cpu().double().numpy()
         if not scoring.is_table:
             weights = weights.reshape(len(scoring.params), -1)
             weights = weights[:, 0] if weights.shape[1] == 1 else weights
+        self._keep_weights(scoring, weights)
+
+    def _keep_weights(self, scoring: Scoring, weights: Floats) -> None:
+        """Note the weights, and whether the gradients of the last step are still there."""
         scoring.weights = weights if scoring.weights is None else scoring.weights + weights
         scoring.at = self.clock()
         is_first_of_step = self._checked_at != self.optimizer_steps
@@ -186,8 +234,11 @@ class Watch:
 
     def _on_optimizer_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self.optimizer_steps += 1
+        if self.last_draw is not None and self.last_draw.values is None:
+            self.last_draw = None  # the parameters are other ones now
         self.rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
         self.largest_rate = max(self.largest_rate, *self.rates)
+        self.steps_at_zero += not any(self.rates)
         for parameter in (p for group in optimizer.param_groups for p in group["params"]):
             grad = parameter.grad
             self._last_sums[parameter] = 0.0 if grad is None else float(grad.double().sum())

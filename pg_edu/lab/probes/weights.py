@@ -125,7 +125,12 @@ def _of_any_weights(e: Evidence) -> list[Named]:
         return found
     correlation, errors = agreement(e)
     # Both are NaN where it is not known what an action is worth; then no comparison holds.
-    if e.spread() > 0.7 and abs(errors) < CLEARLY and abs(correlation) < 0.2:
+    if (
+        e.share_decided < 0.6
+        and e.spread() > 0.7
+        and abs(errors) < CLEARLY
+        and abs(correlation) < 0.2
+    ):
         figure = f"correlation of the weights with what the actions earned: {correlation:.2f}"
         return [name("returns mixed up", figure)]
     return []
@@ -196,26 +201,78 @@ def _of_contests(e: Evidence) -> list[Named]:
         figure = f"cosine of the {found.source} with right returns: {found.of_right:.2f}"
         return [name("sign", figure)]
     limit = CLOSE if found.source == "weights" else 0.9
-    best, reading = found.ranked()[0]
+    ranked = [
+        (value, key)
+        for value, key in found.ranked()
+        if found.source == "weights" or _is_not_won(e, key, found.gamma)
+    ]
+    if not ranked:
+        return []
+    best, reading = ranked[0]
     fits = best >= limit and best >= found.of_right + 0.01
     # A critic blurs the weights. Then the contests that are lost have to say the same.
     fits_roughly = best >= CLOSE_WITH_CRITIC and best >= found.of_right + 0.1
     if not fits and not (fits_roughly and _loses_as(e, reading, found.gamma)):
         return []
     causes: dict[str, str] = {}
-    for value, key in found.ranked():
+    for value, key in ranked:
         if value > best - 0.005 and value > found.of_right + 0.01:
             causes.setdefault(OF_READING[key], found.describe(key))
     return [name(cause, figure) for cause, figure in list(causes.items())[:2]]
 
 
-def _loses_as(e: Evidence, reading: str, gamma: float) -> bool:
-    """Return whether a contest is lost, and all that are lost would be so with this reading."""
+def _is_not_won(e: Evidence, reading: str, gamma: float) -> bool:
+    """Return whether the contests that a reading would not win are not won, and there are some.
+
+    Without weights, how clearly a contest is won tells only how long it was trained.
+    """
     probe = e.trial.probe
     expected = contest_values(READINGS[reading], probe.contests, gamma, next_start(probe, gamma))
     wins, plays = e.win_counts(probe.contests, e.tail)
-    lost = wins < 0.25 * plays
-    return bool(lost.any() and (expected[lost] < 0.0).all())
+    doubtful = expected < 1e-9
+    return bool(doubtful.any() and (wins[doubtful] < 0.7 * plays[doubtful]).all())
+
+
+def _loses_as(e: Evidence, reading: str, gamma: float) -> bool:
+    """Return whether a contest is lost, and this reading agrees with all that are lost or won."""
+    probe = e.trial.probe
+    expected = contest_values(READINGS[reading], probe.contests, gamma, next_start(probe, gamma))
+    wins, plays = e.win_counts(probe.contests, e.tail)
+    lost, won = wins < 0.25 * plays, wins > 0.9 * plays
+    agrees = (expected[lost] < 0.0).all() and (expected[won] >= 0.0).all()
+    return bool(lost.any() and agrees)
+
+
+def of_lost_contests(e: Evidence) -> list[Named]:
+    """Return the readings that say exactly which contests are won and which are lost, at most two.
+
+    A contest counts if both of its observations agree: after a large step, an agent may settle on
+    the worse arm under one observation, but hardly under both.
+    """
+    probe = e.trial.probe
+    wins, plays = e.win_counts_by_obs(probe.contests, e.tail)
+    share = (wins / np.maximum(1, plays)).reshape(-1, 2)
+    won, lost = (share > 0.75).all(axis=1), (share < 0.25).all(axis=1)
+    if not lost.any() or np.mean(won | lost) < 0.6:
+        return []
+    found = fit(e)
+    start = next_start(probe, found.gamma)
+
+    def explains(key: str) -> bool:
+        values = contest_values(READINGS[key], probe.contests, found.gamma, start)
+        return bool((values[lost] < 0.0).all() and (values[won] > 0.0).all())
+
+    fitting = [(value, key) for value, key in found.ranked() if explains(key)]
+    # Blurred weights may disagree with the contests, if all of these are decided.
+    least = -1.0 if e.share_decided == 1.0 else max(0.5, found.of_right)
+    if not fitting or explains("right") or fitting[0][0] < least:
+        return []
+    causes: dict[str, str] = {}
+    for value, key in fitting:
+        if value > fitting[0][0] - 0.05:
+            figure = f"lost and won contests fit; {found.describe(key)}"
+            causes.setdefault(OF_READING[key], figure)
+    return [name(cause, figure) for cause, figure in list(causes.items())[:2]]
 
 
 def _of_one_step(e: Evidence) -> list[Named]:
