@@ -14,6 +14,7 @@ Each returns a function train(env, seed) for `probe_loop`.
 """
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def ppo(wrong="", *, steps=24, epochs=4, minibatches=4, lr=0.01):
         optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters()], lr=lr, eps=1e-5)
         obs = torch.as_tensor(envs.reset(seed=seed)[0])
         while True:
-            rows = [[] for _ in range(6)]
+            rows: Any = [[] for _ in range(6)]
             for _ in range(steps):
                 with torch.no_grad():
                     dist = Categorical(logits=actor(obs))
@@ -127,7 +128,7 @@ def n_step(wrong="", *, steps=32, lr=0.02):
                 dones.append(terminated or truncated)
                 if dones[-1]:
                     obs, _ = env.reset()
-            x, actions = torch.as_tensor(np.array(seen)), torch.stack(actions)
+            x, taken = torch.as_tensor(np.array(seen)), torch.stack(actions)
             values = critic(torch.cat([x, torch.as_tensor(obs)[None]]))
             R, D = (torch.tensor(np.array(rows))[:, None].float() for rows in (rewards, dones))
             advantage = advantages_of(R, D, values.detach())
@@ -137,7 +138,7 @@ def n_step(wrong="", *, steps=32, lr=0.02):
                 advantage = (advantage - mean) / (
                     advantage.std(1, keepdim=True, correction=0) + 1e-8
                 )
-            log_prob = F.log_softmax(actor(x), dim=-1).gather(1, actions)
+            log_prob = F.log_softmax(actor(x), dim=-1).gather(1, taken)
             loss = -(log_prob * advantage).mean() + 0.5 * (values[:-1] - target).square().mean()
             optimizer.zero_grad()
             loss.backward()
@@ -155,7 +156,7 @@ def tutorial(wrong="", *, batch=16, lr=0.03):
         model = net([env.observation_space.shape[0], int(env.action_space.n)])
         optimizer = torch.optim.Adam(model.parameters(), lr=lr)
         obs, _ = env.reset(seed=seed)
-        rewards = []
+        rewards: list[float] = []
         while True:
             seen, actions, returns = [], [], []
             for _ in range(batch):
@@ -245,7 +246,8 @@ def replayed(wrong="", *, batch=24, lr=0.02):
         def choose(obs):
             return torch.multinomial(F.softmax(model(torch.as_tensor(obs)), -1), 1).item()
 
-        steps, kept = steps_of(env, seed, choose), []
+        steps = steps_of(env, seed, choose)
+        kept: list[Any] = []
         while True:
             kept = kept if wrong == "never emptied" else []
             for _ in range(batch):
@@ -316,8 +318,8 @@ class Memory:
                 returns.append(total)
             else:
                 returns.insert(0, total)
-        returns = torch.tensor(returns)
-        return (returns - returns.mean()) / (returns.std() + 1e-7)
+        found = torch.tensor(returns)
+        return (found - found.mean()) / (found.std() + 1e-7)
 
 
 def two_nets(wrong="", *, batch=96, epochs=5, lr=0.01):
@@ -381,7 +383,7 @@ def averaged(wrong="", *, batch=16, lr=0.03):
                 log_probs, rewards, done = [], [], False
                 while not done:
                     logs = torch.log_softmax(model(torch.as_tensor(obs)), dim=-1)
-                    action = torch.multinomial(logs.exp(), 1).item()
+                    action = int(torch.multinomial(logs.exp(), 1).item())
                     log_probs.append(logs[action])
                     obs, reward, terminated, truncated, _ = env.step(action)
                     rewards.append(float(reward))

@@ -4,6 +4,7 @@ All agents, with three seeds, are in the confusion table: `make probe-table`, do
 """
 
 import itertools
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -221,7 +222,7 @@ def test_an_actor_critic_with_one_step_targets_is_known_not_broken():
 def test_a_reset_that_is_a_step_is_no_other_observation():
     """In mode next_step, scripts that learn from these rows are right where nothing is lost."""
     train = new_agents.ppo()
-    kwargs = {"gamma": 0.6, "num_envs": 8, "autoreset_mode": "next_step"}
+    kwargs: Any = {"gamma": 0.6, "num_envs": 8, "autoreset_mode": "next_step"}
     assert probe_loop(train, **kwargs, only=["two actions"])["two actions"].verdict == "passed"
 
 

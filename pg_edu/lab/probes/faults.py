@@ -123,7 +123,7 @@ def of_learning(e: Evidence) -> list[Named]:
 
 def _cancels(e: Evidence) -> bool:
     """Return whether rows are scored twice before a step, with weights whose sums are 0."""
-    sums: dict[Any, float] = {}
+    sums: dict[Any, Any] = {}
     size = 0.0
     for number, phase in enumerate(e.phases[:20]):
         for scoring in phase.first:

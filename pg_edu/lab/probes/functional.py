@@ -87,7 +87,7 @@ class Functional(TorchFunctionMode):
         self.is_inside = is_inside
         self.note_acting = note_acting
         self.note_scoring = note_scoring
-        self.tables = WeakIdKeyDictionary()
+        self.tables: Any = WeakIdKeyDictionary()
         self.notes: dict[Any, Callable[..., None]] = {}
         for functions, note in (
             (LOG_SOFTMAX, self._on_log_softmax),
@@ -126,7 +126,7 @@ class Functional(TorchFunctionMode):
         self.tables[result] = table
         self.note_acting(table.logs)
         if result.requires_grad:
-            result.register_hook(lambda gradient: self._note_unread(result, table, gradient))
+            on_gradient(result, lambda gradient: self._note_unread(result, table, gradient))
 
     def _note_unread(self, result: torch.Tensor, table: Table, gradient: torch.Tensor) -> None:
         """Note the scored actions of a table from which none was taken in a way that is known.
@@ -192,7 +192,7 @@ class Functional(TorchFunctionMode):
             return
         fill = self.note_scoring(table.logs, actions, is_table, result)
         weights_of = _minus if is_table else partial(table.weights_of, actions=actions)
-        result.register_hook(lambda gradient: fill(weights_of(gradient)))
+        on_gradient(result, lambda gradient: fill(weights_of(gradient)))
 
     def _on_loss(self, result: torch.Tensor, source: Any, target: Any, **kwargs: Any) -> None:
         """Note cross_entropy or nll_loss of actions: minus their log-probabilities."""
@@ -210,7 +210,7 @@ class Functional(TorchFunctionMode):
         share = len(logs) if kwargs.get("reduction", "mean") == "mean" else 1
         each = np.full(len(logs), 1.0 / share)
         fill = self.note_scoring(logs, as_array(target).reshape(-1), False, result)
-        result.register_hook(lambda gradient: fill(as_array(gradient).reshape(-1) * each))
+        on_gradient(result, lambda gradient: fill(as_array(gradient).reshape(-1) * each))
 
     def _is_of_actions(self, tensor: Any) -> bool:
         return (
@@ -223,6 +223,11 @@ class Functional(TorchFunctionMode):
     def _rows(self, tensor: torch.Tensor) -> Floats:
         rows: Floats = as_array(tensor).reshape(-1, self.actions)
         return rows
+
+
+def on_gradient(tensor: torch.Tensor, note: Callable[[torch.Tensor], None]) -> None:
+    """Call a function with the gradient of a tensor in each backward pass."""
+    tensor.register_hook(note)  # type: ignore[no-untyped-call]
 
 
 def _minus(gradient: torch.Tensor) -> Floats:

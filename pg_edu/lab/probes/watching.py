@@ -135,7 +135,7 @@ class Watch:
 
     def _watch_functions(self) -> None:
         """Note a softmax over the actions, and what is taken from it."""
-        functional = Functional(
+        functional: Any = Functional(
             self.actions, lambda: self._depth > 0, self._note_softmax, self._note_chosen
         )
         functional.__enter__()
