@@ -117,7 +117,7 @@ def _code(cell: NotebookNode, recorded: Recorded, question: str, stub: str) -> N
 
 
 def _fold(cell: NotebookNode) -> None:
-    """Give the fold of a cell its title; remove code that does nothing but compare a guess."""
+    """Give the fold of a cell its title, and remove code that only compares a guess."""
     title = TITLE.match(cell.source)
     if title and title[1] == COMPARES:
         cell.metadata["tags"] = ["remove-input"]

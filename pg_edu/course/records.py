@@ -134,8 +134,8 @@ def record(number: str) -> Exercise:
     Raises:
         ValueError: there is none; the message lists the numbers of all exercises.
     """
-    # Only one notebook's module: that of notebook 07 makes optimizers, and the first optimizer of a
-    # process takes torch more than a second.
+    # Import the records of one notebook alone. Those of 07 make optimizers, and for the first
+    # optimizer of a process torch imports modules for more than a second.
     page = number[:2] if isinstance(number, str) else ""
     for exercise in _records_of(page):
         if exercise.number == number:

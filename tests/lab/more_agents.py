@@ -185,7 +185,7 @@ class RateByThree(OwnLearningRate):
 
 
 class OwnRMSprop(PGPolicy):
-    """This agent is right: it takes RMSprop."""
+    """This agent is right; its optimizer is RMSprop."""
 
     def __init__(self, **kwargs):
         kwargs["optim"] = torch.optim.RMSprop(kwargs["actor"].parameters(), lr=0.05)

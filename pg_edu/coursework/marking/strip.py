@@ -35,7 +35,7 @@ def copy_without_keys(folder: Path) -> None:
 
 
 def hidden_places(others: Sequence[Path], base: Path) -> list[Path]:
-    """Return what a notebook must not read, except where Python itself is in it.
+    """Return what a notebook must not read, leaving out each folder that holds Python itself.
 
     Args:
         others: folders and files besides those of the installed package with keys and solutions.

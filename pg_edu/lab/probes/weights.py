@@ -210,7 +210,7 @@ def _of_contests(e: Evidence) -> list[Named]:
         return []
     best, reading = ranked[0]
     fits = best >= limit and best >= found.of_right + 0.01
-    # A critic blurs the weights. Then the contests that are lost have to say the same.
+    # With a critic the weights fit only roughly; then the lost contests must agree with them.
     fits_roughly = best >= CLOSE_WITH_CRITIC and best >= found.of_right + 0.1
     if not fits and not (fits_roughly and _loses_as(e, reading, found.gamma)):
         return []
