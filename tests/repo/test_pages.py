@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 PAGES = build.sources([])
+ROOT = Path(__file__).parents[2]
 CORE = [source for source in PAGES if source.parent.name == "src"]
 COURSE = CORE[1:]  # Notebook 00 is a show, with a single exercise.
 NOT_PROSE = re.compile(r"\$\$.*?\$\$|```.*?```|<details>.*?</details>|\|.*\||<br>", re.DOTALL)
@@ -41,6 +42,27 @@ def screen_words(cell: Any) -> int:
         return words(cell)
     folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
     return 0 if folded else 3 * len(cell.source.splitlines())
+
+
+def minutes(source: Path) -> float:
+    """Estimate how long a page takes, in the way that page 00 describes."""
+    total = 0.0
+    for cell in cells(source):
+        if cell.cell_type == "markdown":
+            total += words(cell) / 150
+            total += sum(map(int, re.findall(r"^\*\((\d+) minutes, ", cell.source, re.MULTILINE)))
+            continue
+        if not cell.metadata.get("jupyter", {}).get("source_hidden", False):
+            total += sum(bool(line.strip()) for line in cell.source.splitlines()) / 10
+        total += "compare_guess(" in cell.source
+        total += bool(re.search(r"^play\(", cell.source, re.MULTILINE))
+    return total
+
+
+def stated_minutes(source: Path) -> int:
+    found = re.search(r"\*\*Minutes\*\*: about (\d+)", source.read_text(encoding="utf-8"))
+    assert found
+    return int(found.group(1))
 
 
 @every_page
@@ -76,6 +98,21 @@ def test_a_picture_comes_within_the_first_screen(source: Path) -> None:
 @every_core_page
 def test_a_core_page_is_short(source: Path) -> None:
     assert sum(words(cell) for cell in cells(source) if cell.cell_type == "markdown") <= 2_200
+
+
+@every_core_page
+def test_the_minutes_of_a_core_page_are_counted_and_at_most_45(source: Path) -> None:
+    assert stated_minutes(source) == 5 * round(minutes(source) / 5)
+    assert stated_minutes(source) <= 45
+
+
+@every_core_page
+@pytest.mark.parametrize("table", ["README.md", "notebooks/src/00_quickstart.md"])
+def test_a_table_of_the_course_names_the_minutes_of_a_page(source: Path, table: str) -> None:
+    rows = (ROOT / table).read_text(encoding="utf-8").splitlines()
+    number = source.name[:2]
+    [row] = [row for row in rows if re.match(rf"\| \[?{number}\b", row)]
+    assert re.findall(r"\| (\d+) (?=\|)", row)[-1] == str(stated_minutes(source))
 
 
 @every_core_page
