@@ -616,94 +616,94 @@ SWITCHES = Exercise(
             "Inside the block it draws, also after eval(): what `deterministic_eval` looks at "
             "is `is_within_training_step`.",
             (0.5, _ACTING, _LEARNING, 1.0, 1.0),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
         Misconception(
             "A policy that was just made is in train mode, as every module of torch is. So "
             "dropout is at work in line 1, and the mode is that of another distribution in each "
             "row.",
             (1.0, _ACTING, _LEARNING, 1.0, _ACTING),
-            page="06 A policy that is scored in another mode",
+            page="deeper/06 Dropout: a policy that is scored in another mode",
         ),
         Misconception(
             "Dropout is left out everywhere. It is at work where the policy is in train mode: "
             "when it has just been made, and in `learn`.",
             (1.0, _ACTING, _ACTING, 1.0, _ACTING),
-            page="06 A policy that is scored in another mode",
+            page="deeper/06 Dropout: a policy that is scored in another mode",
         ),
         Misconception(
             "Line 3 is `learn`, which `update` runs in train mode: dropout is at work. (And the "
             "mean of two probabilities is not the probability at the mean logit.)",
             (0.5, _ACTING, _ACTING, 1.0, _ACTING),
-            page="06 A policy that is scored in another mode",
+            page="deeper/06 Dropout: a policy that is scored in another mode",
         ),
         Misconception(
             "Dropout doubles the inputs that it keeps: the two logits of line 3 are those with "
             "x = 0 and with x = 2.",
             (0.5, _ACTING, (_sigma(-1.0) + _sigma(2.0)) / 2, 1.0, _ACTING),
-            page="06 A policy that is scored in another mode",
+            page="deeper/06 Dropout: a policy that is scored in another mode",
         ),
         Misconception(
             "It is `is_within_training_step` that chooses between draw and mode, not torch's "
             "train and eval mode.",
             (_LEARNING, 1.0, _LEARNING, 1.0, 1.0),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
         Misconception(
             "These are draws throughout. With `deterministic_eval=True` the mode takes the "
             "place of a draw outside of the block, in lines 1 and 4.",
             (_LEARNING, _ACTING, _LEARNING, _ACTING, _ACTING),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
         Misconception(
             "These are modes throughout. Inside the block the policy draws.",
             (0.5, 1.0, 0.5, 1.0, 1.0),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
         Misconception(
             "In line 3 the policy draws, too: `update` is within the block.",
             (0.5, _ACTING, 0.5, 1.0, _ACTING),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
         Misconception(
             "Dropout does not go with the block. A new policy is in train mode, a collector and "
             "eval() put it in eval mode, and only `update` and `train()` in train mode.",
             (1.0, _LEARNING, _LEARNING, 1.0, _LEARNING),
-            page="06 A policy that is scored in another mode",
+            page="deeper/06 Dropout: a policy that is scored in another mode",
         ),
         Misconception(
             "The collector puts the policy in eval mode, also within a training step: there is "
             "no dropout in line 2.",
             (0.5, _LEARNING, _LEARNING, 1.0, _ACTING),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
         Misconception(
             "eval() turns dropout off, also within a training step.",
             (0.5, _ACTING, _LEARNING, 1.0, _LEARNING),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
         Misconception(
             "In line 4 the collector acts outside of the block, and then `deterministic_eval` "
             "takes the mode.",
             (0.5, _ACTING, _LEARNING, _ACTING, _ACTING),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
         Misconception(
             "In line 1 the policy is outside of the block, and then `deterministic_eval` takes "
             "the mode of each row.",
             (_LEARNING, _ACTING, _LEARNING, 1.0, _ACTING),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
         Misconception(
             "Train and eval mode are swapped: dropout is at work in train mode, and the "
             "collector acts in eval mode.",
             (1.0, _LEARNING, _ACTING, 0.5, _LEARNING),
-            page="06 A policy that is scored in another mode",
+            page="deeper/06 Dropout: a policy that is scored in another mode",
         ),
         Misconception(
             "Those are the shares of action 0. The task asks for those of action 1.",
             (0.5, 1.0 - _ACTING, 1.0 - _LEARNING, 0.0, 1.0 - _ACTING),
-            page="06 Playing, learning, being tested",
+            page="06 Three switches: playing, learning, being tested",
         ),
     ],
 )
