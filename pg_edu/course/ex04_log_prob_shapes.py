@@ -230,7 +230,7 @@ def _summed_over_the_batch() -> Iterator[Callable[..., Tensor]]:
     """Yield losses with Independent around the Categorical, columns squeezed or left."""
 
     def loss(logits: Tensor, act: Tensor, returns: Tensor) -> Tensor:
-        dist = Independent(Categorical(logits=logits), 1)  # type: ignore[no-untyped-call]
+        dist = Independent(Categorical(logits=logits), 1)
         log_prob: Tensor = dist.log_prob(act)  # type: ignore[no-untyped-call]
         return -(log_prob * returns).mean()
 
