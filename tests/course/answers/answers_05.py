@@ -583,7 +583,7 @@ def _(u, mu, sigma, low, high):
     return (log_prob - of_tanh - (high / 2 - low / 2).log()).sum(-1)
 
 
-# Exercise 05.7: entropy in newton metres
+# Exercise 05.7: entropy in newton meters
 
 wrong("05.7", "one motor, both times", (1.61, 1))
 wrong("05.7", "(a) for one motor", (1.61, 3))
