@@ -208,8 +208,13 @@ def compress_pictures(notebook: NotebookNode) -> None:
 
 
 def compressed(picture: str) -> str:
-    """Return a PNG in base64 without the channel of its opacity, if all of it is opaque."""
+    """Return a PNG in base64 without the channel of its opacity, if all of it is opaque.
+
+    An animation stays as it is: to save it again would keep its first frame only.
+    """
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        if getattr(image, "is_animated", False):
+            return picture
         is_opaque = image.mode == "RGBA" and image.getextrema()[3] == (255, 255)
         shown = image.convert("RGB") if is_opaque else image
         buffer = io.BytesIO()

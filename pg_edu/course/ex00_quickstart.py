@@ -4,10 +4,12 @@ from pg_edu.course.records import Exercise, Misconception
 
 # 00.1: four steps that earn -1 each; their returns are -4, -3, -2, -1.
 
+WEIGHTS = (-1.5, -0.5, 0.5, 1.5)
+
 EXERCISES = [
     Exercise(
         "00.1",
-        key=(-1.5, -0.5, 0.5, 1.5),
+        key=WEIGHTS,
         points=1,
         misconceptions=[
             Misconception(
@@ -59,6 +61,21 @@ EXERCISES = [
                 "Here the sum of the four returns is subtracted. It should be their average.",
                 (6.0, 7.0, 8.0, 9.0),
                 page="00 The rule",
+            ),
+            Misconception(
+                "Here -1.5 is subtracted from each return. The average of -4, -3, -2 and -1 is "
+                "-2.5: the weights of a game sum to 0.",
+                (-2.5, -1.5, -0.5, 0.5),
+                page="00 The rule",
+            ),
+            *(
+                Misconception(
+                    "These weights are divided by the spread of the four returns as well. The "
+                    "exercise asks for the differences alone.",
+                    tuple(round(weight / 1.25**0.5, digits) for weight in WEIGHTS),
+                    page="00 The rule",
+                )
+                for digits in (2, 3, 4, 8)
             ),
         ],
     )

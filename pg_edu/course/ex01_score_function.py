@@ -390,6 +390,11 @@ def _standardized(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
     return _estimate(pi, arms, (rewards - rewards.mean()) / spread)
 
 
+def _weighted_once_more(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
+    weights = pi[arms] / pi[arms].mean()
+    return _estimate(pi, arms, rewards * weights)
+
+
 def _without_the_normalizer(pi: Floats, arms: Ints, rewards: Floats) -> Floats:
     estimate: Floats = (rewards[:, None] * np.eye(len(pi))[arms]).mean(axis=0)
     return estimate
@@ -467,6 +472,13 @@ ESTIMATE = Exercise(
             page="01 The log-derivative trick",
         ),
         Misconception(
+            "The estimates are weighted with the probabilities of their arms, and divided by the "
+            "sum of these weights. So likely arms still count twice: the pulling has weighted them "
+            "already.",
+            _weighted_once_more,
+            page="01 The log-derivative trick",
+        ),
+        Misconception(
             "The sign is reversed: minus the estimate is the gradient of the loss.",
             lambda pi, arms, rewards: -_estimate(pi, arms, rewards),
             page="01 The loss is not a loss",
@@ -475,12 +487,12 @@ ESTIMATE = Exercise(
             "The bug is gone, but this is the sum over the batch: it grows with the number of "
             "pulls.",
             lambda pi, arms, rewards: len(arms) * _estimate(pi, arms, rewards),
-            page="01 The variance, with and without a baseline",
+            page="01 Does a low reward make an arm less likely?",
         ),
         Misconception(
             "The mean is over the pulls: divide by their number, not by that of the arms.",
             lambda pi, arms, rewards: len(arms) / len(pi) * _estimate(pi, arms, rewards),
-            page="01 The variance, with and without a baseline",
+            page="01 Does a low reward make an arm less likely?",
         ),
         Misconception(
             "Subtracting the mean of the batch's own rewards shrinks the estimate, on average by "
@@ -492,7 +504,7 @@ ESTIMATE = Exercise(
             "The rewards are standardized. To divide by the spread of the same batch changes the "
             "expectation again, and that was not the bug.",
             _standardized,
-            page="01 A baseline out of the pulls themselves",
+            page="deeper/01 The price of leave-one-out",
         ),
         Misconception(
             "The part - pi is missing from the scores: the normalizer depends on every logit.",

@@ -463,6 +463,25 @@ def _no_clock(
     return discounted_returns(rew, terminated, gamma)
 
 
+def _no_clock_and_a_value_after_the_end(
+    rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
+) -> Floats:
+    return discounted_returns(rew, terminated, gamma, next_value)
+
+
+def _no_clock_and_a_value_after_both(
+    rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
+) -> Floats:
+    return discounted_returns(rew, terminated, gamma, np.where(truncated, next_value, 0.0))
+
+
+def _nothing_only_after_both(
+    rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
+) -> Floats:
+    value = np.where(terminated & truncated, 0.0, next_value)
+    return discounted_returns(rew, terminated | truncated, gamma, value)
+
+
 def _value_and_the_next_episode(
     rew: Floats, terminated: Flags, truncated: Flags, next_value: Floats, gamma: float
 ) -> Floats:
@@ -652,6 +671,25 @@ TWO_ENDS = Exercise(
             page="02 Terminated or truncated",
         ),
         Misconception(
+            "Two things. An episode that is only truncated no longer ends: it hears the next "
+            "episode in the array. And a terminated one gets a value, though nothing follows it.",
+            _no_clock_and_a_value_after_the_end,
+            page="02 Terminated or truncated",
+        ),
+        Misconception(
+            "Two things. An episode that is only truncated no longer ends: it hears the next "
+            "episode in the array. And where both flags are set, your function adds the value, "
+            "though the episode is terminated.",
+            _no_clock_and_a_value_after_both,
+            page="02 Terminated or truncated",
+        ),
+        Misconception(
+            "The value is left out only where both flags are set. An episode that is terminated is "
+            "over, whatever the other flag says: nothing follows it.",
+            _nothing_only_after_both,
+            page="02 Terminated or truncated",
+        ),
+        Misconception(
             "A truncated episode gets its value and hears the next episode, too. The value takes "
             "the place of what follows in the array.",
             _value_and_the_next_episode,
@@ -719,83 +757,83 @@ UNDERFLOW = Exercise(
         Misconception(
             "Nearly: 2 to the power of -149 is the smallest positive float32, so it is not yet 0.",
             149,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
         Misconception(
             "That is 0, but it is not the first one. What happens to a number that lies exactly "
             "in the middle between 0 and the smallest positive float32?",
             151,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
         Misconception(
             "That is where the normal numbers end. Smaller ones, with fewer digits, go on to 2 to "
             "the power of -149.",
             127,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
         Misconception(
             "That is the smallest normal number, but smaller ones, with fewer digits, go on to 2 "
             "to the power of -149.",
             126,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
         Misconception(
             "An exponent of 8 bits has about 128 negative values, but where they end, numbers with "
             "fewer digits go on to 2 to the power of -149.",
             128,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
-        Misconception("That is the answer for float64.", 1075, page="02 The elegant one-liner"),
+        Misconception("That is the answer for float64.", 1075, page="deeper/02 Before the NaN"),
         Misconception(
             "That is float64, and 2 to the power of -1074 is its smallest positive number, so it "
             "is not yet 0.",
             1074,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
         Misconception(
             "That belongs to float64, where the normal numbers end at 2 to the power of -1022. "
             "The task asks for float32.",
             1023,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
         Misconception(
             "24 binary digits say how precise a float32 is, not how small it can be.",
             24,
-            page="02 Single precision",
+            page="deeper/02 How much single precision loses",
         ),
         Misconception(
             "A float32 takes 32 bits of memory. How small it can be is decided by the exponent "
             "that some of them hold.",
             32,
-            page="02 Single precision",
+            page="deeper/02 How much single precision loses",
         ),
         Misconception(
             "The smallest positive float32 is about 10 to the power of -45. But the question "
             "counts halvings, and each power of ten is more than three of them.",
             45,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
         Misconception(
             "The smallest normal float32 is about 10 to the power of -38. But the question counts "
             "halvings, and each power of ten is more than three of them.",
             38,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
         Misconception(
             "The 23 stored digits say how precise a float32 is, not how small it can be.",
             23,
-            page="02 Single precision",
+            page="deeper/02 How much single precision loses",
         ),
         Misconception(
             "That belongs to float64: its normal numbers end at 2 to the power of -1022. The "
             "task asks for float32.",
             1022,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
         Misconception(
             "The task asks for t, and gamma is 1/2: t itself is positive.",
             -150,
-            page="02 The elegant one-liner",
+            page="deeper/02 Before the NaN",
         ),
     ],
 )

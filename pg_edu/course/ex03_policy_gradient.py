@@ -394,6 +394,24 @@ LOSS = Exercise(
             page="03 Cures for the bias of the mean",
         ),
         Misconception(
+            "Each step is multiplied by the length of its episode, so a long episode counts more "
+            "than the sum of its steps. No length is left in the formula.",
+            lambda log_prob, returns, end: _loss(log_prob * _lengths(end), returns, end),
+            page="03 Cures for the bias of the mean",
+        ),
+        Misconception(
+            "The sum is also divided by the length of the longest episode, which the actions "
+            "decide. Divide it by the number of episodes, by nothing else.",
+            lambda log_prob, returns, end: _loss(log_prob / _lengths(end).max(), returns, end),
+            page="03 Cures for the bias of the mean",
+        ),
+        Misconception(
+            "That is the mean over all steps, multiplied by the length of the longest episode. It "
+            "is right only if all episodes are equally long.",
+            lambda log_prob, returns, end: -(log_prob * returns).mean() * _lengths(end).max(),
+            page="03 Cures for the bias of the mean",
+        ),
+        Misconception(
             "This is the sum, multiplied by the number of episodes and divided by that of the "
             "steps. Divide it by the number of episodes, by nothing else.",
             _divided_by_the_mean_length,
@@ -444,7 +462,7 @@ LOSS = Exercise(
             "The mean of the batch's own returns is subtracted. They depend on the actions, so "
             "that is biased, and the task asks for no baseline.",
             lambda log_prob, returns, end: _loss(log_prob, returns - returns.mean(), end),
-            page="deeper/03 Three laws",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The returns were taken for rewards and added up once more. Each of them is already "
@@ -458,7 +476,7 @@ LOSS = Exercise(
             "The returns are standardized, so the update cannot tell coins from cents. Take the "
             "returns as they are.",
             _standardized,
-            page="deeper/03 Three laws",
+            page="03 The past drops out: reward-to-go",
         ),
         Misconception(
             "The returns are multiplied by probabilities, not by log-probabilities.",
@@ -682,6 +700,16 @@ def _each_state_once(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr
     return updated
 
 
+def _each_pair_once(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float) -> Floats:
+    """Return what `g[s, a] += ...` and then `g[s] -= ...` give: only the last row of an index."""
+    G = discounted_returns(r, end, 1.0)
+    g = np.zeros_like(logits)
+    g[s, a] += G
+    g[s] -= G[:, None] * _policy(logits)[s]
+    updated: Floats = logits + lr * g / end.sum()
+    return updated
+
+
 def _no_probabilities(logits: Floats, s: Ints, a: Ints, r: Floats, end: Flags, lr: float) -> Floats:
     g = np.zeros_like(logits)
     np.add.at(g, (s, a), discounted_returns(r, end, 1.0))
@@ -813,6 +841,12 @@ REINFORCE = Exercise(
             "Where a state comes more than once, only one of its steps counts: `g[s] += ...` with "
             "an array s adds once for each state. Write a loop, or np.add.at.",
             _each_state_once,
+            page="03 A gradient through time",
+        ),
+        Misconception(
+            "Where a state comes more than once, some of its steps are lost: `g[s, a] += ...` and "
+            "`g[s] -= ...` with arrays s and a count each index once. Write a loop, or np.add.at.",
+            _each_pair_once,
             page="03 A gradient through time",
         ),
         Misconception(

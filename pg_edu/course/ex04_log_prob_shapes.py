@@ -1,14 +1,14 @@
 """The exercises of notebook 04, shapes of log-probabilities: answers, cases, and known mistakes."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
+from torch.distributions import Categorical, Independent
 
 from pg_edu.course.outcomes import loss_and_gradient
 from pg_edu.course.records import Case, Exercise, Extreme, Misconception
@@ -78,6 +78,11 @@ _SHAPES_WITH_A_REASON = [
         page="04 One number for each decision",
     ),
     Misconception(
+        "There are six lines, and these are five shapes; so far they are right.",
+        [[5], [5, 5], [5, 3], [5], [5, 5]],
+        page="04 One number for each decision",
+    ),
+    Misconception(
         "The shape of an array with one axis is a list, too: write [5], not 5.",
         [5, [5, 5], [5, 3], 5, [5, 5], 5],
         page="04 One number for each decision",
@@ -96,19 +101,20 @@ def _one_line_wrong() -> list[Misconception]:
     ]
 
 
-def _three_lines_wrong() -> list[Misconception]:
-    """Return every way to be wrong in the three lines in which torch broadcasts."""
-    broadcast = [[wrong for wrong in _WRONG_SHAPES if wrong[0] == line] for line in (2, 5, 6)]
+def _more_lines_wrong() -> list[Misconception]:
+    """Return every way to be wrong in three lines or more, with the reason of the first."""
+    right = [(line, shape, "") for line, shape in enumerate(_RIGHT_SHAPES, start=1)]
+    of_line = [[one, *(wrong for wrong in _WRONG_SHAPES if wrong[0] == one[0])] for one in right]
     own = [misconception.answer for misconception in _SHAPES_WITH_A_REASON]
-    return [
-        Misconception(
-            f"Lines 2, 5 and 6 are wrong. Line 2: {wrong[0][2]}",
-            _with_shapes(*wrong),
-            page="04 One number for each decision",
-        )
-        for wrong in product(*broadcast)
-        if _with_shapes(*wrong) not in own
-    ]
+    found = []
+    for lines in product(*of_line):
+        wrong = [line for line in lines if line[2]]
+        if len(wrong) > 2 and _with_shapes(*wrong) not in own:
+            numbers = [str(line) for line, _, _ in wrong]
+            text = f"Lines {', '.join(numbers[:-1])} and {numbers[-1]} are wrong."
+            answer, page = _with_shapes(*wrong), "04 One number for each decision"
+            found.append(Misconception(f"{text} Line {numbers[0]}: {wrong[0][2]}", answer, page))
+    return found
 
 
 def _two_lines_wrong() -> list[Misconception]:
@@ -218,6 +224,19 @@ def _weighed(log_prob: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
         return -(log_prob(logits).gather(1, act) * returns).mean()
 
     return loss
+
+
+def _summed_over_the_batch() -> Iterator[Callable[..., Tensor]]:
+    """Yield losses with Independent around the Categorical, columns squeezed or left."""
+
+    def loss(logits: Tensor, act: Tensor, returns: Tensor) -> Tensor:
+        dist = Independent(Categorical(logits=logits), 1)
+        log_prob: Tensor = dist.log_prob(act)  # type: ignore[no-untyped-call]
+        return -(log_prob * returns).mean()
+
+    yield loss
+    yield lambda logits, act, returns: loss(logits, act, returns[:, 0])
+    yield lambda logits, act, returns: loss(logits, act[:, 0], returns)
 
 
 # 04.5: signal over noise
@@ -335,7 +354,7 @@ EXERCISES = [
             *_SHAPES_WITH_A_REASON,
             *_one_line_wrong(),
             *_two_lines_wrong(),
-            *_three_lines_wrong(),
+            *_more_lines_wrong(),
         ],
     ),
     Exercise(
@@ -634,6 +653,15 @@ EXERCISES = [
                 "[B, 1], and that is a table of all pairs.",
                 lambda logits, act, returns: -(_scored(logits, act[:, 0]) * returns).mean(),
                 page="04 A column of returns",
+            ),
+            *(
+                Misconception(
+                    "Log-probabilities are summed over the batch, as by Independent. It is for "
+                    "vectors of numbers; in a batch of a Categorical's actions nothing is summed.",
+                    loss,
+                    page="04 A column of log-probabilities",
+                )
+                for loss in _summed_over_the_batch()
             ),
             Misconception(
                 "Every action is still scored in every state, and weighed by the return of that "

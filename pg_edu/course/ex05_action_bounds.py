@@ -86,6 +86,9 @@ def _scored(scored: Callable[[Floats], Floats]) -> Callable[..., float]:
     return _estimate(lambda u, mu, sigma: _score(scored(u), mu, sigma))
 
 
+_scored_as_doubled = _estimate(lambda u, mu, sigma: _score(_bounded(u), 2.0 * mu, 2.0 * sigma))
+
+
 def _sent(sent: Callable[[Floats], Floats]) -> Callable[..., float]:
     """Return an estimator that scores the raw action and sends sent(u) to the motor."""
     return _estimate(_score, sent)
@@ -317,6 +320,12 @@ EXERCISES = [
                 page="05 Bound: clip and tanh",
             ),
             Misconception(
+                "This clips to the motor's bounds instead of scaling to them: tanh(u) lies in "
+                "[-1, 1], so most of the range is never reached.",
+                lambda u, low, high: np.clip(np.tanh(u), low, high),
+                page="05 Scale, and back",
+            ),
+            Misconception(
                 "The raw action is scaled but not bounded: a large one leaves the range.",
                 _line,
                 page="05 Bound: clip and tanh",
@@ -543,6 +552,13 @@ EXERCISES = [
                 "The clip is out of the score, but the factor 2 is not: the Gaussian drew u, not "
                 "2u.",
                 _scored(lambda u: 2.0 * u),
+                page="05 Which log-probability?",
+            ),
+            Misconception(
+                "This scores the environment action as if it were a Gaussian with mean 2 mu and "
+                "standard deviation 2 sigma. That is the density of 2u, not of 2 clip(u), and the "
+                "Gaussian drew u.",
+                _scored_as_doubled,
                 page="05 Which log-probability?",
             ),
             Misconception(

@@ -1133,7 +1133,7 @@ EXERCISES = [
                 ([1e6 + np.array([0.1, 0.4, -0.3]), 1e6 + np.array([0.2, -0.6])],),
                 "These returns are large and close together. The variance is lost if it is the "
                 "mean of the squares minus the square of the mean, or in single precision.",
-                page="02 Single precision",
+                page="deeper/02 How much single precision loses",
             ),
         ],
         misconceptions=[

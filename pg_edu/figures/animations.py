@@ -81,6 +81,7 @@ def animation(
     frame_ms: int = 60,
     hold_ms: int = 1500,
     max_frames: int = MAX_FRAMES,
+    still: int | None = None,
 ) -> bytes:
     """Return the frames as an APNG that repeats forever, and write it to `path` if given.
 
@@ -93,9 +94,12 @@ def animation(
         hold_ms: how long the last frame is shown, in milliseconds.
         max_frames: the largest number of frames. A longer sequence is thinned evenly, and keeps its
             first and last frame.
+        still: which of the frames is shown where nothing moves, as in print; -1 is the last. By
+            default that is the first frame. The animation itself begins with the first in any case.
 
     Raises:
         ValueError: There are no frames, or they differ in size, or `max_frames` is less than 1.
+        IndexError: There is no frame `still`.
 
     Example:
         >>> frames = [Image.new("RGB", (60, 40), color) for color in ("red", "green", "blue")]
@@ -109,7 +113,8 @@ def animation(
 
     kept = [frames[t] for t in _evenly(0, len(frames) - 1, max_frames)]
     durations = [frame_ms] * (len(kept) - 1) + [hold_ms]
-    apng = _encode(_quantize(kept), durations)
+    alone = [] if still is None else [frames[still]]
+    apng = _encode(_quantize([*alone, *kept]), durations, first_is_still=still is not None)
     if path is not None:
         write_file(path, apng)
     return apng
@@ -173,14 +178,18 @@ def _quantize(frames: Sequence[Image.Image]) -> list[Image.Image]:
     return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 
 
-def _encode(frames: Sequence[Image.Image], durations: list[int]) -> bytes:
-    """Return the APNG file: frame k stays for durations[k] milliseconds."""
+def _encode(frames: Sequence[Image.Image], durations: list[int], *, first_is_still: bool) -> bytes:
+    """Return the APNG file: frame k of the animation stays for durations[k] milliseconds.
+
+    If the first of the frames is the still picture, it is no part of the animation.
+    """
     buffer = io.BytesIO()
     frames[0].save(
         buffer,
         format="PNG",
         save_all=True,
         append_images=frames[1:],
+        default_image=first_is_still,
         duration=durations,
         loop=0,
         optimize=True,

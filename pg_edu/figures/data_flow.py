@@ -3,6 +3,7 @@
 One diagram grows from page to page. Each part has a fixed place, so a reader finds it again.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ Point = tuple[float, float]
 # All lengths are in inches: the axes fill the figure, and one unit of an axis is one inch.
 SIZE = 7.2, 3.4
 BOX = 1.22, 0.56
+
+_RAW_ACTION = re.compile(r"(raw\s)?action u\b")
 
 FAINT: dict[str, Any] = {"ls": (0, (4, 3)), "lw": 0.8, "alpha": 0.7}
 
@@ -93,7 +96,9 @@ _ARROWS = (
 )
 
 
-def draw_data_flow(*lit: str, known: Iterable[str] | None = None) -> Figure:
+def draw_data_flow(
+    *lit: str, known: Iterable[str] | None = None, raw_action: bool = True
+) -> Figure:
     """Draw the parts of REINFORCE as boxes, and arrows labeled with what travels between them.
 
     An unknown part is a faint, dashed box without text, so that a reader sees that more is to
@@ -103,6 +108,8 @@ def draw_data_flow(*lit: str, known: Iterable[str] | None = None) -> Figure:
         lit: the parts that a page is about, on a strong color: environment, actor, distribution,
             map_action, buffer, returns, log_prob, loss, update.
         known: the parts that a reader knows by now; by default all. Lit parts are always known.
+        raw_action: whether what is stored and scored is called the raw action u. Before notebook
+            05 nobody knows that word, and it answers that notebook's question.
 
     Raises:
         ValueError: There is no part of this name.
@@ -128,6 +135,9 @@ def draw_data_flow(*lit: str, known: Iterable[str] | None = None) -> Figure:
             _draw_part(axes, part, is_lit=name in lit)
         else:
             axes.add_patch(_box(part, fc="white", ec=GREY, **FAINT))
+    if not raw_action:
+        for text in axes.texts:
+            text.set_text(_RAW_ACTION.sub("action", text.get_text()))
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from pg_edu.figures.style import GREEN, INK, ORANGE, SKY, VERMILION
+from pg_edu.figures.style import GREEN, GREY, INK, ORANGE, SKY
 from pg_edu.types import Floats
 
 CORNERS: Floats = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]])
@@ -56,8 +56,8 @@ def draw_pull(
     """Draw how one pull moves a softmax policy whose logits follow (r - b) times the score.
 
     A colored line leads to where each arm would take the policy, a black line to the mean of these
-    three steps, and the ellipse is one standard deviation around the mean. All are steps for a
-    small learning rate: the probabilities move along the derivative of the softmax.
+    three places, weighted with the probabilities of the arms. The gray ellipse is one standard
+    deviation around the mean.
 
     Args:
         axes: a pair of axes with a triangle, see `draw_triangle`.
@@ -75,23 +75,22 @@ def draw_pull(
     if not (np.isclose(p.sum(), 1.0) and (p >= 0.0).all()):
         raise ValueError(f"policy: expected three probabilities that sum to 1, got {p.tolist()}")
 
-    steps = rate * _motions(p, r, baseline) @ CORNERS
+    steps = (_moved(p, r, baseline, rate) - p) @ CORNERS
     at, mean = p @ CORNERS, p @ steps
     ellipse = at + mean + _circle() @ _root_of_covariance(p, steps)
-    axes.fill(*ellipse.T, fc=VERMILION, ec=VERMILION, alpha=0.5, lw=2)
+    axes.fill(*ellipse.T, fc=GREY, ec=GREY, alpha=0.5, lw=2)
     colors = (SKY, ORANGE, GREEN) if arms else ()
     for step, color in zip(steps, colors, strict=False):
         axes.plot(*np.stack([at, at + step]).T, color=color, lw=2)
     axes.plot(*np.stack([at, at + mean]).T, color=INK, lw=3)
 
 
-def _motions(p: Floats, rewards: Floats, baseline: float) -> Floats:
-    """Return the velocity of the probabilities after each arm, [3, 3].
-
-    If the logits move along g, then p_k moves with p_k (g_k - sum_a p_a g_a).
-    """
-    g = (rewards - baseline)[:, None] * (np.eye(3) - p)  # row a: what arm a adds to the logits
-    return p * (g - (g @ p)[:, None])
+def _moved(p: Floats, rewards: Floats, baseline: float, rate: float) -> Floats:
+    """Return the policy after a pull of each arm, [3, 3]: its logits moved along (r - b) score."""
+    logits = rate * (rewards - baseline)[:, None] * (np.eye(3) - p)  # row a: what arm a adds
+    weights = p * np.exp(logits - logits.max(axis=1, keepdims=True))
+    moved: Floats = weights / weights.sum(axis=1, keepdims=True)
+    return moved
 
 
 def _root_of_covariance(p: Floats, steps: Floats) -> Floats:

@@ -170,3 +170,29 @@ def test_colors_that_only_the_last_picture_has_are_kept() -> None:
     apng: Any = Image.open(io.BytesIO(animation(frames)))
     apng.seek(3)
     assert apng.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("still", [20, -1])
+def test_where_nothing_moves_the_still_frame_is_shown_and_the_animation_is_the_same(
+    poles: list[Image.Image], still: int
+) -> None:
+    apng: Any = Image.open(io.BytesIO(animation(poles, frame_ms=40, hold_ms=900, still=still)))
+    assert (apng.format, apng.default_image) == ("PNG", True)
+    durations = []
+    for t, pole in enumerate([poles[still], *poles]):
+        apng.seek(t)
+        durations.append(apng.info.get("duration"))
+        difference = np.asarray(apng.convert("RGB")).astype(int) - np.asarray(pole)
+        assert np.abs(difference).mean() < 1
+    assert apng.n_frames == 31
+    assert durations[1:] == [40] * 29 + [900]
+
+
+def test_a_still_frame_of_a_thinned_animation_is_counted_among_all_frames() -> None:
+    apng: Any = Image.open(io.BytesIO(animation(gray_frames(250), max_frames=4, still=100)))
+    assert apng.convert("RGB").getpixel((0, 0))[0] == pytest.approx(100, abs=2)
+
+
+def test_a_still_frame_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(IndexError):
+        animation(gray_frames(3), still=3)

@@ -1,6 +1,7 @@
 """The way of the data shows the parts that a page is about, and nothing that comes later."""
 
 import itertools
+import re
 from collections import Counter
 from typing import Any
 
@@ -86,6 +87,16 @@ def test_an_arrow_is_labeled_when_both_of_its_ends_are_known() -> None:
     everything = labels(draw_data_flow())
     assert everything > labels(draw_data_flow(known=ACTING))
     assert everything >= {"raw action u", "obs, reward,\nflags", "batch", "returns", "log-probs"}
+
+
+def test_the_raw_action_is_not_named_before_a_reader_knows_it() -> None:
+    named, plain = draw_data_flow(), draw_data_flow(raw_action=False)
+    texts, plain_texts = (
+        sorted(text.get_text() for text in figure.axes[0].texts) for figure in (named, plain)
+    )
+    assert sum("action u" in text for text in texts) == 3
+    assert not any(re.search(r"\b(u|raw)\b", text) for text in plain_texts)
+    assert len(plain_texts) == len(texts)
 
 
 def ends_of(arrow: FancyArrowPatch, figure: Figure) -> tuple[str, str]:

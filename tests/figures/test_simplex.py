@@ -47,16 +47,17 @@ def test_each_corner_says_what_its_arm_pays() -> None:
 
 
 @pytest.mark.parametrize("baseline", [0.0, 2.0, 10.0])
-def test_the_lines_lead_to_where_a_small_step_takes_the_policy(baseline: float) -> None:
-    axes, rate = empty(), 1e-4
+@pytest.mark.parametrize("rate", [1e-4, 0.3, 2.0])
+def test_the_lines_lead_to_where_a_pull_takes_the_policy(baseline: float, rate: float) -> None:
+    axes = empty()
     draw_pull(axes, POLICY, REWARDS, baseline, rate)
     *arms, mean = drawn_lines(axes)
     ends = np.array([moved(arm, baseline, rate) for arm in range(3)])
     assert len(arms) == 3
     for start, _ in (*arms, mean):
         assert np.allclose(start, POLICY @ CORNERS, atol=1e-15)
-    assert np.allclose([end for _, end in arms], ends, atol=1e-6)
-    assert np.allclose(mean[1], POLICY @ ends, atol=1e-6)
+    assert np.allclose([end for _, end in arms], ends, atol=1e-12)
+    assert np.allclose(mean[1], POLICY @ ends, atol=1e-12)
 
 
 @pytest.mark.parametrize("baseline", [0.0, 2.0, 10.0])

@@ -22,6 +22,8 @@ from kernel_settings import without_own_settings
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
+from pg_edu.figures import animation
+
 ROOT = Path(__file__).parents[2]
 SOURCES = build.sources([])
 FOLDING = {tag for fold in build.FOLDS.values() for tag in fold["tags"]}
@@ -281,3 +283,9 @@ def test_a_compressed_picture_has_the_same_pixels_in_fewer_bytes(opacity: int) -
     assert found.mode == ("RGB" if opacity == 255 else "RGBA")
     assert (np.asarray(found.convert("RGBA")) == pixels).all()
     assert len(stored) < len(drawn.getvalue())
+
+
+def test_an_animation_is_stored_as_it_is() -> None:
+    frames = [Image.new("RGB", (60, 40), color) for color in ("red", "green", "blue")]
+    picture = base64.b64encode(animation(frames, still=1)).decode()
+    assert build.compressed(picture) == picture

@@ -16,10 +16,12 @@ PAGES = build.sources([])
 ROOT = Path(__file__).parents[2]
 CORE = [source for source in PAGES if source.parent.name == "src"]
 COURSE = CORE[1:]  # Notebook 00 is a show, with a single exercise.
+FRAMED = [source for source in PAGES if source != CORE[0]]
 NOT_PROSE = re.compile(r"\$\$.*?\$\$|```.*?```|<details>.*?</details>|\|.*\||<br>", re.DOTALL)
 
 every_page = pytest.mark.parametrize("source", PAGES, ids=build.name)
 every_core_page = pytest.mark.parametrize("source", CORE, ids=build.name)
+every_page_but_the_first = pytest.mark.parametrize("source", FRAMED, ids=build.name)
 every_page_of_the_course = pytest.mark.parametrize("source", COURSE, ids=build.name)
 
 
@@ -100,9 +102,13 @@ def test_a_core_page_is_short(source: Path) -> None:
     assert sum(words(cell) for cell in cells(source) if cell.cell_type == "markdown") <= 2_200
 
 
-@every_core_page
-def test_the_minutes_of_a_core_page_are_counted_and_at_most_45(source: Path) -> None:
+@every_page
+def test_the_minutes_of_a_page_are_those_that_are_counted(source: Path) -> None:
     assert stated_minutes(source) == 5 * round(minutes(source) / 5)
+
+
+@every_core_page
+def test_a_core_page_takes_at_most_45_minutes(source: Path) -> None:
     assert stated_minutes(source) <= 45
 
 
@@ -121,15 +127,15 @@ def test_a_core_page_has_a_figure_to_play_with(source: Path) -> None:
     assert any(re.search(r"^play\(", cell, re.MULTILINE) for cell in code)
 
 
-@every_page_of_the_course
-def test_a_core_page_says_what_it_is_for_and_what_it_needs(source: Path) -> None:
+@every_page_but_the_first
+def test_a_page_says_what_it_is_for_and_what_it_needs(source: Path) -> None:
     beginning = source.read_text(encoding="utf-8").split("```python")[0]
     for part in ("**You will be able to**", "**Minutes**", "**You need**"):
         assert part in beginning
 
 
-@every_page_of_the_course
-def test_a_core_page_ends_with_what_one_has_and_three_questions(source: Path) -> None:
+@every_page_but_the_first
+def test_a_page_ends_with_what_one_has_and_three_questions(source: Path) -> None:
     text = source.read_text(encoding="utf-8")
     questions = text.split("\n## Three questions to test yourself\n")[1].split("\n## ")[0]
     assert text.index("\n## What you now have\n") < text.index("\n## Three questions")

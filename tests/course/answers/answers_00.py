@@ -20,6 +20,8 @@ wrong("00.1", "a step's own reward does not count", [-3, -2, -1, 0])
 wrong("00.1", "the weights of three steps", [-1, 0, 1])
 wrong("00.1", "one number for all", -2.5)
 wrong("00.1", "divided by the spread as well", [-1.3416, -0.4472, 0.4472, 1.3416])
+wrong("00.1", "divided by the spread, two decimals", [-1.34, -0.45, 0.45, 1.34])
+wrong("00.1", "the average of 0, -1, -2 and -3 subtracted", [-2.5, -1.5, -0.5, 0.5])
 
 right("00.1", "a tuple of fractions", tuple(Fraction(k, 2) for k in (-3, -1, 1, 3)))
 right("00.1", "an array", np.array([-4, -3, -2, -1]) + 2.5)

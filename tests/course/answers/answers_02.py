@@ -319,6 +319,23 @@ def _(rew, terminated, truncated, next_value, gamma):
     return G
 
 
+@wrong("02.3", "truncated is taken for no end at all, and the value stands behind terminated ones")
+def _(rew, terminated, truncated, next_value, gamma):
+    return discounted_returns(rew, terminated, gamma, bootstrap=next_value)
+
+
+@wrong("02.3", "truncated is no end, and the value is chosen by it all the same")
+def _(rew, terminated, truncated, next_value, gamma):
+    value = np.where(truncated, next_value, 0.0)
+    return discounted_returns(rew, terminated, gamma, bootstrap=value)
+
+
+@wrong("02.3", "only the step with both flags is taken for an end after which nothing follows")
+def _(rew, terminated, truncated, next_value, gamma):
+    value = np.where(np.logical_and(terminated, truncated), 0.0, next_value)
+    return discounted_returns(rew, np.logical_or(terminated, truncated), gamma, bootstrap=value)
+
+
 @right("02.3", "one call of the package's function, with a bootstrap of 0 where terminated")
 def _(rew, terminated, truncated, next_value, gamma):
     end = np.logical_or(terminated, truncated)

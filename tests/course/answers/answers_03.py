@@ -167,6 +167,17 @@ def _(log_prob, returns, end):
     return -(log_prob * returns).mean() * (clock(end).max() + 1)
 
 
+@wrong("03.3", "multiplied by the length of each episode")
+def _(log_prob, returns, end):
+    episode = np.append(0, end.cumsum()[:-1])
+    return -(log_prob * returns * np.bincount(episode)[episode]).sum() / end.sum()
+
+
+@wrong("03.3", "divided by the longest length as well")
+def _(log_prob, returns, end):
+    return -(log_prob * returns).sum() / end.sum() / (clock(end).max() + 1)
+
+
 @wrong("03.3", "the last step of each episode alone")
 def _(log_prob, returns, end):
     return -(log_prob * returns)[end].mean()

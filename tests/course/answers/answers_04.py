@@ -22,6 +22,8 @@ wrong("04.1", "Independent is taken to do nothing", [[5], [5, 5], [5, 3], [5, 3]
 wrong("04.1", "line 6 is taken to sum everything", [[5], [5, 5], [5, 3], [5], [5, 5], []])
 wrong("04.1", "what the rule promises, without any broadcasting", [[5], [5], [5, 3], [5], [5], [5]])
 wrong("04.1", "the right shapes in the reverse order", [[5], [5, 5], [5], [5, 3], [5, 5], [5]])
+wrong("04.1", "every column and every sum is missed", [[5], [5], [5], [5, 3], [5, 1], [5, 5]])
+wrong("04.1", "the last line is left out", [[5], [5, 5], [5, 3], [5], [5, 5]])
 
 right("04.1", "a tuple of tuples", ((5,), (5, 5), (5, 3), (5,), (5, 5), (5,)))
 right(
@@ -222,6 +224,24 @@ def _(logits, act, returns):
 @wrong("04.4", "only the returns are squeezed: each state's column meets that state's return")
 def _(logits, act, returns):
     return -(Categorical(logits=logits).log_prob(act) * returns.squeeze(-1)).mean()
+
+
+@wrong("04.4", "Independent around the Categorical, with both columns as they are")
+def _(logits, act, returns):
+    log_prob = Independent(Categorical(logits=logits), 1).log_prob(act)
+    return -(log_prob * returns).mean()
+
+
+@wrong("04.4", "Independent around the Categorical, with the returns squeezed")
+def _(logits, act, returns):
+    log_prob = Independent(Categorical(logits=logits), 1).log_prob(act)
+    return -(log_prob * returns.squeeze(-1)).mean()
+
+
+@wrong("04.4", "Independent around the Categorical, with the actions squeezed")
+def _(logits, act, returns):
+    log_prob = Independent(Categorical(logits=logits), 1).log_prob(act.squeeze(-1))
+    return -(log_prob * returns).mean()
 
 
 @wrong("04.4", "the table is squeezed, which has no axis of length 1")

@@ -20,6 +20,11 @@ def _(u, low, high):
     return low + (high - low) * (np.clip(u, -1, 1) + 1) / 2
 
 
+@wrong("05.1", "bounded twice, by tanh and by the bounds of the motor, and never scaled")
+def _(u, low, high):
+    return np.clip(np.tanh(u), low, high)
+
+
 @wrong("05.1", "bounded, but not scaled to the range")
 def _(u, low, high):
     return np.tanh(u)
@@ -227,6 +232,12 @@ def _(u, mu, sigma, motor):
 def _(u, mu, sigma, motor):
     rewards = motor(2 * np.clip(u, -1, 1))
     return np.mean(rewards * (2 * u - 2 * mu) / (2 * sigma) ** 2)
+
+
+@wrong("05.3", "the environment action is scored under a Gaussian of twice the mean and spread")
+def _(u, mu, sigma, motor):
+    action = 2 * np.clip(u, -1, 1)
+    return np.mean(motor(action) * (action - 2 * mu) / (2 * sigma) ** 2)
 
 
 @wrong("05.3", "the mean of the rewards times the mean of the scores")
