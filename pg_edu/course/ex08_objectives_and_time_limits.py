@@ -861,24 +861,24 @@ EXERCISES = [
                 "The side from the last corner back to the first is missing, so the walk is not "
                 "closed. Without it even a constant field seems to gain something.",
                 _without_the_way_back,
-                page="deeper/08 Uphill all the way round",
+                page="deeper/08 Is the update a gradient? Once around a loop",
             ),
             Misconception(
                 "Each way ends at the corner of its row. The field belongs to the side that "
                 "begins there.",
                 lambda corners, field: (field * (corners - np.roll(corners, 1, axis=0))).sum(),
-                page="deeper/08 Uphill all the way round",
+                page="deeper/08 Is the update a gradient? Once around a loop",
             ),
             Misconception(
                 "These are the ways to the corner before. The way along a side is the next corner "
                 "minus this one: `np.roll` with -1.",
                 lambda corners, field: (field * (np.roll(corners, 1, axis=0) - corners)).sum(),
-                page="deeper/08 Uphill all the way round",
+                page="deeper/08 Is the update a gradient? Once around a loop",
             ),
             Misconception(
                 "The walk goes the wrong way round: the way is the next corner minus this one.",
                 lambda corners, field: -_round_trip(corners, field),
-                page="deeper/08 Uphill all the way round",
+                page="deeper/08 Is the update a gradient? Once around a loop",
             ),
             Misconception(
                 "The field is multiplied by the lengths of the ways, whatever their direction. "
@@ -886,30 +886,30 @@ EXERCISES = [
                 lambda corners, field: (
                     field * np.abs(np.roll(corners, -1, axis=0) - corners)
                 ).sum(),
-                page="deeper/08 Uphill all the way round",
+                page="deeper/08 Is the update a gradient? Once around a loop",
             ),
             Misconception(
                 "These are corners times field. What counts is the way from one corner to the "
                 "next, not where the corner lies.",
                 lambda corners, field: (field * corners).sum(),
-                page="deeper/08 Uphill all the way round",
+                page="deeper/08 Is the update a gradient? Once around a loop",
             ),
             Misconception(
                 "That is the mean over the sides. Add them.",
                 lambda corners, field: _round_trip(corners, field) / len(corners),
-                page="deeper/08 Uphill all the way round",
+                page="deeper/08 Is the update a gradient? Once around a loop",
             ),
             Misconception(
                 "Only the first component is in the sum. The walk goes through both logits.",
                 lambda corners, field: _round_trip(corners[:, :1], field[:, :1]),
-                page="deeper/08 Uphill all the way round",
+                page="deeper/08 Is the update a gradient? Once around a loop",
             ),
             Misconception(
                 "These are the gains of the single sides. Add them.",
                 lambda corners, field: (field * (np.roll(corners, -1, axis=0) - corners)).sum(
                     axis=1
                 ),
-                page="deeper/08 Uphill all the way round",
+                page="deeper/08 Is the update a gradient? Once around a loop",
             ),
         ],
     ),
