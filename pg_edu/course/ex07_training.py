@@ -92,6 +92,10 @@ def _first_episodes_alone(done: Flags) -> Flags:
     return np.logical_and.accumulate(_steps(done), axis=0)
 
 
+def _nothing_from_the_first_end_on(done: Flags) -> Flags:
+    return ~np.logical_or.accumulate(done, axis=0)
+
+
 def _dropped_for_all(done: Flags) -> Flags:
     steps = np.ones_like(done)
     steps[1:] = ~done[:-1].any(axis=1, keepdims=True)
@@ -808,6 +812,12 @@ EXERCISES = [
                 "Each environment has only its first episode here. After the row that resets, "
                 "the next one begins.",
                 _first_episodes_alone,
+                page="07 The row in which nobody acted",
+            ),
+            Misconception(
+                "From the first end on, every row of an environment is False. The end is a step of "
+                "its episode, and only the row after it is not one: then the next episode begins.",
+                _nothing_from_the_first_end_on,
                 page="07 The row in which nobody acted",
             ),
             Misconception(

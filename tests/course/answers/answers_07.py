@@ -63,6 +63,11 @@ def _(done):
     return before == 0
 
 
+@wrong("07.1", "an end is taken to be for ever, and to be no step itself")
+def _(done):
+    return np.cumsum(done, axis=0) == 0
+
+
 @wrong("07.1", "shifted after flattening row by row: by one environment, not by one step")
 def _(done):
     flat = done.ravel()
