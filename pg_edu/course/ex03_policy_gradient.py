@@ -375,7 +375,7 @@ LOSS = Exercise(
             "That is the loss with its bug: it averages over the steps of each episode, so the "
             "weight of a score depends on how long the episode became.",
             lambda log_prob, returns, end: _loss(log_prob / _lengths(end), returns, end),
-            page="03 Cures for the bias of the mean",
+            page="03 What does the mean divide by?",
         ),
         Misconception(
             "That is the mean over all steps again, the one that learned the wrong button.",
