@@ -102,7 +102,7 @@ def _one_line_wrong() -> list[Misconception]:
 
 
 def _more_lines_wrong() -> list[Misconception]:
-    """Return every way to be wrong in three lines or more, with the reason of the first."""
+    """Return every answer with three wrong lines or more, and the reason for the first of them."""
     right = [(line, shape, "") for line, shape in enumerate(_RIGHT_SHAPES, start=1)]
     of_line = [[one, *(wrong for wrong in _WRONG_SHAPES if wrong[0] == one[0])] for one in right]
     own = [misconception.answer for misconception in _SHAPES_WITH_A_REASON]
